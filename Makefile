@@ -1,0 +1,57 @@
+# `make help` lists the targets. Each does its own set-up, once: VENV (.venv) with Python 3.11 or 3.12 and requirements.lock.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# The first candidate that runs, has a version we support and can make virtual environments. A name on the PATH is not
+# enough: pyenv's shims are there for versions that aren't.
+USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+	"$$p" -c '$(USABLE)' >/dev/null 2>&1 && echo "$$p" && break; done)
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+setup: $(STAMP)  ## Make the virtual environment (the other targets do so themselves)
+
+$(STAMP): requirements.lock setup.py
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ] || ! "$$python" -c '$(USABLE)' >/dev/null 2>&1; then \
+		echo "make: no usable Python 3.11 or 3.12: tried $${python:-python3.12, python3.11, python3, python}." >&2; \
+		echo "make: install one, with its venv module (Debian and Ubuntu: apt install python3.12-venv)," >&2; \
+		echo "make: or name yours: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+		exit 1; \
+	fi; \
+	echo "Setting up $(VENV) with $$("$$python" --version); this happens once and takes a few minutes."; \
+	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP)  ## Prepare simulated cells, train both phases small, evaluate: table, pictures, runs/demo/metrics.json
+	$(BIN)/python train/reference.py --preset=demo
+	$(BIN)/python train/conditional.py --preset=demo
+	$(BIN)/python train/evaluate.py --model=runs/demo-conditional --output=runs/demo
+
+# No GPU: the tests say what the code computes, and that must not depend on the machine.
+test: $(STAMP)  ## Run all tests, on the CPU
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest --durations=10
+
+lint: $(STAMP)  ## Check style and formatting with ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## Fix what ruff can fix
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove caches and build products; runs, data, exports and the virtual environment stay
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name .git -prune -o -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+	@echo "Kept: runs/, data, saved_models/ and $(VENV)."

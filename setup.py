@@ -1,0 +1,33 @@
+"""Installs `icell_tf` alone: `datasets`, `train` and `tests` are used from a checkout, and their names belong to others."""
+
+from setuptools import find_packages, setup
+
+# The ranges are those the tests have run with. TensorFlow, Keras and TFDS are held to one minor version each, because
+# the code relies on behaviour of theirs that changes between them; requirements.lock pins everything exactly.
+REQUIREMENTS = [
+    "absl-py>=2.5,<3",
+    "keras>=3.15,<3.16",
+    "numpy>=2.4,<2.5",
+    "pillow>=12.3,<13",
+    "scikit-image>=0.26,<0.27",
+    "scipy>=1.17,<1.18",
+    "tensorboard>=2.21,<2.22",  # TensorFlow 2.21 no longer brings it
+    "tensorflow>=2.21,<2.22",
+    "tensorflow-datasets>=4.9.10,<4.10",
+    "tifffile>=2026.3,<2027",
+    # What TFDS uses but doesn't require: the first on import, the others for the command `tfds build`.
+    "importlib_resources>=7.1,<8",
+    "apache-beam>=2.77,<2.78",
+    "mlcroissant>=1.1,<1.2",
+]
+
+setup(
+    name="icell_tf",
+    version="0.1.0",
+    description="The Integrated Cell in TensorFlow: every structure in one cell, learned from images that show one each",
+    license="Apache-2.0",
+    packages=find_packages(include=["icell_tf", "icell_tf.*"]),
+    python_requires=">=3.11,<3.13",
+    install_requires=REQUIREMENTS,
+    extras_require={"test": ["pytest>=9.2,<10", "ruff>=0.17.6,<0.18"]},
+)
