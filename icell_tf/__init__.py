@@ -1,0 +1,17 @@
+"""The Integrated Cell: a conditional generative model of cell shape and structure localization.
+
+Johnson, Donovan-Maiye and Maleckar (2017), "Generative Modeling with Conditional Autoencoders: Building an Integrated
+Cell", arXiv 1705.00092.
+"""
+
+__version__ = "0.1.0"
+
+
+def load(path):
+    """Loads a trained model, from a run's directory or an exported SavedModel, as an `Integrator`.
+
+    TensorFlow is imported here and not with the package, so that the simulator's worker processes start fast.
+    """
+    from icell_tf.export import load_integrator
+
+    return load_integrator(path)

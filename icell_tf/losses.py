@@ -1,0 +1,92 @@
+"""The losses and objectives of the paper, one function an equation, one value per example and no reduction.
+
+Networks return logits, and so the losses take logits. The one reduction over the batch is `batch_mean` in
+icell_tf/models/adversarial_autoencoder.py.
+"""
+
+import tensorflow as tf
+
+
+def reconstruction_loss(logits, x):
+    """Eq. 4, for eq. 3 and 13: H(x_hat, x), the binary cross-entropy averaged over pixels and channels.
+
+    Args:
+      logits: (B, H, W, C), of which the sigmoid is the reconstruction x_hat.
+      x: (B, H, W, C), observed intensities in [0, 1].
+
+    Returns: (B,), at least the entropy of x itself, which is not 0 between black and white.
+    """
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=[1, 2, 3])
+
+
+def binary_loss(logits, label):
+    """H(sigmoid(logits), label) of eq. 4 for a discriminator's one output. Args: (B, 1); 0.0 or 1.0. Returns: (B,)."""
+    labels = tf.fill(tf.shape(logits), tf.cast(label, logits.dtype))
+    return tf.squeeze(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), axis=-1)
+
+
+def latent_discriminator_loss(prior_logits, encoded_logits):
+    """Eq. 5 and 11: H(EncD(z_prior), 1) + H(EncD(z), 0). Args: logits, (B, 1) each. Returns: (B,)."""
+    return binary_loss(prior_logits, 1.0) + binary_loss(encoded_logits, 0.0)
+
+
+def image_discriminator_loss(observed_logits, generated_logits):
+    """Eq. 6: H(DecD(x), 1) + H(DecD(x_gen), 0). Args: logits, (B, 1) each. Returns: (B,)."""
+    return binary_loss(observed_logits, 1.0) + binary_loss(generated_logits, 0.0)
+
+
+def reference_code_loss(z_r, z_r_hat):
+    """Eq. 8: mean squared error of the estimated reference code. Args: (B, Z) each. Returns: (B,)."""
+    return tf.reduce_mean(tf.square(z_r - z_r_hat), axis=-1)
+
+
+def class_loss(logits, y):
+    """Eq. 10 with 9: -LogSoftMax(y_hat, y). Args: logits (B, K); y (B,), integers from 0. Returns: (B,)."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
+
+
+def class_discriminator_loss(observed_logits, generated_logits, y):
+    """Eq. 14: observed images are of class y, generated ones of class K, "generated".
+
+    Args: logits, (B, K + 1) each; y (B,), integers in [0, K). Returns: (B,).
+    """
+    generated = tf.fill(tf.shape(y), tf.cast(observed_logits.shape[-1] - 1, y.dtype))
+    return class_loss(observed_logits, y) + class_loss(generated_logits, generated)
+
+
+def passed_as_prior_loss(encoded_logits):
+    """The encoder's adversarial term of eq. 15 and 17: H(EncD(z), 1). Args: (B, 1). Returns: (B,)."""
+    return binary_loss(encoded_logits, 1.0)
+
+
+def passed_as_observed_loss(generated_logits, reconstructed_logits):
+    """The decoder's adversarial term of eq. 16: H(DecD(x_gen), 1) + H(DecD(x_hat), 1). Args: (B, 1). Returns: (B,)."""
+    return binary_loss(generated_logits, 1.0) + binary_loss(reconstructed_logits, 1.0)
+
+
+def passed_as_class_loss(generated_logits, reconstructed_logits, y):
+    """The decoder's adversarial term of eq. 18: x_gen and x_hat classified as y.
+
+    Args: logits, (B, K + 1) each; y (B,), integers in [0, K). Returns: (B,).
+    """
+    return class_loss(generated_logits, y) + class_loss(reconstructed_logits, y)
+
+
+def reference_encoder_objective(reconstruction, passed_as_prior, gamma_enc):
+    """Eq. 15: L_x + gamma_enc L_EncD. Args: (B,) each; weight. Returns: (B,)."""
+    return reconstruction + gamma_enc * passed_as_prior
+
+
+def reference_decoder_objective(reconstruction, passed_as_observed, gamma_dec):
+    """Eq. 16: L_x + gamma_dec L_DecD. Args: (B,) each; weight. Returns: (B,)."""
+    return reconstruction + gamma_dec * passed_as_observed
+
+
+def conditional_encoder_objective(reconstruction, reference_code, classification, passed_as_prior, gamma_enc):
+    """Eq. 17: L_x + L_z_r + L_y + gamma_enc L_EncD. Args: (B,) each; weight. Returns: (B,)."""
+    return reconstruction + reference_code + classification + gamma_enc * passed_as_prior
+
+
+def conditional_decoder_objective(reconstruction, passed_as_class, gamma_dec):
+    """Eq. 18: L_x + gamma_dec L_DecD. Args: (B,) each; weight. Returns: (B,)."""
+    return reconstruction + gamma_dec * passed_as_class

@@ -1,0 +1,18 @@
+"""The networks of Tables S1 to S7, as Keras functional models that return logits."""
+
+from icell_tf.networks.blocks import ARCHITECTURES, Architecture
+from icell_tf.networks.decoder import build_conditional_decoder, build_reference_decoder
+from icell_tf.networks.encoder import build_conditional_encoder, build_reference_encoder
+from icell_tf.networks.image_discriminator import build_image_discriminator
+from icell_tf.networks.latent_discriminator import build_latent_discriminator
+
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "build_conditional_decoder",
+    "build_conditional_encoder",
+    "build_image_discriminator",
+    "build_latent_discriminator",
+    "build_reference_decoder",
+    "build_reference_encoder",
+]

@@ -1,0 +1,122 @@
+"""What the networks are made of: stages, normalization, activations, noise and the two architectures."""
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+KERNEL = 4
+LEAKY_SLOPE = 0.2
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 512
+MIN_LOG_PROBABILITY = -25.0
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Where the authors' released code and the paper's tables differ (design of Tables S1 to S7).
+
+    Attributes:
+      output_norm: BatchNorm before the decoder's sigmoid.
+      projection_norm: BatchNorm after the decoder's dense layer.
+      first_stage_norm: BatchNorm on the image discriminator's first stage.
+      dense_head: the image discriminator ends in a dense layer behind a second white noise, not in a convolution.
+      channel_slopes: PReLU learns one slope a channel, not one a layer.
+      log_probabilities: the conditional decoder sees log y, with one-hot as 0 and -25.
+    """
+
+    output_norm: bool
+    projection_norm: bool
+    first_stage_norm: bool
+    dense_head: bool
+    channel_slopes: bool
+    log_probabilities: bool
+
+
+ARCHITECTURES = {
+    "paper": Architecture(True, True, True, False, True, False),
+    "released": Architecture(False, False, False, True, False, True),
+}
+
+
+def stage_widths(table, image_size, width, fewer=0):
+    """Returns the filters of the stages that bring an image to 4x4 pixels.
+
+    Args:
+      table: the widths of Table S1 or S4.
+      image_size: pixels along a side, a power of two from 32 to 512.
+      width: multiplier of the widths; none gets narrower than 4.
+      fewer: stages left out at the end.
+
+    Raises: ValueError: if image_size is not such a power of two.
+    """
+    if image_size not in [2**n for n in range(5, 10)]:
+        raise ValueError(
+            f"image_size is {image_size}, but the networks take powers of two from {MIN_IMAGE_SIZE} to "
+            f"{MAX_IMAGE_SIZE}: prepare the data set with one of those"
+        )
+    count = image_size.bit_length() - 3 - fewer
+    return [max(4, int(filters * width)) for filters in (table + table[-1:] * count)[:count]]
+
+
+def batch_norm(name=None):
+    """BatchNorm with momentum 0.9 and epsilon 1e-5, over all replicas of the strategy in whose scope it is made."""
+    return keras.layers.BatchNormalization(
+        momentum=0.9,
+        epsilon=1e-5,
+        gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+        synchronized=tf.distribute.get_strategy().num_replicas_in_sync > 1,
+        name=name,
+    )
+
+
+def prelu(channel_slopes=True):
+    """PReLU for (B, H, W, C), its slopes starting at 0.25: one a channel, or one for the layer."""
+    shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
+    return keras.layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
+
+
+def leaky_relu():
+    return keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE)
+
+
+def down_conv(filters, use_bias=False):
+    """4x4 convolution that halves H and W."""
+    return keras.layers.Conv2D(
+        filters, KERNEL, strides=2, padding="same", use_bias=use_bias, kernel_initializer=_conv_initializer()
+    )
+
+
+def up_conv(filters):
+    """4x4 transposed convolution that doubles H and W."""
+    return keras.layers.Conv2DTranspose(
+        filters, KERNEL, strides=2, padding="same", use_bias=False, kernel_initializer=_conv_initializer()
+    )
+
+
+def _conv_initializer():
+    return keras.initializers.RandomNormal(0.0, 0.02)
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class WhiteNoise(keras.layers.Layer):
+    """Adds N(0, stddev) while training, drawn anew on every replica (Keras' GaussianNoise repeats itself there)."""
+
+    def __init__(self, stddev, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = stddev
+
+    def call(self, x, training=False):
+        if not training or not self.stddev:
+            return x
+        return x + tf.random.normal(tf.shape(x), stddev=self.stddev, dtype=x.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev}
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class LogProbability(keras.layers.Layer):
+    """log y, no less than -25, which is what a 0 of a one-hot vector becomes."""
+
+    def call(self, y):
+        return tf.math.log(tf.maximum(y, tf.exp(tf.cast(MIN_LOG_PROBABILITY, y.dtype))))

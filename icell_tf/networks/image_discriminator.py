@@ -1,0 +1,38 @@
+"""Image discriminators: DecD_r of Table S4 and DecD_{r,s} of Table S7."""
+
+import keras
+
+from icell_tf.networks.blocks import ARCHITECTURES, WhiteNoise, batch_norm, down_conv, leaky_relu, stage_widths
+
+FILTERS = (64, 128, 256, 512, 512)  # Tables S4 and S7
+
+
+def build_image_discriminator(
+    image_size, channels, outputs, width=1.0, architecture="paper", white_noise=0.05, name="dec_d_r"
+):
+    """DecD, Tables S4 and S7.
+
+    Args:
+      image_size: pixels along a side.
+      channels: 2 for x_r, 3 for x_rs.
+      outputs: 1 for DecD_r, K + 1 for DecD_{r,s}, of which class K is "generated".
+      width: multiplier of the widths.
+      architecture: a key of `ARCHITECTURES`.
+      white_noise: standard deviation of the noise added to the input while training.
+      name: of the network.
+
+    Returns: a model from images, (B, H, W, channels) in [0, 1], to logits, (B, outputs).
+    """
+    details = ARCHITECTURES[architecture]
+    x = keras.Input((image_size, image_size, channels), name="x")
+    h = WhiteNoise(white_noise)(x)
+    for stage, filters in enumerate(stage_widths(FILTERS, image_size, width, fewer=1)):
+        h = down_conv(filters)(h)  # (B, H/2, W/2, filters)
+        if stage or details.first_stage_norm:
+            h = batch_norm()(h)
+        h = leaky_relu()(h)
+    if details.dense_head:
+        logits = keras.layers.Dense(outputs)(keras.layers.Flatten()(WhiteNoise(white_noise)(h)))
+    else:
+        logits = keras.layers.GlobalAveragePooling2D()(down_conv(outputs, use_bias=True)(h))  # (B, 4, 4, outputs)
+    return keras.Model(x, logits, name=name)

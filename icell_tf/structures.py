@@ -1,0 +1,68 @@
+"""The ten labelled structures of the paper: names, genes, colours and the class counts of Table S8."""
+
+import colorsys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One labelled structure of Table S8.
+
+    Attributes:
+      name: identifier in data sets, file names and reports; lower-case ASCII.
+      display: the protein as the paper writes it.
+      gene: HGNC symbol of the tagged gene, as the Allen Institute's manifests name the structure.
+      description: what the protein marks.
+      color: RGB in [0, 1], for pictures that show all structures in one cell.
+      total, train, test: cells in the paper's collection and its split (Table S8).
+    """
+
+    name: str
+    display: str
+    gene: str
+    description: str
+    color: tuple[float, float, float]
+    total: int
+    train: int
+    test: int
+
+
+STRUCTURES = (
+    Structure("alpha-actinin", "α-actinin", "ACTN1", "actin bundles", (1.00, 0.60, 0.10), 493, 462, 31),
+    Structure("alpha-tubulin", "α-tubulin", "TUBA1B", "microtubules", (0.20, 0.85, 0.25), 1043, 1002, 41),
+    Structure("beta-actin", "β-actin", "ACTB", "actin filaments", (0.95, 0.25, 0.20), 542, 513, 29),
+    Structure("desmoplakin", "desmoplakin", "DSP", "desmosomes", (1.00, 0.95, 0.30), 229, 219, 10),
+    Structure("fibrillarin", "fibrillarin", "FBL", "nucleolus", (0.35, 0.55, 1.00), 988, 953, 35),
+    Structure("lamin-b1", "lamin B1", "LMNB1", "nuclear membrane", (0.10, 0.80, 0.95), 785, 739, 46),
+    Structure("myosin-iib", "myosin IIB", "MYH10", "actomyosin bundles", (0.75, 0.35, 0.95), 157, 149, 8),
+    Structure("sec61-beta", "Sec61β", "SEC61B", "endoplasmic reticulum", (0.55, 0.75, 0.55), 835, 784, 51),
+    Structure("tom20", "TOM20", "TOMM20", "mitochondria", (0.95, 0.45, 0.65), 771, 723, 48),
+    Structure("zo1", "ZO1", "TJP1", "tight junctions", (0.90, 0.90, 0.90), 234, 229, 5),
+)
+NAMES = tuple(structure.name for structure in STRUCTURES)
+BY_NAME = {structure.name: structure for structure in STRUCTURES}
+_BY_GENE = {structure.gene: structure.name for structure in STRUCTURES}
+
+
+def canonical_name(label):
+    """Returns our name of a structure: Allen gene symbols are mapped, any other label is only stripped of space."""
+    label = label.strip()
+    return _BY_GENE.get(label, label)
+
+
+def display_name(name):
+    """Returns the protein as the paper writes it, or the name itself for a structure that the paper does not have."""
+    return BY_NAME[name].display if name in BY_NAME else name
+
+
+def in_table_order(names):
+    """Returns the names without repetition: those of Table S8 in its order, then the others alphabetically."""
+    names = set(names)
+    return tuple(name for name in NAMES if name in names) + tuple(sorted(names - set(NAMES)))
+
+
+def colors(names):
+    """Returns one RGB colour in [0, 1] a name: the paper's ten have their own, others get evenly spaced hues."""
+    others = [name for name in names if name not in BY_NAME]
+    hues = {name: colorsys.hsv_to_rgb((0.08 + i / len(others)) % 1, 0.75, 1.0) for i, name in enumerate(others)}
+    return tuple(BY_NAME[name].color if name in BY_NAME else hues[name] for name in names)
