@@ -1,0 +1,153 @@
+"""What a training run is: frozen dataclasses, their presets, validation and JSON.
+
+Every field's metadata holds its help text; the command-line flags are made from it (train/command.py).
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG_FILE = "config.json"
+ARCHITECTURES = ("paper", "released")
+GENERATE_FROM = ("estimates", "targets")
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be trained with; the message names the field, its value and what is expected."""
+
+
+def setting(default, text, choices=None):
+    """A dataclass field with its help text and, where only some values are allowed, these."""
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
+
+    dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
+    architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
+    width: float = setting(1.0, "multiplier of the networks' widths")
+    latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")
+    epochs: int = setting(150, "passes over the training cells; more than a finished run has continue it")
+    batch_size: int = setting(32, "cells a step, over all devices; the last partial batch of an epoch is dropped")
+    learning_rate: float = setting(2e-4, "Adam's, for all networks")
+    beta_1: float = setting(0.5, "Adam's decay of the first moment")
+    gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
+    gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
+    white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
+    balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
+    seed: int = setting(0, "of weights, data order and noise")
+
+    def __post_init__(self):
+        _check_choices(self)
+        for name in ("width", "learning_rate"):
+            _require(self, name, _finite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
+        for name in ("gamma_enc", "gamma_dec", "white_noise"):
+            _require(self, name, _finite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
+        _require(self, "beta_1", 0 <= self.beta_1 < 1, "a number from 0 to below 1")
+        _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
+        for name in ("latent_dim", "epochs"):
+            _require(self, name, getattr(self, name) >= 1, "at least 1")
+        _require(self, "seed", 0 <= self.seed < 2**31, "an integer from 0 to 2^31 - 1")
+
+
+@dataclass(frozen=True)
+class ConditionalConfig(ReferenceConfig):
+    """Settings of phase 2, the model of structure localization given the shape. Defaults: the paper's."""
+
+    epochs: int = setting(220, "passes over the training cells; more than a finished run has continue it")
+    generate_from: str = setting(
+        "estimates",
+        "what x_gen is made from: y_hat and z_r_hat (the paper's Algorithm 2) or y and z_r (the released code)",
+        GENERATE_FROM,
+    )
+
+
+PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
+_SMALL = dict(dataset="integrated_cell/simulated_64", width=0.25, architecture="released")
+PRESETS = {
+    "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
+    "small": {
+        "reference": ReferenceConfig(**_SMALL, epochs=60),
+        "conditional": ConditionalConfig(**_SMALL, epochs=120, generate_from="targets"),
+    },
+    "demo": {
+        "reference": ReferenceConfig(**_SMALL, epochs=20),
+        "conditional": ConditionalConfig(**_SMALL, epochs=40, generate_from="targets"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a model has to know of the cells it was trained on.
+
+    Attributes:
+      structures: names, in the order of y.
+      image_size: pixels along a side.
+      pixel_size: µm a pixel.
+      dataset: name, config and version of the data set.
+    """
+
+    structures: tuple[str, ...]
+    image_size: int
+    pixel_size: float
+    dataset: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that is needed to build a run's model again: the content of its config.json."""
+
+    phase: str
+    config: ReferenceConfig
+    cells: Cells
+
+    def save(self, run_dir):
+        """Writes config.json, which lies beside the weights."""
+        path = Path(run_dir) / CONFIG_FILE
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, run_dir):
+        """Reads config.json.
+
+        Raises: ConfigError: if run_dir holds no run, or one that this version cannot read.
+        """
+        path = Path(run_dir) / CONFIG_FILE
+        if not path.is_file():
+            raise ConfigError(f"{run_dir} is not a run: it has no {CONFIG_FILE}. Give the directory of a training run")
+        try:
+            content = json.loads(path.read_text())
+            cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
+            config = PHASES[content["phase"]](**content["config"])
+            return cls(content["phase"], config, Cells(**cells))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
+
+
+def differences(old, new, ignore=()):
+    """Returns a line for each field in which two dataclass instances of one type differ."""
+    names = [f.name for f in dataclasses.fields(old) if f.name not in ignore]
+    return [f"{n} was {getattr(old, n)}, now {getattr(new, n)}" for n in names if getattr(old, n) != getattr(new, n)]
+
+
+def _check_choices(config):
+    for field in dataclasses.fields(config):
+        choices = field.metadata["choices"]
+        if choices:
+            _require(config, field.name, getattr(config, field.name) in choices, "one of " + ", ".join(choices))
+
+
+def _require(config, name, holds, expected):
+    if not holds:
+        raise ConfigError(f"{name} is {getattr(config, name)!r}, but has to be {expected}")
+
+
+def _finite(value):
+    return math.isfinite(value)

@@ -1,0 +1,1 @@
+"""Figures, metrics and reports of trained models."""

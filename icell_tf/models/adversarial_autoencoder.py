@@ -1,0 +1,103 @@
+"""What Algorithms 1 and 2 share: four networks, four optimizers, and a step of losses, gradients and updates."""
+
+import keras
+import tensorflow as tf
+
+ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
+
+
+def batch_mean(values):
+    """The one reduction over the batch: the sum over this replica's examples by the size of the global batch.
+
+    Args: values, (B,), with B equal on all replicas. Returns: a scalar; summed over replicas, it is the batch's mean.
+    """
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return tf.reduce_mean(values) / replicas
+
+
+class AdversarialAutoencoder(keras.Model):
+    """An autoencoder with a discriminator on its codes and one on its images (section 2.1).
+
+    A subclass says which objective each network descends, in `objectives`. An objective's gradient reaches that network
+    alone, which is how error signals stay where they belong: the reconstruction flows through the decoder into the
+    encoder, a latent discriminator's verdict into the encoder only, an image discriminator's into the decoder only.
+
+    Args:
+      enc, dec, enc_d, dec_d: the networks.
+      gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
+    """
+
+    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
+        self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
+        self.latent_dim = enc_d.input_shape[-1]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
+
+    @property
+    def trained(self):
+        """The networks that this phase trains, by the role that names their objective."""
+        return {"enc": self.enc, "dec": self.dec, "enc_d": self.enc_d, "dec_d": self.dec_d}
+
+    def compile(self, learning_rate=2e-4, beta_1=0.5, make_optimizer=None):
+        """Makes one optimizer a network, Adam unless `make_optimizer` returns another, and builds its variables."""
+        super().compile(optimizer=None)
+        make = make_optimizer or (lambda: keras.optimizers.Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
+        self.optimizers = {role: make() for role in self.trained}
+        for role, network in self.trained.items():
+            self.optimizers[role].build(network.trainable_variables)
+
+    @property
+    def metrics(self):
+        return list(self.trackers.values())
+
+    def objectives(self, batch, z_prior, training):
+        """Returns what each network descends, and what is logged.
+
+        Args:
+          batch: {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) integers}.
+          z_prior: (B, Z), a draw from the prior.
+          training: whether BatchNorm takes the batch's statistics and white noise is added.
+
+        Returns: {role: (B,)} and {name of a metric: (B,)}.
+        """
+        raise NotImplementedError
+
+    def update(self, batch, z_prior):
+        """One step of Algorithm 1 or 2: all losses, then all gradients, then the four updates. Returns the metrics."""
+        with tf.GradientTape(persistent=True) as tape:
+            objectives, logs = self.objectives(batch, z_prior, training=True)
+            totals = {role: batch_mean(values) for role, values in objectives.items()}
+        gradients = {role: tape.gradient(totals[role], net.trainable_variables) for role, net in self.trained.items()}
+        for role, network in self.trained.items():
+            self.optimizers[role].apply(gradients[role], network.trainable_variables)
+        return logs
+
+    def train_step(self, batch):
+        return self._track(self.update(batch, self._draw_prior(batch)))
+
+    def test_step(self, batch):
+        _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
+        return self._track(logs)
+
+    def call(self, batch, training=False):
+        """Runs every network once, so that Keras knows them built. Args and returns as `objectives`."""
+        return self.objectives(batch, self._draw_prior(batch), training)
+
+    def _draw_prior(self, batch):
+        return tf.random.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])
+
+    def _track(self, logs):
+        for name, values in logs.items():
+            self.trackers[name].update_state(values)
+        return {name: tracker.result() for name, tracker in self.trackers.items()}
+
+
+def correct(logits, positive):
+    """Whether a discriminator's logit falls on the right side. Args: (B, 1); bool. Returns: (B,), 0 or 1."""
+    return tf.cast((logits[:, 0] > 0) == positive, logits.dtype)
+
+
+def correct_class(logits, y):
+    """Whether the largest logit is the class's. Args: (B, K); (B,) integers. Returns: (B,), 0 or 1."""
+    return tf.cast(tf.argmax(logits, axis=-1, output_type=y.dtype) == y, logits.dtype)

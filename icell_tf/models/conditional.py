@@ -1,0 +1,83 @@
+"""Phase 2, Algorithm 2: the model of where a structure sits in a cell of a given shape."""
+
+import tensorflow as tf
+
+from icell_tf import losses
+from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, correct, correct_class
+
+
+class ConditionalModel(AdversarialAutoencoder):
+    """Enc_{r,s}, Dec_{r,s}, EncD_s and DecD_{r,s} of section 2.2, trained on x_rs and y, with Enc_r frozen.
+
+    Args:
+      enc_r: the trained encoder of phase 1; its codes are the targets of z_r_hat.
+      enc, dec, enc_d, dec_d: the four networks of phase 2.
+      generate_from: "estimates" makes x_gen from y_hat and z_r_hat (Algorithm 2), "targets" from y and z_r.
+      **kwargs: as of `AdversarialAutoencoder`.
+    """
+
+    metric_names = (
+        "reconstruction",
+        "reference_code",
+        "classification",
+        "classification_accuracy",
+        "encoder",
+        "decoder",
+        "latent_discriminator",
+        "image_discriminator",
+        "latent_discriminator_accuracy",
+        "image_discriminator_accuracy",
+    )
+
+    def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", **kwargs):
+        super().__init__(enc, dec, enc_d, dec_d, **kwargs)
+        enc_r.trainable = False
+        self.enc_r = enc_r
+        self.generate_from = generate_from
+        self.structures = dec_d.output_shape[-1] - 1
+
+    def objectives(self, batch, z_prior, training):
+        """Algorithm 2; the objectives are eq. 17, 18, 11 and 14."""
+        x_rs, y = batch["x_rs"], batch["y"]
+        z_r = self.enc_r(x_rs[..., :2], training=False)
+        y_logits, z_r_hat, z_s = self.enc(x_rs, training=training)
+        y_hat = tf.nn.softmax(y_logits)
+        x_rs_logits = self.dec([y_hat, z_r_hat, z_s], training=training)
+        if self.generate_from == "targets":
+            given = [tf.one_hot(y, self.structures), z_r]
+        else:
+            given = [y_hat, z_r_hat]
+        x_gen = tf.sigmoid(self.dec([*given, z_prior], training=training))
+
+        prior, encoded = self.enc_d(z_prior, training=training), self.enc_d(z_s, training=training)
+        observed, generated = self.dec_d(x_rs, training=training), self.dec_d(x_gen, training=training)
+        reconstructed = self.dec_d(tf.sigmoid(x_rs_logits), training=training)
+
+        reconstruction = losses.reconstruction_loss(x_rs_logits, x_rs)
+        reference_code = losses.reference_code_loss(z_r, z_r_hat)
+        classification = losses.class_loss(y_logits, y)
+        objectives = {
+            "enc": losses.conditional_encoder_objective(
+                reconstruction, reference_code, classification, losses.passed_as_prior_loss(encoded), self.gamma_enc
+            ),
+            "dec": losses.conditional_decoder_objective(
+                reconstruction, losses.passed_as_class_loss(generated, reconstructed, y), self.gamma_dec
+            ),
+            "enc_d": losses.latent_discriminator_loss(prior, encoded),
+            "dec_d": losses.class_discriminator_loss(observed, generated, y),
+        }
+        generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
+        logs = {
+            "reconstruction": reconstruction,
+            "reference_code": reference_code,
+            "classification": classification,
+            "classification_accuracy": correct_class(y_logits, y),
+            "encoder": objectives["enc"],
+            "decoder": objectives["dec"],
+            "latent_discriminator": objectives["enc_d"],
+            "image_discriminator": objectives["dec_d"],
+            "latent_discriminator_accuracy": (correct(prior, True) + correct(encoded, False)) / 2,
+            "image_discriminator_accuracy": (correct_class(observed, y) + correct_class(generated, generated_class))
+            / 2,
+        }
+        return objectives, logs

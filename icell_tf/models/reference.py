@@ -1,0 +1,53 @@
+"""Phase 1, Algorithm 1: the model of cell and nuclear shape."""
+
+import tensorflow as tf
+
+from icell_tf import losses
+from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, correct
+
+
+class ReferenceModel(AdversarialAutoencoder):
+    """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r, the first two channels of x_rs."""
+
+    metric_names = (
+        "reconstruction",
+        "encoder",
+        "decoder",
+        "latent_discriminator",
+        "image_discriminator",
+        "latent_discriminator_accuracy",
+        "image_discriminator_accuracy",
+    )
+
+    def objectives(self, batch, z_prior, training):
+        """Algorithm 1; the objectives are eq. 15, 16, 5 and 6."""
+        x_r = batch["x_rs"][..., :2]
+        z_r = self.enc(x_r, training=training)
+        x_r_logits = self.dec(z_r, training=training)
+        x_gen = tf.sigmoid(self.dec(z_prior, training=training))
+
+        prior, encoded = self.enc_d(z_prior, training=training), self.enc_d(z_r, training=training)
+        observed, generated = self.dec_d(x_r, training=training), self.dec_d(x_gen, training=training)
+        reconstructed = self.dec_d(tf.sigmoid(x_r_logits), training=training)
+
+        reconstruction = losses.reconstruction_loss(x_r_logits, x_r)
+        objectives = {
+            "enc": losses.reference_encoder_objective(
+                reconstruction, losses.passed_as_prior_loss(encoded), self.gamma_enc
+            ),
+            "dec": losses.reference_decoder_objective(
+                reconstruction, losses.passed_as_observed_loss(generated, reconstructed), self.gamma_dec
+            ),
+            "enc_d": losses.latent_discriminator_loss(prior, encoded),
+            "dec_d": losses.image_discriminator_loss(observed, generated),
+        }
+        logs = {
+            "reconstruction": reconstruction,
+            "encoder": objectives["enc"],
+            "decoder": objectives["dec"],
+            "latent_discriminator": objectives["enc_d"],
+            "image_discriminator": objectives["dec_d"],
+            "latent_discriminator_accuracy": (correct(prior, True) + correct(encoded, False)) / 2,
+            "image_discriminator_accuracy": (correct(observed, True) + correct(generated, False)) / 2,
+        }
+        return objectives, logs
