@@ -1,0 +1,211 @@
+"""Pictures of cells: pure functions from arrays to RGB arrays.
+
+Images come as floats in [0, 1], channels last; every picture is uint8 (rows, columns, 3). Colours are those of the
+paper's Figures 2 and 3: membrane magenta, nucleus cyan, structure yellow.
+"""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+MEMBRANE = (1.0, 0.0, 1.0)
+NUCLEUS = (0.0, 1.0, 1.0)
+STRUCTURE = (1.0, 1.0, 0.0)
+CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)
+CONTRASTS = ("none", "max", "percentile")
+
+PANEL_PIXELS = 160  # a panel smaller than this is enlarged, so that a 64-pixel cell can be looked at
+COMPOSITE_PIXELS = 512
+GAP = 2
+FONT_SIZE = 14
+BACKGROUND = (255, 255, 255)
+INK = (0, 0, 0)
+
+
+def stretch(image, contrast="none"):
+    """Scales each channel of one image for display.
+
+    Args:
+        image: (H, W, C) floats in [0, 1].
+        contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
+            percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
+
+    Returns:
+        (H, W, C) float32 in [0, 1].
+    """
+    image = np.asarray(image, np.float32)
+    if contrast not in CONTRASTS:
+        raise ValueError(f"contrast is {contrast!r}, but must be one of {', '.join(CONTRASTS)}")
+    if contrast != "none":
+        top = image.max(axis=(0, 1))
+        if contrast == "percentile":
+            percentile = np.percentile(image, 99.9, axis=(0, 1))
+            top = np.where(percentile > 0, percentile, top)  # a structure of a few pixels has a percentile of zero
+        image = image / np.where(top > 0, top, 1)
+    return np.clip(image, 0, 1)
+
+
+def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
+    """Blends the channels of one image, each in its colour, by screening: 1 - prod(1 - channel * colour).
+
+    Args:
+        image: (H, W, C) floats in [0, 1]: by default membrane, nucleus and, if there is a third, structure.
+        colors: at least C RGB colours in [0, 1].
+        contrast: see `stretch`.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    image = stretch(image, contrast)
+    if image.shape[-1] > len(colors):
+        raise ValueError(f"the image has {image.shape[-1]} channels, but there are only {len(colors)} colours")
+    dark = np.ones(image.shape[:2] + (3,), np.float32)
+    for channel, color in zip(np.moveaxis(image, -1, 0), colors, strict=False):
+        dark *= 1 - channel[..., None] * np.asarray(color, np.float32)
+    return np.rint(255 * (1 - dark)).astype(np.uint8)
+
+
+def enlarge(rgb, pixels=PANEL_PIXELS):
+    """Enlarges an RGB image by the smallest whole factor that makes its shorter side at least `pixels` long."""
+    factor = -(-pixels // min(rgb.shape[:2]))
+    if factor <= 1:
+        return rgb
+    size = (rgb.shape[1] * factor, rgb.shape[0] * factor)
+    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
+
+
+def montage(rows, column_labels=None, row_labels=None):
+    """Lays RGB images out in a labelled grid.
+
+    Args:
+        rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size; None leaves a place empty.
+        column_labels: one text a column, above it; None for no labels.
+        row_labels: one text a row, left of it; None for no labels.
+
+    Returns:
+        uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
+    """
+    rows = [[None if panel is None else enlarge(np.asarray(panel)) for panel in row] for row in rows]
+    shapes = {panel.shape for row in rows for panel in row if panel is not None}
+    if len(shapes) != 1:
+        raise ValueError(f"a montage needs images of one shape, but found {sorted(shapes) or 'no image'}")
+    height, width, _ = shapes.pop()
+    columns = max(len(row) for row in rows)
+    top = FONT_SIZE + 8 if column_labels is not None else 0
+    left = _text_width(row_labels) + 8 if row_labels is not None else 0
+    size = (left + columns * (width + GAP) + GAP, top + len(rows) * (height + GAP) + GAP)
+    canvas = Image.new("RGB", size, BACKGROUND)
+    draw = ImageDraw.Draw(canvas)
+    for j, label in enumerate(column_labels or ()):
+        x = left + GAP + j * (width + GAP) + width // 2
+        draw.text((x, top // 2), str(label), INK, _font_for(label, width), anchor="mm")
+    for i, row in enumerate(rows):
+        y = top + GAP + i * (height + GAP)
+        if row_labels is not None:
+            draw.text((4, y + height // 2), str(row_labels[i]), INK, _font(FONT_SIZE), anchor="lm")
+        for j, panel in enumerate(row):
+            if panel is not None:
+                canvas.paste(Image.fromarray(panel), (left + GAP + j * (width + GAP), y))
+    return np.asarray(canvas)
+
+
+def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):
+    """Shows one cell with every structure in its own colour, and a legend beside it.
+
+    Args:
+        x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures.
+        structures: (H, W, K) in [0, 1].
+        colors: (K, 3) RGB in [0, 1].
+        names: K texts for the legend.
+        contrast: see `stretch`; each structure is scaled on its own.
+        reference_strength: brightness of membrane and nucleus, in [0, 1].
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    if not len(colors) == len(names) == structures.shape[-1]:
+        raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
+    channels = np.concatenate([stretch(x_r, contrast), stretch(structures, contrast)], axis=-1)
+    grey = reference_strength * np.ones((2, 3)) * np.array([[1.0], [0.6]])
+    cell = enlarge(overlay(channels, np.concatenate([grey, colors])), COMPOSITE_PIXELS)
+    line = FONT_SIZE + 10
+    width = _text_width(names) + line + 12
+    canvas = Image.new("RGB", (cell.shape[1] + width, max(cell.shape[0], 8 + line * len(names))), INK)
+    canvas.paste(Image.fromarray(cell), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for k, (name, color) in enumerate(zip(names, colors, strict=True)):
+        x, y = cell.shape[1] + 6, 8 + line * k
+        draw.rectangle((x, y, x + FONT_SIZE, y + FONT_SIZE), tuple(int(round(255 * c)) for c in color))
+        draw.text((x + line, y + FONT_SIZE // 2), str(name), BACKGROUND, _font(FONT_SIZE), anchor="lm")
+    return np.asarray(canvas)
+
+
+def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="none"):
+    """Two rows, as in Figure 2: observed cells above their reconstructions.
+
+    Args:
+        observed, reconstructed: (B, H, W, 2 or 3) in [0, 1].
+        labels: B texts, or None.
+        contrast: see `stretch`.
+    """
+    rows = [[overlay(image, contrast=contrast) for image in images] for images in (observed, reconstructed)]
+    return montage(rows, labels, ("observed", "reconstructed"))
+
+
+def cell_grid(images, columns=8, labels=None, contrast="none"):
+    """Cells, (B, H, W, 2 or 3) in [0, 1], in rows of `columns`; `labels` are the first row's column labels."""
+    panels = [overlay(image, contrast=contrast) for image in images]
+    return montage([panels[i : i + columns] for i in range(0, len(panels), columns)], labels)
+
+
+def integration_grid(observed, predicted, names, row_labels=None, contrast="percentile"):
+    """One row a cell, as in Figure 3: the observed cell, then the cell with each of the K predicted structures.
+
+    Args:
+        observed: (B, H, W, 2 or 3) in [0, 1].
+        predicted: (B, H, W, K) in [0, 1].
+        names: K column labels.
+        row_labels: B texts, or None.
+        contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
+            so each panel is scaled on its own by default, and brightness says nothing across panels.
+    """
+    rows = []
+    for cell, structures in zip(np.asarray(observed), np.asarray(predicted), strict=True):
+        with_structure = [np.dstack([cell[..., :2], structures[..., k]]) for k in range(structures.shape[-1])]
+        rows.append([overlay(image, contrast=contrast) for image in [cell, *with_structure]])
+    return montage(rows, ["observed", *names], row_labels)
+
+
+def structure_grid(structures, names, row_labels=None, contrast="percentile"):
+    """One row a cell, one column a structure: the structure channels alone, in grey.
+
+    Args:
+        structures: (B, H, W, K) in [0, 1].
+        names: K column labels.
+        row_labels: B texts, or None.
+        contrast: see `stretch`; each panel is scaled on its own.
+    """
+    white = ((1.0, 1.0, 1.0),)
+    rows = [
+        [overlay(cell[..., k : k + 1], white, contrast) for k in range(cell.shape[-1])]
+        for cell in np.asarray(structures)
+    ]
+    return montage(rows, names, row_labels)
+
+
+def to_png(rgb, path):
+    """Writes uint8 (height, width, 3) as a PNG file."""
+    Image.fromarray(rgb).save(path, format="PNG")
+
+
+def _font(size):
+    return ImageFont.load_default(size=size)
+
+
+def _text_width(labels):
+    return max((int(_font(FONT_SIZE).getlength(str(label))) + 1 for label in labels), default=0)
+
+
+def _font_for(label, width):
+    """The largest font, up to FONT_SIZE, in which the label fits the width."""
+    needed = _font(FONT_SIZE).getlength(str(label))
+    return _font(max(6, int(FONT_SIZE * min(1, width / max(needed, 1)))))

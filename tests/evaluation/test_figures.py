@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from icell_tf.evaluation import figures
+
+
+def one_pixel(*channels):
+    return np.array(channels, np.float32).reshape(1, 1, -1)
+
+
+@pytest.mark.parametrize(
+    "channels, rgb",
+    [
+        ((1, 0, 0), (255, 0, 255)),
+        ((0, 1, 0), (0, 255, 255)),
+        ((0, 0, 1), (255, 255, 0)),
+        ((0, 0, 0), (0, 0, 0)),
+        ((1, 1, 1), (255, 255, 255)),
+        ((0.5, 0, 0.5), (191, 128, 128)),  # screen: red 1 - 0.5 * 0.5
+        ((1, 0), (255, 0, 255)),
+        ((2, -1), (255, 0, 255)),  # out of range is clipped
+    ],
+)
+def test_overlay_has_the_papers_colours(channels, rgb):
+    assert tuple(figures.overlay(one_pixel(*channels))[0, 0]) == rgb
+
+
+def test_overlay_needs_a_colour_a_channel():
+    with pytest.raises(ValueError, match="4 channels"):
+        figures.overlay(np.zeros((2, 2, 4)))
+
+
+def test_stretch():
+    image = np.zeros((100, 100, 3), np.float32)
+    image[..., 0] = np.linspace(0, 0.5, 10000).reshape(100, 100)
+    image[0, 0, 1] = 0.2  # fewer pixels than the percentile sees
+    np.testing.assert_array_equal(figures.stretch(image), image)
+    np.testing.assert_allclose(figures.stretch(image, "max").max(axis=(0, 1)), (1, 1, 0))
+    percentile = figures.stretch(image, "percentile")
+    np.testing.assert_allclose(percentile.max(axis=(0, 1)), (1, 1, 0))
+    np.testing.assert_allclose(percentile[50, 50, 0], image[50, 50, 0] / (0.5 * 0.999), rtol=1e-3)
+    with pytest.raises(ValueError, match="none, max, percentile"):
+        figures.stretch(image, "auto")
+
+
+@pytest.mark.parametrize("size, enlarged", [(64, 192), (128, 256), (160, 160), (256, 256)])
+def test_enlarge(size, enlarged):
+    assert figures.enlarge(np.zeros((size, size, 3), np.uint8)).shape == (enlarged, enlarged, 3)
+
+
+def test_montage_places_each_panel():
+    panel = np.zeros((160, 160, 3), np.uint8)
+    red, blue = panel + np.uint8([255, 0, 0]), panel + np.uint8([0, 0, 255])
+    picture = figures.montage([[red, blue], [blue, None]])
+    assert picture.shape == (2 * 162 + 2, 2 * 162 + 2, 3)
+    for (row, column), color in {(0, 0): (255, 0, 0), (0, 1): (0, 0, 255), (1, 0): (0, 0, 255)}.items():
+        inside = picture[2 + row * 162 : 162 + row * 162, 2 + column * 162 : 162 + column * 162]
+        assert (inside == color).all()
+    assert (picture[-150:, -150:] == 255).all()
+
+
+def test_labels_take_room_and_leave_ink_outside_the_panels():
+    panel = np.full((160, 160, 3), 255, np.uint8)
+    plain = figures.montage([[panel, panel]])
+    labelled = figures.montage([[panel, panel]], ["tom20", "a name that is far too long for its column"], ["row"])
+    top, left = np.subtract(labelled.shape, plain.shape)[:2]
+    assert top > 0 and left > 0
+    assert (labelled[:top] < 128).any() and (labelled[top:, :left] < 128).any()
+    assert (labelled[top:, left:] == 255).all()
+    assert (labelled[:top, -1:] == 255).all()  # the long name was shrunk, not cut
+
+
+def test_montage_refuses_unequal_panels():
+    with pytest.raises(ValueError, match="one shape"):
+        figures.montage([[np.zeros((160, 160, 3), np.uint8), np.zeros((170, 170, 3), np.uint8)]])
+    with pytest.raises(ValueError, match="no image"):
+        figures.montage([[None]])
+
+
+def test_composite_shows_each_structure_in_its_colour_and_names_it():
+    x_r, structures = np.zeros((64, 64, 2), np.float32), np.zeros((64, 64, 2), np.float32)
+    structures[8:24, 8:24, 0] = 0.1
+    structures[40:56, 40:56, 1] = 0.7
+    colors = ((1, 0, 0), (0, 0, 1))
+    picture = figures.composite(x_r, structures, colors, ("tom20", "zo1"))
+    assert picture.shape[0] == 512
+    np.testing.assert_array_equal(picture[128, 128], (255, 0, 0))
+    np.testing.assert_array_equal(picture[384, 384], (0, 0, 255))
+    legend = picture[:, 512:]
+    for color in (255, 0, 0), (0, 0, 255), (255, 255, 255):  # two keys and the text
+        assert (legend == color).all(axis=-1).any()
+    with pytest.raises(ValueError, match="2 structures, but 1 colours"):
+        figures.composite(x_r, structures, colors[:1], ("tom20", "zo1"))
+
+
+def test_grids():
+    rng = np.random.default_rng(0)
+    cells, predicted = rng.random((2, 64, 64, 3)), rng.random((2, 64, 64, 4))
+    names = ("a", "b", "c", "d")
+    side = 192 + figures.GAP
+    top = figures.FONT_SIZE + 8
+    grid = figures.integration_grid(cells, predicted, names)
+    assert grid.shape == (top + 2 * side + figures.GAP, 5 * side + figures.GAP, 3)
+    assert figures.structure_grid(predicted, names).shape == (grid.shape[0], grid.shape[1] - side, 3)
+    assert figures.cell_grid(np.repeat(cells, 5, axis=0), columns=4).shape[:2] == (3 * side + 2, 4 * side + 2)
+    pairs = figures.observed_over_reconstructed(cells, cells[..., ::-1])
+    assert pairs.shape[0] == 2 * side + 2
+    panel = figures.enlarge(figures.overlay(cells[1]))
+    np.testing.assert_array_equal(pairs[2:194, -194:-2], panel)
+
+
+def test_integration_grid_puts_the_structure_into_the_observed_cell():
+    cell = np.zeros((1, 160, 160, 2), np.float32)
+    cell[0, :80, :, 0] = 1
+    predicted = np.zeros((1, 160, 160, 1), np.float32)
+    predicted[0, 80:, :, 0] = 0.2
+    grid = figures.integration_grid(cell, predicted, ("tom20",))
+    panel = grid[-162:-2, -162:-2]
+    np.testing.assert_array_equal(panel[0, 0], (255, 0, 255))
+    np.testing.assert_array_equal(panel[-1, 0], (255, 255, 0))
+
+
+def test_png(tmp_path):
+    rgb = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    figures.to_png(rgb, tmp_path / "picture.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "picture.png")), rgb)
