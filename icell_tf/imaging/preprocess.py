@@ -91,7 +91,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, *, cell_i
       channels: (C, Z, Y, X) integers or floats: membrane, nucleus and, where there is one, the structure.
       cell_mask: (Z, Y, X) or (1, Y, X), nonzero inside the cell.
       nucleus_mask: (Z, Y, X) or (1, Y, X), nonzero inside the nucleus.
-      scale: (z, y, x), µm per voxel.
+      scale: (z, y, x), µm per voxel; z is not used and may be nan.
       frame: the frame to bring the cell into.
       cell_id: named in errors.
 
@@ -274,8 +274,10 @@ def _check_stack(channels, cell_mask, nucleus_mask, scale, cell_id):
         raise ValueError(f"{_named(cell_id)}: expected integer or float intensities, found {channels.dtype}.")
     if channels.dtype.kind == "f" and not np.isfinite(channels).all():
         raise ValueError(f"{_named(cell_id)}: the stack has NaN or infinite intensities.")
-    if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale):
-        raise ValueError(f"{_named(cell_id)}: expected a scale (z, y, x) of positive µm per voxel, found {scale}.")
+    if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale[1:]):
+        raise ValueError(
+            f"{_named(cell_id)}: expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}."
+        )
     masks = []
     for name, mask in (("cell", cell_mask), ("nucleus", nucleus_mask)):
         mask = np.asarray(mask)

@@ -1,0 +1,53 @@
+"""Divides cells into train, validation and test by field of view, from a hash of their ids."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+SPLITS = ("train", "validation", "test")
+
+
+def check_fractions(validation_fraction: float, test_fraction: float) -> None:
+    """Raises a ValueError unless both fractions are in [0, 1) and leave something to train on."""
+    if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} and test_fraction={test_fraction}: expected fractions of at "
+            "least 0 that leave cells to train on (a sum below 1)."
+        )
+
+
+def split_fields(fields: Iterable[str], validation_fraction: float, test_fraction: float, salt: str) -> dict[str, str]:
+    """Assigns each field of view of one structure to a split.
+
+    Fields are ordered by a hash of their id; test, then validation, take fields until they hold their share of the
+    cells, at least one field each. Three fields thus give a cell to each split; of two, one is trained on and one
+    tested on.
+
+    Args:
+      fields: the field of each cell, so that a field occurs once for each of its cells.
+      validation_fraction, test_fraction: shares of the cells; 0 leaves a split out.
+      salt: the structure's name, so that structures are divided independently.
+
+    Returns:
+      {field: "train", "validation" or "test"}.
+    """
+    check_fractions(validation_fraction, test_fraction)
+    sizes = Counter(fields)
+    waiting = sorted(sizes, key=lambda field: (_hash(salt, field), field))
+    total = sum(sizes.values())
+    assigned = {}
+    # How many fields must be left for the splits that follow.
+    left_for_others = 2 if validation_fraction > 0 and len(waiting) >= 3 else 1
+    for split, fraction, reserve in (("test", test_fraction, left_for_others), ("validation", validation_fraction, 1)):
+        taken = 0
+        while fraction > 0 and len(waiting) > reserve:
+            size = sizes[waiting[0]]
+            if taken and taken + size / 2 > fraction * total + 1e-9:
+                break
+            assigned[waiting.pop(0)] = split
+            taken += size
+    return assigned | dict.fromkeys(waiting, "train")
+
+
+def _hash(salt, field):
+    return hashlib.sha256(f"{salt}\0{field}".encode()).hexdigest()
