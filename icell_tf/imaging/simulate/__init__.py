@@ -1,0 +1,152 @@
+"""Simulated cells: 3D stacks of membrane, nucleus and one of ten structures, with masks, from one number.
+
+A parametric model in the manner of Zhao & Murphy 2007 and Peng & Murphy 2011 (design.md section 6): the solids of the
+cell and its nucleus depend on the seed alone, so that every structure can be drawn in the same cell.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from icell_tf.imaging.simulate.microscope import MAX_VOXELS, Grid, Strands, blur, expose, make_grid, masks, rasterize
+from icell_tf.imaging.simulate.shapes import Shape, sample_shape
+from icell_tf.imaging.simulate.structures_cytoskeleton import alpha_actinin, alpha_tubulin, beta_actin, myosin_iib
+from icell_tf.imaging.simulate.structures_junctions import desmoplakin, zo1
+from icell_tf.imaging.simulate.structures_organelles import fibrillarin, lamin_b1, sec61_beta, tom20
+from icell_tf.imaging.simulate.walks import F32, choose, lognormal, uniform
+
+__all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "expected_structure", "simulate_cell"]
+
+SIMULATOR_VERSION = "1.0.0"
+
+PROGRAMS = {  # in Table S8's order, as in icell_tf.structures
+    "alpha-actinin": alpha_actinin,
+    "alpha-tubulin": alpha_tubulin,
+    "beta-actin": beta_actin,
+    "desmoplakin": desmoplakin,
+    "fibrillarin": fibrillarin,
+    "lamin-b1": lamin_b1,
+    "myosin-iib": myosin_iib,
+    "sec61-beta": sec61_beta,
+    "tom20": tom20,
+    "zo1": zo1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCell:
+    """One cell under the microscope.
+
+    channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure. cell_mask, nucleus_mask: (Z, Y, X) bool, the
+    solids themselves, free of noise. scale: (z, y, x) um a voxel. y: structure index. offsets: (3,) counts expected
+    where nothing fluoresces. shape, grid: the solids in um and their place in the stack.
+    """
+
+    channels: np.ndarray
+    cell_mask: np.ndarray
+    nucleus_mask: np.ndarray
+    scale: tuple[float, float, float]
+    y: int
+    offsets: np.ndarray
+    shape: Shape
+    grid: Grid
+
+
+def simulate_cell(seed, y, pixel_size):
+    """Make a cell and look at it.
+
+    Args: seed: int >= 0, the cell's number; y: index of its structure in PROGRAMS; pixel_size: um a pixel of the frame
+    the stack is meant for, from which its voxels are chosen (0.9 of it in x and y). Returns: SimulatedCell, bit for bit
+    the same for the same arguments. Membrane, nucleus and masks don't depend on y. Raises: ValueError.
+    """
+    _check_structure(y)
+    if seed < 0 or not pixel_size > 0:
+        raise ValueError(f"simulate_cell takes seed >= 0 and pixel_size > 0 um, found {seed} and {pixel_size}")
+    shape = sample_shape(seed)
+    grid = make_grid(shape, pixel_size)
+    cell_mask, nucleus_mask = masks(shape, grid)
+    rng = np.random.default_rng([seed, 2])
+    membrane = _membrane(shape, grid, cell_mask, rng)
+    nucleus = _nucleus(grid, nucleus_mask, rng)
+    exposures = [expose(membrane, rng), expose(nucleus, rng)]
+    rng = np.random.default_rng([seed, 3, y])
+    exposures.append(expose(_draw(shape, grid, cell_mask, y, 1, rng)[0], rng))
+    return SimulatedCell(
+        channels=np.stack([counts for counts, _ in exposures]),
+        cell_mask=cell_mask,
+        nucleus_mask=nucleus_mask,
+        scale=grid.scale,
+        y=y,
+        offsets=np.array([offset for _, offset in exposures]),
+        shape=shape,
+        grid=grid,
+    )
+
+
+def expected_structure(cell, y, draws, seed=0):
+    """Mean localization of a structure in this very cell.
+
+    Args: cell: SimulatedCell; y: structure index, any; draws: int >= 1; seed: int >= 0, another one for independent
+    draws. Returns: (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of draws, each blurred, without noise,
+    masked to the cell, maximum-projected along z and divided by its maximum. Raises: ValueError.
+    """
+    _check_structure(y)
+    if draws < 1:
+        raise ValueError(f"expected_structure needs draws >= 1, found {draws}")
+    rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
+    total = np.zeros(cell.cell_mask.shape[1:], np.float32)
+    chunk = max(1, min(16, MAX_VOXELS // cell.cell_mask.size))
+    for start in range(0, draws, chunk):
+        n = min(chunk, draws - start)
+        total += _draw(cell.shape, cell.grid, cell.cell_mask, y, n, rng, project=True).sum(0)
+    return total / draws
+
+
+def _check_structure(y):
+    if not 0 <= y < len(PROGRAMS):
+        raise ValueError(f"structure index {y} is not one of the simulator's {len(PROGRAMS)}: 0 to {len(PROGRAMS) - 1}")
+
+
+def _draw(shape, grid, cell_mask, y, draws, rng, project=False):
+    """Draws of a structure, each with maximum 1 inside the cell: (draws, Z, Y, X), or (draws, Y, X) projected."""
+    program = tuple(PROGRAMS.values())[y]
+    volume = blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)
+    inside = volume * cell_mask if not project else np.multiply(volume, cell_mask, out=volume)
+    projection = inside.max(1)
+    peak = projection.max((1, 2))
+    return projection / peak[:, None, None] if project else volume / peak[:, None, None, None]
+
+
+def _membrane(shape, grid, cell_mask, rng):
+    """The cell's surface, uneven, over a faint cytoplasm: (Z, Y, X) in [0, 1]."""
+    perimeter = TWO_PI_F * shape.cell_radius.mean()
+    wall = perimeter * shape.wall_height
+    sheet = np.pi * (shape.cell_radius**2).mean()
+    per_area = 2.0 / grid.scale[2] ** 2
+    n_wall, n_sheet = int(wall * per_area), int(sheet * per_area)
+    angle = choose(rng, shape.angle_by_arc, (1, n_wall))
+    side = shape.cylinder(angle, F32(0.985), uniform(rng, angle.shape, 0, shape.wall_height))
+    angle = choose(rng, shape.angle_by_area, (1, n_sheet))
+    u = np.sqrt(uniform(rng, angle.shape)) * F32(0.985)
+    roof = shape.cylinder(angle, u, shape.top(u))
+    floor = shape.cylinder(choose(rng, shape.angle_by_area, angle.shape), np.sqrt(uniform(rng, angle.shape)), F32(0.1))
+    points = np.concatenate((side, roof, floor), axis=-1)[..., None]
+    strands = Strands(points, lognormal(rng, points.shape[1:], 0.5))
+    surface = blur(rasterize(shape, grid, [strands], 1), grid.scale)[0]
+    return _normalize(surface / surface.max() + 0.08 * cell_mask)
+
+
+def _nucleus(grid, nucleus_mask, rng):
+    """The nucleus's solid with a chromatin texture: (Z, Y, X) in [0, 1]."""
+    noise = rng.standard_normal((1, *grid.shape), dtype=np.float32)
+    fine = blur(noise, grid.scale)
+    coarse = blur(fine, (grid.scale[0], grid.scale[1] / 4, grid.scale[2] / 4))
+    texture = np.exp(0.2 * fine / fine.std() + 0.2 * coarse / coarse.std())
+    return _normalize(blur(texture * nucleus_mask, grid.scale)[0])
+
+
+def _normalize(volume):
+    return volume / volume.max()
+
+
+TWO_PI_F = 2 * np.pi

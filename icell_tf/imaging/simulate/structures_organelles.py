@@ -1,0 +1,62 @@
+"""Structure programs of organelles: nucleoli, nuclear lamina, endoplasmic reticulum, mitochondria.
+
+A program is a function (Shape, draws, generator) -> list of Strands; see structures_cytoskeleton.py.
+"""
+
+import numpy as np
+
+from icell_tf.imaging.simulate.microscope import Strands
+from icell_tf.imaging.simulate.walks import F32, choose, inside, lognormal, normal, smooth, uniform, walk
+
+TWO_PI = 2 * np.pi
+
+
+def fibrillarin(cell, draws, rng, most=4, points=60):
+    """One to four nucleoli, lumpy blobs well inside the nucleus."""
+    count = 1 + (uniform(rng, (draws, most - 1)) < 0.5).sum(1)
+    n = (draws, most)
+    centre = uniform(rng, n, -1, 1), uniform(rng, n) ** F32(0.5) * F32(0.62) - 1
+    angle = choose(rng, cell.angle_by_extent, n) + normal(rng, n, 0.9)
+    radius = uniform(rng, (*n, 1), 0.45, 0.85)
+    blob = cell.place(angle, 0.6 * centre[0], centre[1])[..., None]
+    blob = blob + radius * normal(rng, (3, *n, points))
+    angle, sin, rho = cell.locate(blob)
+    blob = cell.place(angle, sin, np.minimum(rho, F32(-0.12)))
+    weight = (np.arange(most) < count[:, None]) * lognormal(rng, n, 0.3)
+    return [Strands(blob.reshape(3, draws, -1, 1), np.repeat(weight, points, axis=1)[..., None])]
+
+
+def lamin_b1(cell, draws, rng, points=1100, folds=2):
+    """A patchy shell inside the nuclear surface, and folds of it across the nucleus."""
+    angle, sin = uniform(rng, (draws, points), 0, TWO_PI), uniform(rng, (draws, points), -1, 1)
+    shell = cell.place(angle, sin, F32(-0.04))
+    patch = np.take_along_axis(smooth(rng, (draws,), 65, 3), (angle * F32(64 / TWO_PI)).astype(np.int32), axis=1)
+    n = (draws, folds, 1)
+    a, b = uniform(rng, n, 0, TWO_PI), uniform(rng, n, 1.2, 2.8)
+    t = np.linspace(0, 1, 9, dtype=F32)
+    height = uniform(rng, n, -0.3, 0.3) + 0 * t
+    start, end = cell.place(a, height[..., :1], F32(-0.05)), cell.place(a + b, height[..., :1], F32(-0.05))
+    fold = start + (end - start) * t
+    angle, sin, rho = cell.locate(fold)
+    fold = cell.place(angle, sin, np.minimum(rho, F32(-0.05)))
+    present = (uniform(rng, n) < 0.4) * F32(4)
+    return [Strands(shell[..., None], np.exp(0.25 * patch)[..., None]), Strands(fold, present)]
+
+
+def sec61_beta(cell, draws, rng, tubules=110, envelope=350):
+    """The nuclear envelope and a mesh of short tubules around it that thins out towards the rim."""
+    angle, sin = uniform(rng, (draws, envelope), 0, TWO_PI), uniform(rng, (draws, envelope), -1, 1)
+    shell = cell.place(angle, sin, F32(0.03))
+    angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
+    start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.1, 1.0))
+    mesh = walk(rng, cell, start, steps=5, step=0.8, persistence=0.3, low=0.03, high=0.93)
+    return [Strands(shell[..., None], F32(0.30)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.3))]
+
+
+def tom20(cell, draws, rng, tubules=30):
+    """Mitochondria, bent tubules of a few micrometres, mostly near the nucleus where the cytoplasm is wide."""
+    angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
+    angle = choose(rng, cell.angle_by_extent, angle.shape) + normal(rng, angle.shape, 0.25)
+    start = cell.place(angle, 0.6 * sin, np.maximum(rho, 0) * F32(0.8))
+    paths = walk(rng, cell, start, steps=6, step=0.7, persistence=0.85, low=0.08, high=0.88, flatness=0.3)
+    return [Strands(paths, lognormal(rng, (draws, tubules, 1), 0.3))]

@@ -1,0 +1,61 @@
+"""Random points and walks inside a cell, vectorised over draws. Points are (3, draws, strands[, n]) in the cell frame."""
+
+import numpy as np
+
+F32 = np.float32
+
+
+def uniform(rng, shape, low=0.0, high=1.0):
+    """Uniform float32 numbers."""
+    return rng.random(shape, dtype=F32) * F32(high - low) + F32(low)
+
+
+def normal(rng, shape, sigma=1.0):
+    """Normal float32 numbers."""
+    return rng.standard_normal(shape, dtype=F32) * F32(sigma)
+
+
+def lognormal(rng, shape, sigma):
+    """Positive float32 numbers with median 1."""
+    return np.exp(normal(rng, shape, sigma))
+
+
+def choose(rng, table, shape):
+    """Entries of a table, equally likely."""
+    return table[rng.integers(len(table), size=shape, dtype=np.int32)]
+
+
+def inside(rng, cell, shape, power=0.5):
+    """Points in the cell: uniform in volume for power 0.5, nearer to its middle for more, to its sides for less."""
+    u = uniform(rng, shape) ** F32(power)
+    angle = choose(rng, cell.angle_by_area, shape)
+    return cell.cylinder(angle, u, uniform(rng, shape) * cell.top(u))
+
+
+def walk(rng, cell, start, steps, step, persistence, low, high, flatness=0.5):
+    """Persistent random walks that stay at depths low to high of the cytoplasm (0 nucleus, 1 cell surface).
+
+    Args: start: (3, draws, strands). step: um. persistence: correlation of one step's direction with the last.
+    flatness: size of vertical steps beside horizontal ones. Returns: (3, draws, strands, steps + 1).
+    """
+    noise = normal(rng, (steps, *start.shape))
+    noise[:, 2] *= F32(flatness)
+    fresh = F32(np.sqrt(1 - persistence**2))
+    position = cell.confine(start, low, high)
+    direction, path = noise[0], [position]
+    for kick in noise:
+        direction = F32(persistence) * direction + fresh * kick
+        length = np.sqrt((direction * direction).sum(0)) + F32(1e-6)
+        position = cell.confine(position + direction * (F32(step) / length), low, high)
+        path.append(position)
+    return np.stack(path, axis=-1)
+
+
+def smooth(rng, shape, n, harmonics, decay=1.0):
+    """Random periodic curves with unit variance: (*shape, n), the last point equal to the first."""
+    k = np.arange(1, harmonics + 1, dtype=F32)
+    phase = np.outer(k, np.linspace(0, 2 * np.pi, n)).astype(F32)
+    amplitude = k**-decay
+    amplitude = (amplitude / np.sqrt((amplitude**2).sum())).astype(F32)
+    cos, sin = normal(rng, (2, *shape, harmonics)) * amplitude
+    return cos @ np.cos(phase) + sin @ np.sin(phase)
