@@ -100,11 +100,19 @@ class Cells:
 
 @dataclass(frozen=True)
 class Run:
-    """All that is needed to build a run's model again: the content of its config.json."""
+    """All that is needed to build a run's model again: the content of its config.json.
+
+    Attributes:
+      phase: a key of `PHASES`.
+      config: the phase's settings.
+      cells: what it was trained on.
+      reference: in phase 2, the settings of the run whose encoder it is built on.
+    """
 
     phase: str
     config: ReferenceConfig
     cells: Cells
+    reference: ReferenceConfig | None = None
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
@@ -126,7 +134,8 @@ class Run:
             content = json.loads(path.read_text())
             cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
             config = PHASES[content["phase"]](**content["config"])
-            return cls(content["phase"], config, Cells(**cells))
+            reference = ReferenceConfig(**content["reference"]) if content["reference"] else None
+            return cls(content["phase"], config, Cells(**cells), reference)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
 

@@ -33,6 +33,7 @@ class AdversarialAutoencoder(keras.Model):
         self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
+        self.built = True  # by its networks, which are functional models
 
     @property
     def trained(self):
@@ -79,10 +80,6 @@ class AdversarialAutoencoder(keras.Model):
     def test_step(self, batch):
         _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
         return self._track(logs)
-
-    def call(self, batch, training=False):
-        """Runs every network once, so that Keras knows them built. Args and returns as `objectives`."""
-        return self.objectives(batch, self._draw_prior(batch), training)
 
     def _draw_prior(self, batch):
         return tf.random.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])

@@ -39,7 +39,7 @@ class ConditionalModel(AdversarialAutoencoder):
     def objectives(self, batch, z_prior, training):
         """Algorithm 2; the objectives are eq. 17, 18, 11 and 14."""
         x_rs, y = batch["x_rs"], batch["y"]
-        z_r = self.enc_r(x_rs[..., :2], training=False)
+        z_r = self.enc_r(x_rs[..., :-1], training=False)
         y_logits, z_r_hat, z_s = self.enc(x_rs, training=training)
         y_hat = tf.nn.softmax(y_logits)
         x_rs_logits = self.dec([y_hat, z_r_hat, z_s], training=training)

@@ -7,7 +7,7 @@ from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, corr
 
 
 class ReferenceModel(AdversarialAutoencoder):
-    """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r, the first two channels of x_rs."""
+    """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r: all channels of x_rs but the last."""
 
     metric_names = (
         "reconstruction",
@@ -21,7 +21,7 @@ class ReferenceModel(AdversarialAutoencoder):
 
     def objectives(self, batch, z_prior, training):
         """Algorithm 1; the objectives are eq. 15, 16, 5 and 6."""
-        x_r = batch["x_rs"][..., :2]
+        x_r = batch["x_rs"][..., :-1]
         z_r = self.enc(x_r, training=training)
         x_r_logits = self.dec(z_r, training=training)
         x_gen = tf.sigmoid(self.dec(z_prior, training=training))
@@ -51,3 +51,12 @@ class ReferenceModel(AdversarialAutoencoder):
             "image_discriminator_accuracy": (correct(observed, True) + correct(generated, False)) / 2,
         }
         return objectives, logs
+
+    def reconstruct(self, x_r):
+        """Returns x_r_hat, (B, H, W, 2) in [0, 1], in NumPy."""
+        return tf.sigmoid(self.dec(self.enc(x_r, training=False), training=False)).numpy()
+
+    def generate(self, count, seed):
+        """Returns new cell and nuclear shapes, decoded draws from the prior, (count, H, W, 2) in [0, 1], in NumPy."""
+        z_r = tf.random.stateless_normal([count, self.latent_dim], [seed, 0])
+        return tf.sigmoid(self.dec(z_r, training=False)).numpy()

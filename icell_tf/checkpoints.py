@@ -1,0 +1,66 @@
+"""What a run keeps of its training: weights, the optimizers' state, and the curves."""
+
+import csv
+import math
+from pathlib import Path
+
+import keras
+
+LAST, BEST = "last.weights.h5", "best.weights.h5"
+HISTORY = "history.csv"
+
+
+def save_weights(model, path):
+    """Writes all weights of a model, and its optimizers' moments, so that a reader never meets half a file."""
+    partial = Path(path).with_name("partial." + Path(path).name)
+    model.save_weights(partial, overwrite=True)
+    partial.replace(path)
+
+
+def completed_epochs(model, steps_per_epoch):
+    """Returns the epochs that a model has been trained for, from its optimizers' step count."""
+    return int(model.optimizers["enc"].iterations.numpy()) // steps_per_epoch
+
+
+def read_history(run_dir):
+    """Returns a run's curves, one {"epoch": int, metric: float} an epoch; none if nothing was trained."""
+    path = Path(run_dir) / HISTORY
+    if not path.is_file():
+        return []
+    with path.open(newline="") as lines:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+
+
+class SaveRun(keras.callbacks.Callback):
+    """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
+
+    Args:
+      run_dir: where they go.
+      monitor: a key of the epoch's logs, to be minimised; where it is absent (no validation cells) best is last.
+      completed: epochs trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
+    """
+
+    def __init__(self, run_dir, monitor, completed=0):
+        super().__init__()
+        self.run_dir, self.monitor = Path(run_dir), monitor
+        self.rows = [row for row in read_history(run_dir) if row["epoch"] < completed]
+        self.best = min((row.get(monitor, math.inf) for row in self.rows), default=math.inf)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self.rows.append({"epoch": epoch, **logs})
+        self._write_history()
+        value = logs.get(self.monitor, -math.inf)
+        if value <= self.best:
+            self.best = value
+            save_weights(self.model, self.run_dir / BEST)
+        save_weights(self.model, self.run_dir / LAST)
+
+    def _write_history(self):
+        partial = self.run_dir / ("partial." + HISTORY)
+        with partial.open("w", newline="") as lines:
+            writer = csv.DictWriter(lines, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+        partial.replace(self.run_dir / HISTORY)

@@ -1,0 +1,196 @@
+"""A run from its configuration: data set, models, training, resuming, and loading what was trained."""
+
+import sys
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from icell_tf import callbacks, checkpoints, networks
+from icell_tf.config import ConfigError, Run, differences
+from icell_tf.data import PreparedCells, find_prepared
+from icell_tf.integrator import Integrator
+from icell_tf.models import ConditionalModel, ReferenceModel
+
+MONITOR = "val_reconstruction"
+PICTURES = 8  # cells a picture
+PICTURE_TIMES = 20  # pictures of each kind over a run
+
+
+def train_reference(config, run_dir, data_dir=None):
+    """Trains phase 1, or goes on with it, and returns the run's directory.
+
+    Args:
+      config: a `ReferenceConfig`.
+      run_dir: where config.json, weights, curves and TensorBoard's files go.
+      data_dir: where prepared data sets lie; None is TFDS' default.
+
+    Raises: ConfigError, DatasetError: before anything is written.
+    """
+    prepared = PreparedCells(find_prepared(config.dataset, data_dir))
+    return _train(Run("reference", config, prepared.cells), prepared, run_dir)
+
+
+def train_conditional(config, reference_dir, run_dir, data_dir=None):
+    """Trains phase 2 on the reference model of phase 1, or goes on with it; see `train_reference`.
+
+    Raises: ConfigError: also if the reference run is not one of this frame, pixel size and latent dimension.
+    """
+    reference = Run.load(reference_dir)
+    if reference.phase != "reference":
+        raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
+    prepared = PreparedCells(find_prepared(config.dataset, data_dir))
+    frame = [f"{n} {getattr(reference.cells, n)}" for n in ("image_size", "pixel_size")]
+    if differences(reference.cells, prepared.cells, ignore=("structures", "dataset")):
+        raise ConfigError(
+            f"--reference: {reference_dir} was trained on cells of {' and '.join(frame)}, but {prepared.folder} has "
+            f"image_size {prepared.cells.image_size} and pixel_size {prepared.cells.pixel_size}: train phase 1 on it"
+        )
+    if reference.config.latent_dim != config.latent_dim:
+        raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
+    run = Run("conditional", config, prepared.cells, reference.config)
+    return _train(run, prepared, run_dir, reference_weights=Path(reference_dir) / checkpoints.BEST)
+
+
+def build_model(run):
+    """Returns a run's model with fresh weights, not compiled."""
+    config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
+    shape = dict(width=config.width, architecture=config.architecture)
+    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec)
+    noise = dict(white_noise=config.white_noise)
+    if run.phase == "reference":
+        return ReferenceModel(
+            _reference_encoder(config, size),
+            networks.build_reference_decoder(size, config.latent_dim, **shape),
+            networks.build_latent_discriminator(config.latent_dim, name="enc_d_r"),
+            networks.build_image_discriminator(size, channels=2, outputs=1, name="dec_d_r", **shape, **noise),
+            **weights,
+        )
+    return ConditionalModel(
+        _reference_encoder(run.reference, size),
+        networks.build_conditional_encoder(size, structures, config.latent_dim, **shape),
+        networks.build_conditional_decoder(size, structures, config.latent_dim, **shape),
+        networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
+        networks.build_image_discriminator(size, 3, structures + 1, name="dec_d_rs", **shape, **noise),
+        generate_from=config.generate_from,
+        **weights,
+    )
+
+
+def _reference_encoder(config, image_size):
+    return networks.build_reference_encoder(image_size, config.latent_dim, config.width, config.architecture)
+
+
+def load_model(run_dir, weights=checkpoints.BEST):
+    """Returns a trained model from its run's directory, with its `Run`.
+
+    Raises: ConfigError: if the directory holds no run, or one without such weights.
+    """
+    run, path = Run.load(run_dir), Path(run_dir) / weights
+    if not path.is_file():
+        raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
+    model = build_model(run)
+    model.load_weights(path)
+    return model, run
+
+
+def load_integrator(run_dir, weights=checkpoints.BEST):
+    """Returns the `Integrator` of a phase 2 run. Raises: ConfigError: if it is another phase's, or has no weights."""
+    model, run = load_model(run_dir, weights)
+    if run.phase != "conditional":
+        raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py")
+    return Integrator(model.enc_r, model.enc, model.dec, run.cells.structures, run.cells.pixel_size)
+
+
+def make_strategy():
+    """Returns MirroredStrategy over all GPUs, or all logical CPUs, if there is more than one; else the default."""
+    gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
+    if len(gpus) > 1:
+        return tf.distribute.MirroredStrategy()
+    if not gpus and len(cpus) > 1:  # the collectives fail in synchronised BatchNorm there
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in cpus], cross_device_ops=tf.distribute.ReductionToOneDevice()
+        )
+    return tf.distribute.get_strategy()
+
+
+def _train(run, prepared, run_dir, reference_weights=None):
+    config, run_dir = run.config, Path(run_dir)
+    strategy = make_strategy()
+    replicas = strategy.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise ConfigError(f"batch_size is {config.batch_size}, which {replicas} devices cannot share evenly")
+    _check_same_run(run, run_dir)
+    steps = prepared.steps_per_epoch(config.batch_size)
+
+    keras.utils.set_random_seed(config.seed)
+    with strategy.scope():
+        model = build_model(run)
+        if reference_weights:
+            model.enc_r.set_weights(load_model(reference_weights.parent)[0].enc.get_weights())
+        model.compile(config.learning_rate, config.beta_1)
+        if (run_dir / checkpoints.LAST).is_file():
+            model.load_weights(run_dir / checkpoints.LAST)
+    completed = checkpoints.completed_epochs(model, steps)
+    if completed >= config.epochs:
+        print(f"{run_dir} is trained for {completed} epochs already; --epochs with a higher number continues it.")
+        return run_dir
+
+    run_dir.mkdir(parents=True, exist_ok=True)
+    run.save(run_dir)
+    if completed:
+        print(f"Resuming {run_dir} after epoch {completed}.")
+    has_validation = "validation" in prepared.splits
+    history = model.fit(
+        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, config.balanced),
+        validation_data=prepared.batches("validation", config.batch_size) if has_validation else None,
+        initial_epoch=completed,
+        epochs=config.epochs,
+        steps_per_epoch=steps,
+        shuffle=False,  # the batches are shuffled already
+        callbacks=_callbacks(model, run, prepared, run_dir, completed),
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+    _report(model, run, run_dir, history.history)
+    return run_dir
+
+
+def _check_same_run(run, run_dir):
+    """Refuses to go on with a run under other settings, which would be neither the old run nor the new one."""
+    if not (run_dir / "config.json").is_file():
+        return
+    old = Run.load(run_dir)
+    if old.phase != run.phase:
+        raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; give another directory")
+    changed = differences(old.config, run.config, ignore=("epochs",)) + differences(old.cells, run.cells)
+    if changed:
+        raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); give another")
+
+
+def _callbacks(model, run, prepared, run_dir, completed):
+    log_dir = run_dir / "tensorboard"
+    fixed = {split: next(iter(prepared.batches(split, PICTURES))) for split in ("train", "validation")
+             if split in prepared.splits}
+    cells = {split: batch["x_rs"].numpy() for split, batch in fixed.items()}
+    labels = {split: batch["y"].numpy() for split, batch in fixed.items()}
+
+    def draw():
+        if run.phase == "reference":
+            return callbacks.reference_pictures(model, cells, run.config.seed)
+        return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, run.config.seed)
+
+    return [
+        keras.callbacks.TerminateOnNaN(),
+        checkpoints.SaveRun(run_dir, MONITOR, completed),
+        keras.callbacks.TensorBoard(log_dir, write_graph=False),
+        callbacks.LogPictures(log_dir, draw, every=max(1, run.config.epochs // PICTURE_TIMES)),
+    ]
+
+
+def _report(model, run, run_dir, history):
+    last = {name: history[name][-1] for name in ("reconstruction", MONITOR) if name in history}
+    values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
+    print(
+        f"Trained the {run.phase} model ({model.count_params():,} weights) for {len(history['reconstruction'])} epochs "
+        f"on {run.cells.dataset}: {values}. Weights, curves and TensorBoard's files: {run_dir}"
+    )
