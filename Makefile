@@ -53,5 +53,5 @@ format: $(STAMP)  ## Fix what ruff can fix
 
 clean:  ## Remove caches and build products; runs, data, exports and the virtual environment stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
-	find . -name .git -prune -o -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+	find . -name .git -prune -o -path './.venv*' -prune -o -path './$(VENV)' -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 	@echo "Kept: runs/, data, saved_models/ and $(VENV)."

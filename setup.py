@@ -1,6 +1,11 @@
-"""Installs `icell_tf` alone: `datasets`, `train` and `tests` are used from a checkout, and their names belong to others."""
+"""Installs `icell_tf` alone: `datasets`, `train` and `tests` stay in the checkout, as their names belong to others."""
+
+import pathlib
+import re
 
 from setuptools import find_packages, setup
+
+INIT = pathlib.Path(__file__).parent / "icell_tf" / "__init__.py"
 
 # The ranges are those the tests have run with. TensorFlow, Keras and TFDS are held to one minor version each, because
 # the code relies on behaviour of theirs that changes between them; requirements.lock pins everything exactly.
@@ -23,8 +28,8 @@ REQUIREMENTS = [
 
 setup(
     name="icell_tf",
-    version="0.1.0",
-    description="The Integrated Cell in TensorFlow: every structure in one cell, learned from images that show one each",
+    version=re.search(r'^__version__ = "(.+)"$', INIT.read_text(), re.MULTILINE)[1],
+    description="The Integrated Cell in TensorFlow: every structure in one cell, from images that show one each",
     license="Apache-2.0",
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
     python_requires=">=3.11,<3.13",

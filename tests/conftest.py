@@ -1,0 +1,32 @@
+"""What all tests share: no GPU, seeds that don't depend on the order of tests, and where real images lie."""
+
+import os
+import pathlib
+import random
+import sys
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    """Seeds every global generator before each test; Keras only where a test has it, because it is slow to import."""
+    random.seed(0)
+    np.random.seed(0)
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of real images: $ICELL_TEST_DATA or ../shared/data. Skips the test where there is none."""
+    folder = pathlib.Path(os.environ.get("ICELL_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real images: {folder} is not a folder; set ICELL_TEST_DATA to one")
+    return folder

@@ -1,0 +1,89 @@
+"""The order of modules in CONTRIBUTING.md, and the size of files."""
+
+import ast
+import pathlib
+
+import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+PACKAGE = REPOSITORY / "icell_tf"
+# A module imports only from those before it. The package's own __init__ imports on demand and may import any.
+ORDER = (
+    "config structures imaging losses networks models integrator data evaluation checkpoints callbacks experiment "
+    "export apply"
+).split()
+NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
+MAX_LINES = 320
+
+MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+FOLDERS = ("icell_tf", "datasets", "train", "tests")
+SOURCES = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
+
+
+def name_of(path):
+    return str(path.relative_to(REPOSITORY))
+
+
+def imports_of(source, package):
+    """Absolute dotted names that `source`, a module of `package`, imports anywhere, also inside functions."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            base = ".".join(above + ([node.module] if node.module else []))
+            names += [f"{base}.{alias.name}" for alias in node.names]
+    return names
+
+
+def misplaced(source, package, rank):
+    """The imports of `source` that stand later in ORDER than `rank`, or in nothing that is installed."""
+    wrong = []
+    for name in imports_of(source, package):
+        root, *rest = name.split(".")
+        if root in NOT_INSTALLED:
+            wrong.append(name)
+        elif root == "icell_tf" and rest and rest[0] in ORDER and ORDER.index(rest[0]) > rank:
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_only_from_above(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    assert parts[0] in ORDER, f"{name_of(path)}: give {parts[0]} a place in ORDER, here and in CONTRIBUTING.md"
+    package = ".".join(("icell_tf", *parts[:-1]))
+    wrong = misplaced(path.read_text(encoding="utf-8"), package, ORDER.index(parts[0]))
+    assert not wrong, f"{name_of(path)} imports {', '.join(wrong)}, which is not above it"
+
+
+@pytest.mark.parametrize(
+    "source, wrong",
+    [
+        ("import icell_tf.export", ["icell_tf.export"]),
+        ("from icell_tf import export, losses", ["icell_tf.export"]),
+        ("from icell_tf.data import batches", ["icell_tf.data.batches"]),
+        ("def f():\n    from .. import data", ["icell_tf.data"]),
+        ("from ..experiment import run", ["icell_tf.experiment.run"]),
+        ("from . import reference", []),
+        ("from .reference import ReferenceModel", []),
+        ("import datasets.integrated_cell", ["datasets.integrated_cell"]),
+        ("from datasets import integrated_cell", ["datasets.integrated_cell"]),
+        ("import tensorflow_datasets\nfrom icell_tf import config, networks\nimport keras", []),
+    ],
+)
+def test_misplaced_import_is_found(source, wrong):
+    assert misplaced(source, "icell_tf.models", ORDER.index("models")) == wrong
+
+
+def test_contributing_lists_modules_in_this_order():
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `icell_tf/")]
+    assert [pathlib.PurePath(row).stem for row in rows] == ORDER
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_file_is_short(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines < MAX_LINES, f"{name_of(path)} has {lines} lines: split it"
