@@ -142,8 +142,14 @@ def count_intensities(channel, cell_mask) -> Intensities:
 
 
 def is_segmentation(counts: Intensities) -> bool:
-    """Whether a channel has exactly two values: such a channel is a mask, and has no background."""
-    return len(counts.values) == 2
+    """Whether a channel is a mask, and thus has no background: it has two values, or is 0 outside and soft-edged.
+
+    The soft edges of a resampled mask give it more values; then its commonest nonzero one is still its highest.
+    """
+    if len(counts.values) == 2:
+        return True
+    inside = np.where(counts.values != 0, counts.inside, 0)
+    return not _has_outside(counts) and bool(inside.any()) and np.argmax(inside) == len(inside) - 1
 
 
 def most_populous_intensity(counts: Intensities):
@@ -151,10 +157,14 @@ def most_populous_intensity(counts: Intensities):
 
     A crop that was masked before has zeros outside, which say nothing about its background.
     """
-    if np.any(counts.outside[counts.values != 0]):
+    if _has_outside(counts):
         return counts.values[np.argmax(counts.outside)]
     inside = np.where(counts.values != 0, counts.inside, 0)
     return counts.values[np.argmax(inside)] if inside.any() else 0
+
+
+def _has_outside(counts):
+    return bool(np.any(counts.outside[counts.values != 0]))
 
 
 def mask_to_cell(channel, cell_mask, background) -> np.ndarray:

@@ -1,0 +1,79 @@
+"""Worker processes for preparing cells: results stream back in the items' order, however many workers there are."""
+
+import collections
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+import sys
+import types
+
+# One thread of linear algebra a worker: the workers already use every core.
+_WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_AHEAD = 8  # items in flight per worker: bounds the memory, whatever the number of cells
+_SMALL = 12  # so few items are done sooner than processes start
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class WorkerPool:
+    """Processes that start when first needed and end with the `with` block.
+
+    They are spawned, as TensorFlow's threads don't survive a fork, and don't import the caller's main module, so that a
+    worker needs only what its function needs.
+    """
+
+    def __init__(self, workers: int | None = None):
+        self.workers = workers or available_cores()
+        self._executor = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+            self._executor = None
+
+    def map(self, function, items):
+        """Yields function(item) in order. The function must be importable; an exception of its own is passed on."""
+        items = list(items)
+        if self.workers == 1 or len(items) <= _SMALL:
+            yield from map(function, items)
+            return
+        pending = collections.deque()
+        with _light_workers():  # a spawned executor starts its processes at the first items
+            executor = self._started()
+            for item in items[: self.workers]:
+                pending.append(executor.submit(function, item))
+        for item in items[self.workers :]:
+            pending.append(executor.submit(function, item))
+            if len(pending) >= _AHEAD * self.workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def _started(self):
+        if self._executor is None:
+            context = multiprocessing.get_context("spawn")
+            self._executor = concurrent.futures.ProcessPoolExecutor(self.workers, mp_context=context)
+        return self._executor
+
+
+@contextlib.contextmanager
+def _light_workers():
+    """Lets processes spawned here see a bare main module and one thread per worker."""
+    main, environment = sys.modules["__main__"], dict(os.environ)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    os.environ.update(_WORKER_ENVIRONMENT)
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name in _WORKER_ENVIRONMENT:
+            os.environ.pop(name)
+            if name in environment:
+                os.environ[name] = environment[name]
