@@ -16,7 +16,10 @@ MAX_REACH = 18.4  # farthest outline point from the nucleus's centre: fits half 
 MIN_SKEWNESS = 0.10
 MIN_AXIS_RATIO = 1.15
 MAX_NUCLEUS_SHARE = 0.90  # of the distance from the nucleus's centre to the cell's surface
+TRIES = 6  # nuclei tried in one outline
 TWO_PI = np.float32(2 * np.pi)
+GAUSS_NODES, GAUSS_WEIGHTS = (np.polynomial.legendre.leggauss(3) + np.array([[1.0], [0.0]])) / 2  # on [0, 1]
+GAUSS_WEIGHTS = GAUSS_WEIGHTS * GAUSS_NODES  # of the area element along a radius
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,38 +152,48 @@ def sample_shape(seed):
     rng = np.random.default_rng([seed, 0])
     while True:
         outline, r0 = _sample_outline(rng)
-        centre = outline.min(0) + (outline.max(0) - outline.min(0)) * rng.uniform((0.2, 0.25), (0.8, 0.75))
-        cell_radius = _polar(outline - centre)
-        if cell_radius is None or cell_radius.max() > MAX_REACH:
-            continue
-        nucleus_radius = _sample_nucleus(rng, r0)
-        height = float(np.clip(8.5 * np.exp(0.15 * rng.standard_normal()), 6.0, 12.0))
-        nucleus_height = height * rng.uniform(0.30, 0.38)
-        shape = Shape(
-            seed=seed,
-            cell_radius=cell_radius.astype(np.float32),
-            nucleus_radius=nucleus_radius.astype(np.float32),
-            height=height,
-            edge=rng.uniform(0.75, 0.95),
-            nucleus_z=nucleus_height + rng.uniform(0.5, 1.2),
-            nucleus_height=nucleus_height,
-            pose=_sample_pose(rng),
-        )
-        nucleus, cell = shape.rays
-        if (nucleus < MAX_NUCLEUS_SHARE * cell).all():
-            return shape
+        for _ in range(TRIES):
+            shape = _sample_solids(rng, seed, outline, r0)
+            if shape is not None:
+                return shape
+
+
+def _sample_solids(rng, seed, outline, r0):
+    """Shape with a random nucleus somewhere in an outline; None if it doesn't fit."""
+    low, high = outline.min(0), outline.max(0)
+    cell_radius = _polar(outline - low - (high - low) * rng.uniform(0.2, 0.8, 2))
+    if cell_radius is None or cell_radius.max() > MAX_REACH:
+        return None
+    nucleus_radius = _sample_nucleus(rng, r0)
+    if (nucleus_radius > MAX_NUCLEUS_SHARE * cell_radius).any():
+        return None
+    height = float(np.clip(8.5 * np.exp(0.15 * rng.standard_normal()), 6.0, 12.0))
+    nucleus_height = height * rng.uniform(0.30, 0.38)
+    shape = Shape(
+        seed=seed,
+        cell_radius=cell_radius.astype(np.float32),
+        nucleus_radius=nucleus_radius.astype(np.float32),
+        height=height,
+        edge=rng.uniform(0.75, 0.95),
+        nucleus_z=nucleus_height + rng.uniform(0.5, 1.2),
+        nucleus_height=nucleus_height,
+        pose=_sample_pose(rng),
+    )
+    nucleus, cell = shape.rays
+    return shape if (nucleus < MAX_NUCLEUS_SHARE * cell).all() else None
 
 
 def _sample_outline(rng):
-    """Outline (256, 2) of a cell in its principal frame, and its equivalent radius: a bent, tapered, rough ellipse."""
-    t = np.arange(256) * (2 * np.pi / 256)
+    """Outline (128, 2) of a cell in its principal frame, and its equivalent radius: a bent, tapered, rough ellipse."""
+    t = np.arange(128) * (2 * np.pi / 128)
+    k = np.arange(2, 8)[:, None]
     while True:
-        r0 = 7.7 * np.exp(0.16 * rng.standard_normal())
-        root = np.sqrt(1.2 + 1.0 * rng.beta(1.5, 2))
-        taper, bend = rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5)
-        k = np.arange(2, 8)[:, None]
-        rough = (0.16 / k * rng.standard_normal((6, 1)) * np.cos(k * t + rng.uniform(0, 2 * np.pi, (6, 1)))).sum(0)
-        x, y = np.cos(t) * (1 + rough), np.sin(t) * (1 + rough)
+        r0 = 8.6 * np.exp(0.22 * rng.standard_normal())
+        root = np.sqrt(1.2 + 1.4 * rng.beta(1.5, 2))
+        taper, bend = rng.uniform(0.2, 0.55, 2) * rng.choice([-1.0, 1.0], 2)
+        phase = rng.uniform(0, 2 * np.pi, (6, 1))
+        radius = 1 + (0.16 / k * rng.standard_normal((6, 1)) * np.cos(k * t + phase)).sum(0)
+        x, y = np.cos(t) * radius, np.sin(t) * radius
         y = y * (1 + taper * x) + bend * (x * x - 0.25)
         outline, ratio, skewness = _principal(np.stack((r0 * root * x, r0 / root * y), -1))
         if ratio >= MIN_AXIS_RATIO and np.abs(skewness).min() >= MIN_SKEWNESS:
@@ -190,9 +203,9 @@ def _sample_outline(rng):
 def _sample_nucleus(rng, r0):
     """Outline radius (1024,) of a nucleus in a cell of equivalent radius r0: a rough ellipse along the cell's axis."""
     t = np.arange(ANGLES) * (2 * np.pi / ANGLES)
-    radius = 0.9 * r0**0.75 * rng.uniform(0.95, 1.25)
-    root = np.sqrt(rng.uniform(1.05, 1.5))
-    s = t - np.deg2rad(30) * rng.standard_normal()
+    radius = 0.9 * r0**0.75 * rng.uniform(0.75, 1.25)
+    root = np.sqrt(rng.uniform(1.05, 1.8))
+    s = t - np.deg2rad(40) * rng.standard_normal()
     k = np.arange(2, 5)[:, None]
     rough = (0.07 / k * rng.standard_normal((3, 1)) * np.cos(k * t + rng.uniform(0, 2 * np.pi, (3, 1)))).sum(0)
     return radius * (1 + rough) / np.sqrt((np.cos(s) / root) ** 2 + (np.sin(s) * root) ** 2)
@@ -208,9 +221,8 @@ def _principal(outline):
     """Outline about its centroid and along its principal axes, their ratio and the skewness of the area along them."""
     following = np.roll(outline, -1, axis=0)
     area = outline[:, 0] * following[:, 1] - outline[:, 1] * following[:, 0]
-    nodes = (np.arange(12) + 0.5) / 12
-    points = ((outline + following) / 2 * nodes[:, None, None]).reshape(-1, 2)
-    weights = (area * nodes[:, None]).ravel() / (area.sum() * nodes.sum())
+    points = ((outline + following) / 2 * GAUSS_NODES[:, None, None]).reshape(-1, 2)
+    weights = (area * GAUSS_WEIGHTS[:, None]).ravel() / (area.sum() * GAUSS_WEIGHTS.sum())
     centroid = weights @ points
     points = points - centroid
     variances, axes = np.linalg.eigh((points * weights[:, None]).T @ points)

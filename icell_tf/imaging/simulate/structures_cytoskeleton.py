@@ -24,11 +24,11 @@ def alpha_actinin(cell, draws, rng, bundles=7, period=2.2):
     along = (end - start) / length
     dashes = int(2 * cell.cell_radius.max() / period)
     centre = (np.arange(dashes, dtype=F32) + uniform(rng, (*n, 1))) * F32(period)  # um from the start
-    side = np.array([-0.25, 0.25], F32)
+    side = np.array([-0.3, 0, 0.3], F32)
     weight = lognormal(rng, (*n, 1), 0.3) * lognormal(rng, centre.shape, 0.25) * (centre < length[..., None] - 0.6)
     across = np.stack((-along[1], along[0], np.zeros_like(length)))[..., None, None]
     middle = (start[..., None] + along[..., None] * centre)[..., None] + across * side
-    half = F32(0.25 * period) * along[..., None, None]
+    half = F32(0.3 * period) * along[..., None, None]
     vertices = np.stack((middle - half, middle + half), axis=-1).reshape(3, draws, -1, 2)
     weights = np.broadcast_to(weight[..., None], middle.shape[1:]).reshape(draws, -1, 1)
     adhesions = np.concatenate((start, end), axis=-1)[..., None]
@@ -45,9 +45,9 @@ def alpha_tubulin(cell, draws, rng, filaments=46, vertices=11):
     t = np.linspace(0, 1, vertices, dtype=F32)
     bend = (np.sin(PI * t) * normal(rng, (2, draws, filaments, 1), 0.10)).astype(F32)
     path = cell.place(
-        angle[..., None] + turn[..., None] * t**0.8 + bend[0],
+        angle[..., None] + turn[..., None] * t**1.4 + bend[0],
         np.clip(sin[..., None] + (target_sin - sin)[..., None] * t + bend[1], -0.98, 0.98),
-        np.clip(rho[..., None] + (np.maximum(target_rho, 0.3) - rho)[..., None] * t**1.2, 0.02, 0.97),
+        np.clip(rho[..., None] + (np.maximum(target_rho, 0.3) - rho)[..., None] * t**0.8, 0.02, 0.97),
     )
     fade = 0.25 + 0.75 * np.minimum(t[1:] * 3, 1)  # they overlap at the centrosome
     return [Strands(path, fade * lognormal(rng, (draws, filaments, 1), 0.25))]

@@ -48,9 +48,9 @@ def sec61_beta(cell, draws, rng, tubules=110, envelope=350):
     angle, sin = uniform(rng, (draws, envelope), 0, TWO_PI), uniform(rng, (draws, envelope), -1, 1)
     shell = cell.place(angle, sin, F32(0.03))
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
-    start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.1, 1.0))
+    start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.2, 1.0))
     mesh = walk(rng, cell, start, steps=5, step=0.8, persistence=0.3, low=0.03, high=0.93)
-    return [Strands(shell[..., None], F32(0.30)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.3))]
+    return [Strands(shell[..., None], F32(0.20)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.3))]
 
 
 def tom20(cell, draws, rng, tubules=30):

@@ -1,4 +1,4 @@
-"""Random points and walks inside a cell, vectorised over draws. Points are (3, draws, strands[, n]) in the cell frame."""
+"""Random points and walks in a cell, vectorised over draws; points are (3, draws, strands[, n]) in the cell frame."""
 
 import numpy as np
 
