@@ -11,7 +11,7 @@ DECODER_BATCH = 64  # images that pass the decoder at once in `Integrator.integr
 Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
 
 
-class Signatures(tf.Module):
+class Signatures:
     """The functions of the trained networks, as an export serves them.
 
     Every input and output has a leading batch axis B. Images are float32 in [0, 1], channel order membrane, nucleus,
@@ -26,7 +26,6 @@ class Signatures(tf.Module):
     """
 
     def __init__(self, enc_r, enc_rs, dec_rs, structures):
-        super().__init__(name="integrator")
         self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
         self.structures = tuple(structures)
         self.z_r_dim, self.z_s_dim = enc_rs.outputs[1].shape[-1], enc_rs.outputs[2].shape[-1]
@@ -43,6 +42,11 @@ class Signatures(tf.Module):
             "sample": [y, seed],
         }
         self.functions = {name: tf.function(getattr(self, name), input_signature=i) for name, i in inputs.items()}
+
+    @property
+    def variables(self):
+        """All tf.Variables of the networks."""
+        return [variable.value for net in (self.enc_r, self.enc_rs, self.dec_rs) for variable in net.variables]
 
     def integrate(self, x_r):
         """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 MEMBRANE = (1.0, 0.0, 1.0)
 NUCLEUS = (0.0, 1.0, 1.0)
 STRUCTURE = (1.0, 1.0, 0.0)
+WHITE = (1.0, 1.0, 1.0)
 CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)
 CONTRASTS = ("none", "max", "percentile")
 
@@ -168,11 +169,27 @@ def integration_grid(observed, predicted, names, row_labels=None, contrast="perc
         contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
             so each panel is scaled on its own by default, and brightness says nothing across panels.
     """
-    rows = []
-    for cell, structures in zip(np.asarray(observed), np.asarray(predicted), strict=True):
-        with_structure = [np.dstack([cell[..., :2], structures[..., k]]) for k in range(structures.shape[-1])]
-        rows.append([overlay(image, contrast=contrast) for image in [cell, *with_structure]])
+    rows = [
+        [overlay(cell, contrast=contrast), *_with_each_structure(cell, structures, contrast)]
+        for cell, structures in zip(np.asarray(observed), np.asarray(predicted), strict=True)
+    ]
     return montage(rows, ["observed", *names], row_labels)
+
+
+def structures_in_cell(cell, predictions, names, contrast="percentile"):
+    """One cell: a row for each prediction, the observed cell before the first, and the first prediction alone in grey.
+
+    Args:
+        cell: (H, W, 2 or 3) in [0, 1].
+        predictions: {row label: (H, W, K) in [0, 1]}.
+        names: K column labels.
+        contrast: see `stretch`; each panel is scaled on its own.
+    """
+    rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
+    rows[0][0] = overlay(cell, contrast=contrast)
+    first = next(iter(predictions.values()))
+    rows.append([None, *(overlay(first[..., k : k + 1], (WHITE,), contrast) for k in range(first.shape[-1]))])
+    return montage(rows, ["observed", *names], [*predictions, "structure alone"])
 
 
 def structure_grid(structures, names, row_labels=None, contrast="percentile"):
@@ -184,9 +201,8 @@ def structure_grid(structures, names, row_labels=None, contrast="percentile"):
         row_labels: B texts, or None.
         contrast: see `stretch`; each panel is scaled on its own.
     """
-    white = ((1.0, 1.0, 1.0),)
     rows = [
-        [overlay(cell[..., k : k + 1], white, contrast) for k in range(cell.shape[-1])]
+        [overlay(cell[..., k : k + 1], (WHITE,), contrast) for k in range(cell.shape[-1])]
         for cell in np.asarray(structures)
     ]
     return montage(rows, names, row_labels)
@@ -195,6 +211,12 @@ def structure_grid(structures, names, row_labels=None, contrast="percentile"):
 def to_png(rgb, path):
     """Writes uint8 (height, width, 3) as a PNG file."""
     Image.fromarray(rgb).save(path, format="PNG")
+
+
+def _with_each_structure(cell, structures, contrast):
+    """K overlays: membrane and nucleus of the cell, each with one of the structures (H, W, K)."""
+    images = (np.dstack([cell[..., :2], structures[..., k]]) for k in range(structures.shape[-1]))
+    return [overlay(image, contrast=contrast) for image in images]
 
 
 def _font(size):

@@ -1,0 +1,215 @@
+"""A user's inputs -> cells in a model's frame: prepared data sets, manifests, and stacks with their segmentation.
+
+All of them are read and preprocessed before anything else happens, so that a bad one is found before any work is done.
+"""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from icell_tf.data import PreparedCells
+from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
+from icell_tf.imaging.preprocess import Frame, Transform, preprocess
+from icell_tf.imaging.read import read_stack
+
+CHANNEL_ROLES = ("membrane", "nucleus", "structure")
+SEGMENTATION_ROLES = ("cell", "nucleus")
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True)
+class InputCell:
+    """One cell, ready for the model.
+
+    Attributes:
+        name: unique among the cells of one call, and safe in a file name.
+        source: the input it comes from.
+        image: (H, W, 2 or 3) uint8: membrane, nucleus and, if it is known, the structure.
+        structure: the structure's name, or None where the input doesn't say.
+        transform: from the input's pixels into the frame; None for a prepared cell.
+    """
+
+    name: str
+    source: str
+    image: np.ndarray
+    structure: str | None = None
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How inputs are read; what is None is taken from the files.
+
+    Attributes:
+        segmentation: one file of masks for each stack, in the stacks' order.
+        channels: {membrane, nucleus[, structure]: name or number} of a stack.
+        segmentation_channels: {cell, nucleus: name or number} of a file of masks.
+        pixel_size: µm, one number for y and x, or (z, y, x).
+        axes: of a stack's array, such as CZYX.
+        split: of a prepared data set.
+        limit: of cells from a prepared data set or a manifest, each.
+    """
+
+    segmentation: tuple[str, ...] = ()
+    channels: dict[str, str] | None = None
+    segmentation_channels: dict[str, str] | None = None
+    pixel_size: tuple[float, ...] | None = None
+    axes: str | None = None
+    split: str = "test"
+    limit: int | None = None
+
+
+def read_inputs(paths, integrator, reading=None):
+    """Reads cells and brings them into the model's frame.
+
+    Args:
+        paths: prepared data sets' folders, manifests (.csv) and stacks.
+        integrator: gives image size and pixel size.
+        reading: `Reading`.
+
+    Returns:
+        List of `InputCell`.
+
+    Raises:
+        ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
+    """
+    reading = reading or Reading()
+    paths = [Path(path) for path in paths]
+    for path in [*paths, *map(Path, reading.segmentation)]:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: there is no such file or folder")
+    stacks = [path for path in paths if not path.is_dir() and path.suffix.lower() != ".csv"]
+    if len(reading.segmentation) != len(stacks):
+        raise ValueError(
+            f"--segmentation names {len(reading.segmentation)} files, but there are {len(stacks)} stacks: give one "
+            "file of cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself"
+        )
+    frame = Frame(integrator.image_size, integrator.pixel_size)
+    segmentations = iter(reading.segmentation)
+    cells = []
+    for path in paths:
+        if path.is_dir():
+            cells += _from_prepared(path, frame, reading)
+        elif path.suffix.lower() == ".csv":
+            cells += [_from_row(row, path, frame, reading) for row in read_manifest(path)[: reading.limit]]
+        else:
+            cells.append(_from_stack(path, Path(next(segmentations)), frame, reading))
+    return _with_unique_names(cells)
+
+
+def parse_pixel_size(text):
+    """Reads "0.2" or "z,y,x" in µm as a tuple; None stays None. Raises: ValueError: it is neither."""
+    if text is None:
+        return None
+    try:
+        sizes = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if len(sizes) not in (1, 3) or not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise ValueError(f"--pixel_size is {text!r}, but must be µm per pixel, as 0.2, or as z,y,x: 0.5,0.2,0.2")
+    return sizes
+
+
+def parse_channels(text, roles, flag):
+    """Reads "membrane:0,nucleus:DNA" as {"membrane": "0", "nucleus": "DNA"}; None stays None.
+
+    Raises:
+        ValueError: a role is unknown or given twice, or one of the first two is missing.
+    """
+    if text is None:
+        return None
+    expected = ",".join(f"{role}:NAME_OR_NUMBER" for role in roles[:2])
+    pairs = [part.partition(":") for part in text.split(",")]
+    channels = {role.strip(): channel.strip() for role, _, channel in pairs}
+    complete = set(roles[:2]) <= set(channels) <= set(roles) and all(channels.values())
+    if not complete or len(channels) != len(pairs):
+        optional = "".join(f"; {role} may follow" for role in roles[2:])
+        raise ValueError(f"--{flag} is {text!r}, but must look like {expected}{optional}")
+    return channels
+
+
+def _from_prepared(path, frame, reading):
+    prepared = PreparedCells(path)
+    if not (path / "dataset_info.json").is_file():
+        below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
+        hint = f"; below it: {', '.join(below)}" if below else ""
+        raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
+    found = prepared.cells
+    if found.image_size != frame.image_size or not math.isclose(found.pixel_size, frame.pixel_size, rel_tol=1e-3):
+        raise ValueError(
+            f"{path}: its cells have {found.image_size} px at {found.pixel_size:g} µm, but the model takes "
+            f"{frame.image_size} px at {frame.pixel_size:g} µm: prepare them with those, or give their manifest.csv"
+        )
+    cells = []
+    for batch in prepared.examples(reading.split, batch_size=64):
+        for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
+            cells.append(InputCell(cell_id.decode(), str(path), image, found.structures[y]))
+        if reading.limit is not None and len(cells) >= reading.limit:
+            break
+    return cells[: reading.limit]
+
+
+def _from_row(row, path, frame, reading):
+    scale = reading.pixel_size or row.scale
+    stack = read_stack(row.raw, axes=reading.axes, channels=row.raw_channels, scale=scale)
+    masks = read_stack(row.segmentation, axes=reading.axes, channels=row.segmentation_channels, scale=stack.scale)
+    channels = {role: row.roles[role] for role in CHANNEL_ROLES if role in row.roles}
+    mask_channels = {role: row.roles[f"{role}_mask"] for role in SEGMENTATION_ROLES}
+    cell = _preprocess(stack, channels, masks, mask_channels, frame, row.cell_id)
+    return InputCell(row.cell_id, str(path), cell.image, row.structure, cell.transform)
+
+
+def _from_stack(path, segmentation, frame, reading):
+    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
+    masks = read_stack(segmentation, axes=reading.axes, scale=stack.scale)
+    channels = reading.channels or _guess(stack, RAW_NAMES, CHANNEL_ROLES[:2], "channels")
+    mask_channels = reading.segmentation_channels or _guess(
+        masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
+    )
+    cell = _preprocess(stack, channels, masks, mask_channels, frame, str(path))
+    return InputCell(path.name.removesuffix(".tif").removesuffix(".ome"), str(path), cell.image, None, cell.transform)
+
+
+def _guess(stack, names, required, flag):
+    """Channels by their names in the file; the first ones, in the order of the roles, where the file has no names."""
+    lower = [channel.strip().lower() for channel in stack.channels]
+    if lower == [str(i) for i in range(len(lower))] and len(lower) == len(required):
+        return {role: str(i) for i, role in enumerate(required)}
+    found = {role: next((name for name in names[role] if name in lower), None) for role in names}
+    missing = [role for role in required if found[role] is None]
+    if missing:
+        raise ValueError(
+            f"{stack.path}: can't tell which channel is {' and which is '.join(missing)}; its channels are "
+            f"{', '.join(f'{i}: {name}' for i, name in enumerate(stack.channels))}: "
+            f"give --{flag}={','.join(f'{role}:{i}' for i, role in enumerate(required))} with its numbers or names"
+        )
+    return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
+
+
+def _preprocess(stack, channels, masks, mask_channels, frame, cell_id):
+    planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
+    cell_mask, nucleus_mask = (masks.channel(mask_channels[role]) for role in SEGMENTATION_ROLES)
+    if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
+        raise ValueError(
+            f"{masks.path}: the nucleus mask is larger than the cell mask: are they the wrong way round? "
+            f"(--segmentation_channels; taken: {mask_channels})"
+        )
+    scale = tuple(1.0 if math.isnan(size) else size for size in stack.scale)  # z is projected: its size is not needed
+    return preprocess(np.stack(planes), cell_mask, nucleus_mask, scale, frame, cell_id=cell_id)
+
+
+def _with_unique_names(cells):
+    """Makes the names safe in file names, also where upper and lower case are one, and numbers repeated ones."""
+    taken, result = set(), []
+    for cell in cells:
+        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "_", cell.name)[:LONGEST_NAME].strip("._") or "cell"
+        number = 1
+        while name.lower() in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name.lower())
+        result.append(replace(cell, name=name))
+    return result

@@ -1,0 +1,194 @@
+"""Cells -> files: every structure in each cell, as pictures, OME-TIFF and class probabilities."""
+
+import csv
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from icell_tf import structures
+from icell_tf.evaluation import figures
+
+BATCH = 8  # cells
+DEFAULT_OUTPUT = "integrated"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How cells become files.
+
+    Attributes:
+        samples: draws of z_s, of which mean and standard deviation are written too; 0 for none.
+        seed: of the draws.
+        original_frame: write the OME-TIFF in the input's pixels instead of the model's frame.
+        contrast: of the pictures, see `figures.stretch`.
+        overwrite: replace existing files.
+    """
+
+    samples: int = 0
+    seed: int = 0
+    original_frame: bool = False
+    contrast: str = "percentile"
+    overwrite: bool = False
+
+
+def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
+    """Predicts every structure in each cell and writes what was found.
+
+    For each cell: NAME_structures.png, the observed cell and the cell with each structure; NAME_composite.png, all
+    structures in one picture; NAME.ome.tif, membrane, nucleus and the K structures (then the mean and the standard
+    deviation of the draws, and the observed structure, if there are any). For the cells with a structure channel, a
+    row each in classes.csv.
+
+    Args:
+        integrator: an `Integrator`.
+        cells: non-empty list of `inputs.InputCell`.
+        output: folder, made if need be.
+        settings: `Settings`.
+
+    Returns:
+        Paths of the files, in the order they were written.
+
+    Raises:
+        ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
+        FileExistsError: a file exists, and overwrite is off; nothing was written.
+    """
+    settings = settings or Settings()
+    output = Path(output)
+    if settings.original_frame:
+        prepared = [cell.name for cell in cells if cell.transform is None]
+        if prepared:
+            raise ValueError(f"--original_frame: {prepared[0]} is a prepared cell; give its manifest.csv or its stack")
+    suffixes = ("_structures.png", "_composite.png", ".ome.tif")
+    paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
+    with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
+    if with_structure:
+        paths.append(output / "classes.csv")
+    _prepare(output, paths, settings.overwrite)
+    for batch in _batches(cells):
+        x_r = np.stack([cell.image[..., :2] for cell in batch]) / np.float32(255)
+        result = integrator.integrate(x_r, settings.samples, settings.seed)
+        for b, cell in enumerate(batch):
+            predictions = {"z_s = 0": result["structures"][b]}
+            if settings.samples:
+                predictions |= {f"{key} of {settings.samples}": result[key][b] for key in ("mean", "std")}
+            _write_cell(integrator, cell, predictions, output, settings)
+    if with_structure:
+        _write_classes(integrator, with_structure, output / "classes.csv")
+    return paths
+
+
+def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
+    """Draws new cells and writes, for each structure, NAME_samples.png and NAME_samples.ome.tif, a series a cell.
+
+    Cell i has the same z_r and z_s in every structure: the same cell, shown with another structure.
+
+    Args:
+        integrator: an `Integrator`.
+        names: structures, as the model names them.
+        count: cells a structure.
+        output: folder, made if need be.
+        seed: integer.
+        overwrite: replace existing files.
+
+    Returns:
+        Paths of the files.
+
+    Raises:
+        ValueError: a name that the model does not know, or a count below 1.
+        FileExistsError: a file exists, and overwrite is off; nothing was written.
+    """
+    unknown = [name for name in names if name not in integrator.structures]
+    if unknown or not names:
+        raise ValueError(f"--structures: no {unknown or 'structure given'}; the model has {integrator.structures}")
+    if count < 1:
+        raise ValueError(f"--n is {count}, but at least one cell must be drawn")
+    output = Path(output)
+    paths = [output / f"{name}_samples{suffix}" for name in names for suffix in (".png", ".ome.tif")]
+    _prepare(output, paths, overwrite)
+    for name in names:
+        x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
+        grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
+        channels = ("membrane", "nucleus", name)
+        with _whole(output / f"{name}_samples.png") as path:
+            figures.to_png(grid, path)
+        with _whole(output / f"{name}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
+            for i, cell in enumerate(x_rs):
+                metadata = _ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
+                tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)
+    return paths
+
+
+def _write_cell(integrator, cell, predictions, output, settings):
+    names, image = integrator.structures, cell.image / np.float32(255)
+    structures_hat = next(iter(predictions.values()))
+    montage = figures.structures_in_cell(image, predictions, names, settings.contrast)
+    colors = structures.colors(names)
+    composite = figures.composite(image[..., :2], structures_hat, colors, names, settings.contrast)
+    channels = ["membrane", "nucleus", *names]
+    channels += [f"{name} {label}" for label in list(predictions)[1:] for name in names]
+    planes = [image[..., :2], *predictions.values()]
+    if image.shape[-1] == 3:
+        channels.append("observed structure")
+        planes.append(image[..., 2:])
+    planes, pixel_size = _planes(np.concatenate(planes, axis=-1)), (integrator.pixel_size,) * 2
+    if settings.original_frame:
+        planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
+    with _whole(output / f"{cell.name}_structures.png") as path:
+        figures.to_png(montage, path)
+    with _whole(output / f"{cell.name}_composite.png") as path:
+        figures.to_png(composite, path)
+    with _whole(output / f"{cell.name}.ome.tif") as path:
+        metadata = _ome_metadata(channels, pixel_size) | {"Name": cell.name}
+        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+
+
+def _write_classes(integrator, cells, path):
+    with _whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cell", "input", "labelled_structure", "predicted_structure", *integrator.structures])
+        for batch in _batches(cells):
+            x_rs = np.stack([cell.image for cell in batch]) / np.float32(255)
+            for cell, probabilities in zip(batch, integrator.classify(x_rs)["probabilities"], strict=True):
+                predicted = integrator.structures[probabilities.argmax()]
+                row = [cell.name, cell.source, cell.structure or "", predicted]
+                writer.writerow(row + [f"{probability:.6f}" for probability in probabilities])
+
+
+def _batches(cells):
+    return (cells[i : i + BATCH] for i in range(0, len(cells), BATCH))
+
+
+def _planes(image):
+    """(H, W, C) -> contiguous (C, H, W) float32."""
+    return np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)
+
+
+def _ome_metadata(channels, pixel_size):
+    y, x = pixel_size
+    sizes = {"PhysicalSizeY": y, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": x, "PhysicalSizeXUnit": "µm"}
+    return {"axes": "CYX", "Channel": {"Name": list(channels)}, **sizes}
+
+
+def _prepare(output, paths, overwrite):
+    existing = [path for path in paths if path.exists()]
+    if existing and not overwrite:
+        raise FileExistsError(
+            f"{existing[0]} exists{f', and {len(existing) - 1} more' if existing[1:] else ''}: "
+            "give another --output, or --overwrite to replace them"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _whole(path):
+    """Yields a path to write to; the file appears under its own name only when all of it is there."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""Writes an Integrator as a SavedModel that TensorFlow Serving takes, and loads models back."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from icell_tf.integrator import Integrator
+
+DEFAULT_DIRECTORY = "saved_models/integrator"
+DEFAULT_SIGNATURE = "integrate"
+DESCRIPTION = Path("assets.extra", "integrator.json")
+
+
+def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
+    """Writes `directory`/VERSION as a SavedModel with one signature for each of the Integrator's functions.
+
+    `integrate` is also the default signature, `serving_default`. Structure names, pixel size, image and code size lie
+    in assets.extra/integrator.json. The version appears complete or not at all.
+
+    Args:
+        integrator: made from networks, not loaded from an export.
+        directory: the model's folder, as TensorFlow Serving's `--model_base_path` takes it.
+        version: a positive integer; by default one more than the highest there, 1 in a new folder.
+
+    Returns:
+        Path of the version's folder.
+
+    Raises:
+        ValueError: an exported model can't be exported again; or a version below 1.
+        FileExistsError: the version exists: versions are never overwritten.
+    """
+    if integrator.signatures is None:
+        raise ValueError("this Integrator was loaded from an export: copy that folder instead of exporting it again")
+    directory = Path(directory)
+    version = max(_versions(directory), default=0) + 1 if version is None else version
+    if version < 1:
+        raise ValueError(f"--version is {version}, but TensorFlow Serving takes positive integers")
+    target = directory / str(version)
+    if target.exists():
+        raise FileExistsError(f"{target} exists and is not overwritten: give another --version, or none for the next")
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
+    try:
+        functions = integrator.signatures.functions
+        signatures = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[DEFAULT_SIGNATURE], **functions}
+        tf.saved_model.save(_module(integrator), temporary, signatures=signatures)
+        description = temporary / DESCRIPTION
+        description.parent.mkdir()
+        description.write_text(json.dumps(integrator.describe(), indent=2) + "\n", encoding="utf-8")
+        temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
+        os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def load_integrator(path):
+    """Loads an Integrator from a training run of the conditional model, or from an export.
+
+    Args:
+        path: a run's folder; or a SavedModel, or the folder of its versions, of which the highest is loaded.
+
+    Raises:
+        ValueError: the folder is neither, or is a SavedModel of another origin.
+        FileNotFoundError: there is no such folder.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise FileNotFoundError(f"--model: there is no folder {path}: give a run's folder or an exported SavedModel")
+    if (path / "config.json").exists():
+        from icell_tf import experiment  # here, because an export loads without the training code
+
+        return experiment.load_integrator(path)
+    versions = _versions(path)
+    folder = path / str(max(versions)) if versions else path
+    if not (folder / "saved_model.pb").exists():
+        raise ValueError(f"--model: {path} has no config.json (a run) and no saved_model.pb, but {_listing(path)}")
+    description = folder / DESCRIPTION
+    if not description.exists():
+        raise ValueError(f"--model: {folder} lacks {DESCRIPTION}, so train/export.py did not write it; copy it whole")
+    loaded = tf.saved_model.load(folder)
+    functions = {name: loaded.signatures[name] for name in loaded.signatures}
+    integrator = Integrator.from_functions(functions, **json.loads(description.read_text(encoding="utf-8")))
+    integrator.loaded = loaded  # the variables live as long as this object does
+    return integrator
+
+
+def _module(integrator):
+    """Owns the variables: of those found by way of Keras objects, the session loader would miss some."""
+    module = tf.Module(name="integrator")
+    module.weights = integrator.signatures.variables
+    return module
+
+
+def _versions(directory):
+    if not directory.is_dir():
+        return []
+    return [int(child.name) for child in directory.iterdir() if child.name.isdecimal() and child.is_dir()]
+
+
+def _listing(directory):
+    return ", ".join(sorted(child.name for child in directory.iterdir())[:8]) or "an empty folder"

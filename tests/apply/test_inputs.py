@@ -1,0 +1,154 @@
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+
+from icell_tf.apply import inputs
+from icell_tf.imaging.preprocess import Frame, preprocess
+
+MODEL = SimpleNamespace(image_size=32, pixel_size=1.0)
+SCALE = (0.5, 0.4, 0.4)
+
+
+def cell_stack(seed=0):
+    """Channels (3, Z, Y, X) uint16 and masks (2, Z, Y, X) bool of an ellipsoid cell with its nucleus off its centre."""
+    z, y, x = np.meshgrid(np.arange(6), np.arange(50), np.arange(60), indexing="ij")
+    cell = ((z - 2.5) / 3) ** 2 + ((y - 25) / 14) ** 2 + ((x - 30) / 22) ** 2 < 1
+    nucleus = ((z - 2.5) / 2) ** 2 + ((y - 26) / 5) ** 2 + ((x - 36) / 7) ** 2 < 1
+    spots = cell & (np.random.default_rng(seed).random(cell.shape) < 0.02)
+    rng = np.random.default_rng(seed + 1)
+    noise = rng.integers(95, 105, (3, *cell.shape))
+    return (noise + np.stack([400 * cell, 300 * nucleus, 900 * spots])).astype(np.uint16), np.stack([cell, nucleus])
+
+
+def write(path, array, names=None, scale=SCALE):
+    metadata = {"axes": "CZYX"}
+    if names:
+        metadata["Channel"] = {"Name": list(names)}
+    if scale:
+        metadata |= {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", scale, strict=True)}
+        metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
+    tifffile.imwrite(path, array, ome=True, photometric="minisblack", metadata=metadata)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    channels, masks = cell_stack()
+    stack = write(tmp_path / "cell 1.ome.tif", channels, ("Membrane", "DNA", "GFP"))
+    masks = write(tmp_path / "masks.ome.tif", masks.astype(np.uint8) * 255, ("cell", "nucleus"))
+    return SimpleNamespace(stack=stack, masks=masks, folder=tmp_path)
+
+
+def expected_image(count=3):
+    channels, masks = cell_stack()
+    return preprocess(channels[:count], *masks, SCALE, Frame(32, 1.0)).image
+
+
+def test_stack_with_named_channels(files):
+    (cell,) = inputs.read_inputs([files.stack], MODEL, inputs.Reading(segmentation=(str(files.masks),)))
+    assert cell.name == "cell_1" and cell.source == str(files.stack) and cell.structure is None
+    np.testing.assert_array_equal(cell.image, expected_image())
+    assert cell.transform.source_shape == (50, 60) and cell.transform.source_scale == SCALE[1:]
+
+
+@pytest.mark.parametrize("channels, count", [("membrane:0,nucleus:1", 2), ("nucleus:DNA,membrane:0,structure:GFP", 3)])
+def test_channels_by_name_or_number(files, channels, count):
+    reading = inputs.Reading(
+        segmentation=(str(files.masks),), channels=inputs.parse_channels(channels, inputs.CHANNEL_ROLES, "channels")
+    )
+    (cell,) = inputs.read_inputs([files.stack], MODEL, reading)
+    np.testing.assert_array_equal(cell.image, expected_image(count))
+
+
+def test_single_plane_without_z_and_explicit_pixel_size(tmp_path):
+    channels, masks = cell_stack()
+    plane = np.concatenate([channels[:2].max(axis=1), masks.max(axis=1).astype(np.uint16)])
+    path = tmp_path / "plane.tif"
+    tifffile.imwrite(path, plane, photometric="minisblack")
+    reading = inputs.Reading(
+        segmentation=(str(path),),
+        channels={"membrane": "0", "nucleus": "1"},
+        segmentation_channels={"cell": "2", "nucleus": "3"},
+        axes="CYX",
+    )
+    with pytest.raises(ValueError, match="--pixel_size"):
+        inputs.read_inputs([path], MODEL, reading)
+    reading = inputs.replace(reading, pixel_size=(0.4,))
+    (cell,) = inputs.read_inputs([path], MODEL, reading)
+    assert cell.image.shape == (32, 32, 2) and cell.image.max() > 200
+
+
+def test_manifest(files):
+    columns = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
+    with open(files.folder / "manifest.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for cell_id in ("a/b", "A b", "c"):
+            writer.writerow((cell_id, "TOMM20", files.stack.name, files.masks.name, names, list(SCALE)))
+    manifest = files.folder / "manifest.csv"
+    cells = inputs.read_inputs([manifest], MODEL)
+    assert [cell.name for cell in cells] == ["a_b", "A_b-2", "c"]  # differ where upper and lower case are one
+    assert {cell.structure for cell in cells} == {"tom20"}
+    for cell in cells:
+        np.testing.assert_array_equal(cell.image, expected_image())
+    assert len(inputs.read_inputs([manifest], MODEL, inputs.Reading(limit=2))) == 2
+
+
+def test_bad_inputs_name_the_file_and_the_flag(files):
+    def read(*paths, **options):
+        inputs.read_inputs(paths, MODEL, inputs.Reading(**options))
+
+    with pytest.raises(FileNotFoundError, match="absent.tif"):
+        read(files.stack, files.folder / "absent.tif", segmentation=(str(files.masks),))
+    with pytest.raises(FileNotFoundError, match="absent.tif"):
+        read(files.stack, segmentation=(str(files.folder / "absent.tif"),))
+    with pytest.raises(ValueError, match="--segmentation names 0 files"):
+        read(files.stack)
+    with pytest.raises(ValueError, match="larger than the cell mask.*--segmentation_channels"):
+        read(
+            files.stack, segmentation=(str(files.masks),), segmentation_channels={"cell": "nucleus", "nucleus": "cell"}
+        )
+    with pytest.raises(ValueError, match="cell 1.*no channel 'nothing'"):
+        read(files.stack, segmentation=(str(files.masks),), channels={"membrane": "nothing", "nucleus": "1"})
+    unnamed = write(files.folder / "unnamed.ome.tif", cell_stack()[0])
+    with pytest.raises(ValueError, match="unnamed.*--channels=membrane:0,nucleus:1"):
+        read(unnamed, segmentation=(str(files.masks),))
+    with pytest.raises(ValueError, match="cell 1.*frame of 32 px"):
+        inputs.read_inputs(
+            [files.stack],
+            SimpleNamespace(image_size=32, pixel_size=0.1),
+            inputs.Reading(segmentation=(str(files.masks),)),
+        )
+    with pytest.raises(ValueError, match="dataset_info.json"):
+        read(files.folder)
+
+
+@pytest.mark.parametrize("text", ["membrane", "membrane:0", "membrane:0,nucleus:", "membrane:0,nucleus:1,dna:2", ""])
+def test_bad_channels(text):
+    with pytest.raises(ValueError, match="--channels .*membrane:NAME_OR_NUMBER,nucleus:NAME_OR_NUMBER"):
+        inputs.parse_channels(text, inputs.CHANNEL_ROLES, "channels")
+
+
+def test_pixel_size():
+    assert inputs.parse_pixel_size(None) is None
+    assert inputs.parse_pixel_size("0.2") == (0.2,)
+    assert inputs.parse_pixel_size("0.5, 0.2,0.2") == (0.5, 0.2, 0.2)
+    for text in ("", "0,2", "-1", "nan", "a"):
+        with pytest.raises(ValueError, match="--pixel_size"):
+            inputs.parse_pixel_size(text)
+
+
+def test_real_cell(real_data):
+    path = real_data / "hela3d" / "LAM_cell01.ome.tif"
+    numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "0", "nucleus": "1"}
+    reading = inputs.Reading((str(path),), *numbers)
+    model = SimpleNamespace(image_size=64, pixel_size=1.0)
+    (cell,) = inputs.read_inputs([path], model, reading)
+    membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
+    assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm
+    assert (nucleus > 0.5).sum() < (membrane > 0.5).sum()
+    assert abs((nucleus * np.arange(64)).sum() / nucleus.sum() - 31.5) < 0.7

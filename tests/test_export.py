@@ -1,0 +1,185 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from icell_tf import export, networks
+from icell_tf.integrator import Integrator
+
+SIZE, K, Z = 32, 3, 4
+NAMES = ("lamin-b1", "tom20", "zo1")
+SIGNATURES = {
+    "integrate",
+    "integrate_draw",
+    "encode_reference",
+    "encode",
+    "classify",
+    "reconstruct",
+    "sample",
+}
+
+PLAIN_TENSORFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+
+folder, inputs, outputs = sys.argv[1:]
+cells = np.load(inputs)
+requests = {
+    "serving_default": {"x_r": cells[..., :2]},
+    "integrate": {"x_r": cells[..., :2]},
+    "encode_reference": {"x_r": cells[..., :2]},
+    "classify": {"x_rs": cells},
+    "reconstruct": {"x_rs": cells},
+    "sample": {"y": np.array([0, 2]), "seed": np.array([5, 6])},
+}
+results = {}
+loaded = tf.saved_model.load(folder)
+for name, request in requests.items():
+    signature = loaded.signatures[name]
+    for key, value in signature(**{key: tf.constant(value) for key, value in request.items()}).items():
+        results[f"v2/{name}/{key}"] = value.numpy()
+
+v1 = tf.compat.v1
+with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
+    with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
+    for name, request in requests.items():
+        signature = with_signatures.signature_def[name]
+        feed = {signature.inputs[key].name: value for key, value in request.items()}
+        fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
+        for key, value in session.run(fetch, feed).items():
+            results[f"v1/{name}/{key}"] = value
+        for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+            assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
+
+assert "icell_tf" not in sys.modules
+np.savez(outputs, **{key: value.astype(str) if value.dtype == object else value for key, value in results.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def integrator():
+    keras.utils.set_random_seed(5)
+    options = {"latent_dim": Z, "width": 1 / 16}
+    enc_r = networks.build_reference_encoder(SIZE, **options)
+    enc_rs = networks.build_conditional_encoder(SIZE, K, **options)
+    dec_rs = networks.build_conditional_decoder(SIZE, K, **options)
+    images, codes = np.random.default_rng(0).random((8, SIZE, SIZE, 3), np.float32), np.eye(8, Z)
+    for _ in range(20):  # fills the moving statistics: without them nothing of the input reaches the output
+        enc_r(images[..., :2], training=True)
+        enc_rs(images, training=True)
+        dec_rs([np.eye(K, dtype=np.float32)[np.arange(8) % K], codes, codes[::-1]], training=True)
+    return Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=1.2)
+
+
+@pytest.fixture(scope="module")
+def exported(integrator, tmp_path_factory):
+    return export.export_integrator(integrator, tmp_path_factory.mktemp("saved_models") / "integrator")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(integrator, cells):
+    """{signature/output: value} by the Integrator in memory."""
+    results = {
+        "integrate": integrator.integrate(cells[..., :2]),
+        "serving_default": integrator.integrate(cells[..., :2]),
+        "encode_reference": integrator.encode_reference(cells[..., :2]),
+        "classify": integrator.classify(cells),
+        "reconstruct": integrator.reconstruct(cells),
+        "sample": integrator.sample([0, 2], seed=[5, 6]),
+    }
+    return {f"{name}/{key}": value for name, result in results.items() for key, value in result.items()}
+
+
+def test_layout_and_description(exported):
+    assert exported.name == "1"
+    assert (exported / "saved_model.pb").is_file()
+    description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
+    assert description == {"structures": list(NAMES), "pixel_size": 1.2, "image_size": SIZE, "latent_dim": Z}
+    assert [path.name for path in exported.parent.iterdir()] == ["1"]
+
+
+def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(exported, cells, expected, tmp_path):
+    np.save(tmp_path / "cells.npy", cells)
+    arguments = [exported, tmp_path / "cells.npy", tmp_path / "results.npz"]
+    # In another folder, so that a checkout's icell_tf is not importable by accident of the working directory.
+    subprocess.run([sys.executable, "-c", PLAIN_TENSORFLOW, *map(str, arguments)], check=True, cwd=tmp_path)
+    with np.load(tmp_path / "results.npz") as results:
+        for loader in ("v2", "v1"):
+            for key, value in expected.items():
+                np.testing.assert_allclose(results[f"{loader}/{key}"], value, atol=1e-5, err_msg=f"{loader}/{key}")
+            for name in ("integrate", "classify"):
+                assert results[f"{loader}/{name}/names"].tolist() == [list(NAMES)] * len(cells)
+
+
+def test_saved_model_cli_agrees_with_the_integrator(exported, cells, expected, tmp_path):
+    np.save(tmp_path / "x_r.npy", cells[..., :2])
+    tool = Path(sys.executable).with_name("saved_model_cli")
+    command = [tool, "run", "--dir", exported, "--tag_set", "serve", "--signature_def", "integrate"]
+    command += ["--inputs", f"x_r={tmp_path / 'x_r.npy'}", "--outdir", tmp_path]
+    subprocess.run(list(map(str, command)), check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    for key in ("structures", "z_r"):
+        np.testing.assert_allclose(np.load(tmp_path / f"{key}.npy"), expected[f"integrate/{key}"], atol=1e-5)
+
+
+def test_loaded_integrator_is_the_same(exported, integrator, cells):
+    for path in (exported, exported.parent):  # the version, or the folder of versions
+        loaded = export.load_integrator(path)
+        assert loaded.describe() == integrator.describe()
+        assert set(loaded.loaded.signatures) == SIGNATURES | {"serving_default"}
+    x_r = cells[..., :2]
+    for method, arguments in {
+        "integrate": (x_r, 2, 9),
+        "encode_reference": (x_r,),
+        "encode": (cells,),
+        "classify": (cells,),
+        "reconstruct": (cells,),
+        "sample": ([1, 1], 3),
+    }.items():
+        here, there = getattr(integrator, method)(*arguments), getattr(loaded, method)(*arguments)
+        assert here.keys() == there.keys()
+        for key in here:
+            np.testing.assert_allclose(there[key], here[key], atol=1e-5, err_msg=f"{method}: {key}")
+
+
+def test_versions_are_never_overwritten(integrator, exported, tmp_path):
+    (tmp_path / "3").mkdir()
+    assert export.export_integrator(integrator, tmp_path).name == "4"
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match="--version"):
+        export.export_integrator(integrator, tmp_path, version=3)
+    with pytest.raises(ValueError, match="positive"):
+        export.export_integrator(integrator, tmp_path, version=0)
+    with pytest.raises(ValueError, match="copy that folder"):
+        export.export_integrator(export.load_integrator(exported), tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_interrupted_export_leaves_nothing(integrator, tmp_path, monkeypatch):
+    def interrupted(_, folder, **__):
+        Path(folder, "saved_model.pb").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(export.tf.saved_model, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export.export_integrator(integrator, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_something_else_says_what_was_found(exported, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        export.load_integrator(tmp_path / "absent")
+    with pytest.raises(ValueError, match="an empty folder"):
+        export.load_integrator(tmp_path)
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match="integrator.json"):
+        export.load_integrator(tmp_path)

@@ -1,0 +1,22 @@
+"""Exports a trained model as a SavedModel, for TensorFlow Serving or for plain TensorFlow."""
+
+from absl import app, flags
+from command import run
+
+from icell_tf import export
+
+MODEL = flags.DEFINE_string("model", None, "Folder of a finished run of train/conditional.py.", required=True)
+OUTPUT = flags.DEFINE_string("output", export.DEFAULT_DIRECTORY, "Folder of the model's versions.")
+VERSION = flags.DEFINE_integer("version", None, "Version to write; by default the next one.", lower_bound=1)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: the model is given as --model=RUN_DIR")
+    integrator = export.load_integrator(MODEL.value)
+    path = export.export_integrator(integrator, OUTPUT.value, VERSION.value)
+    print(f"exported {len(integrator.structures)} structures, {integrator.image_size} px, to {path}")
+
+
+if __name__ == "__main__":
+    app.run(lambda argv: run(lambda: main(argv)))

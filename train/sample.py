@@ -1,0 +1,27 @@
+"""Draws new cells in chosen structures."""
+
+from absl import app, flags
+from command import run
+
+from icell_tf import export, structures
+from icell_tf.apply import outputs
+
+MODEL = flags.DEFINE_string("model", None, "Run of train/conditional.py, or exported SavedModel.", required=True)
+STRUCTURES = flags.DEFINE_list("structures", None, "Names of structures, such as tom20,zo1; by default all.")
+COUNT = flags.DEFINE_integer("n", 8, "Cells a structure.", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "Seed of the first cell; cell i has seed + i.")
+OUTPUT = flags.DEFINE_string("output", "sampled", "Folder for the files.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing files.")
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+    integrator = export.load_integrator(MODEL.value)
+    names = [structures.canonical_name(name) for name in STRUCTURES.value or integrator.structures]
+    paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
+    print(f"{COUNT.value} cells of each of {', '.join(names)}: {len(paths)} files in {OUTPUT.value}")
+
+
+if __name__ == "__main__":
+    app.run(lambda argv: run(lambda: main(argv)))
