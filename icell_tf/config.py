@@ -23,6 +23,18 @@ def setting(default, text, choices=None):
     return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 
 
+def _check_choices(config):
+    for field in dataclasses.fields(config):
+        choices = field.metadata["choices"]
+        if choices:
+            _require(config, field.name, getattr(config, field.name) in choices, "one of " + ", ".join(choices))
+
+
+def _require(config, name, holds, expected):
+    if not holds:
+        raise ConfigError(f"{name} is {getattr(config, name)!r}, but has to be {expected}")
+
+
 @dataclass(frozen=True)
 class ReferenceConfig:
     """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
@@ -44,9 +56,9 @@ class ReferenceConfig:
     def __post_init__(self):
         _check_choices(self)
         for name in ("width", "learning_rate"):
-            _require(self, name, _finite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
+            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
         for name in ("gamma_enc", "gamma_dec", "white_noise"):
-            _require(self, name, _finite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
+            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
         _require(self, "beta_1", 0 <= self.beta_1 < 1, "a number from 0 to below 1")
         _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
         for name in ("latent_dim", "epochs"):
@@ -144,19 +156,3 @@ def differences(old, new, ignore=()):
     """Returns a line for each field in which two dataclass instances of one type differ."""
     names = [f.name for f in dataclasses.fields(old) if f.name not in ignore]
     return [f"{n} was {getattr(old, n)}, now {getattr(new, n)}" for n in names if getattr(old, n) != getattr(new, n)]
-
-
-def _check_choices(config):
-    for field in dataclasses.fields(config):
-        choices = field.metadata["choices"]
-        if choices:
-            _require(config, field.name, getattr(config, field.name) in choices, "one of " + ", ".join(choices))
-
-
-def _require(config, name, holds, expected):
-    if not holds:
-        raise ConfigError(f"{name} is {getattr(config, name)!r}, but has to be {expected}")
-
-
-def _finite(value):
-    return math.isfinite(value)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from icell_tf.config import Cells
 
-CACHE_BYTES = 2 * 2**30  # cells decoded up to this size stay in memory
-SHUFFLE_CELLS = 8192
+READ_BATCH = 64
 
 
 class DatasetError(ValueError):
@@ -80,37 +80,35 @@ class PreparedCells:
 
     def batches(self, split, batch_size):
         """Returns a tf.data.Dataset of all cells in order, {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) int32}."""
-        return _to_model(self._cells(split).batch(batch_size))
+        images, y = self._in_memory(split)
+        return _to_batches(tf.data.Dataset.range(len(y)).batch(batch_size), images, y)
 
     def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False):
         """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, shuffled anew for each.
 
         An epoch's order depends on the seed and its number alone, so that a resumed run sees what an uninterrupted one
-        would have seen. The last partial batch of an epoch is dropped.
+        would have seen. The last partial batch of an epoch is dropped. The cells lie in memory as uint8.
 
         Args:
           batch_size: cells of the global batch.
           seed: of the order.
           epochs, initial_epoch: the epochs to run.
-          balanced: draw each structure equally often instead of each cell once.
+          balanced: draw cells with replacement so that all structures are equally frequent, instead of each cell once.
 
         Raises: DatasetError: if an epoch has not even one batch.
         """
-        self.steps_per_epoch(batch_size)
-        cells = self._cells("train")
-        count = self.splits["train"]
-        if balanced:
-            structures = len(self.cells.structures)
-            of_structure = [cells.filter(lambda cell, k=k: cell["y"] == k) for k in range(structures)]
+        steps = self.steps_per_epoch(batch_size)
+        images, y = self._in_memory("train")
+        log_weights = -np.log(np.bincount(y)[y])[None].astype(np.float32)
 
         def epoch(number):
-            if not balanced:
-                return cells.shuffle(min(count, SHUFFLE_CELLS), seed=seed + number).batch(batch_size, drop_remainder=True)
-            shuffled = [c.shuffle(min(count, SHUFFLE_CELLS), seed=seed + number).repeat() for c in of_structure]
-            drawn = tf.data.Dataset.sample_from_datasets(shuffled, seed=seed + number)
-            return drawn.take(count).batch(batch_size, drop_remainder=True)
+            if balanced:
+                order = tf.random.stateless_categorical(log_weights, len(y), [seed, number], dtype=tf.int64)[0]
+            else:
+                order = tf.random.experimental.stateless_shuffle(tf.range(len(y), dtype=tf.int64), [seed, number])
+            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch_size], [steps, batch_size]))
 
-        return _to_model(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch))
+        return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch), images, y)
 
     def steps_per_epoch(self, batch_size):
         """Returns the full batches of the training cells. Raises: DatasetError: if there is not one."""
@@ -123,23 +121,22 @@ class PreparedCells:
             )
         return steps
 
-    def _cells(self, split):
-        self._require(split)
-        read_config = tfds.ReadConfig(try_autocache=False)
-        dataset = self.builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
-        dataset = dataset.map(
-            lambda record: {"x_rs": record["image"], "y": tf.cast(record["structure"], tf.int32)}, tf.data.AUTOTUNE
-        )
-        decoded = self.splits[split] * 3 * self.cells.image_size**2
-        return dataset.cache() if decoded <= CACHE_BYTES else dataset
+    def _in_memory(self, split):
+        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,)."""
+        records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
+        images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
+        return images, y.astype(np.int32)
 
     def _require(self, split):
         if split not in self.splits:
             raise DatasetError(f"{self.folder} has no cells in split {split!r}, only in {', '.join(self.splits)}")
 
 
-def _to_model(batches):
-    def scale(batch):
-        return {"x_rs": tf.cast(batch["x_rs"], tf.float32) / 255.0, "y": batch["y"]}
+def _to_batches(indices, images, y):
+    with tf.device("CPU:0"):
+        images, y = tf.constant(images), tf.constant(y)
 
-    return batches.map(scale, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    def gather(index):
+        return {"x_rs": tf.cast(tf.gather(images, index), tf.float32) / 255.0, "y": tf.gather(y, index)}
+
+    return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

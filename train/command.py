@@ -1,14 +1,17 @@
 """What the commands in this folder share: flags from a config, and data sets prepared on first use."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from absl import flags
+from absl import flags, logging
 
-from icell_tf.config import PRESETS
-from icell_tf.data import DatasetError, find_prepared
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
+
+from icell_tf.config import PRESETS  # noqa: E402
+from icell_tf.data import DatasetError, find_prepared  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parent.parent / "datasets"
 SIMULATED = ("integrated_cell/simulated", "integrated_cell/simulated_64")
@@ -61,6 +64,7 @@ def ensure_prepared(dataset, data_dir=None):
 
 def run(main):
     """Runs a command's main(), ending with a message instead of a traceback where the user can mend what is wrong."""
+    logging.set_verbosity(logging.WARNING)  # TFDS tells of every file it opens
     try:
         main()
     except (ValueError, OSError) as error:

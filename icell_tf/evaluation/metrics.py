@@ -1,0 +1,75 @@
+"""Figures of merit, as NumPy functions of arrays."""
+
+import numpy as np
+from scipy import ndimage
+
+
+def pearson(a, b, mask=None):
+    """Pearson correlation over the pixels of each image.
+
+    Args:
+      a, b: (N, H, W, K).
+      mask: (N, H, W) bool, the pixels that count; None for all.
+
+    Returns: (N, K) in [-1, 1]; 0 where an image is constant, because it then says nothing about where.
+    """
+    weight = np.ones(a.shape[:3], np.float64) if mask is None else mask.astype(np.float64)
+    weight = weight[..., None] / np.maximum(weight.sum(axis=(1, 2)), 1)[:, None, None, None]
+
+    def centred(x):
+        return x - (x * weight).sum(axis=(1, 2), keepdims=True)
+
+    a, b = centred(np.asarray(a, np.float64)), centred(np.asarray(b, np.float64))
+    covariance = (a * b * weight).sum(axis=(1, 2))
+    variances = (a * a * weight).sum(axis=(1, 2)) * (b * b * weight).sum(axis=(1, 2))
+    return np.where(variances > 1e-20, covariance / np.sqrt(np.maximum(variances, 1e-20)), 0.0)
+
+
+def accuracy(y, predicted):
+    """Returns the fraction of cells whose structure is predicted."""
+    return float(np.mean(np.asarray(y) == np.asarray(predicted)))
+
+
+def balanced_accuracy(y, predicted):
+    """Returns the mean over the structures that occur of the fraction predicted (recall)."""
+    y, hit = np.asarray(y), np.asarray(y) == np.asarray(predicted)
+    return float(np.mean([hit[y == k].mean() for k in np.unique(y)]))
+
+
+def confusion(y, predicted, structures):
+    """Returns Table S9: (K, K) counts of cells, rows the true structure, columns the predicted one."""
+    counts = np.zeros((structures, structures), int)
+    np.add.at(counts, (np.asarray(y), np.asarray(predicted)), 1)
+    return counts
+
+
+def class_means(images, y, structures):
+    """Returns the mean image of each structure, (H, W, K), from images (N, H, W); zeros for one that does not occur."""
+    images, y = np.asarray(images), np.asarray(y)
+    empty = np.zeros(images.shape[1:], np.float32)
+    means = [images[y == k].mean(axis=0) if np.any(y == k) else empty for k in range(structures)]
+    return np.stack(means, axis=-1).astype(np.float32)
+
+
+def nearest_of_each_class(codes, training_codes, training_y, structures):
+    """Returns for each code and structure the training cell of that structure with the nearest code.
+
+    Args: codes (N, Z); training_codes (M, Z); training_y (M,). Returns: (N, K) indices, -1 where there is no such cell.
+    """
+    nearest = np.full((len(codes), structures), -1)
+    for k in range(structures):
+        (of_class,) = np.nonzero(np.asarray(training_y) == k)
+        if len(of_class):
+            distances = ((codes[:, None] - training_codes[of_class][None]) ** 2).sum(axis=-1)
+            nearest[:, k] = of_class[distances.argmin(axis=1)]
+    return nearest
+
+
+def cell_mask(x_rs):
+    """Returns where the cell is, (N, H, W) bool: preprocessing zeroes everything outside it, and little inside.
+
+    Args: x_rs (N, H, W, C). Gaps of up to two pixels, where the noise fell below the background, are closed.
+    """
+    inside = np.asarray(x_rs).max(axis=-1) > 0
+    across = np.ones((1, 3, 3), bool)
+    return ndimage.binary_closing(inside, across, iterations=2)

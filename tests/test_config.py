@@ -1,0 +1,61 @@
+import dataclasses
+import json
+
+import pytest
+
+from icell_tf.config import PRESETS, Cells, ConditionalConfig, ConfigError, ReferenceConfig, Run, differences
+
+CELLS = Cells(("tom20", "zo1"), 64, 0.6, "integrated_cell/tiny/1.0.0")
+
+
+def test_paper_preset_is_section_3_3():
+    reference, conditional = PRESETS["paper"]["reference"], PRESETS["paper"]["conditional"]
+    assert (reference.epochs, conditional.epochs) == (150, 220)
+    for config in (reference, conditional):
+        assert (config.batch_size, config.learning_rate, config.latent_dim) == (32, 2e-4, 16)
+        assert (config.gamma_enc, config.gamma_dec, config.white_noise) == (1e-4, 1e-5, 0.05)
+        assert (config.architecture, config.width) == ("paper", 1.0)
+    assert conditional.generate_from == "estimates"
+
+
+@pytest.mark.parametrize(
+    "run", [Run("reference", ReferenceConfig(), CELLS), Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig())]
+)
+def test_a_run_comes_back_from_its_json(run, tmp_path):
+    run.save(tmp_path)
+    assert Run.load(tmp_path) == run
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("architecture", "resnet"),
+        ("width", 0.0),
+        ("learning_rate", float("nan")),
+        ("gamma_dec", -1.0),
+        ("beta_1", 1.0),
+        ("batch_size", 1),
+        ("epochs", 0),
+        ("seed", -1),
+    ],
+)
+def test_a_bad_setting_is_refused_by_name_and_value(field, value):
+    with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
+        dataclasses.replace(ReferenceConfig(), **{field: value})
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="is not a run: it has no config.json"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})])
+def test_a_foreign_config_is_refused(content, tmp_path):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigError, match="not a configuration of this version"):
+        Run.load(tmp_path)
+
+
+def test_differences_are_told_by_field():
+    changed = dataclasses.replace(ReferenceConfig(), width=0.5, epochs=3)
+    assert differences(ReferenceConfig(), changed, ignore=("epochs",)) == ["width was 1.0, now 0.5"]

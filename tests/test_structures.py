@@ -1,0 +1,29 @@
+import numpy as np
+
+from icell_tf import structures
+
+
+def test_counts_add_up_as_in_table_s8():
+    assert all(s.train + s.test == s.total for s in structures.STRUCTURES)
+    assert sum(s.total for s in structures.STRUCTURES) == 6077
+    assert sum(s.test for s in structures.STRUCTURES) == 304
+
+
+def test_gene_names_become_ours_and_others_stay():
+    assert structures.canonical_name("TOMM20") == "tom20"
+    assert structures.canonical_name(" lysosome ") == "lysosome"
+
+
+def test_table_order_comes_first():
+    assert structures.in_table_order(["zo1", "lysosome", "alpha-actinin", "endosome"]) == (
+        "alpha-actinin",
+        "zo1",
+        "endosome",
+        "lysosome",
+    )
+
+
+def test_colors_are_distinct_also_for_unknown_structures():
+    found = structures.colors([*structures.NAMES, "lysosome", "endosome", "golgi"])
+    distances = [np.abs(np.subtract(a, b)).max() for i, a in enumerate(found) for b in found[:i]]
+    assert min(distances) > 0.1
