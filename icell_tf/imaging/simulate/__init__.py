@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icell_tf.imaging.simulate.microscope import MAX_VOXELS, Grid, Strands, blur, expose, make_grid, masks, rasterize
+from icell_tf.imaging.simulate.microscope import MAX_VOXELS, Grid, blur, expose, make_grid, masks, rasterize
+from icell_tf.imaging.simulate.reference import membrane, nucleus
 from icell_tf.imaging.simulate.shapes import Shape, sample_shape
 from icell_tf.imaging.simulate.structures_cytoskeleton import alpha_actinin, alpha_tubulin, beta_actin, myosin_iib
 from icell_tf.imaging.simulate.structures_junctions import desmoplakin, zo1
 from icell_tf.imaging.simulate.structures_organelles import fibrillarin, lamin_b1, sec61_beta, tom20
-from icell_tf.imaging.simulate.walks import F32, choose, lognormal, uniform
 
 __all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "expected_structure", "simulate_cell"]
 
@@ -66,11 +66,11 @@ def simulate_cell(seed, y, pixel_size):
     grid = make_grid(shape, pixel_size)
     cell_mask, nucleus_mask = masks(shape, grid)
     rng = np.random.default_rng([seed, 2])
-    membrane = _membrane(shape, grid, cell_mask, rng)
-    nucleus = _nucleus(grid, nucleus_mask, rng)
-    exposures = [expose(membrane, rng), expose(nucleus, rng)]
+    signals = membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)
+    exposures = [expose(signal, rng) for signal in signals]
     rng = np.random.default_rng([seed, 3, y])
-    exposures.append(expose(_draw(shape, grid, cell_mask, y, 1, rng)[0], rng))
+    volume = _draw(shape, grid, y, 1, rng)[0]
+    exposures.append(expose(volume / volume[cell_mask].max(), rng))
     return SimulatedCell(
         channels=np.stack([counts for counts, _ in exposures]),
         cell_mask=cell_mask,
@@ -97,8 +97,9 @@ def expected_structure(cell, y, draws, seed=0):
     total = np.zeros(cell.cell_mask.shape[1:], np.float32)
     chunk = max(1, min(16, MAX_VOXELS // cell.cell_mask.size))
     for start in range(0, draws, chunk):
-        n = min(chunk, draws - start)
-        total += _draw(cell.shape, cell.grid, cell.cell_mask, y, n, rng, project=True).sum(0)
+        volume = _draw(cell.shape, cell.grid, y, min(chunk, draws - start), rng)
+        projection = np.multiply(volume, cell.cell_mask, out=volume).max(1)
+        total += (projection / projection.max((1, 2), keepdims=True)).sum(0)
     return total / draws
 
 
@@ -107,46 +108,7 @@ def _check_structure(y):
         raise ValueError(f"structure index {y} is not one of the simulator's {len(PROGRAMS)}: 0 to {len(PROGRAMS) - 1}")
 
 
-def _draw(shape, grid, cell_mask, y, draws, rng, project=False):
-    """Draws of a structure, each with maximum 1 inside the cell: (draws, Z, Y, X), or (draws, Y, X) projected."""
+def _draw(shape, grid, y, draws, rng):
+    """Draws of a structure as the microscope blurs them: (draws, Z, Y, X), of any brightness."""
     program = tuple(PROGRAMS.values())[y]
-    volume = blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)
-    inside = volume * cell_mask if not project else np.multiply(volume, cell_mask, out=volume)
-    projection = inside.max(1)
-    peak = projection.max((1, 2))
-    return projection / peak[:, None, None] if project else volume / peak[:, None, None, None]
-
-
-def _membrane(shape, grid, cell_mask, rng):
-    """The cell's surface, uneven, over a faint cytoplasm: (Z, Y, X) in [0, 1]."""
-    perimeter = TWO_PI_F * shape.cell_radius.mean()
-    wall = perimeter * shape.wall_height
-    sheet = np.pi * (shape.cell_radius**2).mean()
-    per_area = 2.0 / grid.scale[2] ** 2
-    n_wall, n_sheet = int(wall * per_area), int(sheet * per_area)
-    angle = choose(rng, shape.angle_by_arc, (1, n_wall))
-    side = shape.cylinder(angle, F32(0.985), uniform(rng, angle.shape, 0, shape.wall_height))
-    angle = choose(rng, shape.angle_by_area, (1, n_sheet))
-    u = np.sqrt(uniform(rng, angle.shape)) * F32(0.985)
-    roof = shape.cylinder(angle, u, shape.top(u))
-    floor = shape.cylinder(choose(rng, shape.angle_by_area, angle.shape), np.sqrt(uniform(rng, angle.shape)), F32(0.1))
-    points = np.concatenate((side, roof, floor), axis=-1)[..., None]
-    strands = Strands(points, lognormal(rng, points.shape[1:], 0.5))
-    surface = blur(rasterize(shape, grid, [strands], 1), grid.scale)[0]
-    return _normalize(surface / surface.max() + 0.08 * cell_mask)
-
-
-def _nucleus(grid, nucleus_mask, rng):
-    """The nucleus's solid with a chromatin texture: (Z, Y, X) in [0, 1]."""
-    noise = rng.standard_normal((1, *grid.shape), dtype=np.float32)
-    fine = blur(noise, grid.scale)
-    coarse = blur(fine, (grid.scale[0], grid.scale[1] / 4, grid.scale[2] / 4))
-    texture = np.exp(0.2 * fine / fine.std() + 0.2 * coarse / coarse.std())
-    return _normalize(blur(texture * nucleus_mask, grid.scale)[0])
-
-
-def _normalize(volume):
-    return volume / volume.max()
-
-
-TWO_PI_F = 2 * np.pi
+    return blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)

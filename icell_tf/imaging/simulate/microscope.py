@@ -77,7 +77,7 @@ def rasterize(shape, grid, strands, draws):
     """Count fluorophores in voxels. Args: strands: list of Strands. Returns: (draws, Z, Y, X) float32."""
     nz, ny, nx = grid.shape
     size = nz * ny * nx
-    spacing = 0.8 * grid.scale[2]
+    spacing = 0.65 * grid.scale[2]
     indices, weights = [], []
     for vertices, weight in strands:
         coordinates = grid.voxels(shape, vertices)

@@ -79,6 +79,11 @@ class Shape:
         """Table of azimuths that favours the sides where the cytoplasm is wide."""
         return _quantiles(self.extent**3)
 
+    @cached_property
+    def angle_by_nucleus(self):
+        """Table of azimuths that favours the ends of the nucleus."""
+        return _quantiles(self.nucleus_radius**5)
+
     @property
     def wall_height(self):
         """Height of the lateral wall, where the apical junctions sit."""
@@ -188,7 +193,7 @@ def _sample_outline(rng):
     t = np.arange(128) * (2 * np.pi / 128)
     k = np.arange(2, 8)[:, None]
     while True:
-        r0 = 8.6 * np.exp(0.22 * rng.standard_normal())
+        r0 = 8.7 * np.exp(0.25 * rng.standard_normal())
         root = np.sqrt(1.2 + 1.4 * rng.beta(1.5, 2))
         taper, bend = rng.uniform(0.2, 0.55, 2) * rng.choice([-1.0, 1.0], 2)
         phase = rng.uniform(0, 2 * np.pi, (6, 1))
@@ -203,8 +208,8 @@ def _sample_outline(rng):
 def _sample_nucleus(rng, r0):
     """Outline radius (1024,) of a nucleus in a cell of equivalent radius r0: a rough ellipse along the cell's axis."""
     t = np.arange(ANGLES) * (2 * np.pi / ANGLES)
-    radius = 0.9 * r0**0.75 * rng.uniform(0.75, 1.25)
-    root = np.sqrt(rng.uniform(1.05, 1.8))
+    radius = 0.9 * r0**0.75 * rng.uniform(0.68, 1.28)
+    root = np.sqrt(rng.uniform(1.05, 2.0))
     s = t - np.deg2rad(40) * rng.standard_normal()
     k = np.arange(2, 5)[:, None]
     rough = (0.07 / k * rng.standard_normal((3, 1)) * np.cos(k * t + rng.uniform(0, 2 * np.pi, (3, 1)))).sum(0)

@@ -35,22 +35,21 @@ def alpha_actinin(cell, draws, rng, bundles=7, period=2.2):
     return [Strands(vertices, weights), Strands(adhesions, 1.0 * lognormal(rng, (draws, 2 * bundles, 1), 0.4))]
 
 
-def alpha_tubulin(cell, draws, rng, filaments=46, vertices=11):
-    """Microtubules from a centrosome beside the nucleus, where the cytoplasm is wide, around the nucleus to the rim."""
-    angle = choose(rng, cell.angle_by_extent, (draws, 1)) + normal(rng, (draws, 1), 0.3)
-    sin, rho = normal(rng, (draws, 1), 0.12), uniform(rng, (draws, 1), 0.06, 0.25)
-    target_angle, target_sin, target_rho = cell.locate(inside(rng, cell, (draws, filaments), power=0.22))
-    turn = target_angle - angle
-    turn -= 2 * PI * np.rint(turn / (2 * PI))
+def alpha_tubulin(cell, draws, rng, filaments=48, vertices=11):
+    """Microtubules from a centrosome beside the nucleus, where the cytoplasm is wide, round the nucleus to the rim."""
+    n = (draws, 1)
+    angle = choose(rng, cell.angle_by_extent, n) + normal(rng, n, 0.25)
+    centrosome = cell.place(angle, normal(rng, n, 0.12), uniform(rng, n, 0.12, 0.3))[..., None]
+    target = inside(rng, cell, (draws, filaments), power=0.25)[..., None]
     t = np.linspace(0, 1, vertices, dtype=F32)
-    bend = (np.sin(PI * t) * normal(rng, (2, draws, filaments, 1), 0.10)).astype(F32)
-    path = cell.place(
-        angle[..., None] + turn[..., None] * t**1.4 + bend[0],
-        np.clip(sin[..., None] + (target_sin - sin)[..., None] * t + bend[1], -0.98, 0.98),
-        np.clip(rho[..., None] + (np.maximum(target_rho, 0.3) - rho)[..., None] * t**0.8, 0.02, 0.97),
-    )
-    fade = 0.25 + 0.75 * np.minimum(t[1:] * 3, 1)  # they overlap at the centrosome
-    return [Strands(path, fade * lognormal(rng, (draws, filaments, 1), 0.25))]
+    bend = np.sin(PI * t) * normal(rng, (3, draws, filaments, 1), 0.7) * np.array([1, 1, 0.3], F32)[:, None, None, None]
+    clearance = uniform(rng, (draws, filaments, 1), 0.05, 0.45)  # how far from the nucleus they pass it
+    path = cell.confine(centrosome + (target - centrosome) * t + bend, clearance, F32(0.96))
+    steps = np.sqrt((np.diff(path, axis=-1) ** 2).sum(0))
+    span = np.sqrt(((target - centrosome) ** 2).sum(0))
+    present = steps.max(-1, keepdims=True) < 3.5 / (vertices - 1) * span  # none through the nucleus's middle
+    fade = 0.12 + 0.88 * np.minimum(t[:-1] * 2.5, 1)  # they overlap at the centrosome
+    return [Strands(path, fade * present * lognormal(rng, (draws, filaments, 1), 0.3))]
 
 
 def beta_actin(cell, draws, rng, fibres=11, cortex=900):

@@ -12,17 +12,15 @@ TWO_PI = 2 * np.pi
 
 
 def fibrillarin(cell, draws, rng, most=4, points=60):
-    """One to four nucleoli, lumpy blobs well inside the nucleus."""
-    count = 1 + (uniform(rng, (draws, most - 1)) < 0.5).sum(1)
+    """One to four nucleoli, lumpy blobs well inside the nucleus, mostly towards its ends."""
     n = (draws, most)
-    centre = uniform(rng, n, -1, 1), uniform(rng, n) ** F32(0.5) * F32(0.62) - 1
-    angle = choose(rng, cell.angle_by_extent, n) + normal(rng, n, 0.9)
-    radius = uniform(rng, (*n, 1), 0.45, 0.85)
-    blob = cell.place(angle, 0.6 * centre[0], centre[1])[..., None]
-    blob = blob + radius * normal(rng, (3, *n, points))
+    count = 1 + (uniform(rng, (draws, most - 1)) < 0.6).sum(1, keepdims=True)
+    angle = choose(rng, cell.angle_by_nucleus, n) + normal(rng, n, 0.25)
+    centre = cell.place(angle, uniform(rng, n, -0.6, 0.6), uniform(rng, n, -0.75, -0.3))[..., None]
+    blob = centre + uniform(rng, (*n, 1), 0.35, 0.7) * normal(rng, (3, *n, points))
     angle, sin, rho = cell.locate(blob)
     blob = cell.place(angle, sin, np.minimum(rho, F32(-0.12)))
-    weight = (np.arange(most) < count[:, None]) * lognormal(rng, n, 0.3)
+    weight = (np.arange(most) < count) * lognormal(rng, n, 0.3)
     return [Strands(blob.reshape(3, draws, -1, 1), np.repeat(weight, points, axis=1)[..., None])]
 
 
@@ -48,6 +46,7 @@ def sec61_beta(cell, draws, rng, tubules=110, envelope=350):
     angle, sin = uniform(rng, (draws, envelope), 0, TWO_PI), uniform(rng, (draws, envelope), -1, 1)
     shell = cell.place(angle, sin, F32(0.03))
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
+    angle[:, ::2] = choose(rng, cell.angle_by_extent, angle[:, ::2].shape)  # half of them where there is room
     start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.2, 1.0))
     mesh = walk(rng, cell, start, steps=5, step=0.8, persistence=0.3, low=0.03, high=0.93)
     return [Strands(shell[..., None], F32(0.20)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.3))]
