@@ -34,5 +34,5 @@ setup(
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
     python_requires=">=3.11,<3.13",
     install_requires=REQUIREMENTS,
-    extras_require={"test": ["pytest>=9.2,<10", "ruff>=0.17.6,<0.18"]},
+    extras_require={"test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "ruff>=0.17.6,<0.18"]},  # dill: for tfds.testing
 )
