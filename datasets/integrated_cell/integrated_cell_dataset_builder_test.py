@@ -10,7 +10,9 @@ class IntegratedCellTest(tfds.testing.DatasetBuilderTestCase):
 
     DATASET_CLASS = module.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = [
-        module.IntegratedCellConfig(name="dummy", image_size=32, pixel_size=1.0, description="The stacks in dummy_data.")
+        module.IntegratedCellConfig(
+            name="dummy", image_size=32, pixel_size=1.0, description="The stacks in dummy_data."
+        )
     ]
     # Eight cells: three fields of tom20 and of fibrillarin, one cell each, and two of lysosome.
     SPLITS = {"train": 3, "validation": 2, "test": 3}

@@ -1,0 +1,247 @@
+"""Preprocessing: what each step does to numbers worked out by hand, and what must not change a cell's picture."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from icell_tf.imaging import preprocess as pp
+from icell_tf.imaging.manifest import read_manifest
+from icell_tf.imaging.read import read_stack
+
+FRAME = pp.Frame(64, 1.0)
+
+
+@dataclasses.dataclass
+class Cell:
+    channels: np.ndarray
+    cell_mask: np.ndarray
+    nucleus_mask: np.ndarray
+    scale: tuple
+
+    def preprocess(self, frame=FRAME, **changes):
+        return pp.preprocess(
+            self.channels, self.cell_mask, self.nucleus_mask, self.scale, frame, cell_id="A1", **changes
+        )
+
+
+def make_cell(angle=0.3, mirror=1, shift=(0.0, 0.0), scale=(1.0, 0.5, 0.5), size=40.0):
+    """A wedge-shaped cell, analytically, at any angle and resolution: a tail to one side and a bulge to another."""
+    shape = [round(6 / scale[0]), round(size / scale[1]), round(size / scale[2])]
+    z, y, x = (
+        (np.arange(n) - (n - 1) / 2).reshape([-1 if i == axis else 1 for i in range(3)]) * step
+        for axis, (n, step) in enumerate(zip(shape, scale, strict=True))
+    )
+    y, x = y - shift[0], (x - shift[1]) * mirror
+    u = np.cos(angle) * x + np.sin(angle) * y
+    v = -np.sin(angle) * x + np.cos(angle) * y
+    width = np.where(u < 0, 5.0, 5.0 * (1 - u / 14))
+    roof = np.sqrt(np.clip(1 - (z / 3.5) ** 2, 0, None))
+    bulge = (u + 3) ** 2 + (v - 4) ** 2 < 30 * roof
+    cell = (u > -8) & (u < 13) & (v > -0.45 * width * roof) & ((v < 0.6 * width * roof) | bulge)
+    nucleus = (((u + 2) / 4) ** 2 + (v / 2.5) ** 2 + (z / 2.5) ** 2) < 1
+    membrane = 0.3 + 0.7 * np.exp(-(((u - 5) / 4) ** 2) - ((v - 1) / 3) ** 2) + 0 * z
+    structure = np.exp(-(((u - 3) / 3) ** 2) - ((v - 1) / 2) ** 2) + 0.6 * np.exp(-(((u + 5) / 2) ** 2) - (v / 3) ** 2)
+    planes = [membrane * cell, nucleus * (0.5 + 0.5 * np.cos(u / 6)), structure * cell * np.exp(-(z**2) / 8)]
+    channels = np.stack([np.broadcast_to(100 + np.rint(1000 * plane), cell.shape) for plane in planes])
+    return Cell(channels.astype(np.uint16), cell, nucleus & cell, scale)
+
+
+def correlations(a, b):
+    return [np.corrcoef(a[..., c].ravel(), b[..., c].ravel())[0, 1] for c in range(a.shape[-1])]
+
+
+def counts(channel, mask):
+    return pp.count_intensities(np.array(channel), np.array(mask, bool))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_background_is_the_commonest_intensity_outside_the_cell(dtype):
+    channel = np.array([[[7, 7, 7, 9, 50, 50, 50, 50]]], dtype)
+    mask = np.array([[[0, 0, 0, 0, 1, 1, 1, 1]]], bool)
+    assert pp.most_populous_intensity(counts(channel, mask)) == 7
+
+
+def test_background_of_a_masked_crop_is_the_commonest_nonzero_intensity_inside():
+    channel = [[[0, 0, 0, 0, 0, 8, 8, 50]]]
+    mask = [[[0, 0, 0, 1, 1, 1, 1, 1]]]
+    assert pp.most_populous_intensity(counts(channel, mask)) == 8
+
+
+def test_segmentations_have_two_values_or_soft_edges_around_their_highest():
+    mask = [[[0, 0, 1, 1, 1, 1]]]
+    assert pp.is_segmentation(counts([[[0, 0, 255, 255, 255, 0]]], mask))
+    assert pp.is_segmentation(counts([[[0, 0, 128, 255, 255, 64]]], mask))
+    assert not pp.is_segmentation(counts([[[0, 0, 8, 8, 50, 20]]], mask))
+    assert not pp.is_segmentation(counts([[[3, 3, 8, 50, 50, 50]]], mask))
+
+
+def test_segmentation_channel_is_left_as_it_is():
+    cell = make_cell()
+    cell.channels[1] = np.where(cell.nucleus_mask, 40, 10)
+    result = cell.preprocess()
+    assert result.transform.backgrounds == (100.0, 0.0, 100.0)
+    expected = result.transform.apply(cell.nucleus_mask.any(axis=0))
+    np.testing.assert_allclose(result.image[..., 1], 255 * expected, atol=0.51)
+
+
+def test_steps_by_hand():
+    plane = np.array([[5, 10, 30]], np.uint8)
+    np.testing.assert_array_equal(pp.subtract_background(plane, 10), [[0, 0, 20]])
+    np.testing.assert_array_equal(pp.rescale(np.array([[0.0, 5, 20]])), [[0, 0.25, 1]])
+    np.testing.assert_array_equal(pp.project(np.array([[[1, 5]], [[4, 2]]])), [[4, 5]])
+    masked = pp.mask_to_cell(np.array([[[9, 5]]], np.uint8), np.array([[[False, True]]]), 3)
+    np.testing.assert_array_equal(masked, [[[3, 5]]])
+    assert pp.low_pass_sigma(3.0) == 1.0
+    assert pp.low_pass_sigma(0.5) == 0.0
+
+
+@pytest.mark.parametrize("angle", np.linspace(0, 2 * np.pi, 9)[:-1] + 0.1)
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_pose_is_canonical(angle, mirror):
+    cell = make_cell(angle, mirror)
+    transform = cell.preprocess().transform
+    outline, nucleus = transform.apply(np.stack([cell.cell_mask.any(axis=0), cell.nucleus_mask.any(axis=0)]))
+    y, x = np.mgrid[:64, :64]
+    total = outline.sum()
+    dy, dx = y - (y * outline).sum() / total, x - (x * outline).sum() / total
+    moments = {(i, j): (dy**i * dx**j * outline).sum() / total for i in range(4) for j in range(4)}
+    assert moments[0, 2] > 2 * moments[2, 0]  # the major axis is horizontal
+    assert abs(moments[1, 1]) < 0.03 * moments[0, 2]
+    assert moments[0, 3] > 0 and moments[3, 0] > 0
+    for axis in (y, x):
+        assert (axis * nucleus).sum() / nucleus.sum() == pytest.approx(31.5, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"angle": 1.2},
+        {"angle": 4.0, "mirror": -1},
+        {"shift": (3.3, -2.7)},
+        {"scale": (1.0, 0.4, 0.4)},
+        {"scale": (0.6, 0.5, 0.3)},
+        {"scale": (1.0, 0.25, 0.6), "angle": 2.0},
+    ],
+)
+def test_pictures_do_not_depend_on_how_the_cell_was_imaged(changes):
+    base, other = make_cell().preprocess().image, make_cell(**changes).preprocess().image
+    assert min(correlations(base, other)) > 0.98
+
+
+def test_offset_and_factors_of_two_change_nothing():
+    cell = make_cell()
+    base = cell.preprocess().image
+    for channels in (cell.channels + np.uint16(77), cell.channels * np.uint16(2), cell.channels / 4):
+        cell.channels = channels
+        np.testing.assert_array_equal(cell.preprocess().image, base)
+
+
+def test_quarter_turns_and_mirroring_of_the_stack_change_nothing():
+    cell = make_cell()
+    base = cell.preprocess().image.astype(int)
+    for change in (lambda a: np.rot90(a, axes=(-2, -1)), lambda a: a[..., ::-1], lambda a: a[..., ::-1, :]):
+        turned = Cell(change(cell.channels), change(cell.cell_mask), change(cell.nucleus_mask), cell.scale)
+        assert np.abs(turned.preprocess().image - base).max() <= 1
+
+
+def test_restore_undoes_apply():
+    transform = make_cell(scale=(1.0, 0.9, 0.9), size=50.0).preprocess().transform
+    y, x = np.mgrid[: transform.source_shape[0], : transform.source_shape[1]]
+    planes = np.stack([np.exp(-((y - 25) ** 2 + (x - 30) ** 2) / 50), np.exp(-((y - 32) ** 2 + (x - 24) ** 2) / 30)])
+    restored = transform.restore(transform.apply(planes))
+    assert restored.shape == planes.shape and restored.dtype == np.float32
+    np.testing.assert_allclose(restored, planes, atol=0.05)
+
+
+def test_restored_image_lies_on_the_stack():
+    cell = make_cell(angle=2.2, mirror=-1)
+    result = cell.preprocess()
+    restored = result.transform.restore(np.moveaxis(result.image, -1, 0) / 255)
+    projected = (cell.channels.astype(float) - 100).clip(0).max(axis=1)
+    assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(restored, projected, strict=True)) > 0.95
+
+
+def test_low_pass_prevents_aliasing():
+    transform = pp.Transform(np.array([[4.0, 0, 0], [0, 4.0, 0]]), (64, 64), (0.25, 0.25), pp.Frame(16, 1.0))
+    stripes = np.broadcast_to(np.arange(64) % 2, (64, 64))
+    np.testing.assert_allclose(transform.apply(stripes)[2:-2, 2:-2], 0.5, atol=0.01)
+
+
+def test_identity_transform_copies():
+    transform = pp.Transform(np.eye(2, 3), (8, 8), (1.0, 1.0), pp.Frame(8, 1.0))
+    plane = np.arange(64.0).reshape(8, 8)
+    np.testing.assert_allclose(transform.apply(plane), plane, rtol=1e-6)
+    np.testing.assert_allclose(transform.restore(plane), plane, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"\(8, 8\) pixels, found \(8, 9\)"):
+        transform.apply(np.zeros((8, 9)))
+
+
+def test_brightest_voxel_of_a_large_flat_region_becomes_255():
+    cell = make_cell()
+    cell.channels[2] = np.where(cell.cell_mask, 500, 100)
+    cell.channels[2, 0, 0, 0] = 99  # so that it is not a segmentation
+    assert cell.preprocess().image[..., 2].max() == 255
+
+
+def test_two_channels_and_single_planes_will_do():
+    cell = make_cell()
+    plane = Cell(
+        cell.channels[:2].max(axis=1, keepdims=True), *(m.any(axis=0) for m in (cell.cell_mask,) * 2), (1, 0.5, 0.5)
+    )
+    assert plane.preprocess().image.shape == (64, 64, 2)
+    flat = Cell(cell.channels, cell.cell_mask.any(axis=0, keepdims=True), cell.nucleus_mask.any(axis=0), cell.scale)
+    assert flat.preprocess().image.shape == (64, 64, 3)
+
+
+def test_cell_larger_than_the_frame_is_refused():
+    with pytest.raises(ValueError, match=r"'A1' reaches 1\d\.\d µm along.*16 px at 0.5 µm/px.*--image_size"):
+        make_cell().preprocess(pp.Frame(16, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask & False), "'A1': the cell mask is empty"),
+        (lambda cell: setattr(cell, "nucleus_mask", cell.nucleus_mask[:, 1:]), "nucleus mask has the shape"),
+        (lambda cell: setattr(cell, "channels", cell.channels[:1]), r"found an array of shape \(1, "),
+        (lambda cell: setattr(cell, "channels", cell.channels * np.nan), "NaN or infinite"),
+        (lambda cell: setattr(cell, "scale", (1, 0, 1)), "positive µm"),
+        (lambda cell: cell.channels[2].fill(3), "structure channel is empty"),
+    ],
+)
+def test_bad_cells_are_refused_by_name(spoil, message):
+    cell = make_cell()
+    spoil(cell)
+    with pytest.raises(ValueError, match=message):
+        cell.preprocess()
+
+
+@pytest.mark.parametrize(("size", "pixel_size"), [(0, 1.0), (64, 0.0), (64, float("nan"))])
+def test_bad_frames_are_refused(size, pixel_size):
+    with pytest.raises(ValueError, match="--pixel_size"):
+        pp.Frame(size, pixel_size)
+
+
+def test_real_cells_survive_shifts_and_turns(real_data):
+    """HeLa cells at 1 µm: a shift of the whole stack changes nothing, one by a fraction of a frame's pixel little."""
+    cells = read_manifest(real_data / "hela3d" / "manifest.csv")
+    assert len(cells) == 151
+    for row in cells[::15]:
+        data = read_stack(row.raw).data
+        cell = Cell(data, data[0], data[1], row.scale)
+        base = cell.preprocess()
+        padded = np.pad(data, [(0, 0), (0, 0), (2, 9), (7, 1)])
+        shifted = Cell(padded, padded[0], padded[1], row.scale).preprocess()
+        assert np.abs(shifted.image.astype(int) - base.image).max() <= 1
+        step = 2 * 0.196  # two source pixels, in px of the frame
+        matrix = base.transform.matrix + base.transform.matrix[:, :2] @ np.array([[0, 0, 0], [0, 0, step]])
+        planes = data.max(axis=1) / data.max(axis=(1, 2, 3))[:, None, None]
+        moved = dataclasses.replace(base.transform, matrix=matrix).apply(planes)
+        back = ndimage.shift(moved, (0, 0, step), order=1)
+        for a, b in zip(back, base.transform.apply(planes), strict=True):
+            assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.98
+        turned = ndimage.rotate(data, 37, axes=(-2, -1), order=1)
+        turned = Cell(turned, turned[0] > 127, turned[1] > 127, row.scale).preprocess()
+        assert min(correlations(turned.image, base.image)) > 0.97
