@@ -39,7 +39,7 @@ def make_cell(angle=0.3, mirror=1, shift=(0.0, 0.0), scale=(1.0, 0.5, 0.5), size
     width = np.where(u < 0, 5.0, 5.0 * (1 - u / 14))
     roof = np.sqrt(np.clip(1 - (z / 3.5) ** 2, 0, None))
     bulge = (u + 3) ** 2 + (v - 4) ** 2 < 30 * roof
-    cell = (u > -8) & (u < 13) & (v > -0.45 * width * roof) & ((v < 0.6 * width * roof) | bulge)
+    cell = (u > -8) & (u < 13) & (v > -0.9 * width * roof) & ((v < 0.6 * width * roof) | bulge)
     nucleus = (((u + 2) / 4) ** 2 + (v / 2.5) ** 2 + (z / 2.5) ** 2) < 1
     membrane = 0.3 + 0.7 * np.exp(-(((u - 5) / 4) ** 2) - ((v - 1) / 3) ** 2) + 0 * z
     structure = np.exp(-(((u - 3) / 3) ** 2) - ((v - 1) / 2) ** 2) + 0.6 * np.exp(-(((u + 5) / 2) ** 2) - (v / 3) ** 2)
