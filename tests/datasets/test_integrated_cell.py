@@ -1,0 +1,190 @@
+"""The data set: what a build holds, that it is the same every time, and what stops it."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from datasets.integrated_cell import integrated_cell_dataset_builder as module
+from icell_tf import structures
+from icell_tf.imaging import prepare, simulate
+from icell_tf.imaging.preprocess import Frame
+
+FOLDER = pathlib.Path(module.__file__).parent
+DUMMY = FOLDER / "dummy_data"
+TINY = {
+    "name": "tiny",
+    "kind": "simulated",
+    "image_size": 32,
+    "pixel_size": 1.2,
+    "cells_per_structure": 4,
+    "expected_draws": 2,
+}
+STACKS = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
+
+
+def build(data_dir, config, manual_dir=None):
+    """Builds a config as `tfds build --config=JSON` does, and reads it back as training does."""
+    builder = module.Builder(data_dir=data_dir, config=module.Builder.builder_config_cls(**config))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+    return tfds.builder_from_directory(builder.data_dir)
+
+
+def records(builder, split):
+    return list(tfds.as_numpy(builder.as_dataset(split=split)))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("tiny"), TINY)
+
+
+@pytest.fixture
+def manual_dir(tmp_path):
+    return shutil.copytree(DUMMY, tmp_path / "manual")
+
+
+def test_only_simulated_configs_are_registered():
+    assert [config.name for config in module.Builder.BUILDER_CONFIGS] == ["simulated", "simulated_64"]
+    assert module.Builder.name == "integrated_cell"
+
+
+@pytest.mark.parametrize(
+    ("name", "image_size", "pixel_size", "counts"),
+    [("simulated_64", 64, 0.6, (2000, 400, 400)), ("simulated", 256, 0.317, None)],
+)
+def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
+    builder = module.Builder(data_dir=tmp_path, config=name)
+    assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
+    assert builder.info.features["image"].shape == (image_size, image_size, 3)
+    cells = {split: job[1] for split, job in builder._simulated_ids().items()}
+    found = tuple(len(cells[split]) for split in ("train", "validation", "test"))
+    if counts:
+        assert found == counts
+    else:
+        total = sum(structure.total for structure in structures.STRUCTURES)
+        assert sum(found) == total
+        assert found[0] / total == pytest.approx(0.9, abs=0.005)
+    ids = {cell.cell_id for members in cells.values() for cell in members}
+    assert len(ids) == sum(found)
+
+
+def test_simulated_records(tiny):
+    assert {split: info.num_examples for split, info in tiny.info.splits.items()} == {
+        "train": 20,
+        "validation": 10,
+        "test": 10,
+    }
+    assert tuple(tiny.info.features["structure"].names) == structures.NAMES
+    for split in tiny.info.splits:
+        for record in records(tiny, split):
+            assert record["image"].shape == (32, 32, 3) and record["image"].dtype == np.uint8
+            assert (record["image"].max(axis=(0, 1)) > 80).all()
+            assert record["pixel_size"] == np.float32(1.2)
+            assert record["cell_id"].decode().startswith(structures.NAMES[record["structure"]])
+            if split == "test":
+                assert record["expected"].shape == (32, 32, 10) and record["expected"].max() > 80
+                assert (record["ceiling"] > 0.2).all() and (record["ceiling"] <= 1).all()
+            else:
+                assert record["expected"].shape == (0, 0, 10)
+                assert not record["ceiling"].any()
+
+
+def test_records_come_from_the_simulator_whatever_the_number_of_workers(tiny):
+    record = records(tiny, "test")[0]
+    structure, number = record["cell_id"].decode().rsplit("-", 1)
+    again = prepare.prepare_simulated(prepare.SimulatedId(structure, int(number)), Frame(32, 1.2), expected_draws=2)
+    for name in ("image", "expected", "ceiling"):
+        np.testing.assert_array_equal(record[name], again[name])
+
+
+def test_metadata_says_what_the_data_was_made_from(tiny):
+    metadata = json.loads((pathlib.Path(tiny.data_dir) / "metadata.json").read_text())
+    assert metadata == {
+        "kind": "simulated",
+        "image_size": 32,
+        "pixel_size": 1.2,
+        "validation_fraction": 0.1,
+        "test_fraction": 0.25,
+        "cells_per_structure": 4,
+        "seed": 0,
+        "expected_draws": 2,
+        "simulator_version": simulate.SIMULATOR_VERSION,
+    }
+    assert tiny.info.metadata["pixel_size"] == 1.2
+
+
+def test_same_build_is_reused_and_another_refused(tiny):
+    data_dir = pathlib.Path(tiny.data_dir).parents[2]
+    build(data_dir, TINY)
+    with pytest.raises(ValueError, match=r"prepared differently:\n  seed: there 0, asked for 1\n.*--overwrite"):
+        build(data_dir, TINY | {"seed": 1})
+
+
+def test_stacks_are_read_split_and_labelled(tmp_path):
+    builder = build(tmp_path, STACKS, DUMMY)
+    assert builder.info.features["structure"].names == ["fibrillarin", "tom20", "lysosome"]
+    assert "expected" not in builder.info.features
+    counts = {split: info.num_examples for split, info in builder.info.splits.items()}
+    assert counts == {"train": 3, "validation": 2, "test": 3}
+    for split in counts:
+        assert {0, 1} <= {record["structure"] for record in records(builder, split)}
+    (record,) = [record for split in counts for record in records(builder, split) if record["cell_id"] == b"fbl_0"]
+    assert record["fov_id"] == b"fbl-field-0"
+    assert record["structure"] == 0
+
+
+def test_another_manifest_is_refused(tmp_path, manual_dir):
+    config = {"name": "mine", "kind": "stacks", "image_size": 32, "pixel_size": 1.0}
+    build(tmp_path, config, manual_dir)
+    manifest = manual_dir / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("tomm20-field-2", "tomm20-field-1"))
+    with pytest.raises(ValueError, match="manifest_sha256: there '"):
+        build(tmp_path, config, manual_dir)
+
+
+def test_splits_without_cells_are_not_written(tmp_path, manual_dir):
+    manifest = manual_dir / "manifest.csv"
+    header, *rows = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([header, *(row for row in rows if row.startswith("lysosome"))]) + "\n")
+    assert set(build(tmp_path, STACKS, manual_dir).info.splits) == {"train", "test"}
+
+
+def test_a_cell_too_large_is_named_and_nothing_is_left(tmp_path):
+    with pytest.raises(ValueError, match=r"CellId \w+, .*_raw.ome.tif: .*reaches .*--image_size"):
+        build(tmp_path, STACKS | {"pixel_size": 0.5}, DUMMY)
+    assert not list(tmp_path.rglob("dataset_info.json"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "paper"}, "expected one of simulated, stacks"),
+        ({"image_size": 100}, "power of two"),
+        ({"pixel_size": 0}, "pixel_size"),
+        ({"test_fraction": 1.0}, "test_fraction"),
+    ],
+)
+def test_bad_arguments_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        module.IntegratedCellConfig(**STACKS | changes)
+
+
+def test_command_line(tmp_path):
+    """`tfds build` as the README has it, in the data set's folder."""
+    command = [sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build", f"--data_dir={tmp_path}"]
+    command += [f"--config={json.dumps(STACKS)}", f"--manual_dir={DUMMY}"]
+    environment = {"PATH": "", "PYTHONPATH": str(FOLDER.parents[1]), "HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / "1.0.0")
+    assert sum(info.num_examples for info in builder.info.splits.values()) == 8
+    command[5] = f"--config={json.dumps(STACKS | {'pixel_size': 1.5})}"
+    failed = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
+    assert failed.returncode != 0
+    assert "pixel_size: there 1.0, asked for 1.5" in failed.stderr
