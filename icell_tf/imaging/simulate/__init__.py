@@ -93,14 +93,16 @@ def expected_structure(cell, y, draws, seed=0):
     _check_structure(y)
     if draws < 1:
         raise ValueError(f"expected_structure needs draws >= 1, found {draws}")
-    rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
+    grid, window = cell.grid.crop(cell.cell_mask)  # nothing outside the cell survives the mask
+    cell_mask = cell.cell_mask[window]
     total = np.zeros(cell.cell_mask.shape[1:], np.float32)
-    chunk = max(1, min(16, MAX_VOXELS // cell.cell_mask.size))
+    rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
+    chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
     for start in range(0, draws, chunk):
-        volume = _draw(cell.shape, cell.grid, y, min(chunk, draws - start), rng)
-        projection = np.multiply(volume, cell.cell_mask, out=volume).max(1)
-        total += (projection / projection.max((1, 2), keepdims=True)).sum(0)
-    return total / draws
+        volume = _draw(cell.shape, grid, y, min(chunk, draws - start), rng)
+        projection = np.multiply(volume, cell_mask, out=volume).max(1)
+        total[window[1:]] += (projection / projection.max((1, 2), keepdims=True)).sum(0)
+    return total / np.float32(draws)
 
 
 def _check_structure(y):

@@ -35,6 +35,15 @@ class Grid:
     scale: tuple
     origin: np.ndarray
 
+    def crop(self, mask):
+        """The part of the grid that holds a mask (Z, Y, X): Grid, and its slices along z, y and x."""
+        window = []
+        for axis in range(3):
+            present = np.flatnonzero(mask.any(tuple(i for i in range(3) if i != axis)))
+            window.append(slice(int(present[0]), int(present[-1]) + 1))
+        start = np.array([w.start * s for w, s in zip(window, self.scale, strict=True)])
+        return Grid(mask[tuple(window)].shape, self.scale, self.origin + start[::-1]), tuple(window)
+
     def voxels(self, shape, points):
         """Cell-frame points (3, ...) as voxel coordinates (x, y, z), each (...,)."""
         (a, b), (c, d) = shape.pose.tolist()

@@ -44,7 +44,7 @@ class Shape:
     def rays(self):
         """Distances from the nucleus's centre to (nucleus, cell) surface, by azimuth and sin(elevation), flattened."""
         step = ANGLES // RAY_ANGLES
-        sin = ((np.arange(RAY_HEIGHTS) + 0.5) * (2 / RAY_HEIGHTS) - 1)[None, :]
+        sin = ((np.arange(RAY_HEIGHTS, dtype=np.float32) + 0.5) * (2 / RAY_HEIGHTS) - 1)[None, :]
         cos2 = 1 - sin**2
         r2, n2 = self.cell_radius[::step, None] ** 2, self.nucleus_radius[::step, None] ** 2
         nucleus = 1 / np.sqrt(cos2 / n2 + sin**2 / self.nucleus_height**2)
@@ -56,7 +56,7 @@ class Shape:
         wall = np.sqrt(r2 / cos2)
         floor = np.where(sin < 0, self.nucleus_z / np.maximum(-sin, 1e-6), np.inf)
         cell = np.minimum(np.minimum(dome, wall), floor)
-        return nucleus.astype(np.float32).ravel(), cell.astype(np.float32).ravel()
+        return nucleus.ravel(), cell.ravel()
 
     @cached_property
     def extent(self):
@@ -173,14 +173,14 @@ def _sample_solids(rng, seed, outline, r0):
     if (nucleus_radius > MAX_NUCLEUS_SHARE * cell_radius).any():
         return None
     height = float(np.clip(8.5 * np.exp(0.15 * rng.standard_normal()), 6.0, 12.0))
-    nucleus_height = height * rng.uniform(0.30, 0.38)
+    nucleus_height = height * float(rng.uniform(0.30, 0.38))
     shape = Shape(
         seed=seed,
         cell_radius=cell_radius.astype(np.float32),
         nucleus_radius=nucleus_radius.astype(np.float32),
         height=height,
-        edge=rng.uniform(0.75, 0.95),
-        nucleus_z=nucleus_height + rng.uniform(0.5, 1.2),
+        edge=float(rng.uniform(0.75, 0.95)),
+        nucleus_z=nucleus_height + float(rng.uniform(0.5, 1.2)),
         nucleus_height=nucleus_height,
         pose=_sample_pose(rng),
     )
@@ -194,7 +194,7 @@ def _sample_outline(rng):
     k = np.arange(2, 8)[:, None]
     while True:
         r0 = 8.7 * np.exp(0.25 * rng.standard_normal())
-        root = np.sqrt(1.2 + 1.4 * rng.beta(1.5, 2))
+        root = np.sqrt(1.15 + 1.9 * rng.beta(1.3, 2))
         taper, bend = rng.uniform(0.2, 0.55, 2) * rng.choice([-1.0, 1.0], 2)
         phase = rng.uniform(0, 2 * np.pi, (6, 1))
         radius = 1 + (0.16 / k * rng.standard_normal((6, 1)) * np.cos(k * t + phase)).sum(0)

@@ -12,7 +12,7 @@ from icell_tf.imaging.simulate.walks import F32, choose, inside, lognormal, norm
 PI = F32(np.pi)
 
 
-def alpha_actinin(cell, draws, rng, bundles=7, period=2.2):
+def alpha_actinin(cell, draws, rng, bundles=6, period=2.2):
     """Thick dashed bundles that fan out from the cell's far tip, with an adhesion at both ends."""
     n = (draws, bundles)
     tip = F32(np.argmax(cell.cell_radius) * (2 * np.pi / cell.cell_radius.size))
@@ -24,7 +24,7 @@ def alpha_actinin(cell, draws, rng, bundles=7, period=2.2):
     along = (end - start) / length
     dashes = int(2 * cell.cell_radius.max() / period)
     centre = (np.arange(dashes, dtype=F32) + uniform(rng, (*n, 1))) * F32(period)  # um from the start
-    side = np.array([-0.3, 0, 0.3], F32)
+    side = np.array([-0.35, 0, 0.35], F32)
     weight = lognormal(rng, (*n, 1), 0.3) * lognormal(rng, centre.shape, 0.25) * (centre < length[..., None] - 0.6)
     across = np.stack((-along[1], along[0], np.zeros_like(length)))[..., None, None]
     middle = (start[..., None] + along[..., None] * centre)[..., None] + across * side
@@ -32,7 +32,7 @@ def alpha_actinin(cell, draws, rng, bundles=7, period=2.2):
     vertices = np.stack((middle - half, middle + half), axis=-1).reshape(3, draws, -1, 2)
     weights = np.broadcast_to(weight[..., None], middle.shape[1:]).reshape(draws, -1, 1)
     adhesions = np.concatenate((start, end), axis=-1)[..., None]
-    return [Strands(vertices, weights), Strands(adhesions, 1.0 * lognormal(rng, (draws, 2 * bundles, 1), 0.4))]
+    return [Strands(vertices, weights), Strands(adhesions, 1.2 * lognormal(rng, (draws, 2 * bundles, 1), 0.4))]
 
 
 def alpha_tubulin(cell, draws, rng, filaments=48, vertices=11):

@@ -41,21 +41,22 @@ def lamin_b1(cell, draws, rng, points=1100, folds=2):
     return [Strands(shell[..., None], np.exp(0.25 * patch)[..., None]), Strands(fold, present)]
 
 
-def sec61_beta(cell, draws, rng, tubules=110, envelope=350):
+def sec61_beta(cell, draws, rng, tubules=170, envelope=450):
     """The nuclear envelope and a mesh of short tubules around it that thins out towards the rim."""
     angle, sin = uniform(rng, (draws, envelope), 0, TWO_PI), uniform(rng, (draws, envelope), -1, 1)
     shell = cell.place(angle, sin, F32(0.03))
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
-    angle[:, ::2] = choose(rng, cell.angle_by_extent, angle[:, ::2].shape)  # half of them where there is room
+    some = np.arange(tubules) % 3 > 0  # two thirds of them where there is room
+    angle[:, some] = choose(rng, cell.angle_by_extent, angle[:, some].shape)
     start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.2, 1.0))
-    mesh = walk(rng, cell, start, steps=5, step=0.8, persistence=0.3, low=0.03, high=0.93)
-    return [Strands(shell[..., None], F32(0.20)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.3))]
+    mesh = walk(rng, cell, start, steps=3, step=0.9, persistence=0.3, low=0.03, high=0.93)
+    return [Strands(shell[..., None], F32(0.30)), Strands(mesh, lognormal(rng, (draws, tubules, 1), 0.15))]
 
 
-def tom20(cell, draws, rng, tubules=30):
+def tom20(cell, draws, rng, tubules=22):
     """Mitochondria, bent tubules of a few micrometres, mostly near the nucleus where the cytoplasm is wide."""
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
     angle = choose(rng, cell.angle_by_extent, angle.shape) + normal(rng, angle.shape, 0.25)
     start = cell.place(angle, 0.6 * sin, np.maximum(rho, 0) * F32(0.8))
-    paths = walk(rng, cell, start, steps=6, step=0.7, persistence=0.85, low=0.08, high=0.88, flatness=0.3)
+    paths = walk(rng, cell, start, steps=7, step=0.8, persistence=0.9, low=0.12, high=0.90, flatness=0.3)
     return [Strands(paths, lognormal(rng, (draws, tubules, 1), 0.3))]
