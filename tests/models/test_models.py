@@ -1,0 +1,121 @@
+"""What holds for the models of both phases: who learns what from whom."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf.models.adversarial_autoencoder import batch_mean
+
+from .conftest import LATENT, make_batch, make_model, make_prior
+
+ROLES = ("enc", "dec", "enc_d", "dec_d")
+
+
+def weights(network):
+    return [np.array(variable) for variable in network.trainable_variables]
+
+
+def moved(before, after):
+    return any(np.any(b != a) for b, a in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_optimizer_moves_only_its_own_network(model, role):
+    for other in ROLES:
+        model.optimizers[other].learning_rate = 0.0 if other != role else 1e-3
+    before = {name: weights(network) for name, network in model.trained.items()}
+    model.update(make_batch(), make_prior())
+    after = {name: weights(network) for name, network in model.trained.items()}
+    assert [name for name in ROLES if moved(before[name], after[name])] == [role]
+
+
+def test_one_step_changes_every_network_and_reports_every_metric(model):
+    before = {name: weights(network) for name, network in model.trained.items()}
+    logs = model.train_step(make_batch())
+    assert all(moved(before[name], weights(network)) for name, network in model.trained.items())
+    assert set(logs) == set(model.metric_names)
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def step_gradients(phase, monkeypatch, **settings):
+    """The gradients that one step applies, by role."""
+    keras.utils.set_random_seed(0)
+    model = make_model(phase, white_noise=0.0, **settings)
+    applied = {}
+    model.compile(make_optimizer=lambda: keras.optimizers.SGD(0.0))
+    for role, optimizer in model.optimizers.items():
+        monkeypatch.setattr(
+            optimizer, "apply", lambda g, v, role=role: applied.update({role: [np.array(tensor) for tensor in g]})
+        )
+    model.update(make_batch(), make_prior())
+    return applied
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_an_image_discriminator_teaches_the_decoder_only(phase, monkeypatch):
+    without = step_gradients(phase, monkeypatch, gamma_dec=0.0)
+    with_it = step_gradients(phase, monkeypatch, gamma_dec=1.0)
+    assert not same(without["dec"], with_it["dec"])
+    for role in ("enc", "enc_d", "dec_d"):
+        assert same(without[role], with_it[role]), role
+
+
+def test_a_latent_discriminator_teaches_the_encoder_only(phase, monkeypatch):
+    without = step_gradients(phase, monkeypatch, gamma_enc=0.0)
+    with_it = step_gradients(phase, monkeypatch, gamma_enc=1.0)
+    assert not same(without["enc"], with_it["enc"])
+    for role in ("dec", "enc_d", "dec_d"):
+        assert same(without[role], with_it[role]), role
+
+
+def test_generated_images_do_not_train_the_encoder(phase, monkeypatch):
+    """The decoder's objective sees x_gen, whose code is the prior's; another prior leaves the encoder's gradient alone,
+    but for the statistics that no gradient passes."""
+    settings = dict(gamma_enc=0.0, gamma_dec=1.0)
+    first = step_gradients(phase, monkeypatch, **settings)
+    monkeypatch.setattr(f"{__name__}.make_prior", lambda: tf.fill([8, LATENT], 0.5))
+    second = step_gradients(phase, monkeypatch, **settings)
+    assert same(first["enc"], second["enc"])
+    assert not same(first["dec"], second["dec"])
+
+
+def test_batch_mean_is_the_mean_on_one_device():
+    assert float(batch_mean(tf.constant([1.0, 2.0, 6.0]))) == 3.0
+
+
+def test_weights_and_moments_survive_save_and_load(phase, tmp_path):
+    models = [make_model(phase), make_model(phase)]
+    for model in models:
+        model.compile()
+    for _ in range(2):
+        models[0].update(make_batch(), make_prior())
+    models[0].save_weights(tmp_path / "run.weights.h5")
+    models[1].load_weights(tmp_path / "run.weights.h5")
+    for role in ROLES:
+        saved, loaded = (model.optimizers[role].variables for model in models)
+        for a, b in zip(saved, loaded, strict=True):
+            np.testing.assert_array_equal(a, b)
+        assert int(models[1].optimizers[role].iterations) == 2
+    for a, b in zip(models[0].weights, models[1].weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_adam_is_torchs(model):
+    for role in ROLES:
+        optimizer = model.optimizers[role]
+        assert (float(optimizer.learning_rate), optimizer.beta_1, optimizer.epsilon) == (
+            pytest.approx(2e-4),
+            0.5,
+            1e-8,
+        )
+
+
+def test_a_few_steps_lower_the_reconstruction_loss(model):
+    first = np.mean(model.update(make_batch(), make_prior())["reconstruction"])
+    for _ in range(15):
+        last = np.mean(model.update(make_batch(), make_prior())["reconstruction"])
+    assert last < first
