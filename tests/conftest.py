@@ -30,3 +30,17 @@ def real_data():
     if not folder.is_dir():
         pytest.skip(f"no real images: {folder} is not a folder; set ICELL_TEST_DATA to one")
     return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """A tiny prepared data set: 80 simulated cells, 8 a structure, in frames of 32 pixels of 1.2 µm."""
+    from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
+    from icell_tf.data import PreparedCells
+
+    config = IntegratedCellConfig(
+        name="tiny", kind="simulated", image_size=32, pixel_size=1.2, cells_per_structure=8, expected_draws=4
+    )
+    builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("data"))
+    builder.download_and_prepare()
+    return PreparedCells(pathlib.Path(builder.data_dir))

@@ -1,0 +1,128 @@
+"""Training both phases on a tiny data set: what a run leaves, resuming, and what is refused."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from icell_tf import checkpoints, experiment
+from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig, Run
+from icell_tf.evaluation.report import evaluate, table
+
+TINY = dict(width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
+
+
+@pytest.fixture(scope="module")
+def reference_config(prepared):
+    return ReferenceConfig(dataset=str(prepared.folder), epochs=2, **TINY)
+
+
+@pytest.fixture(scope="module")
+def conditional_config(prepared):
+    return ConditionalConfig(dataset=str(prepared.folder), epochs=2, **TINY)
+
+
+@pytest.fixture(scope="module")
+def reference_run(reference_config, tmp_path_factory):
+    return experiment.train_reference(reference_config, tmp_path_factory.mktemp("runs") / "reference")
+
+
+@pytest.fixture(scope="module")
+def conditional_run(conditional_config, reference_run):
+    return experiment.train_conditional(conditional_config, reference_run, reference_run.parent / "conditional")
+
+
+def weights_of(run_dir):
+    return [np.array(weights) for weights in experiment.load_model(run_dir, checkpoints.LAST)[0].weights]
+
+
+def assert_equal(a, b):
+    for left, right in zip(a, b, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_config, prepared):
+    assert Run.load(reference_run) == Run("reference", reference_config, prepared.cells)
+    history = checkpoints.read_history(reference_run)
+    assert [row["epoch"] for row in history] == [0, 1]
+    assert all(np.isfinite(value) for row in history for value in row.values())
+    assert "val_reconstruction" in history[0]
+    for folder in ("train", "validation", "pictures"):
+        assert list((reference_run / "tensorboard" / folder).iterdir())
+    assert not list(reference_run.glob("partial*"))
+
+
+def test_phase_two_keeps_phase_ones_encoder(reference_run, conditional_run):
+    reference, _ = experiment.load_model(reference_run)
+    conditional, run = experiment.load_model(conditional_run)
+    assert_equal([np.array(w) for w in reference.enc.weights], [np.array(w) for w in conditional.enc_r.weights])
+    assert run.reference == Run.load(reference_run).config
+
+
+def test_same_seed_same_weights(reference_run, reference_config, tmp_path):
+    again = experiment.train_reference(reference_config, tmp_path / "again")
+    assert_equal(weights_of(reference_run), weights_of(again))
+
+
+def test_more_epochs_continue_a_finished_run(reference_run, reference_config, tmp_path, capsys):
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    before = weights_of(run_dir)
+    experiment.train_reference(reference_config, run_dir)
+    assert "is trained for 2 epochs already" in capsys.readouterr().out
+    assert_equal(before, weights_of(run_dir))
+
+    experiment.train_reference(dataclasses.replace(reference_config, epochs=3), run_dir)
+    out = capsys.readouterr().out
+    assert "Resuming" in out and "after epoch 2" in out
+    assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0, 1, 2]
+    assert any(np.any(a != b) for a, b in zip(before, weights_of(run_dir), strict=True))
+
+
+def test_a_run_of_other_settings_is_not_continued(reference_run, reference_config):
+    with pytest.raises(ConfigError, match="seed was 0, now 7"):
+        experiment.train_reference(dataclasses.replace(reference_config, seed=7), reference_run)
+
+
+def test_a_run_of_the_other_phase_is_not_overwritten(reference_run, conditional_run, conditional_config):
+    with pytest.raises(ConfigError, match="--run_dir: .* holds a run of phase 'reference'"):
+        experiment.train_conditional(conditional_config, reference_run, reference_run)
+    with pytest.raises(ConfigError, match="--reference: .* is a run of phase 'conditional'"):
+        experiment.train_conditional(conditional_config, conditional_run, conditional_run.parent / "new")
+    with pytest.raises(ConfigError, match="is a run of phase 'reference'"):
+        experiment.load_integrator(reference_run)
+
+
+def test_a_reference_of_another_latent_dimension_is_refused(reference_run, conditional_config, tmp_path):
+    config = dataclasses.replace(conditional_config, latent_dim=5)
+    with pytest.raises(ConfigError, match="latent_dim is 5"):
+        experiment.train_conditional(config, reference_run, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_reference_of_another_frame_is_refused(reference_run, conditional_config, tmp_path):
+    other = shutil.copytree(reference_run, tmp_path / "other")
+    run = Run.load(other)
+    dataclasses.replace(run, cells=dataclasses.replace(run.cells, pixel_size=0.3)).save(other)
+    with pytest.raises(ConfigError, match="was trained on cells of image_size 32 and pixel_size 0.3"):
+        experiment.train_conditional(conditional_config, other, tmp_path / "new")
+
+
+def test_a_run_without_weights_is_refused(reference_run, tmp_path):
+    shutil.copy(reference_run / "config.json", tmp_path)
+    with pytest.raises(ConfigError, match="has not completed an epoch"):
+        experiment.load_model(tmp_path)
+
+
+def test_evaluation_writes_metrics_and_pictures(conditional_run, prepared, tmp_path):
+    integrator = experiment.load_integrator(conditional_run)
+    content, pictures = evaluate(integrator, prepared, tmp_path, draws=2)
+    assert 0 <= content["accuracy"] <= 1
+    assert np.sum(content["confusion"]) == content["test_cells"] == prepared.splits["test"]
+    assert list(content["integration"]) == list(integrator.structures)
+    for row in content["integration"].values():
+        assert set(row) == {"model", "mean_of_draws", "class_mean", "nearest", "ceiling"}
+        assert all(-1 <= value <= 1 for value in row.values())
+        assert row["ceiling"] > row["model"]
+    assert all(path.stat().st_size > 1000 for path in pictures)
+    assert "tom20" in table(content) and "class_mean" in table(content)
