@@ -16,6 +16,7 @@ CONTRASTS = ("none", "max", "percentile")
 
 PANEL_PIXELS = 160  # a panel smaller than this is enlarged, so that a 64-pixel cell can be looked at
 COMPOSITE_PIXELS = 512
+DOMINANCE = 4
 GAP = 2
 FONT_SIZE = 14
 BACKGROUND = (255, 255, 255)
@@ -65,6 +66,26 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
     return np.rint(255 * (1 - dark)).astype(np.uint8)
 
 
+def around_cell(x_r, margin=0.1):
+    """Finds the cell in its frame: the square around it, for pictures, because a cell may fill little of the frame.
+
+    Args:
+        x_r: (H, W, 2) membrane and nucleus in [0, 1].
+        margin: left free on each side, as a fraction of the cell's extent.
+
+    Returns:
+        Slices of rows and columns, of equal length; the whole frame where it is empty.
+    """
+    seen = np.max(x_r[..., :2], axis=-1)
+    indices = np.nonzero(seen > 0.1 * seen.max())
+    if not indices[0].size:
+        return slice(None), slice(None)
+    low, high = np.min(indices, axis=1), np.max(indices, axis=1) + 1
+    side = min(int(np.ceil((1 + 2 * margin) * (high - low).max())), *seen.shape)
+    starts = np.clip((low + high - side) // 2, 0, np.subtract(seen.shape, side))
+    return tuple(slice(start, start + side) for start in starts.tolist())
+
+
 def enlarge(rgb, pixels=PANEL_PIXELS):
     """Enlarges an RGB image by the smallest whole factor that makes its shorter side at least `pixels` long."""
     factor = -(-pixels // min(rgb.shape[:2]))
@@ -110,7 +131,10 @@ def montage(rows, column_labels=None, row_labels=None):
 
 
 def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):
-    """Shows one cell with every structure in its own colour, and a legend beside it.
+    """Shows one cell, cut out of its frame, with every structure in its own colour, and a legend beside it.
+
+    Ten colours added up would be white nearly everywhere. So a pixel has the colours' mean, weighted by the structures'
+    intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
         x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures.
@@ -125,9 +149,14 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     """
     if not len(colors) == len(names) == structures.shape[-1]:
         raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
-    channels = np.concatenate([stretch(x_r, contrast), stretch(structures, contrast)], axis=-1)
-    grey = reference_strength * np.ones((2, 3)) * np.array([[1.0], [0.6]])
-    cell = enlarge(overlay(channels, np.concatenate([grey, colors])), COMPOSITE_PIXELS)
+    rows, columns = around_cell(x_r)
+    strength = stretch(structures, contrast)[rows, columns]
+    weights = strength**DOMINANCE
+    weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
+    foreground = weights @ np.asarray(colors, np.float32) * strength.max(axis=-1, keepdims=True)
+    grey = reference_strength * stretch(x_r, contrast)[rows, columns] @ np.array([[1.0], [0.6]], np.float32)
+    rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
+    cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
     line = FONT_SIZE + 10
     width = _text_width(names) + line + 12
     canvas = Image.new("RGB", (cell.shape[1] + width, max(cell.shape[0], 8 + line * len(names))), INK)
@@ -161,6 +190,8 @@ def cell_grid(images, columns=8, labels=None, contrast="none"):
 def integration_grid(observed, predicted, names, row_labels=None, contrast="percentile"):
     """One row a cell, as in Figure 3: the observed cell, then the cell with each of the K predicted structures.
 
+    What of the frame no cell fills is cut off.
+
     Args:
         observed: (B, H, W, 2 or 3) in [0, 1].
         predicted: (B, H, W, K) in [0, 1].
@@ -169,15 +200,17 @@ def integration_grid(observed, predicted, names, row_labels=None, contrast="perc
         contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
             so each panel is scaled on its own by default, and brightness says nothing across panels.
     """
+    observed, predicted = np.asarray(observed), np.asarray(predicted)
+    where = (slice(None), *around_cell(observed.max(axis=0)))
     rows = [
         [overlay(cell, contrast=contrast), *_with_each_structure(cell, structures, contrast)]
-        for cell, structures in zip(np.asarray(observed), np.asarray(predicted), strict=True)
+        for cell, structures in zip(observed[where], predicted[where], strict=True)
     ]
     return montage(rows, ["observed", *names], row_labels)
 
 
 def structures_in_cell(cell, predictions, names, contrast="percentile"):
-    """One cell: a row for each prediction, the observed cell before the first, and the first prediction alone in grey.
+    """One cell, cut out of its frame: a row for each prediction, and one for the structures alone in grey.
 
     Args:
         cell: (H, W, 2 or 3) in [0, 1].
@@ -185,10 +218,14 @@ def structures_in_cell(cell, predictions, names, contrast="percentile"):
         names: K column labels.
         contrast: see `stretch`; each panel is scaled on its own.
     """
+    where = around_cell(cell)
+    cell = cell[where]
+    predictions = {label: structures[where] for label, structures in predictions.items()}
     rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
     rows[0][0] = overlay(cell, contrast=contrast)
     first = next(iter(predictions.values()))
-    rows.append([None, *(overlay(first[..., k : k + 1], (WHITE,), contrast) for k in range(first.shape[-1]))])
+    alone = [overlay(first[..., k : k + 1], (WHITE,), contrast) for k in range(first.shape[-1])]
+    rows.append([overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None, *alone])
     return montage(rows, ["observed", *names], [*predictions, "structure alone"])
 
 

@@ -94,6 +94,43 @@ def test_composite_shows_each_structure_in_its_colour_and_names_it():
         figures.composite(x_r, structures, colors[:1], ("tom20", "zo1"))
 
 
+def test_composite_does_not_add_up_to_white():
+    structures = np.zeros((64, 64, 3), np.float32)
+    structures[..., 0] = 1
+    structures[:32, :, 1] = 0.5
+    structures[32, 32, 1:] = 1
+    picture = figures.composite(np.zeros((64, 64, 2)), structures, np.eye(3), ("a", "b", "c"), "max")
+    red, green, blue = picture[64, 64] / 255
+    assert (red, green, blue) == pytest.approx((16 / 17, 1 / 17, 0), abs=0.003)  # 1 to 0.5**4
+    x_r = np.ones((64, 64, 2), np.float32)
+    grey = figures.composite(x_r, np.zeros((64, 64, 1)), np.eye(3)[:1], ("a",), reference_strength=0.25)[64, 64]
+    assert grey.tolist() == [round(255 * 0.25 * 1.6)] * 3
+
+
+def test_around_cell():
+    x_r = np.zeros((64, 64, 2), np.float32)
+    assert figures.around_cell(x_r) == (slice(None), slice(None))
+    x_r[30:40, 10:30, 0] = 1
+    x_r[0, 0, 0] = 0.05  # noise
+    rows, columns = figures.around_cell(x_r)
+    assert (columns.start, columns.stop) == (8, 32)
+    assert (rows.start, rows.stop) == (23, 47)
+    x_r[:, 60:, 1] = 1  # to the frame's edge
+    rows, columns = figures.around_cell(x_r)
+    assert (rows, columns) == (slice(0, 64), slice(0, 64))
+
+
+def test_structures_in_cell_cuts_out_and_labels():
+    cell = np.zeros((64, 64, 3), np.float32)
+    cell[16:48, 16:48] = 0.5
+    predicted = np.random.default_rng(0).random((64, 64, 2))
+    picture = figures.structures_in_cell(cell, {"z_s = 0": predicted, "mean of 2": predicted}, ("a", "b"))
+    side = -(-160 // 39) * 39 + figures.GAP  # the cell's 32 pixels and a tenth more on each side
+    assert picture.shape[0] == figures.FONT_SIZE + 8 + 3 * side + figures.GAP
+    assert picture.shape[1] > 3 * side
+    assert (picture[-side:, :-2][:, -side + 2 :] < 255).any()
+
+
 def test_grids():
     rng = np.random.default_rng(0)
     cells, predicted = rng.random((2, 64, 64, 3)), rng.random((2, 64, 64, 4))
