@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import threading
 import types
 
 # One thread of linear algebra a worker: the workers already use every core.
@@ -59,8 +60,16 @@ class WorkerPool:
     def _started(self):
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
-            self._executor = concurrent.futures.ProcessPoolExecutor(self.workers, mp_context=context)
+            self._executor = concurrent.futures.ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with_parent
+            )
         return self._executor
+
+
+def _end_with_parent():
+    """In a worker: ends it when its parent has ended in any way, also by a signal that leaves no time to say so."""
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """Reads a microscope's TIFF (OME-TIFF, ImageJ hyperstack or plain, a stack or a single plane) as channels of voxels."""
 
 import dataclasses
+import logging
 import math
 import os
 import xml.etree.ElementTree as ElementTree
@@ -74,12 +75,18 @@ def read_stack(path, *, axes: str | None = None, channels: Sequence[str] | None 
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"{path}: there is no such file.")
+    complaints = _Complaints()
+    logging.getLogger("tifffile").addHandler(complaints)
     try:
         with tifffile.TiffFile(path) as tiff:
             metadata = _Metadata.of(tiff)
             data = tiff.series[0].asarray()
-    except (tifffile.TiffFileError, EOFError, IndexError) as error:
+    except Exception as error:  # damaged files raise whatever their codec or parser raises
         raise ValueError(f"{path}: can't be read as a TIFF: {error}") from error
+    finally:
+        logging.getLogger("tifffile").removeHandler(complaints)
+    if complaints.truncated:
+        raise ValueError(f"{path}: the file is cut short: pages that it lists lie beyond its end. Copy it again.")
     data = data.astype(data.dtype.newbyteorder("="), copy=False)
     data = _to_czyx(data, _resolve_axes(path, data.shape, metadata.axes, axes, channels), path)
     if channels is None:
@@ -90,6 +97,15 @@ def read_stack(path, *, axes: str | None = None, channels: Sequence[str] | None 
             f"(array {data.shape} as CZYX). Check the names, or the axes (--axes)."
         )
     return Stack(data, tuple(channels), _resolve_scale(path, metadata.scale, scale), path)
+
+
+class _Complaints(logging.Handler):
+    """Hears that pages are missing, which tifffile logs and then leaves out."""
+
+    truncated = False
+
+    def emit(self, record):
+        self.truncated |= "invalid page offset" in record.getMessage()
 
 
 @dataclasses.dataclass(frozen=True)

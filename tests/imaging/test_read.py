@@ -13,8 +13,9 @@ def pixels(*shape, dtype=np.uint16):
     return RNG.integers(0, 200, shape).astype(dtype)
 
 
-def write_ome(path, data, axes, **metadata):
-    tifffile.imwrite(path, data, ome=True, metadata={"axes": axes, **metadata}, photometric="minisblack")
+def write_ome(path, data, axes, compression=None, **metadata):
+    metadata = {"axes": axes, **metadata}
+    tifffile.imwrite(path, data, ome=True, metadata=metadata, photometric="minisblack", compression=compression)
     return path
 
 
@@ -146,6 +147,15 @@ def test_bad_files_are_refused(tmp_path):
     (tmp_path / "c.tif").write_bytes(b"no image")
     with pytest.raises(ValueError, match=r"c\.tif: can't be read as a TIFF"):
         read_stack(tmp_path / "c.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("share", [0.95, 0.5, 0.02])
+def test_truncated_files_are_refused(tmp_path, compression, share):
+    path = write_ome(tmp_path / "a.ome.tif", pixels(3, 8, 50, 60), "CZYX", compression=compression, **SIZES)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(ValueError, match=r"a\.ome\.tif: (the file is cut short|can't be read)"):
+        read_stack(path, scale=1)
 
 
 def test_real_stacks(real_data):

@@ -1,0 +1,53 @@
+"""Records of single cells: a bad stack is named by cell, file and reason; simulated cells have seeds of their own."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+import tifffile
+
+from icell_tf.imaging.manifest import read_manifest
+from icell_tf.imaging.prepare import SimulatedId, prepare_simulated, prepare_stack
+from icell_tf.imaging.preprocess import Frame
+
+DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
+FRAME = Frame(32, 1.0)
+
+
+@pytest.fixture
+def cell():
+    return read_manifest(DUMMY / "manifest.csv")[0]
+
+
+def test_record_of_a_stack(cell):
+    record = prepare_stack(cell, FRAME)
+    assert record["image"].shape == (32, 32, 3)
+    assert (record["cell_id"], record["structure"], record["fov_id"]) == ("tomm20_0", "tom20", "tomm20-field-0")
+
+
+def test_errors_name_cell_file_and_reason(cell, tmp_path):
+    with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels are named"):
+        prepare_stack(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)
+    path = tmp_path / "seg.tif"
+    tifffile.imwrite(path, np.ones((2, 4, 20, 20), np.uint8), ome=True, metadata={"axes": "CZYX"})
+    with pytest.raises(
+        ValueError, match=r"CellId tomm20_0, .*the masks of .*seg.tif have \(20, 20\) pixels.*\(24, 28\)"
+    ):
+        prepare_stack(dataclasses.replace(cell, segmentation=str(path)), FRAME)
+
+
+def test_simulated_cells_have_seeds_of_their_own():
+    seeds = {SimulatedId(s, n, k).cell_seed for s in ("tom20", "zo1") for n in range(50) for k in range(3)}
+    assert len(seeds) == 300
+    assert SimulatedId("tom20", 3).cell_seed == SimulatedId("tom20", 3).cell_seed
+
+
+def test_expected_localization_is_for_all_structures_and_repeats_itself():
+    cell = SimulatedId("tom20", 0)
+    plain, first, second = (prepare_simulated(cell, Frame(32, 1.2), draws) for draws in (0, 3, 3))
+    assert plain["expected"].shape == (0, 0, 10)
+    assert first["expected"].shape == (32, 32, 10)
+    np.testing.assert_array_equal(first["image"], plain["image"])
+    np.testing.assert_array_equal(first["expected"], second["expected"])
+    np.testing.assert_array_equal(first["ceiling"], second["ceiling"])
