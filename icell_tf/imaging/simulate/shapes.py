@@ -16,7 +16,7 @@ MAX_REACH = 18.4  # farthest outline point from the nucleus's centre: fits half 
 MIN_SKEWNESS = 0.10
 MIN_AXIS_RATIO = 1.15
 MAX_NUCLEUS_SHARE = 0.90  # of the distance from the nucleus's centre to the cell's surface
-TRIES = 6  # nuclei tried in one outline
+TRIES = 10  # nuclei tried in one outline
 TWO_PI = np.float32(2 * np.pi)
 GAUSS_NODES, GAUSS_WEIGHTS = (np.polynomial.legendre.leggauss(3) + np.array([[1.0], [0.0]])) / 2  # on [0, 1]
 GAUSS_WEIGHTS = GAUSS_WEIGHTS * GAUSS_NODES  # of the area element along a radius
@@ -77,7 +77,7 @@ class Shape:
     @cached_property
     def angle_by_extent(self):
         """Table of azimuths that favours the sides where the cytoplasm is wide."""
-        return _quantiles(self.extent**3)
+        return _quantiles(self.extent**5)
 
     @cached_property
     def angle_by_nucleus(self):
@@ -166,8 +166,12 @@ def sample_shape(seed):
 def _sample_solids(rng, seed, outline, r0):
     """Shape with a random nucleus somewhere in an outline; None if it doesn't fit."""
     low, high = outline.min(0), outline.max(0)
-    cell_radius = _polar(outline - low - (high - low) * rng.uniform(0.2, 0.8, 2))
-    if cell_radius is None or cell_radius.max() > MAX_REACH:
+    outline = outline - low - (high - low) * (0.15 + 0.7 * rng.beta(0.5, 0.5, 2))  # seldom in the middle
+    distance = np.hypot(*outline.T)
+    if distance.max() > MAX_REACH or distance.min() < 0.4 * r0**0.75:  # less than the smallest nucleus takes
+        return None
+    cell_radius = _polar(outline)
+    if cell_radius is None:
         return None
     nucleus_radius = _sample_nucleus(rng, r0)
     if (nucleus_radius > MAX_NUCLEUS_SHARE * cell_radius).any():
@@ -193,7 +197,7 @@ def _sample_outline(rng):
     t = np.arange(128) * (2 * np.pi / 128)
     k = np.arange(2, 8)[:, None]
     while True:
-        r0 = 8.7 * np.exp(0.25 * rng.standard_normal())
+        r0 = 9.3 * np.exp(0.25 * rng.standard_normal())
         root = np.sqrt(1.15 + 1.9 * rng.beta(1.3, 2))
         taper, bend = rng.uniform(0.2, 0.55, 2) * rng.choice([-1.0, 1.0], 2)
         phase = rng.uniform(0, 2 * np.pi, (6, 1))

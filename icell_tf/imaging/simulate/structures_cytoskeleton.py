@@ -40,7 +40,7 @@ def alpha_tubulin(cell, draws, rng, filaments=48, vertices=11):
     n = (draws, 1)
     angle = choose(rng, cell.angle_by_extent, n) + normal(rng, n, 0.25)
     centrosome = cell.place(angle, normal(rng, n, 0.12), uniform(rng, n, 0.12, 0.3))[..., None]
-    target = inside(rng, cell, (draws, filaments), power=0.25)[..., None]
+    target = inside(rng, cell, (draws, filaments), power=0.25, spread=0.9)[..., None]
     t = np.linspace(0, 1, vertices, dtype=F32)
     bend = np.sin(PI * t) * normal(rng, (3, draws, filaments, 1), 0.7) * np.array([1, 1, 0.3], F32)[:, None, None, None]
     clearance = uniform(rng, (draws, filaments, 1), 0.05, 0.45)  # how far from the nucleus they pass it

@@ -55,8 +55,7 @@ def sec61_beta(cell, draws, rng, tubules=170, envelope=450):
 
 def tom20(cell, draws, rng, tubules=22):
     """Mitochondria, bent tubules of a few micrometres, mostly near the nucleus where the cytoplasm is wide."""
-    angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
-    angle = choose(rng, cell.angle_by_extent, angle.shape) + normal(rng, angle.shape, 0.25)
+    angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules), spread=0.25))
     start = cell.place(angle, 0.6 * sin, np.maximum(rho, 0) * F32(0.8))
     paths = walk(rng, cell, start, steps=7, step=0.8, persistence=0.9, low=0.12, high=0.90, flatness=0.3)
     return [Strands(paths, lognormal(rng, (draws, tubules, 1), 0.3))]

@@ -25,10 +25,16 @@ def choose(rng, table, shape):
     return table[rng.integers(len(table), size=shape, dtype=np.int32)]
 
 
-def inside(rng, cell, shape, power=0.5):
-    """Points in the cell: uniform in volume for power 0.5, nearer to its middle for more, to its sides for less."""
+def inside(rng, cell, shape, power=0.5, spread=None):
+    """Points in the cell: uniform in volume for power 0.5, nearer to its middle for more, to its sides for less.
+
+    With a spread (radians) they lie that far about the directions in which the cytoplasm is wide.
+    """
     u = uniform(rng, shape) ** F32(power)
-    angle = choose(rng, cell.angle_by_area, shape)
+    if spread is None:
+        angle = choose(rng, cell.angle_by_area, shape)
+    else:
+        angle = choose(rng, cell.angle_by_extent, shape) + normal(rng, shape, spread)
     return cell.cylinder(angle, u, uniform(rng, shape) * cell.top(u))
 
 
