@@ -13,6 +13,7 @@ from icell_tf.integrator import Integrator
 DEFAULT_DIRECTORY = "saved_models/integrator"
 DEFAULT_SIGNATURE = "integrate"
 DESCRIPTION = Path("assets.extra", "integrator.json")
+WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
 def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
@@ -51,6 +52,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
         description = temporary / DESCRIPTION
         description.parent.mkdir()
         description.write_text(json.dumps(integrator.describe(), indent=2) + "\n", encoding="utf-8")
+        _write_warmup(integrator, temporary / WARMUP)
         temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
         os.rename(temporary, target)
     finally:
@@ -83,10 +85,7 @@ def load_integrator(path):
     if not description.exists():
         raise ValueError(f"--model: {folder} lacks {DESCRIPTION}, so train/export.py did not write it; copy it whole")
     loaded = tf.saved_model.load(folder)
-    functions = {name: loaded.signatures[name] for name in loaded.signatures}
-    integrator = Integrator.from_functions(functions, **json.loads(description.read_text(encoding="utf-8")))
-    integrator.loaded = loaded  # the variables live as long as this object does
-    return integrator
+    return Integrator.from_saved_model(loaded, json.loads(description.read_text(encoding="utf-8")))
 
 
 def _module(integrator):
@@ -94,6 +93,27 @@ def _module(integrator):
     module = tf.Module(name="integrator")
     module.weights = integrator.signatures.variables
     return module
+
+
+def _write_warmup(integrator, path):
+    """Writes a request of one empty cell, which TensorFlow Serving answers as it starts: the first user need not wait.
+
+    The record is a `tensorflow.serving.PredictionLog`. It is put together here by its fields' numbers, because the
+    package with its class, tensorflow-serving-api, pins TensorFlow.
+    """
+    size = integrator.image_size
+    x_r = tf.make_tensor_proto(0.0, tf.float32, [1, size, size, 2]).SerializeToString()
+    model_spec = _field(1, b"integrator") + _field(3, DEFAULT_SIGNATURE.encode())
+    request = _field(1, model_spec) + _field(2, _field(1, b"x_r") + _field(2, x_r))  # PredictRequest
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(_field(6, _field(1, request)))  # PredictionLog.predict_log.request
+
+
+def _field(number, content):
+    """A protobuf field of bytes, shorter than 128: key, length, content."""
+    if len(content) > 127:
+        raise ValueError(f"{len(content)} bytes need a longer length than the one byte written here")
+    return bytes([number << 3 | 2, len(content)]) + content
 
 
 def _versions(directory):

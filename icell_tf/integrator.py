@@ -133,11 +133,12 @@ class Integrator:
         self._describe(self.signatures.functions, structures, pixel_size, height, enc_rs.outputs[1].shape[-1])
 
     @classmethod
-    def from_functions(cls, functions, *, structures, pixel_size, image_size, latent_dim):
-        """An Integrator on the signatures of a loaded SavedModel; `icell_tf.export.load_integrator` calls this."""
+    def from_saved_model(cls, loaded, description):
+        """Returns an Integrator on the signatures of what tf.saved_model.load returned, with its `describe()`."""
         integrator = cls.__new__(cls)
         integrator.signatures = None
-        integrator._describe(functions, structures, pixel_size, image_size, latent_dim)
+        integrator.loaded = loaded  # the variables live as long as this does
+        integrator._describe({name: loaded.signatures[name] for name in loaded.signatures}, **description)
         return integrator
 
     def _describe(self, functions, structures, pixel_size, image_size, latent_dim):

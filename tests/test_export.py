@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from icell_tf import export, networks
 from icell_tf.integrator import Integrator
@@ -106,6 +107,15 @@ def test_layout_and_description(exported):
     description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
     assert description == {"structures": list(NAMES), "pixel_size": 1.2, "image_size": SIZE, "latent_dim": Z}
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
+
+
+def test_warmup_asks_for_one_empty_cell(exported):
+    (record,) = tf.data.TFRecordDataset(
+        str(exported / "assets.extra" / "tf_serving_warmup_requests")
+    ).as_numpy_iterator()
+    x_r = tf.make_tensor_proto(np.zeros((), np.float32), shape=[1, SIZE, SIZE, 2]).SerializeToString()
+    assert record.endswith(x_r) and b"integrate" in record and b"x_r" in record
+    assert record[:4] == bytes([6 << 3 | 2, len(record) - 2, 1 << 3 | 2, len(record) - 4])
 
 
 def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(exported, cells, expected, tmp_path):
