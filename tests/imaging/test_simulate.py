@@ -159,7 +159,7 @@ def test_junctions_lie_on_the_wall(name):
     for seed in range(4):
         shape = sample_shape(seed)
         x, y, z = vertices(shape, name)
-        assert np.abs(np.hypot(x, y) - shape.radius(np.arctan2(y, x))).max() < 1.5
+        assert np.mean(np.abs(np.hypot(x, y) - shape.radius(np.arctan2(y, x))) < 1.2) > 0.97  # um, along the ray
         assert z.max() < 1.5 * shape.wall_height
         if name == "zo1":
             assert z.min() > 0.5 * shape.wall_height

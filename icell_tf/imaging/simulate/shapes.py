@@ -197,7 +197,7 @@ def _sample_outline(rng):
     t = np.arange(128) * (2 * np.pi / 128)
     k = np.arange(2, 8)[:, None]
     while True:
-        r0 = 9.3 * np.exp(0.25 * rng.standard_normal())
+        r0 = 9.3 * np.exp(0.25 * max(rng.standard_normal(), -1.6))
         root = np.sqrt(1.15 + 1.9 * rng.beta(1.3, 2))
         taper, bend = rng.uniform(0.2, 0.55, 2) * rng.choice([-1.0, 1.0], 2)
         phase = rng.uniform(0, 2 * np.pi, (6, 1))
