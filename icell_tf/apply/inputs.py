@@ -97,7 +97,7 @@ def read_inputs(paths, integrator, reading=None):
             cells += [_from_row(row, path, frame, reading) for row in read_manifest(path)[: reading.limit]]
         else:
             cells.append(_from_stack(path, Path(next(segmentations)), frame, reading))
-    return _with_unique_names(cells)
+    return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
 
 
 def parse_pixel_size(text):
@@ -132,11 +132,11 @@ def parse_channels(text, roles, flag):
 
 
 def _from_prepared(path, frame, reading):
-    prepared = PreparedCells(path)
     if not (path / "dataset_info.json").is_file():
         below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
         hint = f"; below it: {', '.join(below)}" if below else ""
         raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
+    prepared = PreparedCells(path)
     found = prepared.cells
     if found.image_size != frame.image_size or not math.isclose(found.pixel_size, frame.pixel_size, rel_tol=1e-3):
         raise ValueError(
@@ -201,15 +201,15 @@ def _preprocess(stack, channels, masks, mask_channels, frame, cell_id):
     return preprocess(np.stack(planes), cell_mask, nucleus_mask, scale, frame, cell_id=cell_id)
 
 
-def _with_unique_names(cells):
-    """Makes the names safe in file names, also where upper and lower case are one, and numbers repeated ones."""
+def safe_names(names):
+    """Makes names safe in file names, and unique even where upper and lower case are one, by numbering repeated ones."""
     taken, result = set(), []
-    for cell in cells:
-        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "_", cell.name)[:LONGEST_NAME].strip("._") or "cell"
+    for name in names:
+        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_NAME].strip("._") or "cell"
         number = 1
         while name.lower() in taken:
             number += 1
             name = f"{base}-{number}"
         taken.add(name.lower())
-        result.append(replace(cell, name=name))
+        result.append(name)
     return result

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 
 from icell_tf import structures
+from icell_tf.apply.inputs import safe_names
 from icell_tf.evaluation import figures
 
 BATCH = 8  # cells
@@ -107,15 +108,17 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     if count < 1:
         raise ValueError(f"--n is {count}, but at least one cell must be drawn")
     output = Path(output)
-    paths = [output / f"{name}_samples{suffix}" for name in names for suffix in (".png", ".ome.tif")]
+    names = list(dict.fromkeys(names))
+    files = safe_names(names)
+    paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
     _prepare(output, paths, overwrite)
-    for name in names:
+    for name, file in zip(names, files, strict=True):
         x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
         grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
         channels = ("membrane", "nucleus", name)
-        with _whole(output / f"{name}_samples.png") as path:
+        with _whole(output / f"{file}_samples.png") as path:
             figures.to_png(grid, path)
-        with _whole(output / f"{name}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
+        with _whole(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
             for i, cell in enumerate(x_rs):
                 metadata = _ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
                 tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)

@@ -98,6 +98,48 @@ def test_manifest(files):
     assert len(inputs.read_inputs([manifest], MODEL, inputs.Reading(limit=2))) == 2
 
 
+def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0):
+    """Stands in for a data set of three cells in two batches, at `folder`."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    cells = SimpleNamespace(image_size=image_size, pixel_size=pixel_size, structures=("tom20", "zo1"))
+
+    def examples(split, batch_size):
+        assert split == "validation"
+        for rows in ([0, 1], [2]):
+            ids = [f"cell/{i}".encode() for i in rows]
+            yield {"cell_id": ids, "image": images[rows], "structure": np.array(rows) % 2}
+
+    monkeypatch.setattr(inputs, "PreparedCells", lambda path: SimpleNamespace(cells=cells, examples=examples))
+    folder.mkdir()
+    (folder / "dataset_info.json").touch()
+    return images
+
+
+def test_prepared_cells(tmp_path, monkeypatch):
+    images = prepared(monkeypatch, tmp_path / "data")
+    cells = inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))
+    assert [(cell.name, cell.structure) for cell in cells] == [
+        ("cell_0", "tom20"),
+        ("cell_1", "zo1"),
+        ("cell_2", "tom20"),
+    ]
+    np.testing.assert_array_equal([cell.image for cell in cells], images)
+    assert {cell.transform for cell in cells} == {None}
+    assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation", limit=1))) == 1
+
+
+@pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9)])
+def test_prepared_cells_of_another_frame_are_refused(tmp_path, monkeypatch, found):
+    prepared(monkeypatch, tmp_path / "data", *found)
+    with pytest.raises(ValueError, match=f"{found[0]} px at {found[1]:g} µm, but the model takes 32 px at 1 µm"):
+        inputs.read_inputs([tmp_path / "data"], MODEL)
+
+
+def test_safe_names():
+    names = ["a/b", "A b", "..", "é", "a_b-2", "a/b", "x" * 300]
+    assert inputs.safe_names(names) == ["a_b", "A_b-2", "cell", "cell-2", "a_b-2-2", "a_b-3", "x" * 100]
+
+
 def test_bad_inputs_name_the_file_and_the_flag(files):
     def read(*paths, **options):
         inputs.read_inputs(paths, MODEL, inputs.Reading(**options))
