@@ -202,7 +202,7 @@ def _preprocess(stack, channels, masks, mask_channels, frame, cell_id):
 
 
 def safe_names(names):
-    """Makes names safe in file names, and unique even where upper and lower case are one, by numbering repeated ones."""
+    """Makes names safe in file names, and unique even where upper and lower case are one, by numbering them."""
     taken, result = set(), []
     for name in names:
         name = base = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_NAME].strip("._") or "cell"
