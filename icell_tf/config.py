@@ -50,6 +50,7 @@ class ReferenceConfig:
     gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
+    dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     seed: int = setting(0, "of weights, data order and noise")
 
@@ -79,7 +80,7 @@ class ConditionalConfig(ReferenceConfig):
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
-_SMALL = dict(dataset="integrated_cell/simulated_64", width=0.25, architecture="released")
+_SMALL = dict(dataset="integrated_cell/simulated_64", width=0.25, architecture="released", dark_start=True)
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {

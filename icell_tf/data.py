@@ -110,6 +110,12 @@ class PreparedCells:
 
         return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch), images, y)
 
+    def mean_logits(self):
+        """Returns for each channel the logit of the training cells' mean intensity."""
+        images, _ = self._in_memory("train")
+        means = np.clip(images.mean(axis=(0, 1, 2)) / 255, 1e-4, 1 - 1e-4)
+        return np.log(means / (1 - means))
+
     def steps_per_epoch(self, batch_size):
         """Returns the full batches of the training cells. Raises: DatasetError: if there is not one."""
         self._require("train")

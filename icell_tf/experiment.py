@@ -52,16 +52,22 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
     return _train(run, prepared, run_dir, reference_weights=Path(reference_dir) / checkpoints.BEST)
 
 
-def build_model(run):
-    """Returns a run's model with fresh weights, not compiled."""
+def build_model(run, mean_logits=(0.0, 0.0, 0.0)):
+    """Returns a run's model with fresh weights, not compiled.
+
+    Args:
+      run: what to build.
+      mean_logits: of the channels' mean intensities, where the decoder starts from if the config has `dark_start`.
+    """
     config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
     shape = dict(width=config.width, architecture=config.architecture)
     weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec)
     noise = dict(white_noise=config.white_noise)
+    start = mean_logits if config.dark_start else None
     if run.phase == "reference":
         return ReferenceModel(
             _reference_encoder(config, size),
-            networks.build_reference_decoder(size, config.latent_dim, **shape),
+            networks.build_reference_decoder(size, config.latent_dim, output_logits=start and start[:-1], **shape),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_r"),
             networks.build_image_discriminator(size, channels=2, outputs=1, name="dec_d_r", **shape, **noise),
             **weights,
@@ -69,7 +75,7 @@ def build_model(run):
     return ConditionalModel(
         _reference_encoder(run.reference, size),
         networks.build_conditional_encoder(size, structures, config.latent_dim, **shape),
-        networks.build_conditional_decoder(size, structures, config.latent_dim, **shape),
+        networks.build_conditional_decoder(size, structures, config.latent_dim, output_logits=start, **shape),
         networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
         networks.build_image_discriminator(size, 3, structures + 1, name="dec_d_rs", **shape, **noise),
         generate_from=config.generate_from,
@@ -125,7 +131,7 @@ def _train(run, prepared, run_dir, reference_weights=None):
 
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        model = build_model(run)
+        model = build_model(run, tuple(prepared.mean_logits()))
         if reference_weights:
             model.enc_r.set_weights(load_model(reference_weights.parent)[0].enc.get_weights())
         model.compile(config.learning_rate, config.beta_1)
@@ -151,7 +157,7 @@ def _train(run, prepared, run_dir, reference_weights=None):
         callbacks=_callbacks(model, run, prepared, run_dir, completed),
         verbose=1 if sys.stdout.isatty() else 2,
     )
-    _report(model, run, run_dir, history.history)
+    _report(model, run, run_dir, steps, history.history)
     return run_dir
 
 
@@ -187,10 +193,11 @@ def _callbacks(model, run, prepared, run_dir, completed):
     ]
 
 
-def _report(model, run, run_dir, history):
+def _report(model, run, run_dir, steps, history):
+    epochs = checkpoints.completed_epochs(model, steps)
     last = {name: history[name][-1] for name in ("reconstruction", MONITOR) if name in history}
     values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
     print(
-        f"Trained the {run.phase} model ({model.count_params():,} weights) for {len(history['reconstruction'])} epochs "
-        f"on {run.cells.dataset}: {values}. Weights, curves and TensorBoard's files: {run_dir}"
+        f"Trained the {run.phase} model ({model.count_params():,} weights) for {epochs} epochs on {run.cells.dataset}: "
+        f"{values}. Weights, curves and TensorBoard's files: {run_dir}"
     )

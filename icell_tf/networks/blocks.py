@@ -58,12 +58,13 @@ def stage_widths(table, image_size, width, fewer=0):
     return [max(4, int(filters * width)) for filters in (table + table[-1:] * count)[:count]]
 
 
-def batch_norm(name=None):
+def batch_norm(name=None, offset="zeros"):
     """BatchNorm with momentum 0.9 and epsilon 1e-5, over all replicas of the strategy in whose scope it is made."""
     return keras.layers.BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
         gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+        beta_initializer=offset,
         synchronized=tf.distribute.get_strategy().num_replicas_in_sync > 1,
         name=name,
     )
@@ -86,11 +87,26 @@ def down_conv(filters, use_bias=False):
     )
 
 
-def up_conv(filters):
-    """4x4 transposed convolution that doubles H and W."""
+def up_conv(filters, bias=None):
+    """4x4 transposed convolution that doubles H and W; `bias` initializes one, None leaves it out."""
     return keras.layers.Conv2DTranspose(
-        filters, KERNEL, strides=2, padding="same", use_bias=False, kernel_initializer=_conv_initializer()
+        filters,
+        KERNEL,
+        strides=2,
+        padding="same",
+        use_bias=bias is not None,
+        bias_initializer=bias or "zeros",
+        kernel_initializer=_conv_initializer(),
     )
+
+
+def channel_values(values):
+    """An initializer of one value a channel."""
+
+    def initialize(shape, dtype=None):
+        return tf.constant(values, dtype, shape)
+
+    return initialize
 
 
 def _conv_initializer():
