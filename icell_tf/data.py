@@ -122,8 +122,8 @@ class PreparedCells:
         steps = self.splits["train"] // batch_size
         if not steps:
             raise DatasetError(
-                f"{self.folder} has {self.splits['train']} training cells, fewer than one batch of {batch_size}: give a "
-                "smaller --batch_size, or prepare more cells"
+                f"{self.folder} has {self.splits['train']} training cells, fewer than one batch of {batch_size}: "
+                "give a smaller --batch_size, or prepare more cells"
             )
         return steps
 

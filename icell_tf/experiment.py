@@ -104,7 +104,9 @@ def load_integrator(run_dir, weights=checkpoints.BEST):
     """Returns the `Integrator` of a phase 2 run. Raises: ConfigError: if it is another phase's, or has no weights."""
     model, run = load_model(run_dir, weights)
     if run.phase != "conditional":
-        raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py")
+        raise ConfigError(
+            f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py"
+        )
     return Integrator(model.enc_r, model.enc, model.dec, run.cells.structures, run.cells.pixel_size)
 
 
@@ -175,8 +177,11 @@ def _check_same_run(run, run_dir):
 
 def _callbacks(model, run, prepared, run_dir, completed):
     log_dir = run_dir / "tensorboard"
-    fixed = {split: next(iter(prepared.batches(split, PICTURES))) for split in ("train", "validation")
-             if split in prepared.splits}
+    fixed = {
+        split: next(iter(prepared.batches(split, PICTURES)))
+        for split in ("train", "validation")
+        if split in prepared.splits
+    }
     cells = {split: batch["x_rs"].numpy() for split, batch in fixed.items()}
     labels = {split: batch["y"].numpy() for split, batch in fixed.items()}
 

@@ -19,7 +19,8 @@ def test_paper_preset_is_section_3_3():
 
 
 @pytest.mark.parametrize(
-    "run", [Run("reference", ReferenceConfig(), CELLS), Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig())]
+    "run",
+    [Run("reference", ReferenceConfig(), CELLS), Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig())],
 )
 def test_a_run_comes_back_from_its_json(run, tmp_path):
     run.save(tmp_path)

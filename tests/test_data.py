@@ -46,9 +46,7 @@ def test_balanced_epochs_show_structures_equally_often(prepared, monkeypatch):
     images = np.zeros((60, 32, 32, 3), np.uint8)
     monkeypatch.setattr(PreparedCells, "_in_memory", lambda self, split: (images, y.astype(np.int32)))
     monkeypatch.setattr(PreparedCells, "splits", {"train": 60})
-    drawn = np.concatenate(
-        [batch["y"] for batch in prepared.training_batches(60, seed=0, epochs=20, balanced=True)]
-    )
+    drawn = np.concatenate([batch["y"] for batch in prepared.training_batches(60, seed=0, epochs=20, balanced=True)])
     assert drawn.mean() == pytest.approx(0.5, abs=0.05)
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from absl import flags, logging
+from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
@@ -62,12 +62,19 @@ def ensure_prepared(dataset, data_dir=None):
         subprocess.run(command, cwd=DATASETS / name, check=True)
 
 
-def run(main):
-    """Runs a command's main(), ending with a message instead of a traceback where the user can mend what is wrong."""
+def run(main, argv=()):
+    """Runs a command's main(), ending with a message instead of a traceback where the user can mend what is wrong.
+
+    Args:
+      main: without arguments.
+      argv: what the command was called with besides flags, where it takes nothing else.
+    """
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
     logging.set_verbosity(logging.WARNING)  # TFDS tells of every file it opens
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted. The same command goes on after the last completed epoch.")
+        sys.exit("Interrupted. Training goes on after its last completed epoch with the same command.")

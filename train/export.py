@@ -10,13 +10,11 @@ OUTPUT = flags.DEFINE_string("output", export.DEFAULT_DIRECTORY, "Folder of the 
 VERSION = flags.DEFINE_integer("version", None, "Version to write; by default the next one.", lower_bound=1)
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: the model is given as --model=RUN_DIR")
+def main():
     integrator = export.load_integrator(MODEL.value)
     path = export.export_integrator(integrator, OUTPUT.value, VERSION.value)
     print(f"exported {len(integrator.structures)} structures, {integrator.image_size} px, to {path}")
 
 
 if __name__ == "__main__":
-    app.run(lambda argv: run(lambda: main(argv)))
+    app.run(lambda argv: run(main, argv))

@@ -16,4 +16,4 @@ def main():
 
 
 if __name__ == "__main__":
-    app.run(lambda _: run(main))
+    app.run(lambda argv: run(main, argv))

@@ -14,9 +14,7 @@ OUTPUT = flags.DEFINE_string("output", "sampled", "Folder for the files.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing files.")
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
+def main():
     integrator = export.load_integrator(MODEL.value)
     names = [structures.canonical_name(name) for name in STRUCTURES.value or integrator.structures]
     paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
@@ -24,4 +22,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(lambda argv: run(lambda: main(argv)))
+    app.run(lambda argv: run(main, argv))

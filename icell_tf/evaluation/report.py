@@ -1,4 +1,4 @@
-"""Evaluates a trained model on the test cells: classification, and integration beside what an honest sceptic asks for."""
+"""Evaluates a trained model on the test cells: classification, and integration beside its rivals."""
 
 import json
 from pathlib import Path

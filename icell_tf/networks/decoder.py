@@ -14,9 +14,7 @@ from icell_tf.networks.blocks import (
 from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 are S1 and S5 backwards
 
 
-def build_reference_decoder(
-    image_size, latent_dim=16, width=1.0, architecture="paper", channels=2, output_logits=None
-):
+def build_reference_decoder(image_size, latent_dim=16, width=1.0, architecture="paper", channels=2, output_logits=None):
     """Dec_r, eq. 2 and Table S2. Input z_r, (B, latent_dim). Output: logits of x_r_hat, (B, H, W, 2).
 
     `output_logits`, one a channel, is where the output starts from; None: at 0, which is grey, as in the paper.

@@ -39,7 +39,9 @@ def test_class_means_by_hand():
 
 def test_nearest_of_each_class():
     training = np.array([[0.0], [1.0], [5.0]])
-    np.testing.assert_array_equal(metrics.nearest_of_each_class(np.array([[0.9]]), training, [0, 1, 0], 3), [[0, 1, -1]])
+    np.testing.assert_array_equal(
+        metrics.nearest_of_each_class(np.array([[0.9]]), training, [0, 1, 0], 3), [[0, 1, -1]]
+    )
 
 
 def test_cell_mask_closes_small_gaps_and_leaves_the_outside():

@@ -33,29 +33,27 @@ def main(phase, architecture):
         def step(batch, prior):
             strategy.run(model.update, args=(batch, prior))
 
+        share = BATCH // strategy.num_replicas_in_sync
         for number in range(STEPS):
             whole = make_batch(BATCH, number), make_prior(BATCH, number)
-            share = BATCH // strategy.num_replicas_in_sync
-            parts = [tf.nest.map_structure(lambda v, i=i: v[i * share : (i + 1) * share], whole) for i in range(2)]
 
-            def value(context, parts=parts):
-                return parts[context.replica_id_in_sync_group]
+            def of_replica(context, whole=whole):
+                first = context.replica_id_in_sync_group * share
+                return tf.nest.map_structure(lambda values: values[first : first + share], whole)
 
-            step(*strategy.experimental_distribute_values_from_function(value))
+            step(*strategy.experimental_distribute_values_from_function(of_replica))
         return [np.array(weights) for weights in model.weights]
 
     two = make_strategy()
     assert two.num_replicas_in_sync == 2
-    start = [np.array(w) for w in make_model(phase, architecture).weights]
     one_result, two_result = train(tf.distribute.get_strategy()), train(two)
-    assert len(one_result) == len(start)
     for a, b in zip(one_result, two_result, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=0)
-    print("equal", phase, architecture, max(float(np.abs(a - b).max()) for a, b in zip(one_result, two_result)))
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(one_result, two_result, strict=True))
+    print("equal", phase, architecture, difference)
 
 
-@pytest.mark.parametrize("phase", ["reference", "conditional"])
-@pytest.mark.parametrize("architecture", ["paper", "released"])
+@pytest.mark.parametrize(("phase", "architecture"), [("reference", "paper"), ("conditional", "released")])
 def test_two_devices_end_with_the_weights_of_one(phase, architecture):
     done = subprocess.run(
         [sys.executable, __file__, phase, architecture],
