@@ -23,16 +23,16 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     in assets.extra/integrator.json. The version appears complete or not at all.
 
     Args:
-        integrator: made from networks, not loaded from an export.
-        directory: the model's folder, as TensorFlow Serving's `--model_base_path` takes it.
-        version: a positive integer; by default one more than the highest there, 1 in a new folder.
+      integrator: made from networks, not loaded from an export.
+      directory: the model's folder, as TensorFlow Serving's `--model_base_path` takes it.
+      version: a positive integer; by default one more than the highest there, 1 in a new folder.
 
     Returns:
-        Path of the version's folder.
+      Path of the version's folder.
 
     Raises:
-        ValueError: an exported model can't be exported again; or a version below 1.
-        FileExistsError: the version exists: versions are never overwritten.
+      ValueError: an exported model can't be exported again; or a version below 1.
+      FileExistsError: the version exists: versions are never overwritten.
     """
     if integrator.signatures is None:
         raise ValueError("this Integrator was loaded from an export: copy that folder instead of exporting it again")
@@ -64,11 +64,11 @@ def load_integrator(path):
     """Loads an Integrator from a training run of the conditional model, or from an export.
 
     Args:
-        path: a run's folder; or a SavedModel, or the folder of its versions, of which the highest is loaded.
+      path: a run's folder; or a SavedModel, or the folder of its versions, of which the highest is loaded.
 
     Raises:
-        ValueError: the folder is neither, or is a SavedModel of another origin.
-        FileNotFoundError: there is no such folder.
+      ValueError: the folder is neither, or is a SavedModel of another origin.
+      FileNotFoundError: there is no such folder.
     """
     path = Path(path)
     if not path.is_dir():

@@ -19,10 +19,10 @@ class Signatures:
     tf.function with named inputs.
 
     Args:
-        enc_r: x_r (B, H, W, 2) -> z_r (B, Z).
-        enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
-        dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
-        structures: K names, in the order of y.
+      enc_r: x_r (B, H, W, 2) -> z_r (B, Z).
+      enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
+      dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
+      structures: K names, in the order of y.
     """
 
     def __init__(self, enc_r, enc_rs, dec_rs, structures):
@@ -122,9 +122,9 @@ class Integrator:
     returns a dict of NumPy arrays.
 
     Args:
-        enc_r, enc_rs, dec_rs: Keras networks, see `Signatures`.
-        structures: K names, in the order of y.
-        pixel_size: µm a pixel of the images the networks were trained on.
+      enc_r, enc_rs, dec_rs: Keras networks, see `Signatures`.
+      structures: K names, in the order of y.
+      pixel_size: µm a pixel of the images the networks were trained on.
     """
 
     def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size):
@@ -161,14 +161,14 @@ class Integrator:
         """Predicts every structure in every cell (Algorithm 3).
 
         Args:
-            x_r: (B, H, W, 2).
-            samples: number of draws z_s ~ N(0, I) to take the mean and the standard deviation of; 0 for none. Draw i
-                is the same for every cell, whatever the batch.
-            seed: integer; the same seed gives the same draws.
+          x_r: (B, H, W, 2).
+          samples: number of draws z_s ~ N(0, I) to take the mean and the standard deviation of; 0 for none. Draw i
+            is the same for every cell, whatever the batch.
+          seed: integer; the same seed gives the same draws.
 
         Returns:
-            dict: `structures` (B, H, W, K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of
-            the population), (B, H, W, K) each.
+          dict: `structures` (B, H, W, K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of
+          the population), (B, H, W, K) each.
         """
         x_r = self._images(x_r, 2, "x_r")
         if samples < 0:
@@ -208,12 +208,12 @@ class Integrator:
         """Draws new cells: z_r, z_s ~ N(0, I).
 
         Args:
-            y: (B,) structure indices in 0..K-1.
-            seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed share their
-                codes: the same cell, shown with other structures.
+          y: (B,) structure indices in 0..K-1.
+          seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed share their
+            codes: the same cell, shown with other structures.
 
         Returns:
-            dict: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
+          dict: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
         """
         y = np.asarray(y, np.int64)
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):

@@ -25,11 +25,11 @@ class InputCell:
     """One cell, ready for the model.
 
     Attributes:
-        name: unique among the cells of one call, and safe in a file name.
-        source: the input it comes from.
-        image: (H, W, 2 or 3) uint8: membrane, nucleus and, if it is known, the structure.
-        structure: the structure's name, or None where the input doesn't say.
-        transform: from the input's pixels into the frame; None for a prepared cell.
+      name: unique among the cells of one call, and safe in a file name.
+      source: the input it comes from.
+      image: (H, W, 2 or 3) uint8: membrane, nucleus and, if it is known, the structure.
+      structure: the structure's name, or None where the input doesn't say.
+      transform: from the input's pixels into the frame; None for a prepared cell.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Reading:
     """How inputs are read; what is None is taken from the files.
 
     Attributes:
-        segmentation: one file of masks for each stack, in the stacks' order.
-        channels: {membrane, nucleus[, structure]: name or number} of a stack.
-        segmentation_channels: {cell, nucleus: name or number} of a file of masks.
-        pixel_size: µm, one number for y and x, or (z, y, x).
-        axes: of a stack's array, such as CZYX.
-        split: of a prepared data set.
-        limit: of cells from a prepared data set or a manifest, each.
+      segmentation: one file of masks for each stack, in the stacks' order.
+      channels: {membrane, nucleus[, structure]: name or number} of a stack.
+      segmentation_channels: {cell, nucleus: name or number} of a file of masks.
+      pixel_size: µm, one number for y and x, or (z, y, x).
+      axes: of a stack's array, such as CZYX.
+      split: of a prepared data set.
+      limit: of cells from a prepared data set or a manifest, each.
     """
 
     segmentation: tuple[str, ...] = ()
@@ -66,15 +66,15 @@ def read_inputs(paths, integrator, reading=None):
     """Reads cells and brings them into the model's frame.
 
     Args:
-        paths: prepared data sets' folders, manifests (.csv) and stacks.
-        integrator: gives image size and pixel size.
-        reading: `Reading`.
+      paths: prepared data sets' folders, manifests (.csv) and stacks.
+      integrator: gives image size and pixel size.
+      reading: `Reading`.
 
     Returns:
-        List of `InputCell`.
+      List of `InputCell`.
 
     Raises:
-        ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
+      ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
     reading = reading or Reading()
     paths = [Path(path) for path in paths]
@@ -117,7 +117,7 @@ def parse_channels(text, roles, flag):
     """Reads "membrane:0,nucleus:DNA" as {"membrane": "0", "nucleus": "DNA"}; None stays None.
 
     Raises:
-        ValueError: a role is unknown or given twice, or one of the first two is missing.
+      ValueError: a role is unknown or given twice, or one of the first two is missing.
     """
     if text is None:
         return None

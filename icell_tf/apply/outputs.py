@@ -22,11 +22,11 @@ class Settings:
     """How cells become files.
 
     Attributes:
-        samples: draws of z_s, of which mean and standard deviation are written too; 0 for none.
-        seed: of the draws.
-        original_frame: write the OME-TIFF in the input's pixels instead of the model's frame.
-        contrast: of the pictures, see `figures.stretch`.
-        overwrite: replace existing files.
+      samples: draws of z_s, of which mean and standard deviation are written too; 0 for none.
+      seed: of the draws.
+      original_frame: write the OME-TIFF in the input's pixels instead of the model's frame.
+      contrast: of the pictures, see `figures.stretch`.
+      overwrite: replace existing files.
     """
 
     samples: int = 0
@@ -45,17 +45,17 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     row each in classes.csv.
 
     Args:
-        integrator: an `Integrator`.
-        cells: non-empty list of `inputs.InputCell`.
-        output: folder, made if need be.
-        settings: `Settings`.
+      integrator: an `Integrator`.
+      cells: non-empty list of `inputs.InputCell`.
+      output: folder, made if need be.
+      settings: `Settings`.
 
     Returns:
-        Paths of the files, in the order they were written.
+      Paths of the files, in the order they were written.
 
     Raises:
-        ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
-        FileExistsError: a file exists, and overwrite is off; nothing was written.
+      ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
+      FileExistsError: a file exists, and overwrite is off; nothing was written.
     """
     settings = settings or Settings()
     output = Path(output)
@@ -88,19 +88,19 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     Cell i has the same z_r and z_s in every structure: the same cell, shown with another structure.
 
     Args:
-        integrator: an `Integrator`.
-        names: structures, as the model names them.
-        count: cells a structure.
-        output: folder, made if need be.
-        seed: integer.
-        overwrite: replace existing files.
+      integrator: an `Integrator`.
+      names: structures, as the model names them.
+      count: cells a structure.
+      output: folder, made if need be.
+      seed: integer.
+      overwrite: replace existing files.
 
     Returns:
-        Paths of the files.
+      Paths of the files.
 
     Raises:
-        ValueError: a name that the model does not know, or a count below 1.
-        FileExistsError: a file exists, and overwrite is off; nothing was written.
+      ValueError: a name that the model does not know, or a count below 1.
+      FileExistsError: a file exists, and overwrite is off; nothing was written.
     """
     unknown = [name for name in names if name not in integrator.structures]
     if unknown or not names:

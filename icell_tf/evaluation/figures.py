@@ -27,12 +27,12 @@ def stretch(image, contrast="none"):
     """Scales each channel of one image for display.
 
     Args:
-        image: (H, W, C) floats in [0, 1].
-        contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
-            percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
+      image: (H, W, C) floats in [0, 1].
+      contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
+        percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
 
     Returns:
-        (H, W, C) float32 in [0, 1].
+      (H, W, C) float32 in [0, 1].
     """
     image = np.asarray(image, np.float32)
     if contrast not in CONTRASTS:
@@ -50,12 +50,12 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
     """Blends the channels of one image, each in its colour, by screening: 1 - prod(1 - channel * colour).
 
     Args:
-        image: (H, W, C) floats in [0, 1]: by default membrane, nucleus and, if there is a third, structure.
-        colors: at least C RGB colours in [0, 1].
-        contrast: see `stretch`.
+      image: (H, W, C) floats in [0, 1]: by default membrane, nucleus and, if there is a third, structure.
+      colors: at least C RGB colours in [0, 1].
+      contrast: see `stretch`.
 
     Returns:
-        (H, W, 3) uint8.
+      (H, W, 3) uint8.
     """
     image = stretch(image, contrast)
     if image.shape[-1] > len(colors):
@@ -70,11 +70,11 @@ def around_cell(x_r, margin=0.1):
     """Finds the cell in its frame: the square around it, for pictures, because a cell may fill little of the frame.
 
     Args:
-        x_r: (H, W, 2) membrane and nucleus in [0, 1].
-        margin: left free on each side, as a fraction of the cell's extent.
+      x_r: (H, W, 2) membrane and nucleus in [0, 1].
+      margin: left free on each side, as a fraction of the cell's extent.
 
     Returns:
-        Slices of rows and columns, of equal length; the whole frame where it is empty.
+      Slices of rows and columns, of equal length; the whole frame where it is empty.
     """
     seen = np.max(x_r[..., :2], axis=-1)
     indices = np.nonzero(seen > 0.1 * seen.max())
@@ -99,12 +99,12 @@ def montage(rows, column_labels=None, row_labels=None):
     """Lays RGB images out in a labelled grid.
 
     Args:
-        rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size; None leaves a place empty.
-        column_labels: one text a column, above it; None for no labels.
-        row_labels: one text a row, left of it; None for no labels.
+      rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size; None leaves a place empty.
+      column_labels: one text a column, above it; None for no labels.
+      row_labels: one text a row, left of it; None for no labels.
 
     Returns:
-        uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
+      uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
     rows = [[None if panel is None else enlarge(np.asarray(panel)) for panel in row] for row in rows]
     shapes = {panel.shape for row in rows for panel in row if panel is not None}
@@ -137,15 +137,15 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
-        x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures.
-        structures: (H, W, K) in [0, 1].
-        colors: (K, 3) RGB in [0, 1].
-        names: K texts for the legend.
-        contrast: see `stretch`; each structure is scaled on its own.
-        reference_strength: brightness of membrane and nucleus, in [0, 1].
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures.
+      structures: (H, W, K) in [0, 1].
+      colors: (K, 3) RGB in [0, 1].
+      names: K texts for the legend.
+      contrast: see `stretch`; each structure is scaled on its own.
+      reference_strength: brightness of membrane and nucleus, in [0, 1].
 
     Returns:
-        uint8 (height, width, 3).
+      uint8 (height, width, 3).
     """
     if not len(colors) == len(names) == structures.shape[-1]:
         raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
@@ -173,9 +173,9 @@ def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="
     """Two rows, as in Figure 2: observed cells above their reconstructions.
 
     Args:
-        observed, reconstructed: (B, H, W, 2 or 3) in [0, 1].
-        labels: B texts, or None.
-        contrast: see `stretch`.
+      observed, reconstructed: (B, H, W, 2 or 3) in [0, 1].
+      labels: B texts, or None.
+      contrast: see `stretch`.
     """
     rows = [[overlay(image, contrast=contrast) for image in images] for images in (observed, reconstructed)]
     return montage(rows, labels, ("observed", "reconstructed"))
@@ -193,12 +193,12 @@ def integration_grid(observed, predicted, names, row_labels=None, contrast="perc
     What of the frame no cell fills is cut off.
 
     Args:
-        observed: (B, H, W, 2 or 3) in [0, 1].
-        predicted: (B, H, W, K) in [0, 1].
-        names: K column labels.
-        row_labels: B texts, or None.
-        contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
-            so each panel is scaled on its own by default, and brightness says nothing across panels.
+      observed: (B, H, W, 2 or 3) in [0, 1].
+      predicted: (B, H, W, K) in [0, 1].
+      names: K column labels.
+      row_labels: B texts, or None.
+      contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
+        so each panel is scaled on its own by default, and brightness says nothing across panels.
     """
     observed, predicted = np.asarray(observed), np.asarray(predicted)
     where = (slice(None), *around_cell(observed.max(axis=0)))
@@ -213,10 +213,10 @@ def structures_in_cell(cell, predictions, names, contrast="percentile"):
     """One cell, cut out of its frame: a row for each prediction, and one for the structures alone in grey.
 
     Args:
-        cell: (H, W, 2 or 3) in [0, 1].
-        predictions: {row label: (H, W, K) in [0, 1]}.
-        names: K column labels.
-        contrast: see `stretch`; each panel is scaled on its own.
+      cell: (H, W, 2 or 3) in [0, 1].
+      predictions: {row label: (H, W, K) in [0, 1]}.
+      names: K column labels.
+      contrast: see `stretch`; each panel is scaled on its own.
     """
     where = around_cell(cell)
     cell = cell[where]
@@ -233,10 +233,10 @@ def structure_grid(structures, names, row_labels=None, contrast="percentile"):
     """One row a cell, one column a structure: the structure channels alone, in grey.
 
     Args:
-        structures: (B, H, W, K) in [0, 1].
-        names: K column labels.
-        row_labels: B texts, or None.
-        contrast: see `stretch`; each panel is scaled on its own.
+      structures: (B, H, W, K) in [0, 1].
+      names: K column labels.
+      row_labels: B texts, or None.
+      contrast: see `stretch`; each panel is scaled on its own.
     """
     rows = [
         [overlay(cell[..., k : k + 1], (WHITE,), contrast) for k in range(cell.shape[-1])]
