@@ -12,6 +12,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+SIZE, STRUCTURES, LATENT = 32, ("lamin-b1", "tom20", "zo1"), 4  # of `make_integrator`
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +45,29 @@ def prepared(tmp_path_factory):
     builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("data"))
     builder.download_and_prepare()
     return PreparedCells(pathlib.Path(builder.data_dir))
+
+
+@pytest.fixture(scope="session")
+def make_integrator():
+    """A function from an architecture to an `Integrator` of tiny networks, whose output depends on their input."""
+    import keras
+
+    from icell_tf import networks
+    from icell_tf.integrator import Integrator
+
+    def make(architecture="paper"):
+        keras.utils.set_random_seed(5)
+        options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
+        enc_r = networks.build_reference_encoder(SIZE, **options)
+        enc_rs = networks.build_conditional_encoder(SIZE, len(STRUCTURES), **options)
+        dec_rs = networks.build_conditional_decoder(SIZE, len(STRUCTURES), **options)
+        rng = np.random.default_rng(0)
+        images, codes = rng.random((8, SIZE, SIZE, 3), np.float32), rng.standard_normal((8, LATENT))
+        y_onehot = np.eye(len(STRUCTURES), dtype=np.float32)[np.arange(8) % len(STRUCTURES)]
+        for _ in range(50):  # fills the moving statistics: without them nothing of the input reaches the output
+            enc_r(images[..., :2], training=True)
+            enc_rs(images, training=True)
+            dec_rs([y_onehot, codes, codes[::-1]], training=True)
+        return Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2)
+
+    return make

@@ -3,16 +3,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import export, networks
-from icell_tf.integrator import Integrator
+from icell_tf import export
 
-SIZE, K, Z = 32, 3, 4
-NAMES = ("lamin-b1", "tom20", "zo1")
+from .conftest import LATENT, SIZE, STRUCTURES
+
 SIGNATURES = {
     "integrate",
     "integrate_draw",
@@ -63,18 +61,8 @@ np.savez(outputs, **{key: value.astype(str) if value.dtype == object else value 
 
 
 @pytest.fixture(scope="module")
-def integrator():
-    keras.utils.set_random_seed(5)
-    options = {"latent_dim": Z, "width": 1 / 16}
-    enc_r = networks.build_reference_encoder(SIZE, **options)
-    enc_rs = networks.build_conditional_encoder(SIZE, K, **options)
-    dec_rs = networks.build_conditional_decoder(SIZE, K, **options)
-    images, codes = np.random.default_rng(0).random((8, SIZE, SIZE, 3), np.float32), np.eye(8, Z)
-    for _ in range(20):  # fills the moving statistics: without them nothing of the input reaches the output
-        enc_r(images[..., :2], training=True)
-        enc_rs(images, training=True)
-        dec_rs([np.eye(K, dtype=np.float32)[np.arange(8) % K], codes, codes[::-1]], training=True)
-    return Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=1.2)
+def integrator(make_integrator):
+    return make_integrator()
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +93,7 @@ def test_layout_and_description(exported):
     assert exported.name == "1"
     assert (exported / "saved_model.pb").is_file()
     description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
-    assert description == {"structures": list(NAMES), "pixel_size": 1.2, "image_size": SIZE, "latent_dim": Z}
+    assert description == {"structures": list(STRUCTURES), "pixel_size": 1.2, "image_size": SIZE, "latent_dim": LATENT}
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 
 
@@ -128,7 +116,7 @@ def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(exported,
             for key, value in expected.items():
                 np.testing.assert_allclose(results[f"{loader}/{key}"], value, atol=1e-5, err_msg=f"{loader}/{key}")
             for name in ("integrate", "classify"):
-                assert results[f"{loader}/{name}/names"].tolist() == [list(NAMES)] * len(cells)
+                assert results[f"{loader}/{name}/names"].tolist() == [list(STRUCTURES)] * len(cells)
 
 
 def test_saved_model_cli_agrees_with_the_integrator(exported, cells, expected, tmp_path):

@@ -1,31 +1,18 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from icell_tf import networks
-from icell_tf.integrator import DECODER_BATCH, Integrator
+from icell_tf.integrator import DECODER_BATCH
 
-SIZE, K, Z = 32, 3, 4
-NAMES = ("lamin-b1", "tom20", "zo1")
+from .conftest import LATENT, SIZE, STRUCTURES
+
+K = len(STRUCTURES)
 
 
 @pytest.fixture(scope="module", params=networks.ARCHITECTURES)
-def integrator(request):
-    keras.utils.set_random_seed(5)
-    options = {"latent_dim": Z, "width": 1 / 16, "architecture": request.param}
-    enc_r = networks.build_reference_encoder(SIZE, **options)
-    enc_rs = networks.build_conditional_encoder(SIZE, K, **options)
-    dec_rs = networks.build_conditional_decoder(SIZE, K, **options)
-    images, codes = (
-        np.random.default_rng(0).random((8, SIZE, SIZE, 3), np.float32),
-        np.random.default_rng(1).standard_normal((8, Z)),
-    )
-    for _ in range(50):  # fills the moving statistics: without them nothing of the input reaches the output
-        enc_r(images[..., :2], training=True)
-        enc_rs(images, training=True)
-        dec_rs([np.eye(K, dtype=np.float32)[np.arange(8) % K], codes, codes[::-1]], training=True)
-    return Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=1.2)
+def integrator(request, make_integrator):
+    return make_integrator(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +30,7 @@ def test_integrate_is_algorithm_3(integrator, cells):
     np.testing.assert_allclose(result["z_r"], z_r, atol=1e-5)
     for b in range(len(cells)):
         for k in range(K):
-            x_hat = decode(integrator, np.eye(K, dtype=np.float32)[k : k + 1], z_r[b : b + 1], np.zeros((1, Z)))
+            x_hat = decode(integrator, np.eye(K, dtype=np.float32)[k : k + 1], z_r[b : b + 1], np.zeros((1, LATENT)))
             np.testing.assert_allclose(result["structures"][b, ..., k], x_hat[0, ..., 2], atol=1e-5)
     assert np.ptp(result["structures"], axis=-1).max() > 1e-3  # the structures differ from each other
 
@@ -100,9 +87,9 @@ def test_encode_classify_and_reconstruct_agree_with_the_networks(integrator, cel
 
 def test_classify_names_the_likeliest(integrator, cells):
     result = integrator.signatures.functions["classify"](x_rs=tf.constant(cells))
-    likeliest = [NAMES[k].encode() for k in result["probabilities"].numpy().argmax(axis=1)]
+    likeliest = [STRUCTURES[k].encode() for k in result["probabilities"].numpy().argmax(axis=1)]
     assert result["structure"].numpy().tolist() == likeliest
-    assert result["names"].numpy().tolist() == [[name.encode() for name in NAMES]] * len(cells)
+    assert result["names"].numpy().tolist() == [[name.encode() for name in STRUCTURES]] * len(cells)
 
 
 @pytest.mark.parametrize(

@@ -6,28 +6,21 @@ import pathlib
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
 import tifffile
 
-from icell_tf import export, networks
+from icell_tf import export
 from icell_tf.imaging.simulate import simulate_cell
-from icell_tf.integrator import Integrator
+
+from ..conftest import STRUCTURES
 
 TRAIN = pathlib.Path(__file__).resolve().parents[2] / "train"
-NAMES = ("lamin-b1", "tom20", "zo1")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    keras.utils.set_random_seed(0)
-    options = {"latent_dim": 4, "width": 1 / 16}
-    enc_r = networks.build_reference_encoder(32, **options)
-    enc_rs = networks.build_conditional_encoder(32, len(NAMES), **options)
-    dec_rs = networks.build_conditional_decoder(32, len(NAMES), **options)
-    integrator = Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=1.2)
-    return export.export_integrator(integrator, tmp_path_factory.mktemp("model"))
+def model(make_integrator, tmp_path_factory):
+    return export.export_integrator(make_integrator(), tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +59,7 @@ def test_integrate(model, stack, tmp_path):
     assert found == ["cell.ome.tif", "cell_composite.png", "cell_structures.png", "classes.csv"]
     with open(tmp_path / "out" / "classes.csv", newline="") as file:
         (row,) = csv.DictReader(file)
-    assert sum(float(row[name]) for name in NAMES) == pytest.approx(1, abs=1e-5)
+    assert sum(float(row[name]) for name in STRUCTURES) == pytest.approx(1, abs=1e-5)
 
 
 def test_sample(model, tmp_path):
