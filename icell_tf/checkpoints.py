@@ -10,6 +10,10 @@ LAST, BEST = "last.weights.h5", "best.weights.h5"
 HISTORY = "history.csv"
 
 
+class TrainingError(ValueError):
+    """Training that has broken down; the message says when, and what is left."""
+
+
 def save_weights(model, path):
     """Writes all weights of a model, and its optimizers' moments, so that a reader never meets half a file."""
     partial = Path(path).with_name("partial." + Path(path).name)
@@ -28,17 +32,21 @@ def read_history(run_dir):
     if not path.is_file():
         return []
     with path.open(newline="") as lines:
-        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
     return [{**row, "epoch": int(row["epoch"])} for row in rows]
 
 
 class SaveRun(keras.callbacks.Callback):
     """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
 
+    An epoch that ends with NaN or infinite losses is not written, so that the weights before it stay, and ends the run.
+
     Args:
       run_dir: where they go.
       monitor: a key of the epoch's logs, to be minimised; where it is absent (no validation cells) best is last.
       completed: epochs trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
+
+    Raises: TrainingError: at the end of an epoch with losses that are not finite.
     """
 
     def __init__(self, run_dir, monitor, completed=0):
@@ -49,6 +57,12 @@ class SaveRun(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
+        broken = [name for name, value in logs.items() if not math.isfinite(value)]
+        if broken:
+            raise TrainingError(
+                f"{', '.join(broken)} became NaN or infinite in epoch {epoch + 1}; {self.run_dir} holds what was "
+                "trained before it. Start anew in another --run_dir, with a lower --learning_rate"
+            )
         self.rows.append({"epoch": epoch, **logs})
         self._write_history()
         value = logs.get(self.monitor, -math.inf)
@@ -60,7 +74,7 @@ class SaveRun(keras.callbacks.Callback):
     def _write_history(self):
         partial = self.run_dir / ("partial." + HISTORY)
         with partial.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, list(self.rows[0]))
+            writer = csv.DictWriter(lines, dict.fromkeys(name for row in self.rows for name in row))
             writer.writeheader()
             writer.writerows(self.rows)
         partial.replace(self.run_dir / HISTORY)

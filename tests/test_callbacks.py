@@ -1,0 +1,58 @@
+"""Pictures in TensorBoard: when they are drawn, and of what."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf import callbacks
+
+from .models.conftest import LATENT, SIZE, STRUCTURES, make_model
+
+
+def logged(folder):
+    """[(step, name)] of the pictures in TensorBoard's files."""
+    records = [record for path in folder.rglob("events*") for record in tf.data.TFRecordDataset(str(path))]
+    events = [tf.compat.v1.Event.FromString(record.numpy()) for record in records]
+    return [(event.step, value.tag) for event in events for value in event.summary.value]
+
+
+@pytest.mark.parametrize(("every", "epochs", "drawn"), [(2, 5, [1, 3, 4]), (1, 2, [0, 1]), (9, 3, [2])])
+def test_pictures_are_drawn_every_few_epochs_and_after_the_last(tmp_path, every, epochs, drawn):
+    callback = callbacks.LogPictures(tmp_path, lambda: {"cells": np.zeros((4, 4, 3), np.uint8)}, every)
+    callback.set_params({"epochs": epochs})
+    callback.on_train_begin()
+    for epoch in range(epochs):
+        callback.on_epoch_end(epoch)
+    callback.on_train_end()
+    assert logged(tmp_path) == [(epoch, "cells") for epoch in drawn]
+
+
+@pytest.fixture
+def cells():
+    rng = np.random.default_rng(0)
+    return {split: rng.random((2, SIZE, SIZE, 3), np.float32) for split in ("train", "validation")}
+
+
+def test_reference_pictures_show_every_split_and_new_cells(cells):
+    drawn = callbacks.reference_pictures(make_model("reference"), cells)
+    assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated"}
+    assert all(picture.dtype == np.uint8 and picture.shape[-1] == 3 for picture in drawn.values())
+    assert (drawn["reconstructed/train"] != drawn["reconstructed/validation"]).any()
+
+
+def test_conditional_pictures_also_show_every_structure(cells):
+    model, labels = make_model("conditional"), {"train": np.array([0, 1]), "validation": np.array([2, 2])}
+    drawn = callbacks.conditional_pictures(model, cells, labels, ("tom20", "zo1", "lysosome"))
+    assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated", "predicted"}
+    panel = drawn["generated"].shape[1] // 2  # two cells beside each other
+    assert drawn["predicted"].shape[1] > (1 + STRUCTURES) * (panel - 4)  # the observed cell and every structure
+
+
+def test_the_reference_model_reconstructs_and_generates():
+    model, x_r = make_model("reference"), np.random.default_rng(0).random((2, SIZE, SIZE, 2), np.float32)
+    x_r_hat = tf.sigmoid(model.dec(model.enc(x_r, training=False), training=False))
+    np.testing.assert_array_equal(model.reconstruct(x_r), x_r_hat)
+    first, again, other = (model.generate(3, seed) for seed in (0, 0, 1))
+    assert first.shape == (3, SIZE, SIZE, 2) and model.latent_dim == LATENT
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
