@@ -27,6 +27,16 @@ class AdversarialAutoencoder(keras.Model):
       gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
     """
 
+    metric_names = (  # what `objectives` logs, in both phases
+        "reconstruction",
+        "encoder",
+        "decoder",
+        "latent_discriminator",
+        "image_discriminator",
+        "latent_discriminator_accuracy",
+        "image_discriminator_accuracy",
+    )
+
     def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, **kwargs):
         super().__init__(**kwargs)
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
@@ -41,7 +51,12 @@ class AdversarialAutoencoder(keras.Model):
         return {"enc": self.enc, "dec": self.dec, "enc_d": self.enc_d, "dec_d": self.dec_d}
 
     def compile(self, learning_rate=2e-4, beta_1=0.5, make_optimizer=None):
-        """Makes one optimizer a network, Adam unless `make_optimizer` returns another, and builds its variables."""
+        """Makes one optimizer a network and builds its variables: in the strategy's scope, before weights are loaded.
+
+        Args:
+          learning_rate, beta_1: Adam's.
+          make_optimizer: a function without arguments that returns another optimizer; then the others do not count.
+        """
         super().compile(optimizer=None)
         make = make_optimizer or (lambda: keras.optimizers.Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
         self.optimizers = {role: make() for role in self.trained}
@@ -65,7 +80,10 @@ class AdversarialAutoencoder(keras.Model):
         raise NotImplementedError
 
     def update(self, batch, z_prior):
-        """One step of Algorithm 1 or 2: all losses, then all gradients, then the four updates. Returns the metrics."""
+        """One step of Algorithm 1 or 2: all losses, then all gradients, then the four updates.
+
+        Args: as of `objectives`. Returns: {name of a metric: (B,)}.
+        """
         with tf.GradientTape(persistent=True) as tape:
             objectives, logs = self.objectives(batch, z_prior, training=True)
             totals = {role: batch_mean(values) for role, values in objectives.items()}
@@ -87,7 +105,7 @@ class AdversarialAutoencoder(keras.Model):
     def _track(self, logs):
         for name, values in logs.items():
             self.trackers[name].update_state(values)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+        return {name: self.trackers[name].result() for name in logs}
 
 
 def correct(logits, positive):

@@ -9,16 +9,6 @@ from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, corr
 class ReferenceModel(AdversarialAutoencoder):
     """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r: all channels of x_rs but the last."""
 
-    metric_names = (
-        "reconstruction",
-        "encoder",
-        "decoder",
-        "latent_discriminator",
-        "image_discriminator",
-        "latent_discriminator_accuracy",
-        "image_discriminator_accuracy",
-    )
-
     def objectives(self, batch, z_prior, training):
         """Algorithm 1; the objectives are eq. 15, 16, 5 and 6."""
         x_r = batch["x_rs"][..., :-1]
