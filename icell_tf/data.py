@@ -33,9 +33,10 @@ def find_prepared(dataset, data_dir=None):
 
     Raises: DatasetError: if nothing is prepared there.
     """
-    if (Path(dataset) / "dataset_info.json").is_file():
-        return Path(dataset)
-    root = Path(data_dir) if data_dir else default_data_dir()
+    folder = Path(dataset).expanduser()  # a shell leaves the ~ of --dataset=~/cells to us
+    if (folder / "dataset_info.json").is_file():
+        return folder
+    root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     name, _, version = str(dataset).partition(":")
     versions = [path.parent for path in (root / name).glob(f"{version or '*'}/dataset_info.json")]
     if not versions:

@@ -10,8 +10,8 @@ from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
-from icell_tf.config import PRESETS  # noqa: E402
-from icell_tf.data import DatasetError, find_prepared  # noqa: E402
+from icell_tf.config import PHASES, PRESETS  # noqa: E402
+from icell_tf.data import DatasetError, default_data_dir, find_prepared  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parent.parent / "datasets"
 SIMULATED = ("integrated_cell/simulated", "integrated_cell/simulated_64")
@@ -21,35 +21,69 @@ _DEFINE = {
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
 }
+flags.disclaim_key_flags()  # --help lists them as those of the command that defines them here
 
 
-def define_config_flags(config_class):
-    """Defines --preset, --run_dir, --data_dir, and a flag for every field, whose default is the preset's value."""
-    flags.DEFINE_enum("preset", "paper", PRESETS, "settings to start from; every other flag overrides one")
-    flags.DEFINE_string("run_dir", None, "where the run goes, or lies (default: runs/PRESET-PHASE)")
-    flags.DEFINE_string("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
-    for field in dataclasses.fields(config_class):
-        text, choices = field.metadata["help"], field.metadata["choices"]
-        if choices:
-            flags.DEFINE_enum(field.name, None, choices, text)
-        else:
-            _DEFINE[field.type](field.name, None, text)
+class TrainingFlags:
+    """Defines --preset, --run_dir, --data_dir, and a flag for every field of a phase's config; reads them once parsed.
+
+    Args:
+      phase: a key of `PHASES`.
+    """
+
+    def __init__(self, phase):
+        self.phase = phase
+        self.preset = flags.DEFINE_enum(
+            "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
+        )
+        self.run_dir_flag = flags.DEFINE_string(
+            "run_dir", None, f"where the run goes, or lies (default: runs/PRESET-{phase})"
+        )
+        self.data_dir_flag = define_data_dir()
+        self.fields = {field.name: _define(field) for field in dataclasses.fields(PHASES[phase])}
+
+    @property
+    def config(self):
+        """The preset's config with what the flags override."""
+        given = {name: flag.value for name, flag in self.fields.items() if flag.value is not None}
+        return dataclasses.replace(PRESETS[self.preset.value][self.phase], **given)
+
+    @property
+    def data_dir(self):
+        """Where prepared data sets lie, or None for TFDS' default."""
+        return self.data_dir_flag.value
+
+    @property
+    def run_dir(self):
+        """The run's directory."""
+        return self.run_dir_flag.value or self.default_run_dir(self.phase)
+
+    def default_run_dir(self, phase):
+        """Returns where a phase's run of this preset lies if nothing else is said."""
+        return f"runs/{self.preset.value}-{phase}"
 
 
-def config_from_flags(phase):
-    """Returns the preset's config with what the flags override."""
-    config = PRESETS[flags.FLAGS.preset][phase]
-    values = {field.name: flags.FLAGS[field.name].value for field in dataclasses.fields(config)}
-    return dataclasses.replace(config, **{name: value for name, value in values.items() if value is not None})
+def define_data_dir():
+    """Defines --data_dir and returns its holder."""
+    return flags.DEFINE_string("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
 
 
-def run_dir_from_flags(phase, flag="run_dir"):
-    """Returns the directory that a flag names, or that preset's default."""
-    return Path(flags.FLAGS[flag].value or f"runs/{flags.FLAGS.preset}-{phase}")
+def _define(field):
+    """Defines the flag of a config's field; None means that it is the preset's value."""
+    text, choices = field.metadata["help"], field.metadata["choices"]
+    if choices:
+        return flags.DEFINE_enum(field.name, None, choices, text)
+    return _DEFINE[field.type](field.name, None, text)
 
 
 def ensure_prepared(dataset, data_dir=None):
-    """Prepares a simulated data set with `tfds build` if it is not there; any other one has to be."""
+    """Prepares a simulated data set with `tfds build` if it is not there; any other one has to be.
+
+    Args:
+      dataset, data_dir: as in `find_prepared`.
+
+    Raises: DatasetError: if there is none, and it is not a simulated one or its build fails.
+    """
     try:
         find_prepared(dataset, data_dir)
     except DatasetError:
@@ -57,9 +91,11 @@ def ensure_prepared(dataset, data_dir=None):
             raise
         print(f"Preparing {dataset}, once.", flush=True)
         name, config = dataset.split("/")
-        command = [Path(sys.executable).with_name("tfds"), "build", "--config", config]
-        command += ["--data_dir", data_dir] if data_dir else []
-        subprocess.run(command, cwd=DATASETS / name, check=True)
+        root = Path(data_dir).expanduser() if data_dir else default_data_dir()
+        command = [Path(sys.executable).with_name("tfds"), "build", "--config", config, "--data_dir", root.resolve()]
+        done = subprocess.run(list(map(str, command)), cwd=DATASETS / name)
+        if done.returncode:
+            raise DatasetError(f"{dataset} could not be prepared in {root}: see what `tfds build` says above") from None
 
 
 def run(main, argv=()):
@@ -77,4 +113,4 @@ def run(main, argv=()):
     except (ValueError, OSError) as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted. Training goes on after its last completed epoch with the same command.")
+        sys.exit("Interrupted. A training run goes on after its last completed epoch with the same command.")
