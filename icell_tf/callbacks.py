@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from icell_tf.evaluation import figures
 from icell_tf.integrator import Integrator
-from icell_tf.structures import display_name
 
 
 class LogPictures(keras.callbacks.Callback):
@@ -69,14 +68,13 @@ def conditional_pictures(model, cells, labels, structures, seed=0):
     Returns: {name: RGB uint8 (h, w, 3)}.
     """
     integrator = Integrator(model.enc_r, model.enc, model.dec, structures, pixel_size=1.0)
-    names = [display_name(name) for name in structures]
     drawn = {}
     for split, x_rs in cells.items():
         y = labels[split]
-        texts = [names[k] for k in y]
+        texts = [structures[k] for k in y]
         reconstructed = integrator.reconstruct(x_rs)["x_rs_hat"]
         drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_rs, reconstructed, texts)
     drawn["generated"] = figures.cell_grid(integrator.sample(y, seed)["x_rs"], labels=texts)
     predicted = integrator.integrate(x_rs[..., :-1])["structures"]
-    drawn["predicted"] = figures.integration_grid(x_rs, predicted, names, texts)
+    drawn["predicted"] = figures.integration_grid(x_rs, predicted, structures, texts)
     return drawn

@@ -77,6 +77,14 @@ class ConditionalConfig(ReferenceConfig):
         "what x_gen is made from: y_hat and z_r_hat (the paper's Algorithm 2) or y and z_r (the released code)",
         GENERATE_FROM,
     )
+    integration_weight: float = setting(
+        0.0, "weight in the decoder's objective of what Algorithm 3 asks for, the image at y, z_r and z_s = 0"
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        ok = math.isfinite(self.integration_weight) and self.integration_weight >= 0
+        _require(self, "integration_weight", ok, "a number, 0 or more")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}

@@ -12,7 +12,7 @@ from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.integrator import Integrator
 from icell_tf.models import ConditionalModel, ReferenceModel
 
-MONITOR = "val_reconstruction"
+MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
 PICTURES = 8  # cells a picture
 PICTURE_TIMES = 20  # pictures of each kind over a run
 
@@ -79,6 +79,7 @@ def build_model(run, mean_logits=(0.0, 0.0, 0.0)):
         networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
         networks.build_image_discriminator(size, 3, structures + 1, name="dec_d_rs", **shape, **noise),
         generate_from=config.generate_from,
+        integration_weight=config.integration_weight,
         **weights,
     )
 
@@ -200,7 +201,7 @@ def _callbacks(model, run, prepared, run_dir, completed):
 
 def _report(model, run, run_dir, steps, history):
     epochs = checkpoints.completed_epochs(model, steps)
-    last = {name: history[name][-1] for name in ("reconstruction", MONITOR) if name in history}
+    last = {name: history[name][-1] for name in ("reconstruction", "val_reconstruction") if name in history}
     values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
     print(
         f"Trained the {run.phase} model ({model.count_params():,} weights) for {epochs} epochs on {run.cells.dataset}: "

@@ -72,4 +72,4 @@ def cell_mask(x_rs):
     """
     inside = np.asarray(x_rs).max(axis=-1) > 0
     across = np.ones((1, 3, 3), bool)
-    return ndimage.binary_closing(inside, across, iterations=2)
+    return inside | ndimage.binary_closing(inside, across, iterations=2)  # the closing eats into what touches the edge

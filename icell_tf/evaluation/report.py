@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.evaluation import figures, metrics
-from icell_tf.structures import display_name
 
 METRICS_FILE = "metrics.json"
 BATCH = 50
@@ -18,7 +17,7 @@ def evaluate(integrator, prepared, output, draws=32, seed=0):
 
     Integration is the Pearson correlation over all pixels of the frame, mean over the test cells: with the expected
     localization where the data set knows it (simulated cells), for every structure in every cell; else with the one
-    structure that was observed.
+    structure that was observed, and a structure that no test cell shows is left out.
 
     Args:
       integrator: the trained `Integrator`.
@@ -105,9 +104,14 @@ def _measure(integrator, batch, training, draws, seed):
 
 
 def _integration(results, structures, key):
+    """Returns {structure: {rival: mean correlation}}, without the structures that no test cell shows."""
     values = {rival: np.concatenate([r[key][rival] for r in results]) for rival in results[0][key]}
-    means = {rival: np.nanmean(v, axis=0) for rival, v in values.items()}
-    return {name: {rival: float(m[k]) for rival, m in means.items()} for k, name in enumerate(structures)}
+    shown = ~np.isnan(values["model"]).all(axis=0)
+    return {
+        name: {rival: float(np.nanmean(v[:, k])) for rival, v in values.items()}
+        for k, name in enumerate(structures)
+        if shown[k]
+    }
 
 
 def _means(integration):
@@ -119,7 +123,7 @@ def _draw(integrator, prepared, output, seed):
     """Draws test cells, each of another structure, and returns the pictures' paths."""
     cells = _one_of_each(prepared)
     x_rs, y = cells["image"].astype(np.float32) / 255, cells["structure"]
-    names = [display_name(name) for name in integrator.structures]
+    names = integrator.structures
     labels = [names[k] for k in y]
     integrated = integrator.integrate(x_rs[..., :-1])["structures"]
     pictures = {

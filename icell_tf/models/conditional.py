@@ -13,11 +13,14 @@ class ConditionalModel(AdversarialAutoencoder):
       enc_r: the trained encoder of phase 1; its codes are the targets of z_r_hat.
       enc, dec, enc_d, dec_d: the four networks of phase 2.
       generate_from: "estimates" makes x_gen from y_hat and z_r_hat (Algorithm 2), "targets" from y and z_r.
+      integration_weight: of H(x_rs, dec(y, z_r, 0)) in the decoder's objective. Algorithm 3 asks for just this image,
+        but Algorithm 2 (weight 0) never shows it, and nothing then keeps z_s from carrying the cell's shape.
       **kwargs: as of `AdversarialAutoencoder`.
     """
 
     metric_names = (
         "reconstruction",
+        "integration",
         "reference_code",
         "classification",
         "classification_accuracy",
@@ -29,11 +32,11 @@ class ConditionalModel(AdversarialAutoencoder):
         "image_discriminator_accuracy",
     )
 
-    def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", **kwargs):
+    def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", integration_weight=0.0, **kwargs):
         super().__init__(enc, dec, enc_d, dec_d, **kwargs)
         enc_r.trainable = False
         self.enc_r = enc_r
-        self.generate_from = generate_from
+        self.generate_from, self.integration_weight = generate_from, integration_weight
         self.structures = dec_d.output_shape[-1] - 1
 
     def objectives(self, batch, z_prior, training):
@@ -42,12 +45,8 @@ class ConditionalModel(AdversarialAutoencoder):
         z_r = self.enc_r(x_rs[..., :-1], training=False)
         y_logits, z_r_hat, z_s = self.enc(x_rs, training=training)
         y_hat = tf.nn.softmax(y_logits)
-        x_rs_logits = self.dec([y_hat, z_r_hat, z_s], training=training)
-        if self.generate_from == "targets":
-            given = [tf.one_hot(y, self.structures), z_r]
-        else:
-            given = [y_hat, z_r_hat]
-        x_gen = tf.sigmoid(self.dec([*given, z_prior], training=training))
+        x_rs_logits, x_gen_logits, x_mode_logits = self._decode(y, z_r, (y_hat, z_r_hat, z_s), z_prior, training)
+        x_gen = tf.sigmoid(x_gen_logits)
 
         prior, encoded = self.enc_d(z_prior, training=training), self.enc_d(z_s, training=training)
         observed, generated = self.dec_d(x_rs, training=training), self.dec_d(x_gen, training=training)
@@ -66,9 +65,14 @@ class ConditionalModel(AdversarialAutoencoder):
             "enc_d": losses.latent_discriminator_loss(prior, encoded),
             "dec_d": losses.class_discriminator_loss(observed, generated, y),
         }
+        integration = {}
+        if x_mode_logits is not None:
+            integration["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
+            objectives["dec"] += self.integration_weight * integration["integration"]
         generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
         logs = {
             "reconstruction": reconstruction,
+            **integration,
             "reference_code": reference_code,
             "classification": classification,
             "classification_accuracy": correct_class(y_logits, y),
@@ -81,3 +85,19 @@ class ConditionalModel(AdversarialAutoencoder):
             / 2,
         }
         return objectives, logs
+
+    def _decode(self, y, z_r, estimates, z_prior, training):
+        """Returns the logits of x_hat, x_gen and, unless nothing asks for it, of Algorithm 3's image.
+
+        Where that image is trained too, the three are decoded as one batch. In passes of their own, each with its own
+        BatchNorm statistics, the moving averages would be right for none of them: codes of 0 have no variance.
+        """
+        targets = (tf.one_hot(y, self.structures), z_r)
+        given = targets if self.generate_from == "targets" else map(tf.stop_gradient, estimates[:2])
+        inputs = [estimates, (*given, z_prior)]
+        if self.integration_weight or not training:
+            inputs.append((*targets, tf.zeros_like(z_r)))
+        if not self.integration_weight:
+            return ([self.dec(list(one), training=training) for one in inputs] + [None])[:3]
+        together = [tf.concat(parts, axis=0) for parts in zip(*inputs, strict=True)]
+        return tf.split(self.dec(together, training=training), 3)

@@ -53,6 +53,12 @@ def test_cell_mask_closes_small_gaps_and_leaves_the_outside():
     np.testing.assert_array_equal(metrics.cell_mask(x), expected)
 
 
+def test_cell_mask_reaches_the_frames_edge():
+    x = np.zeros((1, 16, 16, 2))
+    x[0, :, 4:12] = 0.3
+    np.testing.assert_array_equal(metrics.cell_mask(x), x[..., 0] > 0)
+
+
 @pytest.mark.parametrize("predicted", [[0, 1, 1], [0, 1, 2]])
 def test_balanced_accuracy_counts_only_structures_that_occur(predicted):
     assert metrics.balanced_accuracy([0, 1, 1], predicted) == pytest.approx(1.0 if predicted[2] == 1 else 0.75)

@@ -44,6 +44,25 @@ def make_prior(size=8, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=(size, LATENT)).astype(np.float32))
 
 
+def step_gradients(phase, monkeypatch, z_prior=None, **settings):
+    """The gradients that one step applies, by role."""
+    keras.utils.set_random_seed(0)
+    model = make_model(phase, white_noise=0.0, **settings)
+    applied = {}
+    model.compile(make_optimizer=lambda: keras.optimizers.SGD(0.0))
+    for role, optimizer in model.optimizers.items():
+        monkeypatch.setattr(
+            optimizer, "apply", lambda g, v, role=role: applied.update({role: [np.array(tensor) for tensor in g]})
+        )
+    model.update(make_batch(), make_prior() if z_prior is None else z_prior)
+    return applied
+
+
+def same(a, b):
+    """Whether two lists of gradients are equal to the bit."""
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
 @pytest.fixture(params=["reference", "conditional"])
 def phase(request):
     return request.param

@@ -1,7 +1,10 @@
 import keras
 import numpy as np
+import tensorflow as tf
 
-from .conftest import STRUCTURES, make_batch, make_model, make_prior
+from icell_tf import losses
+
+from .conftest import STRUCTURES, make_batch, make_model, make_prior, same, step_gradients
 
 
 def test_the_reference_encoder_is_frozen_also_its_statistics():
@@ -28,7 +31,7 @@ def test_generated_cells_come_from_estimates_or_from_targets():
 
         object.__setattr__(model, "dec", record)
         model.objectives(batch, prior, training=False)
-        (y_hat, z_r_hat, _), (y, z_r, z_s) = seen
+        (y_hat, z_r_hat, _), (y, z_r, z_s), _ = seen
         np.testing.assert_array_equal(z_s, prior)
         if generate_from == "estimates":
             np.testing.assert_array_equal(y, y_hat)
@@ -43,3 +46,21 @@ def test_classification_accuracy_counts_the_cells_whose_structure_is_told():
     _, logs = model.objectives(batch, make_prior(), training=False)
     y_logits = np.asarray(model.enc(batch["x_rs"], training=False)[0])
     np.testing.assert_array_equal(logs["classification_accuracy"], y_logits.argmax(axis=1) == batch["y"])
+
+
+def test_algorithm_3s_image_is_trained_in_the_decoder_only(monkeypatch):
+    """Its weight changes the decoder's gradient, in proportion, and no other network's."""
+    found = [step_gradients("conditional", monkeypatch, integration_weight=weight) for weight in (1.0, 2.0, 3.0)]
+    for role in ("enc", "enc_d", "dec_d"):
+        assert same(found[0][role], found[1][role]), role
+    for one, two, three in zip(*(gradients["dec"] for gradients in found), strict=True):
+        np.testing.assert_allclose(three - two, two - one, atol=1e-5)
+    assert not same(found[0]["dec"], found[1]["dec"])
+
+
+def test_integration_is_the_loss_of_algorithm_3s_image():
+    model, batch = make_model("conditional"), make_batch()
+    _, logs = model.objectives(batch, make_prior(), training=False)
+    z_r = model.enc_r(batch["x_rs"][..., :2], training=False)
+    x_rs = model.dec([tf.one_hot(batch["y"], STRUCTURES), z_r, tf.zeros_like(z_r)], training=False)
+    np.testing.assert_allclose(logs["integration"], losses.reconstruction_loss(x_rs, batch["x_rs"]), rtol=1e-5)
