@@ -7,13 +7,13 @@ import tensorflow as tf
 
 KERNEL = 4
 LEAKY_SLOPE = 0.2
-MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 32, 512
+IMAGE_SIZES = (32, 64, 128, 256, 512)
 MIN_LOG_PROBABILITY = -25.0
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where the authors' released code and the paper's tables differ (design of Tables S1 to S7).
+    """Where the authors' released code and the paper's Tables S1 to S7 differ.
 
     Attributes:
       output_norm: BatchNorm before the decoder's sigmoid.
@@ -49,10 +49,10 @@ def stage_widths(table, image_size, width, fewer=0):
 
     Raises: ValueError: if image_size is not such a power of two.
     """
-    if image_size not in [2**n for n in range(5, 10)]:
+    if image_size not in IMAGE_SIZES:
         raise ValueError(
-            f"image_size is {image_size}, but the networks take powers of two from {MIN_IMAGE_SIZE} to "
-            f"{MAX_IMAGE_SIZE}: prepare the data set with one of those"
+            f"image_size is {image_size}, but the networks take powers of two from {IMAGE_SIZES[0]} to "
+            f"{IMAGE_SIZES[-1]}: prepare the data set with one of those"
         )
     count = image_size.bit_length() - 3 - fewer
     return [max(4, int(filters * width)) for filters in (table + table[-1:] * count)[:count]]
@@ -77,6 +77,7 @@ def prelu(channel_slopes=True):
 
 
 def leaky_relu():
+    """LeakyReLU with the released code's slope."""
     return keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE)
 
 
@@ -101,7 +102,7 @@ def up_conv(filters, bias=None):
 
 
 def channel_values(values):
-    """An initializer of one value a channel."""
+    """Returns an initializer of (C,) weights with one given value a channel."""
 
     def initialize(shape, dtype=None):
         return tf.constant(values, dtype, shape)

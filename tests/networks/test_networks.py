@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import networks
+from icell_tf import config, networks
 from icell_tf.networks import blocks
 
 K = 10
@@ -67,6 +67,27 @@ def test_shapes_at_every_image_size(image_size, architecture):
     assert found["dec_d_rs"].output_shape == (None, 4)
 
 
+def test_other_numbers_of_reference_channels():
+    assert networks.build_reference_encoder(32, channels=1, **TINY).input_shape == (None, 32, 32, 1)
+    assert networks.build_reference_decoder(32, channels=1, **TINY).output_shape == (None, 32, 32, 1)
+    assert networks.build_conditional_encoder(32, K, channels=5, **TINY).input_shape == (None, 32, 32, 5)
+    assert networks.build_conditional_decoder(32, K, channels=5, **TINY).output_shape == (None, 32, 32, 5)
+
+
+@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+def test_the_decoders_output_starts_at_the_given_logits(architecture):
+    start, z = [-3.0, 1.5], np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
+    grey, given = (
+        networks.build_reference_decoder(32, 4, architecture=architecture, output_logits=logits, **TINY)
+        for logits in (None, start)
+    )
+    for network, expected in ((grey, [0, 0]), (given, start)):
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Conv2DTranspose):
+                layer.kernel.assign(layer.kernel * 0)  # what is left is where the output starts
+        np.testing.assert_allclose(outputs(network, z)[0], np.broadcast_to(expected, (16, 32, 32, 2)), atol=1e-6)
+
+
 @pytest.mark.parametrize("image_size", [16, 48, 100, 1024])
 def test_other_image_sizes_are_refused(image_size):
     with pytest.raises(ValueError, match=f"image_size is {image_size}.*powers of two"):
@@ -118,6 +139,10 @@ def test_white_noise_is_of_its_deviation_in_training_and_absent_otherwise():
     noise, x = blocks.WhiteNoise(0.05), tf.zeros([100, 100])
     assert np.std(noise(x, training=True)) == pytest.approx(0.05, rel=0.05)
     np.testing.assert_array_equal(noise(x, training=False), x)
+
+
+def test_architectures_are_those_of_the_config():
+    assert tuple(networks.ARCHITECTURES) == config.ARCHITECTURES
 
 
 def test_one_hot_is_fed_to_the_released_decoder_as_0_and_minus_25():
