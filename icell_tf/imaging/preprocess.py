@@ -26,7 +26,7 @@ class Frame:
         if self.image_size < 1 or not (math.isfinite(self.pixel_size) and self.pixel_size > 0):
             raise ValueError(
                 f"A frame needs image_size >= 1 px and pixel_size > 0 µm/px, not {self.image_size} and "
-                f"{self.pixel_size}: change --image_size and --pixel_size, or the config's arguments of these names."
+                f"{self.pixel_size}: change the arguments of these names in the data set's --config."
             )
 
     @property
@@ -310,6 +310,6 @@ def _check_extent(coordinates, frame, cell_id):
         raise ValueError(
             f"{_named(cell_id)} reaches {reach[1]:.1f} µm along and {reach[0]:.1f} µm across its long axis from the "
             f"centre of its nucleus; the frame of {frame.image_size} px at {frame.pixel_size:g} µm/px reaches "
-            f"{frame.extent / 2:.1f} µm. Give a larger image_size (px) or pixel_size (µm/px): the data set config's "
-            "arguments of these names, or the flags --image_size and --pixel_size."
+            f"{frame.extent / 2:.1f} µm. Is the stack's own pixel size right (column scale_micron, or --pixel_size)? "
+            "If so, prepare a data set with a larger image_size (px) or pixel_size (µm/px) in its --config."
         )

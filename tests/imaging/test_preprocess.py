@@ -196,7 +196,7 @@ def test_two_channels_and_single_planes_will_do():
 
 
 def test_cell_larger_than_the_frame_is_refused():
-    with pytest.raises(ValueError, match=r"'A1' reaches 1\d\.\d µm along.*16 px at 0.5 µm/px.*--image_size"):
+    with pytest.raises(ValueError, match=r"'A1' reaches 1\d\.\d µm along.*16 px at 0.5.*larger image_size.*--config"):
         make_cell().preprocess(pp.Frame(16, 0.5))
 
 
@@ -220,7 +220,7 @@ def test_bad_cells_are_refused_by_name(spoil, message):
 
 @pytest.mark.parametrize(("size", "pixel_size"), [(0, 1.0), (64, 0.0), (64, float("nan"))])
 def test_bad_frames_are_refused(size, pixel_size):
-    with pytest.raises(ValueError, match="--pixel_size"):
+    with pytest.raises(ValueError, match="image_size >= 1 px and pixel_size > 0"):
         pp.Frame(size, pixel_size)
 
 
