@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from icell_tf import callbacks, checkpoints, networks
-from icell_tf.config import ConfigError, Run, differences
+from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.integrator import Integrator
 from icell_tf.models import ConditionalModel, ReferenceModel
@@ -166,12 +166,14 @@ def _train(run, prepared, run_dir, reference_weights=None):
 
 def _check_same_run(run, run_dir):
     """Refuses to go on with a run under other settings, which would be neither the old run nor the new one."""
-    if not (run_dir / "config.json").is_file():
+    if not (run_dir / CONFIG_FILE).is_file():
         return
     old = Run.load(run_dir)
     if old.phase != run.phase:
         raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; give another directory")
     changed = differences(old.config, run.config, ignore=("epochs",)) + differences(old.cells, run.cells)
+    if run.reference:
+        changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); give another")
 
@@ -192,7 +194,6 @@ def _callbacks(model, run, prepared, run_dir, completed):
         return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, run.config.seed)
 
     return [
-        keras.callbacks.TerminateOnNaN(),
         checkpoints.SaveRun(run_dir, MONITOR, completed),
         keras.callbacks.TensorBoard(log_dir, write_graph=False),
         callbacks.LogPictures(log_dir, draw, every=max(1, run.config.epochs // PICTURE_TIMES)),

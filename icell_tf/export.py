@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from icell_tf.config import CONFIG_FILE
 from icell_tf.integrator import Integrator
 
 DEFAULT_DIRECTORY = "saved_models/integrator"
@@ -73,14 +74,14 @@ def load_integrator(path):
     path = Path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"--model: there is no folder {path}: give a run's folder or an exported SavedModel")
-    if (path / "config.json").exists():
+    if (path / CONFIG_FILE).exists():
         from icell_tf import experiment  # here, because an export loads without the training code
 
         return experiment.load_integrator(path)
     versions = _versions(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
-        raise ValueError(f"--model: {path} has no config.json (a run) and no saved_model.pb, but {_listing(path)}")
+        raise ValueError(f"--model: {path} has no {CONFIG_FILE} (a run) and no saved_model.pb, but {_listing(path)}")
     description = folder / DESCRIPTION
     if not description.exists():
         raise ValueError(f"--model: {folder} lacks {DESCRIPTION}, so train/export.py did not write it; copy it whole")

@@ -84,6 +84,14 @@ def test_a_run_of_other_settings_is_not_continued(reference_run, reference_confi
         experiment.train_reference(dataclasses.replace(reference_config, seed=7), reference_run)
 
 
+def test_a_run_on_another_reference_is_not_continued(reference_run, conditional_run, conditional_config, tmp_path):
+    other = shutil.copytree(reference_run, tmp_path / "other")
+    run = Run.load(other)
+    dataclasses.replace(run, config=dataclasses.replace(run.config, epochs=9)).save(other)
+    with pytest.raises(ConfigError, match="the reference run's epochs was 2, now 9"):
+        experiment.train_conditional(conditional_config, other, conditional_run)
+
+
 def test_a_run_of_the_other_phase_is_not_overwritten(reference_run, conditional_run, conditional_config):
     with pytest.raises(ConfigError, match="--run_dir: .* holds a run of phase 'reference'"):
         experiment.train_conditional(conditional_config, reference_run, reference_run)

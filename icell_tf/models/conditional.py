@@ -19,17 +19,11 @@ class ConditionalModel(AdversarialAutoencoder):
     """
 
     metric_names = (
-        "reconstruction",
+        *AdversarialAutoencoder.metric_names,
         "integration",
         "reference_code",
         "classification",
         "classification_accuracy",
-        "encoder",
-        "decoder",
-        "latent_discriminator",
-        "image_discriminator",
-        "latent_discriminator_accuracy",
-        "image_discriminator_accuracy",
     )
 
     def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", integration_weight=0.0, **kwargs):
