@@ -94,7 +94,9 @@ def read_inputs(paths, integrator, reading=None):
         if path.is_dir():
             cells += _from_prepared(path, frame, reading)
         elif path.suffix.lower() == ".csv":
-            cells += [_from_row(row, path, frame, reading) for row in read_manifest(path)[: reading.limit]]
+            cells += [
+                _from_row(row, path, frame, reading) for row in read_manifest(path, labelled=False)[: reading.limit]
+            ]
         else:
             cells.append(_from_stack(path, Path(next(segmentations)), frame, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
@@ -159,7 +161,7 @@ def _from_row(row, path, frame, reading):
     channels = {role: row.roles[role] for role in CHANNEL_ROLES if role in row.roles}
     mask_channels = {role: row.roles[f"{role}_mask"] for role in SEGMENTATION_ROLES}
     cell = _preprocess(stack, channels, masks, mask_channels, frame, row.cell_id)
-    return InputCell(row.cell_id, str(path), cell.image, row.structure, cell.transform)
+    return InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform)
 
 
 def _from_stack(path, segmentation, frame, reading):

@@ -48,10 +48,10 @@ class ManifestCell:
     """One row: a cell, where its files lie and which of their channels plays which role.
 
     Attributes:
-      cell_id, structure, fov_id: as text; the structure by our name.
+      cell_id, structure, fov_id: as text; the structure by our name, empty in an unlabelled cell.
       raw, segmentation: paths of the stack and of the masks, which may be one file.
       raw_channels, segmentation_channels: all channels of each file, in its order.
-      roles: membrane, nucleus, structure -> channel of raw; cell_mask, nucleus_mask -> channel of segmentation.
+      roles: membrane, nucleus[, structure] -> channel of raw; cell_mask, nucleus_mask -> channel of segmentation.
       scale: (z, y, x) in µm, or None where the file's own metadata is to be used.
     """
 
@@ -71,12 +71,13 @@ def manifest_digest(path) -> str:
     return hashlib.sha256(_existing(path).read_bytes()).hexdigest()
 
 
-def read_manifest(path) -> tuple[ManifestCell, ...]:
+def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
     """Reads and checks every row before any image is opened.
 
     Args:
       path: manifest.csv with the columns CellId, structure_name, crop_raw, crop_seg, name_dict, and optionally FOVId
         (else each cell is a field of its own) and scale_micron ([z, y, x]; else the files' pixel size).
+      labelled: whether every cell needs its structure, as name and as channel; where there is one, it is read anyhow.
 
     Raises:
       ValueError: a column is missing, or rows are bad; each is named by its line, CellId and reason.
@@ -84,16 +85,17 @@ def read_manifest(path) -> tuple[ManifestCell, ...]:
     path = _existing(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
+        required = [column for column in REQUIRED if labelled or column != "structure_name"]
+        missing = [column for column in required if column not in (reader.fieldnames or ())]
         if missing:
             raise ValueError(
                 f"{path}: the columns {', '.join(missing)} are missing; found {', '.join(reader.fieldnames or ())}. "
-                f"A manifest needs {', '.join(REQUIRED)}, and may have FOVId and scale_micron."
+                f"A manifest needs {', '.join(required)}, and may have FOVId and scale_micron."
             )
         cells, errors = [], []
         for row in reader:
             try:
-                cells.append(_parse_row(row, path.parent))
+                cells.append(_parse_row(row, path.parent, required, labelled))
             except ValueError as error:
                 errors.append(f"line {reader.line_num}, CellId {row.get('CellId') or '(none)'}: {error}")
     counts = collections.Counter(cell.cell_id for cell in cells)
@@ -125,18 +127,21 @@ def _existing(path):
     return path
 
 
-def _parse_row(row, root):
-    for column in REQUIRED:
+def _parse_row(row, root, required, labelled):
+    for column in required:
         if not (row[column] or "").strip():
             raise ValueError(f"the column {column} is empty")
     cell_id = row["CellId"].strip()
     raw_channels, segmentation_channels = _parse_name_dict(row["name_dict"])
-    roles = {role: _find(raw_channels, names, role, "crop_raw") for role, names in RAW_NAMES.items()}
+    roles = {}
+    for role, names in RAW_NAMES.items():
+        if labelled or role != "structure" or _named(raw_channels, names) is not None:
+            roles[role] = _find(raw_channels, names, role, "crop_raw")
     for role, names in SEGMENTATION_NAMES.items():
         roles[f"{role}_mask"] = _find(segmentation_channels, names, f"{role} mask", "crop_seg")
     return ManifestCell(
         cell_id=cell_id,
-        structure=structures.canonical_name(row["structure_name"]),
+        structure=structures.canonical_name(row.get("structure_name") or ""),
         fov_id=(row.get("FOVId") or "").strip() or cell_id,
         raw=_resolve(row["crop_raw"].strip(), root, "crop_raw"),
         segmentation=_resolve(row["crop_seg"].strip(), root, "crop_seg"),
@@ -162,15 +167,20 @@ def _parse_name_dict(text):
     return tuple(names["crop_raw"]), tuple(names["crop_seg"])
 
 
-def _find(channels, names, role, column):
+def _named(channels, names):
+    """The channel with the best of the names, or None."""
     lower = [channel.strip().lower() for channel in channels]
-    for name in names:
-        if name in lower:
-            return channels[lower.index(name)]
-    raise ValueError(
-        f"name_dict names no channel of {column} for the {role}: found {', '.join(channels)}, expected one of "
-        f"{', '.join(names)}"
-    )
+    return next((channels[lower.index(name)] for name in names if name in lower), None)
+
+
+def _find(channels, names, role, column):
+    found = _named(channels, names)
+    if found is None:
+        raise ValueError(
+            f"name_dict names no channel of {column} for the {role}: found {', '.join(channels)}, expected one of "
+            f"{', '.join(names)}"
+        )
+    return found
 
 
 def _resolve(text, root, column):

@@ -98,6 +98,18 @@ def test_manifest(files):
     assert len(inputs.read_inputs([manifest], MODEL, inputs.Reading(limit=2))) == 2
 
 
+def test_manifest_of_cells_without_a_structure(files):
+    path = write(files.folder / "two.ome.tif", cell_stack()[0][:2])
+    names = "{'crop_raw': ['membrane', 'dna'], 'crop_seg': ['cell', 'nucleus']}"
+    with open(files.folder / "manifest.csv", "w", newline="") as file:
+        csv.writer(file).writerows(
+            [("CellId", "crop_raw", "crop_seg", "name_dict"), ("c", path.name, files.masks.name, names)]
+        )
+    (cell,) = inputs.read_inputs([files.folder / "manifest.csv"], MODEL)
+    assert cell.structure is None
+    np.testing.assert_array_equal(cell.image, expected_image(2))
+
+
 def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0):
     """Stands in for a data set of three cells in two batches, at `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)

@@ -102,6 +102,18 @@ def test_every_bad_row_is_reported_at_once(write):
     assert all(f"CellId {i}: crop_raw {i}.tif" in str(error.value) for i in range(3))
 
 
+def test_an_unlabelled_cell_needs_no_structure(write):
+    row = ROW | {"structure_name": "", "name_dict": NAMES.replace(", 'structure'", "")}
+    for path in (write(row), write(row, drop=("structure_name",))):
+        (cell,) = manifests.read_manifest(path, labelled=False)
+        assert cell.structure == "" and cell.raw_channels == ("dna", "membrane")
+        assert set(cell.roles) == {"membrane", "nucleus", "cell_mask", "nucleus_mask"}
+        with pytest.raises(ValueError, match="structure_name"):
+            manifests.read_manifest(path)
+    (cell,) = manifests.read_manifest(write(ROW), labelled=False)
+    assert cell.structure == "tom20" and cell.roles["structure"] == "structure"
+
+
 def test_absolute_paths_may_lie_anywhere(write, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "b.tif"
     elsewhere.touch()
