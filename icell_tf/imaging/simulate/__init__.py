@@ -37,9 +37,13 @@ PROGRAMS = {  # in Table S8's order, as in icell_tf.structures
 class SimulatedCell:
     """One cell under the microscope.
 
-    channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure. cell_mask, nucleus_mask: (Z, Y, X) bool, the
-    solids themselves, free of noise. scale: (z, y, x) um a voxel. y: structure index. offsets: (3,) counts expected
-    where nothing fluoresces. shape, grid: the solids in um and their place in the stack.
+    Attributes:
+      channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure.
+      cell_mask, nucleus_mask: (Z, Y, X) bool, the solids themselves, free of noise.
+      scale: (z, y, x), µm a voxel.
+      y: structure index.
+      offsets: (3,) counts expected where nothing fluoresces.
+      shape, grid: the solids in µm, and their place in the stack.
     """
 
     channels: np.ndarray
@@ -53,15 +57,22 @@ class SimulatedCell:
 
 
 def simulate_cell(seed, y, pixel_size):
-    """Make a cell and look at it.
+    """Makes a cell and looks at it through the microscope.
 
-    Args: seed: int >= 0, the cell's number; y: index of its structure in PROGRAMS; pixel_size: um a pixel of the frame
-    the stack is meant for, from which its voxels are chosen (0.9 of it in x and y). Returns: SimulatedCell, bit for bit
-    the same for the same arguments. Membrane, nucleus and masks don't depend on y. Raises: ValueError.
+    Args:
+      seed: integer, 0 or more: the cell's number.
+      y: index of its structure in `PROGRAMS`.
+      pixel_size: µm a pixel of the frame the stack is meant for; its voxels are 0.9 of that in x and y.
+
+    Returns:
+      `SimulatedCell`, bit for bit the same for the same arguments. Membrane, nucleus and masks don't depend on y.
+
+    Raises:
+      ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if seed < 0 or not pixel_size > 0:
-        raise ValueError(f"simulate_cell takes seed >= 0 and pixel_size > 0 um, found {seed} and {pixel_size}")
+        raise ValueError(f"simulate_cell takes seed >= 0 and pixel_size > 0 µm, found {seed} and {pixel_size}")
     shape = sample_shape(seed)
     grid = make_grid(shape, pixel_size)
     cell_mask, nucleus_mask = masks(shape, grid)
@@ -86,9 +97,18 @@ def simulate_cell(seed, y, pixel_size):
 def expected_structure(cell, y, draws, seed=0):
     """Mean localization of a structure in this very cell.
 
-    Args: cell: SimulatedCell; y: structure index, any; draws: int >= 1; seed: int >= 0, another one for independent
-    draws. Returns: (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of draws, each blurred, without noise,
-    masked to the cell, maximum-projected along z and divided by its maximum. Raises: ValueError.
+    Args:
+      cell: `SimulatedCell`.
+      y: index of any structure, not only the cell's own.
+      draws: how many to take the mean of, 1 or more.
+      seed: integer, 0 or more; another one for independent draws.
+
+    Returns:
+      (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of draws, each blurred, without noise, masked to the
+      cell, maximum-projected along z and divided by its maximum.
+
+    Raises:
+      ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if draws < 1:

@@ -19,8 +19,9 @@ MAX_VOXELS = 1 << 20  # of the volumes rasterised at once
 class Strands(NamedTuple):
     """Polylines in the cell frame; a strand of one vertex is a point.
 
-    vertices: (3, draws, strands, n). weights: fluorophores a segment (or a point), broadcast to
-    (draws, strands, max(n - 1, 1)).
+    Attributes:
+      vertices: (3, draws, strands, n).
+      weights: fluorophores a segment (or a point), broadcast to (draws, strands, max(n - 1, 1)).
     """
 
     vertices: np.ndarray
@@ -29,7 +30,7 @@ class Strands(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Voxels of a stack: shape (Z, Y, X), scale (z, y, x) in micrometres a voxel, origin (x, y, z) of voxel 0."""
+    """Voxels of a stack: shape (Z, Y, X), scale (z, y, x) in µm a voxel, origin (x, y, z) of voxel 0 in µm."""
 
     shape: tuple
     scale: tuple
@@ -56,8 +57,8 @@ class Grid:
 def make_grid(shape, pixel_size):
     """Smallest stack around a cell in its pose, for a frame of this pixel size.
 
-    Voxels are a little finer than the frame's pixels in x and y, up to the microscope's own 0.108 um, and 1.5 times as
-    thick. The cell lies at a random fraction of a voxel. Args: shape: Shape; pixel_size: um. Returns: Grid.
+    Voxels are a little finer than the frame's pixels in x and y, up to the microscope's own 0.108 µm, and 1.5 times as
+    thick. The cell lies at a random fraction of a voxel. Args: `Shape`; pixel_size in µm. Returns: `Grid`.
     """
     xy = max(0.9 * pixel_size, 0.108)
     scale = (1.5 * xy, xy, xy)
@@ -83,7 +84,7 @@ def masks(shape, grid):
 
 
 def rasterize(shape, grid, strands, draws):
-    """Count fluorophores in voxels. Args: strands: list of Strands. Returns: (draws, Z, Y, X) float32."""
+    """Counts fluorophores in voxels. Args: strands: list of `Strands`. Returns: (draws, Z, Y, X) float32."""
     nz, ny, nx = grid.shape
     size = nz * ny * nx
     spacing = 0.65 * grid.scale[2]
@@ -113,7 +114,7 @@ def _subdivide(coordinates, weight, scale, spacing):
 
 
 def blur(volume, scale):
-    """Blur (draws, Z, Y, X) by the point-spread function, an anisotropic Gaussian."""
+    """Blurs (draws, Z, Y, X) by the point-spread function, an anisotropic Gaussian. Args: scale (z, y, x) in µm."""
     n, nz, ny, nx = volume.shape
     gz = _kernel(nz, PSF_SIGMA_Z / scale[0])
     gy = _kernel(ny, PSF_SIGMA_XY / scale[1])

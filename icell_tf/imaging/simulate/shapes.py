@@ -12,7 +12,7 @@ import numpy as np
 
 ANGLES = 1024  # azimuths of the outlines
 RAY_ANGLES, RAY_HEIGHTS = 256, 64  # directions of the radius tables; heights are uniform in sin(elevation)
-MAX_REACH = 18.4  # farthest outline point from the nucleus's centre: fits half of a 38.4 um frame, with a margin
+MAX_REACH = 18.4  # farthest outline point from the nucleus's centre: fits half of a 38.4 µm frame, with a margin
 MIN_SKEWNESS = 0.10
 MIN_AXIS_RATIO = 1.15
 MAX_NUCLEUS_SHARE = 0.90  # of the distance from the nucleus's centre to the cell's surface
@@ -24,11 +24,15 @@ GAUSS_WEIGHTS = GAUSS_WEIGHTS * GAUSS_NODES  # of the area element along a radiu
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """The solids of one cell and its pose in the stack.
+    """The solids of one cell and its pose in the stack; lengths in µm.
 
-    cell_radius, nucleus_radius: (1024,) distance of the outlines from the nucleus's centre, by azimuth. height: of the
-    dome above the nucleus's centre. edge: in (0, 1); the dome ends in a wall of height * sqrt(1 - edge^2). nucleus_z,
-    nucleus_height: centre and half height of the nucleus. pose: (2, 2) rotation and flip, cell frame to stack (x, y).
+    Attributes:
+      seed: the cell's number.
+      cell_radius, nucleus_radius: (1024,) distance of the outlines from the nucleus's centre, by azimuth.
+      height: of the dome above the nucleus's centre.
+      edge: in (0, 1); the dome ends in a wall of height * sqrt(1 - edge^2).
+      nucleus_z, nucleus_height: centre and half height of the nucleus.
+      pose: (2, 2) rotation and flip, cell frame to stack (x, y).
     """
 
     seed: int
@@ -149,7 +153,7 @@ class Shape:
 
 
 def sample_shape(seed):
-    """Draw the solids of the cell with this number. Args: seed, int >= 0. Returns: Shape, the same for the same seed.
+    """Draws the solids of the cell with this number. Args: integer, 0 or more. Returns: `Shape`, the same for a seed.
 
     Cells that are nearly round or symmetric, whose pose would be a matter of chance, and nuclei that don't fit are
     drawn again.

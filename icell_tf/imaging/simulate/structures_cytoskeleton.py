@@ -23,7 +23,7 @@ def alpha_actinin(cell, draws, rng, bundles=6, period=2.2):
     length = np.sqrt(((end - start) ** 2).sum(0))
     along = (end - start) / length
     dashes = int(2 * cell.cell_radius.max() / period)
-    centre = (np.arange(dashes, dtype=F32) + uniform(rng, (*n, 1))) * F32(period)  # um from the start
+    centre = (np.arange(dashes, dtype=F32) + uniform(rng, (*n, 1))) * F32(period)  # µm from the start
     side = np.array([-0.35, 0, 0.35], F32)
     weight = lognormal(rng, (*n, 1), 0.3) * lognormal(rng, centre.shape, 0.25) * (centre < length[..., None] - 0.6)
     across = np.stack((-along[1], along[0], np.zeros_like(length)))[..., None, None]

@@ -41,8 +41,15 @@ def inside(rng, cell, shape, power=0.5, spread=None):
 def walk(rng, cell, start, steps, step, persistence, low, high, flatness=0.5):
     """Persistent random walks that stay at depths low to high of the cytoplasm (0 nucleus, 1 cell surface).
 
-    Args: start: (3, draws, strands). step: um. persistence: correlation of one step's direction with the last.
-    flatness: size of vertical steps beside horizontal ones. Returns: (3, draws, strands, steps + 1).
+    Args:
+      start: (3, draws, strands), µm.
+      steps: of each walk.
+      step: its length, µm.
+      persistence: correlation of one step's direction with the last, in [0, 1].
+      low, high: bounds of the depth.
+      flatness: size of vertical steps beside horizontal ones.
+
+    Returns: (3, draws, strands, steps + 1).
     """
     noise = normal(rng, (steps, *start.shape))
     noise[:, 2] *= F32(flatness)
