@@ -93,11 +93,11 @@ PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=60),
-        "conditional": ConditionalConfig(**_SMALL, epochs=120, generate_from="targets"),
+        "conditional": ConditionalConfig(**_SMALL, epochs=120, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
-        "reference": ReferenceConfig(**_SMALL, epochs=20),
-        "conditional": ConditionalConfig(**_SMALL, epochs=40, generate_from="targets"),
+        "reference": ReferenceConfig(**_SMALL, epochs=15),
+        "conditional": ConditionalConfig(**_SMALL, epochs=30, generate_from="targets", integration_weight=1.0),
     },
 }
 
