@@ -50,11 +50,6 @@ def canonical_name(label):
     return _BY_GENE.get(label, label)
 
 
-def display_name(name):
-    """Returns the protein as the paper writes it, or the name itself for a structure that the paper does not have."""
-    return BY_NAME[name].display if name in BY_NAME else name
-
-
 def in_table_order(names):
     """Returns the names without repetition: those of Table S8 in its order, then the others alphabetically."""
     names = set(names)

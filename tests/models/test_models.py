@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf.models.adversarial_autoencoder import batch_mean
+from icell_tf.models.adversarial_autoencoder import batch_mean, correct, correct_class
 
 from .conftest import make_batch, make_model, make_prior, same, step_gradients
 
@@ -52,6 +52,14 @@ def test_generated_images_do_not_train_the_encoder(phase, monkeypatch):
     second = step_gradients(phase, monkeypatch, z_prior=make_prior(seed=1), **settings)
     assert same(first["enc"], second["enc"])
     assert not same(first["dec"], second["dec"])
+
+
+def test_what_a_discriminator_gets_right_by_hand():
+    logits = tf.constant([[-1.0], [2.0], [0.5]])
+    np.testing.assert_array_equal(correct(logits, True), [0, 1, 1])
+    np.testing.assert_array_equal(correct(logits, False), [1, 0, 0])
+    classes = tf.constant([[0.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
+    np.testing.assert_array_equal(correct_class(classes, tf.constant([1, 1])), [1, 0])
 
 
 def test_batch_mean_is_the_mean_on_one_device():

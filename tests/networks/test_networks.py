@@ -55,6 +55,20 @@ def test_parameters_of_the_paper_at_256_pixels():
     assert counted == PARAMETERS
 
 
+@pytest.mark.parametrize(
+    ("image_size", "width", "fewer", "widths"),
+    [
+        (256, 1.0, 0, [64, 128, 256, 512, 1024, 1024]),  # Table S1
+        (256, 0.5, 1, [32, 64, 128, 256, 512]),
+        (32, 1.0, 0, [64, 128, 256]),
+        (512, 1.0, 0, [64, 128, 256, 512, 1024, 1024, 1024]),  # the last repeated
+        (32, 1 / 32, 0, [4, 4, 8]),  # none narrower than 4
+    ],
+)
+def test_widths_of_the_stages(image_size, width, fewer, widths):
+    assert blocks.stage_widths((64, 128, 256, 512, 1024, 1024), image_size, width, fewer) == widths
+
+
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
 @pytest.mark.parametrize("image_size", [32, 64, 128, 256, 512])
 def test_shapes_at_every_image_size(image_size, architecture):
