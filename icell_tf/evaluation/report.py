@@ -25,11 +25,14 @@ def evaluate(integrator, prepared, output, draws=32, seed=0):
       output: folder for the results.
       draws: draws of z_s for the prediction `mean_of_draws`.
       seed: of the draws.
+
+    Raises: ValueError: if the data set has no test cells, or other structures or another frame than the model.
     """
-    output = Path(output)
+    _check_same_cells(integrator, prepared.cells)
+    test, output = prepared.examples("test", BATCH), Path(output)
     output.mkdir(parents=True, exist_ok=True)
     training = _training_cells(integrator, prepared)
-    results = [_measure(integrator, batch, training, draws, seed) for batch in prepared.examples("test", BATCH)]
+    results = [_measure(integrator, batch, training, draws, seed) for batch in test]
     y = np.concatenate([result["y"] for result in results])
     predicted = np.concatenate([result["predicted"] for result in results])
     content = {
@@ -62,6 +65,16 @@ def table(content):
         values = (f"{row[rival]:.3f}" if rival in row else "-" for rival in rivals)
         lines.append(name.ljust(width) + "".join(value.rjust(15) for value in values))
     return "\n".join(lines)
+
+
+def _check_same_cells(integrator, cells):
+    def described(thing):
+        return f"{', '.join(thing.structures)} in frames of {thing.image_size} px at {thing.pixel_size:g} µm"
+
+    if described(cells) != described(integrator):
+        raise ValueError(
+            f"--dataset: {cells.dataset} has {described(cells)}, but the model was trained on {described(integrator)}"
+        )
 
 
 def _training_cells(integrator, prepared):

@@ -1,12 +1,13 @@
 """The evaluation against values worked out by hand, with an integrator and a data set made for it."""
 
+import dataclasses
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from icell_tf.config import Cells
 from icell_tf.evaluation import metrics
 from icell_tf.evaluation.report import METRICS_FILE, evaluate, table
 
@@ -16,7 +17,7 @@ NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
 class FakeIntegrator:
     """Predicts structure k as the nucleus to the power of k + 1; the third channel's mean tells the class."""
 
-    structures = NAMES
+    structures, image_size, pixel_size = NAMES, SIZE, 1.2
 
     def encode_reference(self, x_r):
         return {"z_r": x_r.mean(axis=(1, 2))}
@@ -38,7 +39,7 @@ class FakeIntegrator:
 class FakePrepared:
     """Cells of the first two structures; with `expected`, each is just what the integrator predicts."""
 
-    cells = SimpleNamespace(dataset="fake/1.0.0")
+    cells = Cells(NAMES, SIZE, 1.2, "fake/1.0.0")
 
     def __init__(self, expected):
         self.expected = expected
@@ -95,6 +96,15 @@ def test_the_nearest_neighbour_is_a_training_cell_of_the_structure(tmp_path):
 
     content, _ = evaluate(FakeIntegrator(), Trained(expected=False), tmp_path, draws=1)
     assert [row["nearest"] for row in content["integration"].values()] == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("other", [{"structures": NAMES[::-1]}, {"image_size": 64}, {"pixel_size": 0.6}])
+def test_a_data_set_of_other_cells_is_refused(tmp_path, other):
+    prepared = FakePrepared(expected=True)
+    prepared.cells = dataclasses.replace(prepared.cells, **other)
+    with pytest.raises(ValueError, match="--dataset: fake/1.0.0 has .* but the model was trained on tom20"):
+        evaluate(FakeIntegrator(), prepared, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_table_has_a_line_a_structure_and_a_dash_for_what_is_not_known():
