@@ -40,6 +40,7 @@ class ReferenceConfig:
     """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
 
     dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
+    train_split: str = setting("train", "split to train on, or a part of it as TFDS slices it: train[:640]")
     architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
     width: float = setting(1.0, "multiplier of the networks' widths")
     latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")

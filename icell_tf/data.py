@@ -49,9 +49,15 @@ def find_prepared(dataset, data_dir=None):
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """A prepared data set of single cells in a folder that `tfds build` wrote."""
+    """A prepared data set of single cells in a folder that `tfds build` wrote.
+
+    Attributes:
+      folder: holds dataset_info.json.
+      train_split: the split to train on, also a part of it as TFDS slices it: "train[:640]".
+    """
 
     folder: Path
+    train_split: str = "train"
 
     @cached_property
     def builder(self):
@@ -74,10 +80,22 @@ class PreparedCells:
 
     def examples(self, split, batch_size):
         """Returns whole records, in order and in NumPy, image uint8: for the evaluation and for pictures."""
-        self._require(split)
+        self.size(split)  # or an error
         read_config = tfds.ReadConfig(try_autocache=False)
         dataset = self.builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
         return dataset.batch(batch_size).as_numpy_iterator()
+
+    def size(self, split):
+        """Returns the number of cells of a split, or of a slice of one. Raises: DatasetError: if it has none."""
+        name = split.partition("[")[0]
+        if name not in self.splits:
+            raise DatasetError(f"{self.folder} has no cells in split {split!r}, only in {', '.join(self.splits)}")
+        return self.builder.info.splits[split].num_examples
+
+    def first(self, split, count):
+        """Returns the first cells of a split in NumPy: x_rs (count, H, W, 3) in [0, 1], and y (count,)."""
+        records = next(self.examples(split, count))
+        return records["image"].astype(np.float32) / 255, records["structure"]
 
     def batches(self, split, batch_size):
         """Returns a tf.data.Dataset of all cells in order, {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) int32}."""
@@ -99,7 +117,7 @@ class PreparedCells:
         Raises: DatasetError: if an epoch has not even one batch.
         """
         steps = self.steps_per_epoch(batch_size)
-        images, y = self._in_memory("train")
+        images, y = self._in_memory(self.train_split)
         log_weights = -np.log(np.bincount(y)[y])[None].astype(np.float32)
 
         def epoch(number):
@@ -113,17 +131,17 @@ class PreparedCells:
 
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
-        images, _ = self._in_memory("train")
+        images, _ = self._in_memory(self.train_split)
         means = np.clip(images.mean(axis=(0, 1, 2)) / 255, 1e-4, 1 - 1e-4)
-        return np.log(means / (1 - means))
+        return tuple(np.log(means / (1 - means)))
 
     def steps_per_epoch(self, batch_size):
         """Returns the full batches of the training cells. Raises: DatasetError: if there is not one."""
-        self._require("train")
-        steps = self.splits["train"] // batch_size
+        cells = self.size(self.train_split)
+        steps = cells // batch_size
         if not steps:
             raise DatasetError(
-                f"{self.folder} has {self.splits['train']} training cells, fewer than one batch of {batch_size}: "
+                f"{self.folder} has {cells} cells in {self.train_split!r}, fewer than one batch of {batch_size}: "
                 "give a smaller --batch_size, or prepare more cells"
             )
         return steps
@@ -133,10 +151,6 @@ class PreparedCells:
         records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
         images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
         return images, y.astype(np.int32)
-
-    def _require(self, split):
-        if split not in self.splits:
-            raise DatasetError(f"{self.folder} has no cells in split {split!r}, only in {', '.join(self.splits)}")
 
 
 def _to_batches(indices, images, y):

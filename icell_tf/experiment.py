@@ -27,7 +27,7 @@ def train_reference(config, run_dir, data_dir=None):
 
     Raises: ConfigError, DatasetError: before anything is written.
     """
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir))
+    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
     return _train(Run("reference", config, prepared.cells), prepared, run_dir)
 
 
@@ -39,7 +39,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir))
+    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
     frame = [f"{n} {getattr(reference.cells, n)}" for n in ("image_size", "pixel_size")]
     if differences(reference.cells, prepared.cells, ignore=("structures", "dataset")):
         raise ConfigError(
@@ -52,18 +52,19 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
     return _train(run, prepared, run_dir, reference_weights=Path(reference_dir) / checkpoints.BEST)
 
 
-def build_model(run, mean_logits=(0.0, 0.0, 0.0)):
+def build_model(run, mean_logits=None):
     """Returns a run's model with fresh weights, not compiled.
 
     Args:
       run: what to build.
-      mean_logits: of the channels' mean intensities, where the decoder starts from if the config has `dark_start`.
+      mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
+        `dark_start`; not needed for a model whose weights are loaded.
     """
     config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
     shape = dict(width=config.width, architecture=config.architecture)
     weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec)
     noise = dict(white_noise=config.white_noise)
-    start = mean_logits if config.dark_start else None
+    start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
     if run.phase == "reference":
         return ReferenceModel(
             _reference_encoder(config, size),
@@ -134,7 +135,7 @@ def _train(run, prepared, run_dir, reference_weights=None):
 
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        model = build_model(run, tuple(prepared.mean_logits()))
+        model = build_model(run, prepared.mean_logits() if config.dark_start else None)
         if reference_weights:
             model.enc_r.set_weights(load_model(reference_weights.parent)[0].enc.get_weights())
         model.compile(config.learning_rate, config.beta_1)
@@ -180,13 +181,10 @@ def _check_same_run(run, run_dir):
 
 def _callbacks(model, run, prepared, run_dir, completed):
     log_dir = run_dir / "tensorboard"
-    fixed = {
-        split: next(iter(prepared.batches(split, PICTURES)))
-        for split in ("train", "validation")
-        if split in prepared.splits
-    }
-    cells = {split: batch["x_rs"].numpy() for split, batch in fixed.items()}
-    labels = {split: batch["y"].numpy() for split, batch in fixed.items()}
+    splits = {"train": prepared.train_split, "validation": "validation"}
+    fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
+    cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
+    labels = {name: y for name, (_, y) in fixed.items()}
 
     def draw():
         if run.phase == "reference":

@@ -45,9 +45,16 @@ def test_balanced_epochs_show_structures_equally_often(prepared, monkeypatch):
     y = np.array([0] * 55 + [1] * 5)
     images = np.zeros((60, 32, 32, 3), np.uint8)
     monkeypatch.setattr(PreparedCells, "_in_memory", lambda self, split: (images, y.astype(np.int32)))
-    monkeypatch.setattr(PreparedCells, "splits", {"train": 60})
+    monkeypatch.setattr(PreparedCells, "size", lambda self, split: 60)
     drawn = np.concatenate([batch["y"] for batch in prepared.training_batches(60, seed=0, epochs=20, balanced=True)])
     assert drawn.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_mean_logits_are_those_of_the_training_cells(prepared):
+    whole = np.concatenate([batch["x_rs"] for batch in prepared.batches("train", 100)])
+    np.testing.assert_allclose(
+        1 / (1 + np.exp(-np.array(prepared.mean_logits()))), whole.mean(axis=(0, 1, 2)), rtol=1e-4
+    )
 
 
 def test_too_few_cells_for_a_batch_name_the_flag(prepared):
@@ -72,3 +79,13 @@ def test_the_newest_version_is_found(tmp_path):
     assert find_prepared("a/b", tmp_path).name == "1.10.0"
     assert find_prepared("a/b:1.9.0", tmp_path).name == "1.9.0"
     assert find_prepared(tmp_path / "a/b/1.0.0").name == "1.0.0"
+
+
+def test_a_slice_of_the_training_cells(prepared):
+    part = PreparedCells(prepared.folder, "train[:20]")
+    assert part.size("train[:20]") == 20
+    (batch,) = part.training_batches(20, seed=0, epochs=1)
+    first, _ = prepared.first("train", 20)
+    assert sorted(order([batch])[0]) == sorted(order([{"x_rs": first}])[0])
+    with pytest.raises(DatasetError, match="20 cells in 'train\\[:20\\]', fewer than one batch of 21"):
+        part.steps_per_epoch(21)
