@@ -21,9 +21,10 @@ WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best o
 
 def main():
     integrator = load_integrator(MODEL.value, BEST if WEIGHTS.value == "best" else LAST)
-    dataset = DATASET.value or Run.load(MODEL.value).config.dataset
+    config = Run.load(MODEL.value).config
+    dataset = DATASET.value or config.dataset
     ensure_prepared(dataset, DATA_DIR.value)
-    prepared = PreparedCells(find_prepared(dataset, DATA_DIR.value))
+    prepared = PreparedCells(find_prepared(dataset, DATA_DIR.value), config.train_split)
     output = Path(OUTPUT.value or Path(MODEL.value) / "evaluation")
     content, pictures = evaluate(integrator, prepared, output, DRAWS.value)
     print(table(content))

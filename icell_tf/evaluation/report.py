@@ -21,7 +21,7 @@ def evaluate(integrator, prepared, output, draws=32, seed=0):
 
     Args:
       integrator: the trained `Integrator`.
-      prepared: the `PreparedCells` it was trained on.
+      prepared: the `PreparedCells` it was trained on; the rivals are made from its training cells.
       output: folder for the results.
       draws: draws of z_s for the prediction `mean_of_draws`.
       seed: of the draws.
@@ -79,7 +79,7 @@ def _check_same_cells(integrator, cells):
 
 def _training_cells(integrator, prepared):
     structure, y, codes = [], [], []
-    for batch in prepared.examples("train", BATCH):
+    for batch in prepared.examples(prepared.train_split, BATCH):
         x_rs = batch["image"].astype(np.float32) / 255
         structure.append(batch["image"][..., -1])
         y.append(batch["structure"])

@@ -40,6 +40,7 @@ class FakePrepared:
     """Cells of the first two structures; with `expected`, each is just what the integrator predicts."""
 
     cells = Cells(NAMES, SIZE, 1.2, "fake/1.0.0")
+    train_split = "train"
 
     def __init__(self, expected):
         self.expected = expected
