@@ -13,6 +13,7 @@ from icell_tf import structures
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
 _SHOWN_ERRORS = 20
+_SHOWN_LENGTH = 200
 
 # The names a role's channel goes by, the best first. A filled mask is preferred to one that may be a shell.
 RAW_NAMES = {
@@ -80,9 +81,30 @@ def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
       labelled: whether every cell needs its structure, as name and as channel; where there is one, it is read anyhow.
 
     Raises:
-      ValueError: a column is missing, or rows are bad; each is named by its line, CellId and reason.
+      ValueError: it is no CSV in UTF-8, a column is missing, or rows are bad; each is named by its line, CellId and
+        reason.
     """
     path = _existing(path)
+    try:
+        cells, errors = _read_rows(path, labelled)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: can't be read: {error}. A manifest is a table saved as CSV in UTF-8.") from error
+    counts = collections.Counter(cell.cell_id for cell in cells)
+    errors += [
+        f"CellId {cell_id}: occurs in {n} rows; each cell needs an id of its own"
+        for cell_id, n in counts.items()
+        if n > 1
+    ]
+    if errors:
+        shown = errors[:_SHOWN_ERRORS] + [f"... and {len(errors) - _SHOWN_ERRORS} more"] * (len(errors) > _SHOWN_ERRORS)
+        raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(shown))
+    if not cells:
+        raise ValueError(f"{path}: the manifest has no rows.")
+    return tuple(cells)
+
+
+def _read_rows(path, labelled):
+    """The cells, and a line for each row that can't be used."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         required = [column for column in REQUIRED if labelled or column != "structure_name"]
@@ -97,19 +119,13 @@ def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
             try:
                 cells.append(_parse_row(row, path.parent, required, labelled))
             except ValueError as error:
-                errors.append(f"line {reader.line_num}, CellId {row.get('CellId') or '(none)'}: {error}")
-    counts = collections.Counter(cell.cell_id for cell in cells)
-    errors += [
-        f"CellId {cell_id}: occurs in {n} rows; each cell needs an id of its own"
-        for cell_id, n in counts.items()
-        if n > 1
-    ]
-    if errors:
-        shown = errors[:_SHOWN_ERRORS] + [f"... and {len(errors) - _SHOWN_ERRORS} more"] * (len(errors) > _SHOWN_ERRORS)
-        raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(shown))
-    if not cells:
-        raise ValueError(f"{path}: the manifest has no rows.")
-    return tuple(cells)
+                errors.append(f"line {reader.line_num}, CellId {_shown(row.get('CellId') or '(none)')}: {error}")
+    return cells, errors
+
+
+def _shown(text):
+    """A value as an error shows it, cut where it is long."""
+    return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
 
 
 def structure_names(cells) -> tuple[str, ...]:
@@ -131,6 +147,8 @@ def _parse_row(row, root, required, labelled):
     for column in required:
         if not (row[column] or "").strip():
             raise ValueError(f"the column {column} is empty")
+    if not (row.get("structure_name") or "").strip().isprintable():  # TFDS keeps the names one a line
+        raise ValueError(f"structure_name is {_shown(row['structure_name'])!r}, expected printable text on one line")
     cell_id = row["CellId"].strip()
     raw_channels, segmentation_channels = _parse_name_dict(row["name_dict"])
     roles = {}
@@ -158,9 +176,9 @@ def _parse_name_dict(text):
     try:
         names = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(f"name_dict {text!r} is not a Python literal; {expected}") from error
+        raise ValueError(f"name_dict {_shown(text)!r} is not a Python literal; {expected}") from error
     if not isinstance(names, dict) or not {"crop_raw", "crop_seg"} <= set(names):
-        raise ValueError(f"name_dict is {text!r}; {expected}")
+        raise ValueError(f"name_dict is {_shown(text)!r}; {expected}")
     for key in ("crop_raw", "crop_seg"):
         if not isinstance(names[key], list | tuple) or not all(isinstance(name, str) for name in names[key]):
             raise ValueError(f"name_dict has {names[key]!r} as {key}; {expected}")
@@ -202,8 +220,8 @@ def _parse_scale(text):
         return None
     try:
         scale = tuple(float(value) for value in ast.literal_eval(text.strip()))
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise ValueError(f"scale_micron is {text!r}, expected [z, y, x] in µm") from error
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"scale_micron is {_shown(text)!r}, expected [z, y, x] in µm") from error
     if len(scale) != 3 or not all(math.isfinite(value) and value > 0 for value in scale):
         raise ValueError(f"scale_micron is {text!r}, expected three positive numbers [z, y, x] in µm")
     return scale

@@ -99,7 +99,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, *, cell_i
       The picture, 255 for a channel's highest intensity within the cell, and the transform that led to it.
 
     Raises:
-      ValueError: the shapes differ, a mask or channel is empty, or the cell is larger than the frame.
+      ValueError: the shapes differ, a mask or channel is empty, nucleus and cell lie apart, or the size can't be right.
     """
     channels, cell_mask, nucleus_mask = _check_stack(channels, cell_mask, nucleus_mask, scale, cell_id)
     outline, nucleus = cell_mask.any(axis=0), nucleus_mask.any(axis=0)
@@ -298,14 +298,18 @@ def _check_stack(channels, cell_mask, nucleus_mask, scale, cell_id):
                 f"{_named(cell_id)}: the {name} mask has the shape {mask.shape}, the stack "
                 f"{channels.shape[1:]} (Z, Y, X); a mask needs the stack's shape, or one plane."
             )
-        if not mask.any():
-            raise ValueError(f"{_named(cell_id)}: the {name} mask is empty.")
+        if not (mask.any() and np.isfinite(mask).all()):
+            raise ValueError(f"{_named(cell_id)}: the {name} mask is empty, or has NaN or infinite values.")
         masks.append(np.broadcast_to(mask != 0, channels.shape[1:]))
+    if not np.logical_and(*masks).any():
+        raise ValueError(f"{_named(cell_id)}: the nucleus mask lies outside the cell mask: are both of one cell?")
     return channels, *masks
 
 
 def _check_extent(coordinates, frame, cell_id):
     reach = np.abs(coordinates).max(axis=1)  # µm from the nucleus's centre, down and along
+    if reach.max() < frame.pixel_size:
+        raise ValueError(f"{_named(cell_id)} reaches only {reach.max():.2g} µm: check --pixel_size or scale_micron.")
     if reach.max() > frame.extent / 2:
         raise ValueError(
             f"{_named(cell_id)} reaches {reach[1]:.1f} µm along and {reach[0]:.1f} µm across its long axis from the "

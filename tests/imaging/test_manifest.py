@@ -85,6 +85,9 @@ def test_digest_is_of_the_bytes(write):
         ({"scale_micron": "[1, 0, 1]"}, "three positive numbers"),
         ({"scale_micron": "0.2"}, r"expected \[z, y, x\]"),
         ({"structure_name": " "}, "the column structure_name is empty"),
+        ({"structure_name": "two\x0blines"}, "expected printable text on one line"),
+        ({"name_dict": "(" * 9000}, r"name_dict '\({200}\.\.\.' is not a Python literal"),
+        ({"scale_micron": "(" * 9000}, r"scale_micron is '\({200}\.\.\.', expected"),
     ],
 )
 def test_bad_rows_are_named(write, changes, message):
@@ -93,6 +96,13 @@ def test_bad_rows_are_named(write, changes, message):
         manifests.read_manifest(write(good, ROW | changes))
     assert "manifest.csv: 1 rows" in str(error.value)
     assert "line 3, CellId 7" in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeC\0", ",".join(manifests.REQUIRED).encode() + b"\n" + b"x" * 200_000])
+def test_what_is_no_csv_is_refused_by_name(tmp_path, content):
+    (tmp_path / "manifest.csv").write_bytes(content)
+    with pytest.raises(ValueError, match="manifest.csv: can't be read: .*saved as CSV in UTF-8"):
+        manifests.read_manifest(tmp_path / "manifest.csv")
 
 
 def test_every_bad_row_is_reported_at_once(write):

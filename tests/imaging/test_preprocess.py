@@ -205,6 +205,9 @@ def test_cell_larger_than_the_frame_is_refused():
     [
         (lambda cell: setattr(cell, "cell_mask", cell.cell_mask & False), "'A1': the cell mask is empty"),
         (lambda cell: setattr(cell, "nucleus_mask", cell.nucleus_mask[:, 1:]), "nucleus mask has the shape"),
+        (lambda cell: setattr(cell, "nucleus_mask", ~cell.cell_mask), "nucleus mask lies outside the cell mask"),
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask * np.nan), "cell mask is empty, or has NaN"),
+        (lambda cell: setattr(cell, "scale", (1e-6,) * 3), "reaches only .* µm: check --pixel_size"),
         (lambda cell: setattr(cell, "channels", cell.channels[:1]), r"found an array of shape \(1, "),
         (lambda cell: setattr(cell, "channels", cell.channels * np.nan), "NaN or infinite"),
         (lambda cell: setattr(cell, "scale", (1, 0, 1)), "positive µm"),
