@@ -89,12 +89,14 @@ class ConditionalConfig(ReferenceConfig):
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
-_SMALL = dict(dataset="integrated_cell/simulated_64", width=0.25, architecture="released", dark_start=True)
+_SMALL = dict(
+    dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
+)
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=60),
-        "conditional": ConditionalConfig(**_SMALL, epochs=120, generate_from="targets", integration_weight=1.0),
+        "reference": ReferenceConfig(**_SMALL, epochs=40),
+        "conditional": ConditionalConfig(**_SMALL, epochs=90, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
         "reference": ReferenceConfig(**_SMALL, epochs=15),
