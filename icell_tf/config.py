@@ -99,8 +99,8 @@ PRESETS = {
         "conditional": ConditionalConfig(**_SMALL, epochs=90, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
-        "reference": ReferenceConfig(**_SMALL, epochs=15),
-        "conditional": ConditionalConfig(**_SMALL, epochs=30, generate_from="targets", integration_weight=1.0),
+        "reference": ReferenceConfig(**_SMALL, epochs=12),
+        "conditional": ConditionalConfig(**_SMALL, epochs=20, generate_from="targets", integration_weight=1.0),
     },
 }
 
