@@ -6,6 +6,8 @@ from pathlib import Path
 
 import keras
 
+from icell_tf.config import ConfigError
+
 LAST, BEST = "last.weights.h5", "best.weights.h5"
 HISTORY = "history.csv"
 
@@ -21,19 +23,37 @@ def save_weights(model, path):
     partial.replace(path)
 
 
+def load_weights(model, path):
+    """Loads what `save_weights` wrote. Raises: ConfigError: if the file is damaged, or is of another model."""
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:  # what h5py and Keras raise
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(
+            f"{path} does not hold this model's weights: it is damaged, or of another run ({reason}). Put back a copy "
+            "of it, or remove the run's folder and train again"
+        ) from error
+
+
 def completed_epochs(model, steps_per_epoch):
     """Returns the epochs that a model has been trained for, from its optimizers' step count."""
     return int(model.optimizers["enc"].iterations.numpy()) // steps_per_epoch
 
 
 def read_history(run_dir):
-    """Returns a run's curves, one {"epoch": int, metric: float} an epoch; none if nothing was trained."""
+    """Returns a run's curves, one {"epoch": int, metric: float} an epoch; none if nothing was trained.
+
+    Raises: ConfigError: if the file is damaged.
+    """
     path = Path(run_dir) / HISTORY
     if not path.is_file():
         return []
-    with path.open(newline="") as lines:
-        rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    try:
+        with path.open(newline="") as lines:
+            rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(lines)]
+        return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise ConfigError(f"{path} is damaged ({error}): remove it to train on without the curves so far") from error
 
 
 class SaveRun(keras.callbacks.Callback):

@@ -98,7 +98,7 @@ def load_model(run_dir, weights=checkpoints.BEST):
     if not path.is_file():
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)
-    model.load_weights(path)
+    checkpoints.load_weights(model, path)
     return model, run
 
 
@@ -140,20 +140,22 @@ def _train(run, prepared, run_dir, reference_weights=None):
             model.enc_r.set_weights(load_model(reference_weights.parent)[0].enc.get_weights())
         model.compile(config.learning_rate, config.beta_1)
         if (run_dir / checkpoints.LAST).is_file():
-            model.load_weights(run_dir / checkpoints.LAST)
+            checkpoints.load_weights(model, run_dir / checkpoints.LAST)
     completed = checkpoints.completed_epochs(model, steps)
     if completed >= config.epochs:
         print(f"{run_dir} is trained for {completed} epochs already; --epochs with a higher number continues it.")
         return run_dir
 
-    run_dir.mkdir(parents=True, exist_ok=True)
-    run.save(run_dir)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        run.save(run_dir)
+    except OSError as error:
+        raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
     if completed:
         print(f"Resuming {run_dir} after epoch {completed}.")
-    has_validation = "validation" in prepared.splits
     history = model.fit(
         prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, config.balanced),
-        validation_data=prepared.batches("validation", config.batch_size) if has_validation else None,
+        validation_data=_validation_batches(prepared, config.batch_size, replicas),
         initial_epoch=completed,
         epochs=config.epochs,
         steps_per_epoch=steps,
@@ -163,6 +165,12 @@ def _train(run, prepared, run_dir, reference_weights=None):
     )
     _report(model, run, run_dir, steps, history.history)
     return run_dir
+
+
+def _validation_batches(prepared, batch_size, replicas):
+    """The validation cells in batches, or None without any. Keras fails if devices can't share the first one evenly."""
+    shared = prepared.splits.get("validation", 0) // replicas * replicas
+    return prepared.batches("validation", min(batch_size, shared)) if shared else None
 
 
 def _check_same_run(run, run_dir):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from icell_tf.checkpoints import BEST, LAST, SaveRun, TrainingError, read_history
+from icell_tf.checkpoints import BEST, HISTORY, LAST, SaveRun, TrainingError, read_history
+from icell_tf.config import ConfigError
 
 
 class Model:
@@ -52,6 +53,13 @@ def test_curves_may_gain_a_metric(tmp_path):
     train(SaveRun(tmp_path, "val_reconstruction", completed=1), [2.0], first=1, name="integration")
     first, second = read_history(tmp_path)
     assert "integration" not in first and second["integration"] == 2.0
+
+
+@pytest.mark.parametrize("content", [b"epoch,loss\nx,y\n", b"loss\n1\n", b"epoch,loss\n1,2,3\n", b"\xff\xfe\n1\n"])
+def test_damaged_curves_are_refused_by_name(tmp_path, content):
+    (tmp_path / HISTORY).write_bytes(content)
+    with pytest.raises(ConfigError, match=f"{HISTORY} is damaged"):
+        read_history(tmp_path)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

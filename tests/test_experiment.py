@@ -122,6 +122,31 @@ def test_a_run_without_weights_is_refused(reference_run, tmp_path):
         experiment.load_model(tmp_path)
 
 
+def spoil_tree(path):
+    """Zeroes what HDF5 finds its groups by, and leaves the file's length and signature as they are."""
+    with path.open("r+b") as file:
+        file.seek(1024)
+        file.write(bytes(200_000))
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(path.read_bytes()[:9999]), spoil_tree])
+def test_damaged_weights_are_refused_by_name(reference_run, reference_config, tmp_path, spoil):
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    for name in (checkpoints.LAST, checkpoints.BEST):
+        spoil(run_dir / name)
+        with pytest.raises(ConfigError, match=f"run/{name} does not hold this model's weights: it is damaged"):
+            experiment.load_model(run_dir, name)
+    with pytest.raises(ConfigError, match=checkpoints.LAST):
+        experiment.train_reference(dataclasses.replace(reference_config, epochs=3), run_dir)
+
+
+def test_a_file_as_run_dir_is_refused(reference_config, tmp_path):
+    (tmp_path / "file").touch()
+    for run_dir in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(ConfigError, match="--run_dir: .* can't be written to"):
+            experiment.train_reference(reference_config, run_dir)
+
+
 def test_evaluation_writes_metrics_and_pictures(conditional_run, prepared, tmp_path):
     integrator = experiment.load_integrator(conditional_run)
     content, pictures = evaluate(integrator, prepared, tmp_path, draws=2)
