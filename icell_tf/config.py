@@ -95,7 +95,7 @@ _SMALL = dict(
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=40),
+        "reference": ReferenceConfig(**_SMALL, epochs=30),
         "conditional": ConditionalConfig(**_SMALL, epochs=90, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
