@@ -140,6 +140,14 @@ def test_damaged_weights_are_refused_by_name(reference_run, reference_config, tm
         experiment.train_reference(dataclasses.replace(reference_config, epochs=3), run_dir)
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "replicas", "expected"), [(16, 1, [10]), (4, 2, [4, 4, 2]), (16, 4, [8, 2]), (22, 11, None)]
+)
+def test_devices_share_the_first_validation_batch_evenly(prepared, batch_size, replicas, expected):
+    batches = experiment._validation_batches(prepared, batch_size, replicas)
+    assert expected == (batches and [len(batch["y"]) for batch in batches])
+
+
 def test_a_file_as_run_dir_is_refused(reference_config, tmp_path):
     (tmp_path / "file").touch()
     for run_dir in (tmp_path / "file", tmp_path / "file" / "run"):

@@ -119,6 +119,14 @@ def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(exported,
                 assert results[f"{loader}/{name}/names"].tolist() == [list(STRUCTURES)] * len(cells)
 
 
+@pytest.mark.parametrize(("signature", "name", "channels"), [("integrate", "x_r", 2), ("classify", "x_rs", 3)])
+def test_images_of_another_shape_are_refused_by_the_graph(exported, signature, name, channels):
+    loaded = tf.saved_model.load(exported)
+    for shape in [(SIZE, SIZE, channels), (1, 2 * SIZE, 2 * SIZE, channels), (1, SIZE, SIZE, channels + 1)]:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"Shape of tensor {name} .* is not compatible"):
+            loaded.signatures[signature](**{name: tf.zeros(shape)})
+
+
 def test_saved_model_cli_agrees_with_the_integrator(exported, cells, expected, tmp_path):
     np.save(tmp_path / "x_r.npy", cells[..., :2])
     tool = Path(sys.executable).with_name("saved_model_cli")
