@@ -23,10 +23,12 @@ def main(phase, architecture):
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
+    settings = {"integration_weight": 1.0} if phase == "conditional" else {}  # its three inputs are decoded as one
+
     def train(strategy):
         keras.utils.set_random_seed(0)
         with strategy.scope():
-            model = make_model(phase, architecture, white_noise=0.0)
+            model = make_model(phase, architecture, white_noise=0.0, **settings)
             model.compile(make_optimizer=lambda: keras.optimizers.SGD(0.01))
 
         @tf.function
