@@ -96,7 +96,7 @@ PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=30),
-        "conditional": ConditionalConfig(**_SMALL, epochs=90, generate_from="targets", integration_weight=1.0),
+        "conditional": ConditionalConfig(**_SMALL, epochs=60, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
         "reference": ReferenceConfig(**_SMALL, epochs=12),

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 STEPS, BATCH = 5, 8
+TOLERANCE = 1e-5
+# Rounding puts a unit now and then on the other side of its LeakyReLU's kink: at this rate that stays below TOLERANCE.
+LEARNING_RATE = 1e-3
 
 
 def main(phase, architecture):
@@ -25,18 +28,18 @@ def main(phase, architecture):
 
     settings = {"integration_weight": 1.0} if phase == "conditional" else {}  # its three inputs are decoded as one
 
-    def train(strategy):
+    def train(strategy, steps=STEPS):
         keras.utils.set_random_seed(0)
         with strategy.scope():
             model = make_model(phase, architecture, white_noise=0.0, **settings)
-            model.compile(make_optimizer=lambda: keras.optimizers.SGD(0.01))
+            model.compile(make_optimizer=lambda: keras.optimizers.SGD(LEARNING_RATE))
 
         @tf.function
         def step(batch, prior):
             strategy.run(model.update, args=(batch, prior))
 
         share = BATCH // strategy.num_replicas_in_sync
-        for number in range(STEPS):
+        for number in range(steps):
             whole = make_batch(BATCH, number), make_prior(BATCH, number)
 
             def of_replica(context, whole=whole):
@@ -44,14 +47,19 @@ def main(phase, architecture):
                 return tf.nest.map_structure(lambda values: values[first : first + share], whole)
 
             step(*strategy.experimental_distribute_values_from_function(of_replica))
-        return [np.array(weights) for weights in model.weights]
+        trained = [np.array(weights) for weights in model.trainable_weights]
+        return trained, [np.array(weights) for weights in model.non_trainable_weights]
 
-    two = make_strategy()
+    one, two = tf.distribute.get_strategy(), make_strategy()
     assert two.num_replicas_in_sync == 2
-    one_result, two_result = train(tf.distribute.get_strategy()), train(two)
-    for a, b in zip(one_result, two_result, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5, rtol=0)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(one_result, two_result, strict=True))
+
+    def farthest(results, others):
+        return max(float(np.abs(a - b).max()) for a, b in zip(results, others, strict=True))
+
+    (start, _), (one_trained, one_statistics), (two_trained, two_statistics) = train(one, 0), train(one), train(two)
+    assert farthest(start, one_trained) > 100 * TOLERANCE  # or else equality says nothing
+    difference = max(farthest(one_trained, two_trained), farthest(one_statistics, two_statistics))
+    assert difference < TOLERANCE, difference
     print("equal", phase, architecture, difference)
 
 
