@@ -7,8 +7,8 @@ paper's Figures 2 and 3: membrane magenta, nucleus cyan, structure yellow.
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-MEMBRANE = (1.0, 0.0, 1.0)
-NUCLEUS = (0.0, 1.0, 1.0)
+MEMBRANE = (0.6, 0.0, 0.6)  # not full: a structure has to show also where masks stand for membrane and nucleus
+NUCLEUS = (0.0, 0.6, 0.6)
 STRUCTURE = (1.0, 1.0, 0.0)
 WHITE = (1.0, 1.0, 1.0)
 CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)

@@ -12,14 +12,15 @@ def one_pixel(*channels):
 @pytest.mark.parametrize(
     "channels, rgb",
     [
-        ((1, 0, 0), (255, 0, 255)),
-        ((0, 1, 0), (0, 255, 255)),
+        ((1, 0, 0), (153, 0, 153)),
+        ((0, 1, 0), (0, 153, 153)),
         ((0, 0, 1), (255, 255, 0)),
         ((0, 0, 0), (0, 0, 0)),
-        ((1, 1, 1), (255, 255, 255)),
-        ((0.5, 0, 0.5), (191, 128, 128)),  # screen: red 1 - 0.5 * 0.5
-        ((1, 0), (255, 0, 255)),
-        ((2, -1), (255, 0, 255)),  # out of range is clipped
+        ((1, 1, 1), (255, 255, 214)),  # screen: blue 1 - 0.4 * 0.4
+        ((1, 1, 0), (153, 153, 214)),  # and the structure shows on two masks
+        ((0.5, 0, 0.5), (166, 128, 76)),  # screen: red 1 - 0.7 * 0.5
+        ((1, 0), (153, 0, 153)),
+        ((2, -1), (153, 0, 153)),  # out of range is clipped
     ],
 )
 def test_overlay_has_the_papers_colours(channels, rgb):
@@ -154,7 +155,7 @@ def test_integration_grid_puts_the_structure_into_the_observed_cell():
     predicted[0, 80:, :, 0] = 0.2
     grid = figures.integration_grid(cell, predicted, ("tom20",))
     panel = grid[-162:-2, -162:-2]
-    np.testing.assert_array_equal(panel[0, 0], (255, 0, 255))
+    np.testing.assert_array_equal(panel[0, 0], (153, 0, 153))
     np.testing.assert_array_equal(panel[-1, 0], (255, 255, 0))
 
 
