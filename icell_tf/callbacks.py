@@ -1,4 +1,4 @@
-"""Pictures in TensorBoard while a model trains; the drawing itself is in icell_tf/evaluation/figures.py."""
+"""What happens between epochs: the learning rate, and pictures in TensorBoard, which evaluation/figures.py draws."""
 
 from pathlib import Path
 
@@ -7,6 +7,25 @@ import tensorflow as tf
 
 from icell_tf.evaluation import figures
 from icell_tf.integrator import Integrator
+
+
+class CoolDown(keras.callbacks.Callback):
+    """Lets the learning rate of all optimizers fall in a line towards 0 over the last epochs.
+
+    Args:
+      learning_rate: the rate before.
+      cooldown: share of the epochs over which it falls; 0 for none.
+    """
+
+    def __init__(self, learning_rate, cooldown):
+        super().__init__()
+        self.learning_rate, self.cooldown = learning_rate, cooldown
+
+    def on_epoch_begin(self, epoch, logs=None):
+        epochs = self.params["epochs"]
+        left = (epochs - epoch) / max(1, self.cooldown * epochs)  # of the fall; above 1 before it begins
+        for optimizer in self.model.optimizers.values():
+            optimizer.learning_rate = self.learning_rate * min(1.0, left)
 
 
 class LogPictures(keras.callbacks.Callback):

@@ -47,6 +47,7 @@ class ReferenceConfig:
     epochs: int = setting(150, "passes over the training cells; more than a finished run has continue it")
     batch_size: int = setting(32, "cells a step, over all devices; the last partial batch of an epoch is dropped")
     learning_rate: float = setting(2e-4, "Adam's, for all networks")
+    cooldown: float = setting(0.0, "share of the epochs, the last ones, over which the learning rate falls to 0")
     beta_1: float = setting(0.5, "Adam's decay of the first moment")
     gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
@@ -62,6 +63,7 @@ class ReferenceConfig:
         for name in ("gamma_enc", "gamma_dec", "white_noise"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
         _require(self, "beta_1", 0 <= self.beta_1 < 1, "a number from 0 to below 1")
+        _require(self, "cooldown", 0 <= self.cooldown <= 1, "a number from 0 to 1")
         _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
         for name in ("latent_dim", "epochs"):
             _require(self, name, getattr(self, name) >= 1, "at least 1")
@@ -96,7 +98,9 @@ PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=30),
-        "conditional": ConditionalConfig(**_SMALL, epochs=60, generate_from="targets", integration_weight=1.0),
+        "conditional": ConditionalConfig(
+            **_SMALL, epochs=80, cooldown=0.25, generate_from="targets", integration_weight=1.0
+        ),
     },
     "demo": {
         "reference": ReferenceConfig(**_SMALL, epochs=12),

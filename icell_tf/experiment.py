@@ -200,6 +200,7 @@ def _callbacks(model, run, prepared, run_dir, completed):
         return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, run.config.seed)
 
     return [
+        callbacks.CoolDown(run.config.learning_rate, run.config.cooldown),
         checkpoints.SaveRun(run_dir, MONITOR, completed),
         keras.callbacks.TensorBoard(log_dir, write_graph=False),
         callbacks.LogPictures(log_dir, draw, every=max(1, run.config.epochs // PICTURE_TIMES)),

@@ -27,6 +27,20 @@ def test_pictures_are_drawn_every_few_epochs_and_after_the_last(tmp_path, every,
     assert logged(tmp_path) == [(epoch, "cells") for epoch in drawn]
 
 
+@pytest.mark.parametrize(
+    ("cooldown", "rates"), [(0.0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5]), (1.0, [1, 0.75, 0.5, 0.25])]
+)
+def test_the_learning_rate_falls_in_a_line_over_the_last_epochs(cooldown, rates):
+    model = make_model("reference")
+    model.compile(learning_rate=1.0)
+    callback = callbacks.CoolDown(1.0, cooldown)
+    callback.set_model(model)
+    callback.set_params({"epochs": 4})
+    for epoch, rate in enumerate(rates):
+        callback.on_epoch_begin(epoch)
+        assert [float(optimizer.learning_rate) for optimizer in model.optimizers.values()] == [rate] * 4
+
+
 @pytest.fixture
 def cells():
     rng = np.random.default_rng(0)

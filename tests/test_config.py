@@ -35,6 +35,7 @@ def test_a_run_comes_back_from_its_json(run, tmp_path):
         ("learning_rate", float("nan")),
         ("gamma_dec", -1.0),
         ("beta_1", 1.0),
+        ("cooldown", 1.5),
         ("batch_size", 1),
         ("epochs", 0),
         ("seed", -1),
