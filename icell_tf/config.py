@@ -84,10 +84,14 @@ class ConditionalConfig(ReferenceConfig):
         0.0, "weight in the decoder's objective of what Algorithm 3 asks for, the image at y, z_r and z_s = 0"
     )
 
+    code_noise: float = setting(
+        0.0, "standard deviation of the noise on z_r where integration_weight trains that image"
+    )
+
     def __post_init__(self):
         super().__post_init__()
-        ok = math.isfinite(self.integration_weight) and self.integration_weight >= 0
-        _require(self, "integration_weight", ok, "a number, 0 or more")
+        for name in ("integration_weight", "code_noise"):
+            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
@@ -99,7 +103,7 @@ PRESETS = {
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=30),
         "conditional": ConditionalConfig(
-            **_SMALL, epochs=80, cooldown=0.25, generate_from="targets", integration_weight=1.0
+            **_SMALL, epochs=40, cooldown=0.5, generate_from="targets", integration_weight=1.0, code_noise=0.25
         ),
     },
     "demo": {
