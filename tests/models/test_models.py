@@ -33,7 +33,8 @@ def test_one_step_changes_every_network_and_reports_every_metric(model):
     before = {name: weights(network) for name, network in model.trained.items()}
     logs = model.train_step(make_batch())
     assert all(moved(before[name], weights(network)) for name, network in model.trained.items())
-    assert set(logs) == set(model.metric_names)
+    # Algorithm 3's image is only decoded in training where it is trained.
+    assert set(logs) == set(model.metric_names) - {"integration"}
     assert all(np.isfinite(value) for value in logs.values())
 
 
