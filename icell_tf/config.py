@@ -54,6 +54,7 @@ class ReferenceConfig:
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
+    mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
 
     def __post_init__(self):
@@ -101,9 +102,15 @@ _SMALL = dict(
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=30),
+        "reference": ReferenceConfig(**_SMALL, epochs=60, cooldown=0.5, mirror=True),
         "conditional": ConditionalConfig(
-            **_SMALL, epochs=40, cooldown=0.5, generate_from="targets", integration_weight=1.0, code_noise=0.25
+            **_SMALL,
+            epochs=60,
+            cooldown=0.5,
+            mirror=True,
+            generate_from="targets",
+            integration_weight=1.0,
+            code_noise=0.25,
         ),
     },
     "demo": {

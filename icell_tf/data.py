@@ -100,9 +100,9 @@ class PreparedCells:
     def batches(self, split, batch_size):
         """Returns a tf.data.Dataset of all cells in order, {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) int32}."""
         images, y = self._in_memory(split)
-        return _to_batches(tf.data.Dataset.range(len(y)).batch(batch_size), images, y)
+        return _to_batches(tf.data.Dataset.range(len(y)).batch(batch_size).map(lambda index: (index,)), images, y)
 
-    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False):
+    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False):
         """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, shuffled anew for each.
 
         An epoch's order depends on the seed and its number alone, so that a resumed run sees what an uninterrupted one
@@ -113,6 +113,7 @@ class PreparedCells:
           seed: of the order.
           epochs, initial_epoch: the epochs to run.
           balanced: draw cells with replacement so that all structures are equally frequent, instead of each cell once.
+          mirror: show each cell as it is, or mirrored along either axis or both, in each epoch by a draw of its own.
 
         Raises: DatasetError: if an epoch has not even one batch.
         """
@@ -125,7 +126,9 @@ class PreparedCells:
                 order = tf.random.stateless_categorical(log_weights, len(y), [seed, number], dtype=tf.int64)[0]
             else:
                 order = tf.random.experimental.stateless_shuffle(tf.range(len(y), dtype=tf.int64), [seed, number])
-            return tf.data.Dataset.from_tensor_slices(tf.reshape(order[: steps * batch_size], [steps, batch_size]))
+            index = tf.reshape(order[: steps * batch_size], [steps, batch_size])
+            flips = tf.random.stateless_uniform([steps, 2, batch_size], [seed, number]) < 0.5
+            return tf.data.Dataset.from_tensor_slices((index, flips) if mirror else (index,))
 
         return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch), images, y)
 
@@ -154,10 +157,15 @@ class PreparedCells:
 
 
 def _to_batches(indices, images, y):
+    """Args: indices, a tf.data.Dataset of the cells' indices (B,) and, optionally, what to mirror, (2, B) bool."""
     with tf.device("CPU:0"):
         images, y = tf.constant(images), tf.constant(y)
 
-    def gather(index):
-        return {"x_rs": tf.cast(tf.gather(images, index), tf.float32) / 255.0, "y": tf.gather(y, index)}
+    def gather(index, flips=None):
+        x_rs = tf.cast(tf.gather(images, index), tf.float32) / 255.0
+        if flips is not None:
+            for axis, mirrored in ((1, flips[0]), (2, flips[1])):
+                x_rs = tf.where(mirrored[:, None, None, None], tf.reverse(x_rs, [axis]), x_rs)
+        return {"x_rs": x_rs, "y": tf.gather(y, index)}
 
     return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

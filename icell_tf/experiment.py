@@ -155,7 +155,9 @@ def _train(run, prepared, run_dir, reference_weights=None):
     if completed:
         print(f"Resuming {run_dir} after epoch {completed}.")
     history = model.fit(
-        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, config.balanced),
+        prepared.training_batches(
+            config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror
+        ),
         validation_data=_validation_batches(prepared, config.batch_size, replicas),
         initial_epoch=completed,
         epochs=config.epochs,

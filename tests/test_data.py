@@ -50,6 +50,25 @@ def test_balanced_epochs_show_structures_equally_often(prepared, monkeypatch):
     assert drawn.mean() == pytest.approx(0.5, abs=0.05)
 
 
+def test_mirrored_epochs_show_each_cell_once_in_one_of_its_four_poses(prepared):
+    (plain,) = prepared.training_batches(prepared.splits["train"], seed=0, epochs=1)
+    first, second = prepared.training_batches(prepared.splits["train"], seed=0, epochs=2, mirror=True)
+    np.testing.assert_array_equal(first["y"], plain["y"])
+    poses = [np.flip(plain["x_rs"], axes) for axes in ((), 1, 2, (1, 2))]
+    shown = np.array([[np.array_equal(a, b) for a, b in zip(first["x_rs"], pose, strict=True)] for pose in poses])
+    assert (shown.sum(axis=0) == 1).all()
+    assert shown.any(axis=1).all()
+    assert sorted(order([first])[0]) == pytest.approx(sorted(order([second])[0]))
+    assert not np.array_equal(np.sort(first["x_rs"], axis=0), np.sort(second["x_rs"], axis=0))
+
+
+def test_mirrored_epochs_depend_on_seed_and_number_alone(prepared):
+    whole = list(prepared.training_batches(8, seed=3, epochs=2, mirror=True))
+    resumed = list(prepared.training_batches(8, seed=3, epochs=2, initial_epoch=1, mirror=True))
+    for a, b in zip(whole[len(resumed) :], resumed, strict=True):
+        np.testing.assert_array_equal(a["x_rs"], b["x_rs"])
+
+
 def test_mean_logits_are_those_of_the_training_cells(prepared):
     whole = np.concatenate([batch["x_rs"] for batch in prepared.batches("train", 100)])
     np.testing.assert_allclose(
