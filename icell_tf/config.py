@@ -102,7 +102,7 @@ _SMALL = dict(
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=60, cooldown=0.5, mirror=True),
+        "reference": ReferenceConfig(**_SMALL, epochs=40, cooldown=0.5, mirror=True),
         "conditional": ConditionalConfig(
             **_SMALL,
             epochs=60,
