@@ -12,8 +12,8 @@ from absl import logging
 from icell_tf import structures
 from icell_tf.imaging import manifest as manifests
 from icell_tf.imaging import prepare, simulate, splits
+from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.parallel import WorkerPool
-from icell_tf.imaging.preprocess import Frame
 
 # Nothing of this data set lies on Google Cloud; behind a firewall TFDS would hang while it asks.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
@@ -109,6 +109,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "cell_id": tfds.features.Text(),
             "fov_id": tfds.features.Text(),
             "pixel_size": np.float32,
+            "ambiguous_pose": np.bool_,
         }
         if config.simulated:
             features["expected"] = tfds.features.Tensor(shape=(None, None, None), dtype=np.uint8, encoding="zlib")
@@ -173,7 +174,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _manifest_cells(self, dl_manager):
         cells = manifests.read_manifest(_manifest_path(dl_manager))
         self.info.features["structure"].names = manifests.structure_names(cells)
-        prepare_cell = functools.partial(prepare.prepare_stack, frame=self.builder_config.frame)
+        prepare_cell = functools.partial(_record_of, frame=self.builder_config.frame)
         jobs = self._divide(cells, lambda cell: cell.structure, lambda cell: cell.fov_id)
         return {split: (prepare_cell, members) if members else () for split, members in jobs.items()}
 
@@ -207,3 +208,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def _manifest_path(dl_manager):
     return dl_manager.manual_dir / "manifest.csv"
+
+
+def _record_of(cell, frame):
+    record, _ = prepare.prepare_cell(cell, frame)
+    return record

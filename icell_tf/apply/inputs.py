@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.data import PreparedCells
+from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
-from icell_tf.imaging.preprocess import Frame, Transform, preprocess
+from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.read import read_stack
 
 CHANNEL_ROLES = ("membrane", "nucleus", "structure")
@@ -155,12 +157,12 @@ def _from_prepared(path, frame, reading):
 
 
 def _from_row(row, path, frame, reading):
-    scale = reading.pixel_size or row.scale
-    stack = read_stack(row.raw, axes=reading.axes, channels=row.raw_channels, scale=scale)
-    masks = read_stack(row.segmentation, axes=reading.axes, channels=row.segmentation_channels, scale=stack.scale)
-    channels = {role: row.roles[role] for role in CHANNEL_ROLES if role in row.roles}
-    mask_channels = {role: row.roles[f"{role}_mask"] for role in SEGMENTATION_ROLES}
-    cell = _preprocess(stack, channels, masks, mask_channels, frame, row.cell_id)
+    row = replace(row, scale=reading.pixel_size or row.scale)
+    try:
+        loaded = row.load()
+        cell = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame)
+    except ValueError as error:
+        raise BadCell(row.cell_id, row.source, str(error)) from error
     return InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform)
 
 
@@ -171,7 +173,7 @@ def _from_stack(path, segmentation, frame, reading):
     mask_channels = reading.segmentation_channels or _guess(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
     )
-    cell = _preprocess(stack, channels, masks, mask_channels, frame, str(path))
+    cell = _preprocess(stack, channels, masks, mask_channels, frame)
     return InputCell(path.name.removesuffix(".tif").removesuffix(".ome"), str(path), cell.image, None, cell.transform)
 
 
@@ -191,7 +193,7 @@ def _guess(stack, names, required, flag):
     return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
 
 
-def _preprocess(stack, channels, masks, mask_channels, frame, cell_id):
+def _preprocess(stack, channels, masks, mask_channels, frame):
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     cell_mask, nucleus_mask = (masks.channel(mask_channels[role]) for role in SEGMENTATION_ROLES)
     if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
@@ -199,8 +201,10 @@ def _preprocess(stack, channels, masks, mask_channels, frame, cell_id):
             f"{masks.path}: the nucleus mask is larger than the cell mask: are they the wrong way round? "
             f"(--segmentation_channels; taken: {mask_channels})"
         )
-    scale = tuple(1.0 if math.isnan(size) else size for size in stack.scale)  # z is projected: its size is not needed
-    return preprocess(np.stack(planes), cell_mask, nucleus_mask, scale, frame, cell_id=cell_id)
+    try:
+        return preprocess(planes, cell_mask, nucleus_mask, stack.scale, frame)
+    except ValueError as error:
+        raise ValueError(f"{stack.path}: {error}") from error
 
 
 def safe_names(names):

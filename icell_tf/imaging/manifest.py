@@ -10,6 +10,8 @@ import os
 import pathlib
 
 from icell_tf import structures
+from icell_tf.imaging.cells import LoadedCell
+from icell_tf.imaging.read import read_stack
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
 _SHOWN_ERRORS = 20
@@ -65,6 +67,22 @@ class ManifestCell:
     segmentation_channels: tuple[str, ...]
     roles: dict[str, str]
     scale: tuple[float, float, float] | None
+
+    @property
+    def source(self) -> str:
+        """The file that errors name."""
+        return self.raw
+
+    def load(self) -> LoadedCell:
+        """Reads the channels that have a role, and the masks. Raises: ValueError: with the reason."""
+        raw = read_stack(self.raw, channels=self.raw_channels, scale=self.scale)
+        masks = read_stack(self.segmentation, channels=self.segmentation_channels, scale=raw.scale[1:])
+        return LoadedCell(
+            channels=[raw.channel(self.roles[role]) for role in RAW_NAMES if role in self.roles],
+            cell_mask=masks.channel(self.roles["cell_mask"]),
+            nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
+            scale=raw.scale,
+        )
 
 
 def manifest_digest(path) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 
 from icell_tf import structures
 from icell_tf.imaging import simulate
-from icell_tf.imaging.manifest import ManifestCell
-from icell_tf.imaging.preprocess import Frame, preprocess
-from icell_tf.imaging.read import read_stack
+from icell_tf.imaging.cells import BadCell, CellSource
+from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import Preparation, preprocess
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,28 +26,40 @@ class SimulatedId:
         return f"{self.structure}-{self.number:04d}"
 
     @property
+    def fov_id(self) -> str:
+        """Its field of view, which it shares with no other."""
+        return self.cell_id
+
+    @property
     def cell_seed(self) -> int:
         """The simulator's seed for this cell, below 2**63."""
         digest = hashlib.sha256(f"{self.seed}/{self.structure}/{self.number}".encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 
 
-def prepare_stack(cell: ManifestCell, frame: Frame) -> dict:
-    """Reads and preprocesses one cell of a manifest. Errors name its CellId, file and reason. Returns: its record."""
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was seen of a cell while it was prepared.
+
+    Attributes:
+      scale: (z, y, x) of its stack, µm per voxel.
+      ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
+      ambiguous_pose: see `Pose.ambiguous`.
+    """
+
+    scale: tuple[float, float, float]
+    ranges: tuple[tuple[float, float], ...]
+    ambiguous_pose: bool
+
+
+def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
+    """Reads and preprocesses one cell. Returns: its record, and what was seen. Raises: BadCell."""
     try:
-        raw = read_stack(cell.raw, channels=cell.raw_channels, scale=cell.scale)
-        masks = read_stack(cell.segmentation, channels=cell.segmentation_channels, scale=raw.scale[1:])
-        if raw.data.shape[2:] != masks.data.shape[2:]:
-            raise ValueError(
-                f"the masks of {cell.segmentation} have {masks.data.shape[2:]} pixels (Y, X), the stack has "
-                f"{raw.data.shape[2:]}"
-            )
-        channels = np.stack([raw.channel(cell.roles[role]) for role in ("membrane", "nucleus", "structure")])
-        cell_mask, nucleus_mask = (masks.channel(cell.roles[role]) for role in ("cell_mask", "nucleus_mask"))
-        prepared = preprocess(channels, cell_mask, nucleus_mask, raw.scale, frame, cell_id=cell.cell_id)
-    except ValueError as error:
-        raise ValueError(f"CellId {cell.cell_id}, {cell.raw}: {error}") from error
-    return _record(prepared.image, cell.structure, cell.cell_id, cell.fov_id, frame)
+        loaded = cell.load()
+        prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
+    except (ValueError, OSError) as error:
+        raise BadCell(cell.cell_id, cell.source, str(error)) from error
+    return _record(cell, prepared, frame), Findings(tuple(loaded.scale), prepared.ranges, prepared.pose.ambiguous)
 
 
 def prepare_simulated(cell: SimulatedId, frame: Frame, expected_draws: int = 0) -> dict:
@@ -70,7 +82,6 @@ def prepare_simulated(cell: SimulatedId, frame: Frame, expected_draws: int = 0) 
         simulated.nucleus_mask,
         simulated.scale,
         frame,
-        cell_id=cell.cell_id,
     )
     count = len(structures.NAMES)
     expected, ceiling = np.zeros((0, 0, count), np.uint8), np.zeros(count, np.float32)
@@ -83,15 +94,16 @@ def prepare_simulated(cell: SimulatedId, frame: Frame, expected_draws: int = 0) 
         )
         expected = np.moveaxis(np.rint(255 * np.clip(first, 0, 1)), 0, -1).astype(np.uint8)
         ceiling = np.array([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(first, second, strict=True)])
-    record = _record(prepared.image, cell.structure, cell.cell_id, cell.cell_id, frame)
+    record = _record(cell, prepared, frame)
     return record | {"expected": expected, "ceiling": ceiling.astype(np.float32)}
 
 
-def _record(image, structure, cell_id, fov_id, frame):
+def _record(cell, prepared, frame):
     return {
-        "image": image,
-        "structure": structure,
-        "cell_id": cell_id,
-        "fov_id": fov_id,
+        "image": prepared.image,
+        "structure": cell.structure,
+        "cell_id": cell.cell_id,
+        "fov_id": cell.fov_id,
         "pixel_size": np.float32(frame.pixel_size),
+        "ambiguous_pose": prepared.pose.ambiguous,
     }

@@ -6,7 +6,8 @@ import pytest
 import tifffile
 
 from icell_tf.apply import inputs
-from icell_tf.imaging.preprocess import Frame, preprocess
+from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import preprocess
 
 MODEL = SimpleNamespace(image_size=32, pixel_size=1.0)
 SCALE = (0.5, 0.4, 0.4)

@@ -7,7 +7,7 @@ from PIL import Image
 
 from icell_tf.apply import outputs
 from icell_tf.apply.inputs import InputCell
-from icell_tf.imaging.preprocess import Frame, Transform
+from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.read import read_stack
 
 SIZE, NAMES = 32, ("tom20", "zo1", "other")

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import structures
 from icell_tf.imaging import prepare, simulate
-from icell_tf.imaging.preprocess import Frame
+from icell_tf.imaging.frame import Frame
 
 FOLDER = pathlib.Path(module.__file__).parent
 DUMMY = FOLDER / "dummy_data"

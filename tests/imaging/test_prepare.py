@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
-from icell_tf.imaging.prepare import SimulatedId, prepare_simulated, prepare_stack
-from icell_tf.imaging.preprocess import Frame
+from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
 FRAME = Frame(32, 1.0)
@@ -21,20 +21,22 @@ def cell():
 
 
 def test_record_of_a_stack(cell):
-    record = prepare_stack(cell, FRAME)
+    record, findings = prepare_cell(cell, FRAME)
     assert record["image"].shape == (32, 32, 3)
     assert (record["cell_id"], record["structure"], record["fov_id"]) == ("tomm20_0", "tom20", "tomm20-field-0")
+    assert record["ambiguous_pose"] == findings.ambiguous_pose
+    assert len(findings.ranges) == 3
 
 
 def test_errors_name_cell_file_and_reason(cell, tmp_path):
     with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels are named"):
-        prepare_stack(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)
+        prepare_cell(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)
     path = tmp_path / "seg.tif"
     tifffile.imwrite(path, np.ones((2, 4, 20, 20), np.uint8), ome=True, metadata={"axes": "CZYX"})
     with pytest.raises(
-        ValueError, match=r"CellId tomm20_0, .*the masks of .*seg.tif have \(20, 20\) pixels.*\(24, 28\)"
+        ValueError, match=r"CellId tomm20_0, .*cell mask has the shape \(4, 20, 20\), the stack .*24, 28\)"
     ):
-        prepare_stack(dataclasses.replace(cell, segmentation=str(path)), FRAME)
+        prepare_cell(dataclasses.replace(cell, segmentation=str(path)), FRAME)
 
 
 def test_simulated_cells_have_seeds_of_their_own():

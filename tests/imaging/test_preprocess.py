@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from icell_tf.imaging import intensity
 from icell_tf.imaging import preprocess as pp
+from icell_tf.imaging.frame import Frame, Transform, low_pass_sigma
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.read import read_stack
 
-FRAME = pp.Frame(64, 1.0)
+FRAME = Frame(64, 1.0)
 
 
 @dataclasses.dataclass
@@ -21,9 +23,7 @@ class Cell:
     scale: tuple
 
     def preprocess(self, frame=FRAME, **changes):
-        return pp.preprocess(
-            self.channels, self.cell_mask, self.nucleus_mask, self.scale, frame, cell_id="A1", **changes
-        )
+        return pp.preprocess(self.channels, self.cell_mask, self.nucleus_mask, self.scale, frame, **changes)
 
 
 def make_cell(angle=0.3, mirror=1, shift=(0.0, 0.0), scale=(1.0, 0.5, 0.5), size=40.0):
@@ -53,48 +53,48 @@ def correlations(a, b):
 
 
 def counts(channel, mask):
-    return pp.count_intensities(np.array(channel), np.array(mask, bool))
+    return intensity.count_intensities(np.array(channel), np.array(mask, bool))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_background_is_the_commonest_intensity_outside_the_cell(dtype):
     channel = np.array([[[7, 7, 7, 9, 50, 50, 50, 50]]], dtype)
     mask = np.array([[[0, 0, 0, 0, 1, 1, 1, 1]]], bool)
-    assert pp.most_populous_intensity(counts(channel, mask)) == 7
+    assert intensity.most_populous_intensity(counts(channel, mask)) == 7
 
 
 def test_background_of_a_masked_crop_is_the_commonest_nonzero_intensity_inside():
     channel = [[[0, 0, 0, 0, 0, 8, 8, 50]]]
     mask = [[[0, 0, 0, 1, 1, 1, 1, 1]]]
-    assert pp.most_populous_intensity(counts(channel, mask)) == 8
+    assert intensity.most_populous_intensity(counts(channel, mask)) == 8
 
 
 def test_segmentations_have_two_values_or_soft_edges_around_their_highest():
     mask = [[[0, 0, 1, 1, 1, 1]]]
-    assert pp.is_segmentation(counts([[[0, 0, 255, 255, 255, 0]]], mask))
-    assert pp.is_segmentation(counts([[[0, 0, 128, 255, 255, 64]]], mask))
-    assert not pp.is_segmentation(counts([[[0, 0, 8, 8, 50, 20]]], mask))
-    assert not pp.is_segmentation(counts([[[3, 3, 8, 50, 50, 50]]], mask))
+    assert intensity.is_segmentation(counts([[[0, 0, 255, 255, 255, 0]]], mask))
+    assert intensity.is_segmentation(counts([[[0, 0, 128, 255, 255, 64]]], mask))
+    assert not intensity.is_segmentation(counts([[[0, 0, 8, 8, 50, 20]]], mask))
+    assert not intensity.is_segmentation(counts([[[3, 3, 8, 50, 50, 50]]], mask))
 
 
 def test_segmentation_channel_is_left_as_it_is():
     cell = make_cell()
     cell.channels[1] = np.where(cell.nucleus_mask, 40, 10)
     result = cell.preprocess()
-    assert result.transform.backgrounds == (100.0, 0.0, 100.0)
+    assert [low for low, _ in result.ranges] == [100.0, 10.0, 100.0]
     expected = result.transform.apply(cell.nucleus_mask.any(axis=0))
     np.testing.assert_allclose(result.image[..., 1], 255 * expected, atol=0.51)
 
 
 def test_steps_by_hand():
     plane = np.array([[5, 10, 30]], np.uint8)
-    np.testing.assert_array_equal(pp.subtract_background(plane, 10), [[0, 0, 20]])
-    np.testing.assert_array_equal(pp.rescale(np.array([[0.0, 5, 20]])), [[0, 0.25, 1]])
-    np.testing.assert_array_equal(pp.project(np.array([[[1, 5]], [[4, 2]]])), [[4, 5]])
-    masked = pp.mask_to_cell(np.array([[[9, 5]]], np.uint8), np.array([[[False, True]]]), 3)
+    np.testing.assert_array_equal(intensity.subtract_background(plane, 10), [[0, 0, 20]])
+    np.testing.assert_array_equal(intensity.rescale(np.array([[0.0, 5, 20]]), 20), [[0, 0.25, 1]])
+    np.testing.assert_array_equal(intensity.project(np.array([[[1, 5]], [[4, 2]]])), [[4, 5]])
+    masked = intensity.mask_to_cell(np.array([[[9, 5]]], np.uint8), np.array([[[False, True]]]), 3)
     np.testing.assert_array_equal(masked, [[[3, 5]]])
-    assert pp.low_pass_sigma(3.0) == 1.0
-    assert pp.low_pass_sigma(0.5) == 0.0
+    assert low_pass_sigma(3.0) == 1.0
+    assert low_pass_sigma(0.5) == 0.0
 
 
 @pytest.mark.parametrize("angle", np.linspace(0, 2 * np.pi, 9)[:-1] + 0.1)
@@ -164,13 +164,13 @@ def test_restored_image_lies_on_the_stack():
 
 
 def test_low_pass_prevents_aliasing():
-    transform = pp.Transform(np.array([[4.0, 0, 0], [0, 4.0, 0]]), (64, 64), (0.25, 0.25), pp.Frame(16, 1.0))
+    transform = Transform(np.array([[4.0, 0, 0], [0, 4.0, 0]]), (64, 64), (0.25, 0.25), Frame(16, 1.0))
     stripes = np.broadcast_to(np.arange(64) % 2, (64, 64))
     np.testing.assert_allclose(transform.apply(stripes)[2:-2, 2:-2], 0.5, atol=0.01)
 
 
 def test_identity_transform_copies():
-    transform = pp.Transform(np.eye(2, 3), (8, 8), (1.0, 1.0), pp.Frame(8, 1.0))
+    transform = Transform(np.eye(2, 3), (8, 8), (1.0, 1.0), Frame(8, 1.0))
     plane = np.arange(64.0).reshape(8, 8)
     np.testing.assert_allclose(transform.apply(plane), plane, rtol=1e-6)
     np.testing.assert_allclose(transform.restore(plane), plane, rtol=1e-6)
@@ -196,20 +196,22 @@ def test_two_channels_and_single_planes_will_do():
 
 
 def test_cell_larger_than_the_frame_is_refused():
-    with pytest.raises(ValueError, match=r"'A1' reaches 1\d\.\d µm along.*16 px at 0.5.*larger image_size.*--config"):
-        make_cell().preprocess(pp.Frame(16, 0.5))
+    with pytest.raises(
+        ValueError, match=r"reaches 1\d\.\d µm along.*16 px at 0.5.*larger image_size.*--config"
+    ):
+        make_cell().preprocess(Frame(16, 0.5))
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask & False), "'A1': the cell mask is empty"),
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask & False), "the cell mask is empty"),
         (lambda cell: setattr(cell, "nucleus_mask", cell.nucleus_mask[:, 1:]), "nucleus mask has the shape"),
         (lambda cell: setattr(cell, "nucleus_mask", ~cell.cell_mask), "nucleus mask lies outside the cell mask"),
         (lambda cell: setattr(cell, "cell_mask", cell.cell_mask * np.nan), "cell mask is empty, or has NaN"),
         (lambda cell: setattr(cell, "scale", (1e-6,) * 3), "reaches only .* µm: check --pixel_size"),
-        (lambda cell: setattr(cell, "channels", cell.channels[:1]), r"found an array of shape \(1, "),
-        (lambda cell: setattr(cell, "channels", cell.channels * np.nan), "NaN or infinite"),
+        (lambda cell: setattr(cell, "channels", cell.channels[:1]), "found 1 of shape"),
+        (lambda cell: setattr(cell, "channels", cell.channels * np.nan), "membrane channel has NaN or infinite"),
         (lambda cell: setattr(cell, "scale", (1, 0, 1)), "positive µm"),
         (lambda cell: cell.channels[2].fill(3), "structure channel is empty"),
     ],
@@ -224,7 +226,7 @@ def test_bad_cells_are_refused_by_name(spoil, message):
 @pytest.mark.parametrize(("size", "pixel_size"), [(0, 1.0), (64, 0.0), (64, float("nan"))])
 def test_bad_frames_are_refused(size, pixel_size):
     with pytest.raises(ValueError, match="image_size >= 1 px and pixel_size > 0"):
-        pp.Frame(size, pixel_size)
+        Frame(size, pixel_size)
 
 
 def test_real_cells_survive_shifts_and_turns(real_data):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from icell_tf.imaging.preprocess import Frame, preprocess
+from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.simulate import PROGRAMS, expected_structure, simulate_cell
 from icell_tf.imaging.simulate.microscope import Strands, blur, make_grid, rasterize
 from icell_tf.imaging.simulate.shapes import MAX_REACH, sample_shape

@@ -1,0 +1,40 @@
+"""What every cell of a data set has, wherever it comes from: id, structure, field of view, and voxels to load."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LoadedCell:
+    """A cell's voxels, as `preprocess` takes them: channels [(Z, Y, X)], masks (Z, Y, X), scale (z, y, x) in µm."""
+
+    channels: Sequence[np.ndarray]
+    cell_mask: np.ndarray
+    nucleus_mask: np.ndarray
+    scale: tuple[float, float, float]
+
+
+class CellSource(Protocol):
+    """What a data set's cells have in common, wherever they come from. `source` is the file that errors name."""
+
+    cell_id: str
+    structure: str
+    fov_id: str
+    source: str
+
+    def load(self) -> LoadedCell:
+        """Reads the voxels. Raises: ValueError: with the reason, if they can't be used."""
+
+
+class BadCell(ValueError):
+    """A cell that can't be used; the message names its CellId, file and reason."""
+
+    def __init__(self, cell_id: str, source: str, reason: str):
+        super().__init__(cell_id, source, reason)
+        self.cell_id, self.source, self.reason = cell_id, source, reason
+
+    def __str__(self):
+        return f"CellId {self.cell_id}, {self.source}: {self.reason}"

@@ -1,0 +1,89 @@
+"""The square picture a cell is brought into, and the way there: a low-pass and an affine warp, which can be undone."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import ndimage
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """The square picture a cell is brought into: image_size in px, pixel_size in µm/px."""
+
+    image_size: int
+    pixel_size: float
+
+    def __post_init__(self):
+        if self.image_size < 1 or not (math.isfinite(self.pixel_size) and self.pixel_size > 0):
+            raise ValueError(
+                f"A frame needs image_size >= 1 px and pixel_size > 0 µm/px, not {self.image_size} and "
+                f"{self.pixel_size}: change the arguments of these names in the data set's --config."
+            )
+
+    @property
+    def extent(self) -> float:
+        """Side of the frame in µm."""
+        return self.image_size * self.pixel_size
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Transform:
+    """The way from a stack's plane into the frame, and back.
+
+    Attributes:
+      matrix: (2, 3) float64, maps an output (row, col, 1) to a source (row, col), both in pixels.
+      source_shape: (Y, X) of the stack.
+      source_scale: (y, x), µm per source pixel.
+      frame: the frame.
+    """
+
+    matrix: np.ndarray
+    source_shape: tuple[int, int]
+    source_scale: tuple[float, float]
+    frame: Frame
+
+    def apply(self, planes) -> np.ndarray:
+        """Brings planes (..., Y, X) of the stack into the frame: (..., H, W) float32, 0 beyond the stack's edge."""
+        planes = self._checked(planes, self.source_shape)
+        sigmas = [low_pass_sigma(self.frame.pixel_size / scale) for scale in self.source_scale]
+        size = self.frame.image_size
+        return warp(planes, self.matrix, (size, size), sigmas)
+
+    def restore(self, planes) -> np.ndarray:
+        """Brings planes (..., H, W) of the frame back to the stack's pixels: (..., Y, X) float32."""
+        size = self.frame.image_size
+        planes = self._checked(planes, (size, size))
+        inverse = np.linalg.inv(np.vstack([self.matrix, [0, 0, 1]]))[:2]
+        sigma = low_pass_sigma(math.sqrt(math.prod(self.source_scale)) / self.frame.pixel_size)
+        return warp(planes, inverse, self.source_shape, (sigma, sigma))
+
+    @staticmethod
+    def _checked(planes, shape):
+        planes = np.asarray(planes, np.float32)
+        if planes.shape[-2:] != tuple(shape):
+            raise ValueError(f"Expected planes of {tuple(shape)} pixels, found {planes.shape[-2:]}.")
+        return planes
+
+
+def low_pass_sigma(factor: float) -> float:
+    """Sigma of the Gaussian before resampling, in source px, for pixels `factor` times as large: (factor - 1) / 2."""
+    return max(0.0, (factor - 1) / 2)
+
+
+def low_pass(plane, sigmas) -> np.ndarray:
+    """Gaussian low-pass of (Y, X) with a sigma per axis in px; zero means no filter. Beyond the edge there is 0."""
+    return ndimage.gaussian_filter(plane, sigmas, mode="constant") if any(sigmas) else plane
+
+
+def warp(planes, matrix, output_shape, sigmas) -> np.ndarray:
+    """Low-passes planes (..., Y, X), then samples them linearly where `matrix` (2, 3) points. Returns float32."""
+    pads = [math.ceil(4 * sigma) + 1 for sigma in sigmas]  # room for the Gaussian's tails beyond the stack's edge
+    flat = planes.reshape((-1, *planes.shape[-2:]))
+    flat = np.pad(flat, [(0, 0), *((pad, pad) for pad in pads)])
+    result = np.empty((len(flat), *output_shape), np.float32)
+    for plane, output in zip(flat, result, strict=True):
+        ndimage.affine_transform(
+            low_pass(plane, sigmas), matrix[:, :2], matrix[:, 2] + pads, output_shape, output, order=1, prefilter=False
+        )
+    return result.reshape((*planes.shape[:-2], *output_shape))
