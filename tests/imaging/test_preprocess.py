@@ -196,9 +196,7 @@ def test_two_channels_and_single_planes_will_do():
 
 
 def test_cell_larger_than_the_frame_is_refused():
-    with pytest.raises(
-        ValueError, match=r"reaches 1\d\.\d µm along.*16 px at 0.5.*larger image_size.*--config"
-    ):
+    with pytest.raises(ValueError, match=r"reaches 1\d\.\d µm along.*16 px at 0.5.*larger image_size.*--config"):
         make_cell().preprocess(Frame(16, 0.5))
 
 
