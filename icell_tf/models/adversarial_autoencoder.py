@@ -33,6 +33,8 @@ class AdversarialAutoencoder(keras.Model):
         "decoder",
         "latent_discriminator",
         "image_discriminator",
+        "passed_as_prior",
+        "passed_as_data",
         "latent_discriminator_accuracy",
         "image_discriminator_accuracy",
     )
@@ -78,6 +80,28 @@ class AdversarialAutoencoder(keras.Model):
         Returns: {role: (B,)} and {name of a metric: (B,)}.
         """
         raise NotImplementedError
+
+    @staticmethod
+    def _logs_of(objectives, reconstruction, passed_as_prior, passed_as_data, verdicts):
+        """Returns what both phases log: every loss, and how often the discriminators are right.
+
+        Args:
+          objectives: {role: (B,)}.
+          reconstruction, passed_as_prior, passed_as_data: (B,), the terms that the objectives are made of.
+          verdicts: (prior, encoded, observed, generated), (B,) each: whether a discriminator told what it was shown.
+        """
+        prior, encoded, observed, generated = verdicts
+        return {
+            "reconstruction": reconstruction,
+            "encoder": objectives["enc"],
+            "decoder": objectives["dec"],
+            "latent_discriminator": objectives["enc_d"],
+            "image_discriminator": objectives["dec_d"],
+            "passed_as_prior": passed_as_prior,
+            "passed_as_data": passed_as_data,
+            "latent_discriminator_accuracy": (prior + encoded) / 2,
+            "image_discriminator_accuracy": (observed + generated) / 2,
+        }
 
     def update(self, batch, z_prior):
         """One step of Algorithm 1 or 2: all losses, then all gradients, then the four updates.

@@ -62,13 +62,13 @@ class ConditionalModel(AdversarialAutoencoder):
         reconstruction = losses.reconstruction_loss(x_rs_logits, x_rs)
         reference_code = losses.reference_code_loss(z_r, z_r_hat)
         classification = losses.class_loss(y_logits, y)
+        passed_as_prior = losses.passed_as_prior_loss(encoded)
+        passed_as_class = losses.passed_as_class_loss(generated, reconstructed, y)
         objectives = {
             "enc": losses.conditional_encoder_objective(
-                reconstruction, reference_code, classification, losses.passed_as_prior_loss(encoded), self.gamma_enc
+                reconstruction, reference_code, classification, passed_as_prior, self.gamma_enc
             ),
-            "dec": losses.conditional_decoder_objective(
-                reconstruction, losses.passed_as_class_loss(generated, reconstructed, y), self.gamma_dec
-            ),
+            "dec": losses.conditional_decoder_objective(reconstruction, passed_as_class, self.gamma_dec),
             "enc_d": losses.latent_discriminator_loss(prior, encoded),
             "dec_d": losses.class_discriminator_loss(observed, generated, y),
         }
@@ -77,21 +77,19 @@ class ConditionalModel(AdversarialAutoencoder):
             integration["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
             objectives["dec"] += self.integration_weight * integration["integration"]
         generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
-        logs = {
-            "reconstruction": reconstruction,
-            **integration,
+        verdicts = (
+            correct(prior, True),
+            correct(encoded, False),
+            correct_class(observed, y),
+            correct_class(generated, generated_class),
+        )
+        logs = self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_class, verdicts)
+        own = {
             "reference_code": reference_code,
             "classification": classification,
             "classification_accuracy": correct_class(y_logits, y),
-            "encoder": objectives["enc"],
-            "decoder": objectives["dec"],
-            "latent_discriminator": objectives["enc_d"],
-            "image_discriminator": objectives["dec_d"],
-            "latent_discriminator_accuracy": (correct(prior, True) + correct(encoded, False)) / 2,
-            "image_discriminator_accuracy": (correct_class(observed, y) + correct_class(generated, generated_class))
-            / 2,
         }
-        return objectives, logs
+        return objectives, logs | own | integration
 
     def _decode(self, y, z_r, estimates, z_prior, training):
         """Returns the logits of x_hat, x_gen and, unless nothing asks for it, of Algorithm 3's image.

@@ -21,26 +21,16 @@ class ReferenceModel(AdversarialAutoencoder):
         reconstructed = self.dec_d(tf.sigmoid(x_r_logits), training=training)
 
         reconstruction = losses.reconstruction_loss(x_r_logits, x_r)
+        passed_as_prior = losses.passed_as_prior_loss(encoded)
+        passed_as_observed = losses.passed_as_observed_loss(generated, reconstructed)
         objectives = {
-            "enc": losses.reference_encoder_objective(
-                reconstruction, losses.passed_as_prior_loss(encoded), self.gamma_enc
-            ),
-            "dec": losses.reference_decoder_objective(
-                reconstruction, losses.passed_as_observed_loss(generated, reconstructed), self.gamma_dec
-            ),
+            "enc": losses.reference_encoder_objective(reconstruction, passed_as_prior, self.gamma_enc),
+            "dec": losses.reference_decoder_objective(reconstruction, passed_as_observed, self.gamma_dec),
             "enc_d": losses.latent_discriminator_loss(prior, encoded),
             "dec_d": losses.image_discriminator_loss(observed, generated),
         }
-        logs = {
-            "reconstruction": reconstruction,
-            "encoder": objectives["enc"],
-            "decoder": objectives["dec"],
-            "latent_discriminator": objectives["enc_d"],
-            "image_discriminator": objectives["dec_d"],
-            "latent_discriminator_accuracy": (correct(prior, True) + correct(encoded, False)) / 2,
-            "image_discriminator_accuracy": (correct(observed, True) + correct(generated, False)) / 2,
-        }
-        return objectives, logs
+        verdicts = correct(prior, True), correct(encoded, False), correct(observed, True), correct(generated, False)
+        return objectives, self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_observed, verdicts)
 
     def reconstruct(self, x_r):
         """Returns x_r_hat, (B, H, W, 2) in [0, 1], in NumPy."""

@@ -99,3 +99,68 @@ def test_a_few_steps_lower_the_reconstruction_loss(model):
     for _ in range(15):
         last = np.mean(model.update(make_batch(), make_prior())["reconstruction"])
     assert last < first
+
+
+def log_sigmoid(logits):
+    return -np.logaddexp(0, -np.asarray(logits, np.float64)[:, 0])
+
+
+def cross_entropy(logits, y):
+    logits = np.asarray(logits, np.float64)
+    return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
+
+
+def image_entropy(logits, x):
+    logits, x = np.asarray(logits, np.float64), np.asarray(x, np.float64)
+    return (np.logaddexp(0, logits) - x * logits).mean(axis=(1, 2, 3))
+
+
+def codes_and_images(model, phase, batch, prior):
+    """What Algorithm 1 or 2 computes, from the networks themselves: z, the image, x_hat's and x_gen's logits."""
+    z_r = (model.enc if phase == "reference" else model.enc_r)(batch["x_rs"][..., :2], training=False)
+    if phase == "reference":
+        return z_r, batch["x_rs"][..., :2], model.dec(z_r, training=False), model.dec(prior, training=False)
+    y_logits, z_r_hat, z_s = model.enc(batch["x_rs"], training=False)
+    y_hat = tf.nn.softmax(y_logits)
+    images = [model.dec([y_hat, z_r_hat, z], training=False) for z in (z_s, prior)]
+    return z_s, batch["x_rs"], *images
+
+
+def test_every_network_descends_the_objective_that_its_equation_says(phase):
+    """Eq. 5 or 11, 6 or 14, 15 or 17 and 16 or 18, worked out in NumPy from what the networks put out."""
+    gamma_enc, gamma_dec = 0.3, 0.2
+    model, batch, prior = make_model(phase, gamma_enc=gamma_enc, gamma_dec=gamma_dec), make_batch(), make_prior()
+    objectives, logs = model.objectives(batch, prior, training=False)
+    z, x, x_hat_logits, x_gen_logits = codes_and_images(model, phase, batch, prior)
+    encoded, from_prior = (model.enc_d(codes, training=False) for codes in (z, prior))
+    observed, reconstructed, generated = (
+        model.dec_d(image, training=False) for image in (x, tf.sigmoid(x_hat_logits), tf.sigmoid(x_gen_logits))
+    )
+
+    reconstruction = image_entropy(x_hat_logits, x)
+    expected = {"enc_d": -log_sigmoid(from_prior) - log_sigmoid(-encoded)}
+    encoder = reconstruction - gamma_enc * log_sigmoid(encoded)
+    if phase == "reference":
+        expected["dec_d"] = -log_sigmoid(observed) - log_sigmoid(-generated)
+        passed = -log_sigmoid(generated) - log_sigmoid(reconstructed)
+        right = (np.asarray(observed)[:, 0] > 0) * 0.5 + (np.asarray(generated)[:, 0] < 0) * 0.5
+    else:
+        y, fake = batch["y"].numpy(), np.full(len(batch["y"]), model.structures)
+        y_logits, z_r_hat, _ = model.enc(batch["x_rs"], training=False)
+        z_r = model.enc_r(batch["x_rs"][..., :2], training=False)
+        encoder = encoder + cross_entropy(y_logits, y) + np.mean(np.square(z_r - z_r_hat), axis=1)
+        expected["dec_d"] = cross_entropy(observed, y) + cross_entropy(generated, fake)
+        passed = cross_entropy(generated, y) + cross_entropy(reconstructed, y)
+        told = [np.argmax(logits, axis=1) == label for logits, label in ((observed, y), (generated, fake))]
+        right = np.mean(told, axis=0)
+    expected |= {"enc": encoder, "dec": reconstruction + gamma_dec * passed}
+
+    assert set(objectives) == set(expected)
+    for role, values in expected.items():
+        np.testing.assert_allclose(objectives[role], values, rtol=1e-4, err_msg=role)
+    np.testing.assert_allclose(logs["reconstruction"], reconstruction, rtol=1e-4)
+    np.testing.assert_allclose(logs["passed_as_prior"], -log_sigmoid(encoded), rtol=1e-4)
+    np.testing.assert_allclose(logs["passed_as_data"], passed, rtol=1e-4)
+    np.testing.assert_array_equal(logs["image_discriminator_accuracy"], right)
+    told = (np.asarray(from_prior)[:, 0] > 0) * 0.5 + (np.asarray(encoded)[:, 0] < 0) * 0.5
+    np.testing.assert_array_equal(logs["latent_discriminator_accuracy"], told)

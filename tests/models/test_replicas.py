@@ -14,7 +14,7 @@ TOLERANCE = 1e-5
 LEARNING_RATE = 1e-3
 
 
-def main(phase, architecture):
+def main(phase, architecture, integration_weight):
     import keras
     import tensorflow as tf
 
@@ -26,7 +26,7 @@ def main(phase, architecture):
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 
-    settings = {"integration_weight": 1.0} if phase == "conditional" else {}  # its three inputs are decoded as one
+    settings = {"integration_weight": float(integration_weight)} if phase == "conditional" else {}
 
     def train(strategy, steps=STEPS):
         keras.utils.set_random_seed(0)
@@ -63,10 +63,17 @@ def main(phase, architecture):
     print("equal", phase, architecture, difference)
 
 
-@pytest.mark.parametrize(("phase", "architecture"), [("reference", "paper"), ("conditional", "released")])
-def test_two_devices_end_with_the_weights_of_one(phase, architecture):
+@pytest.mark.parametrize(
+    ("phase", "architecture", "integration_weight"),
+    [
+        ("reference", "paper", 0),
+        ("conditional", "paper", 0),
+        ("conditional", "released", 1),  # its decoder's three inputs are decoded as one
+    ],
+)
+def test_two_devices_end_with_the_weights_of_one(phase, architecture, integration_weight):
     done = subprocess.run(
-        [sys.executable, __file__, phase, architecture],
+        [sys.executable, __file__, phase, architecture, str(integration_weight)],
         capture_output=True,
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
