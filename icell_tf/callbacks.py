@@ -75,7 +75,7 @@ def reference_pictures(model, cells, seed=0):
 
 
 def conditional_pictures(model, cells, labels, structures, seed=0):
-    """As `reference_pictures`, with structures; and every structure predicted in the last split's cells.
+    """As `reference_pictures`, with structures; and every structure predicted in the cells of each split.
 
     Args:
       model: a `ConditionalModel`.
@@ -93,7 +93,7 @@ def conditional_pictures(model, cells, labels, structures, seed=0):
         texts = [structures[k] for k in y]
         reconstructed = integrator.reconstruct(x_rs)["x_rs_hat"]
         drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_rs, reconstructed, texts)
+        predicted = integrator.integrate(x_rs[..., :-1])["structures"]
+        drawn[f"predicted/{split}"] = figures.integration_grid(x_rs, predicted, structures, texts)
     drawn["generated"] = figures.cell_grid(integrator.sample(y, seed)["x_rs"], labels=texts)
-    predicted = integrator.integrate(x_rs[..., :-1])["structures"]
-    drawn["predicted"] = figures.integration_grid(x_rs, predicted, structures, texts)
     return drawn

@@ -12,6 +12,10 @@ from pathlib import Path
 CONFIG_FILE = "config.json"
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
+EPOCHS_HELP = (
+    "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
+    "where there is a cooldown"
+)
 
 
 class ConfigError(ValueError):
@@ -44,7 +48,7 @@ class ReferenceConfig:
     architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
     width: float = setting(1.0, "multiplier of the networks' widths")
     latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")
-    epochs: int = setting(150, "passes over the training cells; more than a finished run has continue it")
+    epochs: int = setting(150, EPOCHS_HELP)
     batch_size: int = setting(32, "cells a step, over all devices; the last partial batch of an epoch is dropped")
     learning_rate: float = setting(2e-4, "Adam's, for all networks")
     cooldown: float = setting(0.0, "share of the epochs, the last ones, over which the learning rate falls to 0")
@@ -75,7 +79,7 @@ class ReferenceConfig:
 class ConditionalConfig(ReferenceConfig):
     """Settings of phase 2, the model of structure localization given the shape. Defaults: the paper's."""
 
-    epochs: int = setting(220, "passes over the training cells; more than a finished run has continue it")
+    epochs: int = setting(220, EPOCHS_HELP)
     generate_from: str = setting(
         "estimates",
         "what x_gen is made from: y_hat and z_r_hat (the paper's Algorithm 2) or y and z_r (the released code)",
@@ -84,7 +88,6 @@ class ConditionalConfig(ReferenceConfig):
     integration_weight: float = setting(
         0.0, "weight in the decoder's objective of what Algorithm 3 asks for, the image at y, z_r and z_s = 0"
     )
-
     code_noise: float = setting(
         0.0, "standard deviation of the noise on z_r where integration_weight trains that image"
     )
@@ -93,6 +96,10 @@ class ConditionalConfig(ReferenceConfig):
         super().__post_init__()
         for name in ("integration_weight", "code_noise"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
+        trained = self.integration_weight > 0 or not self.code_noise
+        _require(
+            self, "code_noise", trained, "0 where integration_weight is 0, which it would otherwise do nothing for"
+        )
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}

@@ -49,7 +49,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     run = Run("conditional", config, prepared.cells, reference.config)
-    return _train(run, prepared, run_dir, reference_weights=Path(reference_dir) / checkpoints.BEST)
+    return _train(run, prepared, run_dir, reference_dir)
 
 
 def build_model(run, mean_logits=None):
@@ -125,7 +125,7 @@ def make_strategy():
     return tf.distribute.get_strategy()
 
 
-def _train(run, prepared, run_dir, reference_weights=None):
+def _train(run, prepared, run_dir, reference_dir=None):
     config, run_dir = run.config, Path(run_dir)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
@@ -137,8 +137,8 @@ def _train(run, prepared, run_dir, reference_weights=None):
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
-        if reference_weights:
-            model.enc_r.set_weights(load_model(reference_weights.parent)[0].enc.get_weights())
+        if reference_dir:
+            model.enc_r.set_weights(load_model(reference_dir)[0].enc.get_weights())
         model.compile(config.learning_rate, config.beta_1)
         if (run_dir / checkpoints.LAST).is_file():
             checkpoints.load_weights(model, run_dir / checkpoints.LAST)
@@ -154,6 +154,7 @@ def _train(run, prepared, run_dir, reference_weights=None):
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
     if completed:
         print(f"Resuming {run_dir} after epoch {completed}.")
+        keras.utils.set_random_seed(config.seed + completed)  # or the noise of the first epochs would come again
     history = model.fit(
         prepared.training_batches(
             config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror

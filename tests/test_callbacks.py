@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from icell_tf import callbacks
+from icell_tf.evaluation import figures
+from icell_tf.integrator import Integrator
 
 from .models.conftest import LATENT, SIZE, STRUCTURES, make_model
 
@@ -48,18 +50,30 @@ def cells():
 
 
 def test_reference_pictures_show_every_split_and_new_cells(cells):
-    drawn = callbacks.reference_pictures(make_model("reference"), cells)
+    model = make_model("reference")
+    drawn = callbacks.reference_pictures(model, cells)
     assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated"}
     assert all(picture.dtype == np.uint8 and picture.shape[-1] == 3 for picture in drawn.values())
-    assert (drawn["reconstructed/train"] != drawn["reconstructed/validation"]).any()
+    for split, x_rs in cells.items():
+        below = model.reconstruct(x_rs[..., :2])
+        np.testing.assert_array_equal(
+            drawn[f"reconstructed/{split}"], figures.observed_over_reconstructed(x_rs[..., :2], below)
+        )
 
 
 def test_conditional_pictures_also_show_every_structure(cells):
     model, labels = make_model("conditional"), {"train": np.array([0, 1]), "validation": np.array([2, 2])}
-    drawn = callbacks.conditional_pictures(model, cells, labels, ("tom20", "zo1", "lysosome"))
-    assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated", "predicted"}
-    panel = drawn["generated"].shape[1] // 2  # two cells beside each other
-    assert drawn["predicted"].shape[1] > (1 + STRUCTURES) * (panel - 4)  # the observed cell and every structure
+    names = ("tom20", "zo1", "lysosome")
+    drawn = callbacks.conditional_pictures(model, cells, labels, names)
+    kinds = {f"{kind}/{split}" for kind in ("reconstructed", "predicted") for split in cells}
+    assert set(drawn) == kinds | {"generated"}
+    integrator = Integrator(model.enc_r, model.enc, model.dec, names, pixel_size=1.0)
+    for split, x_rs in cells.items():
+        predicted, texts = integrator.integrate(x_rs[..., :2])["structures"], [names[k] for k in labels[split]]
+        assert predicted.shape[-1] == STRUCTURES
+        np.testing.assert_array_equal(
+            drawn[f"predicted/{split}"], figures.integration_grid(x_rs, predicted, names, texts)
+        )
 
 
 def test_the_reference_model_reconstructs_and_generates():

@@ -10,6 +10,9 @@ from icell_tf import checkpoints, experiment
 from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig, Run
 from icell_tf.evaluation.report import evaluate, table
 
+from .test_callbacks import logged
+
+TENSORBOARD = ("train", "validation", "pictures")
 TINY = dict(width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
 
 
@@ -48,9 +51,20 @@ def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_
     assert [row["epoch"] for row in history] == [0, 1]
     assert all(np.isfinite(value) for row in history for value in row.values())
     assert "val_reconstruction" in history[0]
-    for folder in ("train", "validation", "pictures"):
-        assert list((reference_run / "tensorboard" / folder).iterdir())
+    assert experiment.MONITOR in history[0]
     assert not list(reference_run.glob("partial*"))
+
+
+@pytest.mark.parametrize("phase", ["reference", "conditional"])
+def test_tensorboard_has_every_loss_and_picture_of_both_splits(phase, request):
+    run_dir = request.getfixturevalue(f"{phase}_run")
+    model = experiment.load_model(run_dir)[0]
+    tags = {folder: {tag for _, tag in logged(run_dir / "tensorboard" / folder)} for folder in TENSORBOARD}
+    scalars = {f"epoch_{name}" for name in model.metric_names}
+    assert scalars - {"epoch_integration"} <= tags["train"]  # decoded in training only where it is trained
+    assert scalars <= tags["validation"]
+    kinds = ("reconstructed", "predicted") if phase == "conditional" else ("reconstructed",)
+    assert tags["pictures"] == {"generated"} | {f"{kind}/{split}" for kind in kinds for split in TENSORBOARD[:2]}
 
 
 def test_phase_two_keeps_phase_ones_encoder(reference_run, conditional_run):
@@ -77,6 +91,32 @@ def test_more_epochs_continue_a_finished_run(reference_run, reference_config, tm
     assert "Resuming" in out and "after epoch 2" in out
     assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0, 1, 2]
     assert any(np.any(a != b) for a, b in zip(before, weights_of(run_dir), strict=True))
+
+
+def test_the_closing_line_says_what_was_trained_and_where_it_lies(reference_config, tmp_path, capsys):
+    experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.startswith("Trained the reference model (") and line.endswith(str(tmp_path / "run"))
+    assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
+
+
+def test_an_interrupted_run_goes_on_after_its_last_epoch(reference_run, reference_config, tmp_path, monkeypatch):
+    """Ctrl-C in the third epoch of three; the same command then does the third anew, with noise of its own."""
+    config = dataclasses.replace(reference_config, epochs=3)
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    seeds = []
+    monkeypatch.setattr(experiment.keras.utils, "set_random_seed", seeds.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment.checkpoints, "save_weights", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.train_reference(config, run_dir)
+    experiment.train_reference(config, run_dir)
+    assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0, 1, 2]
+    assert seeds == [0, 2, 0, 2]
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_run_of_other_settings_is_not_continued(reference_run, reference_config):

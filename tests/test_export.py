@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import export
+from icell_tf import export, networks
 
 from .conftest import LATENT, SIZE, STRUCTURES
 
@@ -60,9 +60,9 @@ np.savez(outputs, **{key: value.astype(str) if value.dtype == object else value 
 """
 
 
-@pytest.fixture(scope="module")
-def integrator(make_integrator):
-    return make_integrator()
+@pytest.fixture(scope="module", params=networks.ARCHITECTURES)
+def integrator(make_integrator, request):
+    return make_integrator(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,11 @@ def test_imports_only_from_above(path):
     assert not wrong, f"{name_of(path)} imports {', '.join(wrong)}, which is not above it"
 
 
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "train").glob("*.py")), ids=name_of)
+def test_commands_import_only_what_is_installed(path):
+    assert not misplaced(path.read_text(encoding="utf-8"), "train", len(ORDER))
+
+
 @pytest.mark.parametrize(
     "source, wrong",
     [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from icell_tf.config import PHASES, PRESETS  # noqa: E402
 from icell_tf.data import DatasetError, default_data_dir, find_prepared  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parent.parent / "datasets"
+BUILDER = DATASETS / "integrated_cell" / "integrated_cell_dataset_builder.py"
 SIMULATED = ("integrated_cell/simulated", "integrated_cell/simulated_64")
 _DEFINE = {
     str: flags.DEFINE_string,
@@ -77,7 +79,7 @@ def _define(field):
 
 
 def ensure_prepared(dataset, data_dir=None):
-    """Prepares a simulated data set with `tfds build` if it is not there; any other one has to be.
+    """Prepares a simulated data set with `tfds build` if its present version is not there; any other one has to be.
 
     Args:
       dataset, data_dir: as in `find_prepared`.
@@ -85,7 +87,7 @@ def ensure_prepared(dataset, data_dir=None):
     Raises: DatasetError: if there is none, and it is not a simulated one or its build fails.
     """
     try:
-        find_prepared(dataset, data_dir)
+        find_prepared(f"{dataset}:{_version()}" if dataset in SIMULATED else dataset, data_dir)
     except DatasetError:
         if dataset not in SIMULATED:
             raise
@@ -96,6 +98,11 @@ def ensure_prepared(dataset, data_dir=None):
         done = subprocess.run(list(map(str, command)), cwd=DATASETS / name)
         if done.returncode:
             raise DatasetError(f"{dataset} could not be prepared in {root}: see what `tfds build` says above") from None
+
+
+def _version():
+    """The version of the data set that the builder makes; it is read, not imported, as training needs no builder."""
+    return re.search(r'VERSION = tfds.core.Version\("(.+)"\)', BUILDER.read_text(encoding="utf-8"))[1]
 
 
 def run(main, argv=()):

@@ -175,3 +175,12 @@ def test_released_architecture_differs_where_the_released_code_does():
     slopes = [layer.alpha.shape for layer in released["enc_r"].layers if isinstance(layer, keras.layers.PReLU)]
     assert set(slopes) == {(1, 1, 1)}
     assert isinstance(released["dec_d_rs"].layers[-1], keras.layers.Dense)
+
+    def noises(network):
+        return sum(isinstance(layer, blocks.WhiteNoise) for layer in network.layers)
+
+    assert (noises(paper["dec_d_r"]), noises(released["dec_d_r"])) == (1, 2)  # on the image, and before the dense head
+    convolutions = keras.layers.Conv2D, keras.layers.Conv2DTranspose
+    for name, network in released.items():
+        biased = [layer.name for layer in network.layers if isinstance(layer, convolutions) and layer.use_bias]
+        assert not biased, (name, biased)

@@ -1,12 +1,12 @@
 """What the commands share: flags made from a config, and data sets prepared on first use."""
 
 import dataclasses
-import pathlib
 from types import SimpleNamespace
 
 import pytest
 from absl import app, flags
 
+from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf.config import PRESETS
 from icell_tf.data import DatasetError
 from train import command
@@ -75,12 +75,13 @@ def test_a_simulated_data_set_is_built_where_it_is_looked_for(builds, tmp_path, 
     assert (folder / "integrated_cell_dataset_builder.py").is_file()
 
 
-def test_a_prepared_data_set_is_not_built_again(builds, tmp_path):
-    folder = pathlib.Path(tmp_path, "integrated_cell/simulated_64/1.0.0")
-    folder.mkdir(parents=True)
-    (folder / "dataset_info.json").touch()
-    command.ensure_prepared("integrated_cell/simulated_64", tmp_path)
-    assert not builds.commands
+def test_a_prepared_data_set_is_built_again_only_if_it_is_of_an_older_version(builds, tmp_path):
+    for version, commands in ((f"{Builder.VERSION}", 0), ("0.9.0", 1)):
+        folder = tmp_path / version / "integrated_cell" / "simulated_64" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").touch()
+        command.ensure_prepared("integrated_cell/simulated_64", tmp_path / version)
+        assert len(builds.commands) == commands
 
 
 def test_a_users_data_set_is_not_built(builds, tmp_path):
