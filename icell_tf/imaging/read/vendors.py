@@ -22,7 +22,7 @@ def open_vendor(path: str, scene=None) -> Source:
     try:
         bioio, plugin = importlib.import_module("bioio"), importlib.import_module(f"bioio_{extra}")
     except ImportError as error:
-        raise ImportError(f"{path}: {extra.upper()} need bioio-{extra}: pip install 'icell_tf[{extra}]'") from error
+        raise ImportError(f"{path}: {extra.upper()} needs bioio-{extra}: pip install 'icell_tf[{extra}]'") from error
     return open_bioio(path, bioio.BioImage, plugin.Reader, scene)
 
 
