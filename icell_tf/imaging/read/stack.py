@@ -50,20 +50,22 @@ class Stack:
           to.
 
         Raises:
-          StackError: there is no such channel, or the file is damaged.
+          StackError: there is no such channel, or more than one, or the file is damaged.
         """
-        name = str(name_or_number)
-        if name in self.channels:
-            number = self.channels.index(name)
-        elif name.isdigit() and int(name) < len(self.channels):
-            number = int(name)
-        else:
-            raise StackError(
-                f"{self.path or 'The stack'}: there is no channel {name!r}; its channels are "
-                f"{', '.join(f'{i}: {channel}' for i, channel in enumerate(self.channels))}."
-            )
+        number = self._number(str(name_or_number))
         c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
         return self._read(c, s)[0]
+
+    def _number(self, name):
+        """The number of a channel given by name or number."""
+        path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
+        if self.channels.count(name) > 1:
+            raise StackError(f"{path}: several channels are called {name!r} ({listed}). Give their numbers instead.")
+        if name in self.channels:
+            return self.channels.index(name)
+        if name.isdigit() and int(name) < len(self.channels):
+            return int(name)
+        raise StackError(f"{path}: there is no channel {name!r}; its channels are {listed}.")
 
     def _read(self, c, s):
         """The chosen channels and samples, (C, Z, Y, X)."""

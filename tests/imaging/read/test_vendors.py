@@ -1,5 +1,6 @@
 """CZI, LIF and ND2 through bioio: by a stand-in with its names, and by bioio itself where it is installed."""
 
+import struct
 import sys
 import types
 
@@ -94,6 +95,52 @@ def test_without_the_package_it_says_what_to_install(tmp_path, fake, monkeypatch
     message = rf"a\.{suffix}: {suffix.upper()} needs bioio-{suffix}: pip install 'icell_tf\[{suffix}\]'"
     with pytest.raises(ImportError, match=message):
         read_stack(tmp_path / f"a.{suffix}")
+
+
+def write_lif(path, scenes):
+    """A LIF as Leica's confocals write it, of {name: (Z, C, Y, X) uint16} with voxels of (0.5, 0.3, 0.2) µm."""
+    elements, blocks = "", b""
+    for number, (name, data) in enumerate(scenes.items()):
+        (z, c, y, x), steps = data.shape, data.strides
+        dimensions = "".join(
+            f'<DimensionDescription DimID="{i}" NumberOfElements="{n}" Origin="0" Length="{(n - 1) * size}" Unit="m" '
+            f'BytesInc="{step}" BitInc="0"/>'
+            for i, n, size, step in ((1, x, 2e-7, 2), (2, y, 3e-7, steps[2]), (3, z, 5e-7, steps[0]))
+        )
+        channels = "".join(
+            f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" NameOfMeasuredQuantity="" Min="0" '
+            f'Max="1" Unit="" LUTName="{lut}" IsLUTInverted="0" BytesInc="{k * steps[1]}" BitInc="0"/>'
+            for k, lut in zip(range(c), ("Red", "Blue"), strict=True)
+        )
+        image = (
+            f"<ImageDescription><Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>"
+        )
+        elements += f'<Element Name="{name}"><Data><Image>{image}</Image></Data>'
+        elements += f'<Memory Size="{data.nbytes}" MemoryBlockID="block{number}"/></Element>'
+        block = f"block{number}"
+        head = struct.pack("<IIBQBI", 0x70, 14 + 2 * len(block), 0x2A, data.nbytes, 0x2A, len(block))
+        blocks += head + block.encode("utf-16-le") + data.tobytes()
+    xml = f'<LMSDataContainerHeader Version="2"><Element Name="a"><Children>{elements}</Children></Element>'
+    xml += "</LMSDataContainerHeader>"
+    path.write_bytes(struct.pack("<IIBI", 0x70, 5 + 2 * len(xml), 0x2A, len(xml)) + xml.encode("utf-16-le") + blocks)
+
+
+def test_real_lif(tmp_path, pixels):
+    """A file in Leica's layout. Runs where the extra `lif` is installed."""
+    pytest.importorskip("bioio_lif", reason="the extra lif isn't installed")
+    scenes = {name: pixels(4, 2, 30, 40) for name in ("Position 1", "Position 2")}
+    write_lif(tmp_path / "a.lif", scenes)
+    with pytest.raises(ValueError, match=r"a\.lif: holds 2 scenes \(0: Position 1, 1: Position 2\)"):
+        read_stack(tmp_path / "a.lif")
+    stack = read_stack(tmp_path / "a.lif", scene="Position 2")
+    assert stack.channels == ("Red", "Blue")
+    assert stack.scale == pytest.approx((0.5, 0.3, 0.2))
+    np.testing.assert_array_equal(stack.channel("Blue"), scenes["Position 2"][:, 1])
+    write_lif(tmp_path / "b.lif", {"only": scenes["Position 1"]})
+    np.testing.assert_array_equal(read_stack(tmp_path / "b.lif").data, np.moveaxis(scenes["Position 1"], 1, 0))
+    (tmp_path / "b.lif").write_bytes((tmp_path / "b.lif").read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=r"b\.lif: (can't be read|its voxels can't be read): "):
+        read_stack(tmp_path / "b.lif").channel(1)
 
 
 def test_real_czi(tmp_path, pixels):
