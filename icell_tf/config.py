@@ -12,6 +12,8 @@ from pathlib import Path
 CONFIG_FILE = "config.json"
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
+# How cells were prepared before data sets and models said so: alignment, normalization, version of the preprocessing.
+FIRST_PREPARATION = "major_axis, maximum, 1"
 
 
 class ConfigError(ValueError):
@@ -129,12 +131,14 @@ class Cells:
       image_size: pixels along a side.
       pixel_size: µm a pixel.
       dataset: name, config and version of the data set.
+      preparation: how stacks became pictures: alignment, normalization, version of the preprocessing.
     """
 
     structures: tuple[str, ...]
     image_size: int
     pixel_size: float
     dataset: str = ""
+    preparation: str = FIRST_PREPARATION
 
 
 @dataclass(frozen=True)
