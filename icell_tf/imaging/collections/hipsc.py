@@ -25,12 +25,13 @@ def manifest_path(manual_dir) -> pathlib.Path:
     return found[0]
 
 
-def list_cells(manual_dir, structures=None) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
+def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
     """Finds the cells whose crops have been downloaded.
 
     Args:
       manual_dir: the folder with metadata.csv (or manifest.csv), crop_raw and crop_seg.
       structures: the structures wanted, by gene or by our name; other cells are problems. None: all.
+      axes: of the crops, should their metadata be wrong: ZCYX.
 
     Returns:
       The cells, and a `BadCell` for every other row, `NotDownloaded` where neither of its crops is there.
@@ -39,7 +40,7 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[ManifestCell, ...], l
       ValueError: there is no table, or none of its cells has been downloaded.
     """
     path = manifest_path(manual_dir)
-    cells, problems = list_manifest(path, structures=structures, partial=True)
+    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
     if not cells and all(isinstance(problem, NotDownloaded) for problem in problems):
         raise ValueError(
             f"{path}: none of its {len(problems)} cells has its crops here. The paths in its columns crop_raw and "

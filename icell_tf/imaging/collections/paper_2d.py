@@ -1,7 +1,8 @@
 """The authors' 2D collection (ic2D.tar, Johnson et al. 2017): a folder a structure, an RGB PNG of 0.108 µm/px a cell.
 
 Red is the membrane, green the structure, blue the nucleus. The archive isn't unpacked: each cell knows where in it its
-picture lies. The pictures come without masks; they were masked to the cell, so that what lies outside is 0.
+picture lies. The pictures come without masks; they were masked to the cell and their background was taken off, so that
+what lies outside is 0.
 """
 
 import collections
@@ -55,7 +56,9 @@ class PictureCell:
         picture = _read_picture(self._bytes())
         cell_mask = find_cell(picture)
         nucleus_mask = find_nucleus(picture[..., 2], cell_mask)
-        channels = [np.ascontiguousarray(picture[None, ..., channel]) for channel in _CHANNELS]
+        # The authors took the background off already. Raised by one, the black around the cell is a background of one
+        # like any other; black, it would pass for masked away, and the cell's commonest intensity be taken off as well.
+        channels = [picture[None, ..., channel].astype(np.uint16) + np.uint16(1) for channel in _CHANNELS]
         return LoadedCell(channels, cell_mask[None], nucleus_mask[None], (float("nan"), PIXEL_SIZE, PIXEL_SIZE))
 
     def _bytes(self):
@@ -147,7 +150,9 @@ def _pictures_of_archive(path):
                     found.append((relative, picture))
     except (tarfile.TarError, EOFError) as error:
         if not found:
-            raise ValueError(f"{path}: can't be read as an uncompressed tar archive: {error}. Copy it again.") from error
+            raise ValueError(
+                f"{path}: can't be read as an uncompressed tar archive: {error}. Copy it again."
+            ) from error
         problems.append(BadCell("(unknown)", str(path), f"the archive is cut short or damaged: {error}. Copy it again"))
     if not found and not problems:
         raise ValueError(f"{path}: there is no PNG in it.")
