@@ -157,7 +157,7 @@ class Integrator:
         self.preparation = str(preparation)
 
     def describe(self):
-        """What a caller must know besides the functions, as JSON types: structures, sizes, and how cells are prepared."""
+        """What a caller must know besides the functions, as JSON types: structures, sizes, preparation."""
         return {
             "structures": list(self.structures),
             "pixel_size": self.pixel_size,

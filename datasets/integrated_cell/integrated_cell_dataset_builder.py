@@ -14,6 +14,7 @@ from icell_tf import structures
 from icell_tf.evaluation import figures
 from icell_tf.imaging import prepare, splits
 from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.manifest import NotDownloaded
 
 from . import build_report, examination, sources
 from .build_config import IntegratedCellConfig
@@ -104,22 +105,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         prepare_super = functools.partial(
             super().download_and_prepare, download_dir=download_dir, download_config=config, **kwargs
         )
+        cells, problems, fingerprint = self._list_cells(dl_manager)
+        fingerprint = self.builder_config.arguments() | fingerprint
         if self.data_path.exists() and not config.download_mode.overwrite_dataset:
-            self._check_prepared(dl_manager)
+            self._check_prepared(fingerprint)
             return prepare_super()
-        cells, problems = self._list_cells(dl_manager)
         with self._passes(cells, config) as passes:
             self._build = self._examine(cells, problems, passes)
+            self._build.fingerprint = fingerprint
             return prepare_super()
 
     def _list_cells(self, dl_manager):
+        """All cells, those that can't be used, and what tells them from others: see `sources.list_cells`."""
         config = self.builder_config
         if not config.simulated:
             return sources.list_cells(config, dl_manager.manual_dir)
         cells = sources.simulated_cells(config)
         tested = set(self._divide(cells, range(len(cells)))["test"])
         draws = config.expected_draws
-        return [dataclasses.replace(c, expected_draws=draws if i in tested else 0) for i, c in enumerate(cells)], []
+        return [dataclasses.replace(c, expected_draws=draws if i in tested else 0) for i, c in enumerate(cells)], [], {}
 
     def _passes(self, cells, download_config):
         config = self.builder_config
@@ -139,15 +143,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             else:
                 good.append(index)
                 findings.add(outcome)
-        if problems and (self.builder_config.on_bad_cell == "fail" or not good):
-            raise build_report.BadCells(problems)
-        if not good:
-            raise ValueError("There are no cells to build from.")
+        bad = [problem for problem in problems if not isinstance(problem, NotDownloaded)]
+        if bad and (self.builder_config.on_bad_cell == "fail" or not good):
+            raise build_report.BadCells(bad)
         return _Build(cells, passes, self._divide(cells, good), findings, problems)
 
-    def _check_prepared(self, dl_manager):
+    def _check_prepared(self, wanted):
         stored = json.loads((self.data_path / "metadata.json").read_text())
-        wanted = self._fingerprint(dl_manager)
         differences = [
             f"{name}: there {stored.get(name)!r}, asked for {wanted.get(name)!r}"
             for name in sorted(stored.keys() | wanted.keys())
@@ -160,15 +162,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 + "\nGive this one another name (--config='{\"name\": ...}'), or replace the old one with --overwrite."
             )
 
-    def _fingerprint(self, dl_manager):
-        """The arguments, and what tells the user's files from others."""
-        config = self.builder_config
-        return config.arguments() | ({} if config.simulated else sources.fingerprint(config, dl_manager.manual_dir))
-
     def _split_generators(self, dl_manager):
         if not self.builder_config.simulated:
             self.info.features["structure"].names = self._build.structures
-        self.info.metadata.update(self._fingerprint(dl_manager))
+        self.info.metadata.update(self._build.fingerprint)
         return {split: self._generate_examples(indices) for split, indices in self._build.divided.items() if indices}
 
     def _generate_examples(self, indices):
@@ -211,6 +208,7 @@ class _Build:
     divided: dict[str, list[int]]
     findings: build_report.Findings
     problems: list[BadCell]
+    fingerprint: dict | None = None
 
     @property
     def structures(self):

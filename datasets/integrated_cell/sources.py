@@ -1,13 +1,11 @@
 """The cells of each kind of build, listed before any picture is read."""
 
-import collections
-import csv
-import dataclasses
+import hashlib
+import os
 
 from icell_tf import structures
-from icell_tf.imaging import manifest as manifests
-from icell_tf.imaging import prepare
-from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging import manifest, prepare
+from icell_tf.imaging.collections import hipsc, paper_2d
 
 
 def simulated_cells(config):
@@ -20,30 +18,32 @@ def simulated_cells(config):
 
 
 def list_cells(config, manual_dir):
-    """Lists a user's cells. Returns: their `CellSource`s, and a `BadCell` for each that can't be used."""
-    listed = manifest_rows(manual_dir / "manifest.csv")
-    cells = [dataclasses.replace(c, axes=config.axes) for c in listed[0]] if config.axes else listed[0]
-    return cells, listed[1]
+    """Lists a user's cells.
+
+    Args:
+      config: an `IntegratedCellConfig` of any kind but "simulated".
+      manual_dir: the folder with their files.
+
+    Returns:
+      Their `CellSource`s; a `BadCell` for each that can't be used; and what tells these cells from others, for
+      metadata.json.
+
+    Raises: ValueError: there is no list of cells, or none that can be read.
+    """
+    names = config.structures or None
+    if config.kind == "stacks":
+        path = manual_dir / "manifest.csv"
+        cells, problems = manifest.list_manifest(path, structures=names, axes=config.axes or None)
+        return cells, problems, {"manifest_sha256": manifest.manifest_digest(path)}
+    if config.kind == "hipsc_single_cell":
+        cells, problems = hipsc.list_cells(manual_dir, structures=names)
+        digest = manifest.manifest_digest(hipsc.manifest_path(manual_dir))
+        return cells, problems, {"manifest_sha256": digest, "cells_found": len(cells)}
+    cells, problems = paper_2d.list_cells(manual_dir, structures=names)
+    return cells, problems, {"pictures_sha256": _digest(cells)}
 
 
-def fingerprint(config, manual_dir):
-    """What tells one collection of a user's files from another, for metadata.json."""
-    return {"manifest_sha256": manifests.manifest_digest(manual_dir / "manifest.csv")}
-
-
-def manifest_rows(path):
-    # Provisional, until the manifest module lists bad rows itself.
-    path = manifests._existing(path)
-    cells, problems = [], []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                cells.append(manifests._parse_row(row, path.parent, manifests.REQUIRED, True))
-            except ValueError as error:
-                problems.append(BadCell(row.get("CellId") or "(none)", f"{path}, line {reader.line_num}", str(error)))
-    counts = collections.Counter(cell.cell_id for cell in cells)
-    for cell in cells:
-        if counts[cell.cell_id] > 1:
-            problems.append(BadCell(cell.cell_id, cell.source, f"the CellId occurs in {counts[cell.cell_id]} rows"))
-    return [cell for cell in cells if counts[cell.cell_id] == 1], problems
+def _digest(cells):
+    """SHA-256 of the pictures' ids and sizes."""
+    lines = (f"{cell.cell_id} {cell.size or os.path.getsize(cell.path)}\n" for cell in cells)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

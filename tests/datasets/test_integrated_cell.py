@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import structures
 from icell_tf.imaging import prepare, simulate
@@ -68,7 +69,7 @@ def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, 
     builder = module.Builder(data_dir=tmp_path, config=name)
     assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
     assert builder.info.features["image"].shape == (image_size, image_size, 3)
-    cells, problems = builder._list_cells(None)
+    cells, problems, _ = builder._list_cells(None)
     divided = builder._divide(cells, range(len(cells)))
     assert not problems
     found = tuple(len(divided[split]) for split in ("train", "validation", "test"))
@@ -195,7 +196,9 @@ def test_command_line(tmp_path):
     assert done.returncode == 0, done.stderr
     builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / "1.1.0")
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
-    command[5] = f"--config={json.dumps(STACKS | {'pixel_size': 1.5})}"
+    assert f"\n{(builder.data_path / build_report.REPORT).read_text()}" in done.stdout
+    command[5] = f"--config={json.dumps(STACKS | {'name': 'other', 'pixel_size': 0.5})}"
     failed = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
     assert failed.returncode != 0
-    assert "pixel_size: there 1.0, asked for 1.5" in failed.stderr
+    assert "\nlysosome_1,/" in failed.stderr and "the frame of 32 px at 0.5 µm/px" in failed.stderr
+    assert not (tmp_path / "integrated_cell" / "other").exists()
