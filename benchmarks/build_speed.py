@@ -1,7 +1,7 @@
 """Measures `tfds build` from stacks: cells a second, read rate, and memory: python benchmarks/build_speed.py.
 
 Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8, which few distinct
-files stand for, so that they lie in the page cache; the frame has 256 px. The builds run in processes of their own. With
+files stand for, so that they lie in the page cache; the frame has 256 px. Each build runs in a process of its own. With
 --parts: the CPU time of each part of the work on a cell instead.
 """
 
