@@ -35,7 +35,8 @@ def read_table(path, required, columns) -> Iterator[Row]:
         for line, values, problem in rows:
             if not values:
                 continue
-            problem = problem or _problem(values, names)
+            if not problem and len(values) != len(names):
+                problem = f"found {len(values)} values, expected {len(names)}: one for each column of the header"
             yield Row(line, {name: values[i] for name, i in where.items() if i < len(values)}, problem)
 
 
@@ -45,7 +46,6 @@ def _check_header(path, header, required, columns):
         raise ValueError(f"{path}: can't be read: it is empty. {explanation}")
     _, names, problem = header
     names = [name.strip() for name in names]
-    problem = problem or _encoding_problem(names)
     if problem:
         raise ValueError(f"{path}: can't be read: {problem}, in its header. {explanation}")
     missing = [name for name in required if name not in names]
@@ -85,7 +85,7 @@ def _split(file):
             problem = "a quotation mark is opened and not closed"
             values = next(csv.reader([first]), [])  # as far as it goes: to name the cell
         width = width or len(values)
-        yield number, values, problem
+        yield number, values, problem or _encoding_problem("".join(taken))
         number += len(taken) - 1
 
 
@@ -99,17 +99,8 @@ def _parse(lines):
         return next(csv.reader(lines[:1]), []), f"it is no CSV: {error}"
 
 
-def _problem(values, names):
-    if len(values) != len(names):
-        return f"found {len(values)} values, expected {len(names)}: one for each column of the header"
-    return _encoding_problem(values)
-
-
-def _encoding_problem(values):
-    if any("\0" in value for value in values):
+def _encoding_problem(text):
+    if "\0" in text:
         return "found NUL bytes: the file is damaged, or not in UTF-8"
-    try:
-        "".join(values).encode()
-    except UnicodeEncodeError:
-        return "found bytes that are not UTF-8"
-    return ""
+    undecoded = not text.isascii() and any("\udc80" <= letter <= "\udcff" for letter in text)  # by surrogateescape
+    return "found bytes that are not UTF-8" if undecoded else ""
