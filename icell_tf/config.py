@@ -16,6 +16,8 @@ EPOCHS_HELP = (
     "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
     "where there is a cooldown"
 )
+# How cells were prepared before data sets and models said so: alignment, normalization, version of the preprocessing.
+FIRST_PREPARATION = "major_axis, maximum, 1"
 
 
 class ConfigError(ValueError):
@@ -136,12 +138,14 @@ class Cells:
       image_size: pixels along a side.
       pixel_size: µm a pixel.
       dataset: name, config and version of the data set.
+      preparation: how stacks became pictures: alignment, normalization, version of the preprocessing.
     """
 
     structures: tuple[str, ...]
     image_size: int
     pixel_size: float
     dataset: str = ""
+    preparation: str = FIRST_PREPARATION
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from icell_tf.config import Cells
+from icell_tf.config import FIRST_PREPARATION, Cells
+from icell_tf.imaging.prepare import describe
+from icell_tf.imaging.preprocess import Preparation
 
 READ_BATCH = 64
 
@@ -38,7 +40,8 @@ def find_prepared(dataset, data_dir=None):
         return folder
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     name, _, version = str(dataset).partition(":")
-    versions = [path.parent for path in (root / name).glob(f"{version or '*'}/dataset_info.json")]
+    # A digit first: an interrupted `tfds build` may leave a folder incomplete.*
+    versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/dataset_info.json")]
     if not versions:
         raise DatasetError(
             f"no prepared data set {dataset} in {root}. Prepare it with `tfds build` (see datasets/integrated_cell/"
@@ -71,7 +74,19 @@ class PreparedCells:
             raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
         image_size = features["image"].shape[0]
         pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
-        return Cells(tuple(features["structure"].names), image_size, round(pixel_size, 6), self.builder.info.full_name)
+        return Cells(
+            tuple(features["structure"].names),
+            image_size,
+            round(pixel_size, 6),
+            self.builder.info.full_name,
+            self._preparation(),
+        )
+
+    def _preparation(self):
+        found = self.builder.info.metadata or {}
+        if "preprocessing_version" not in found:
+            return FIRST_PREPARATION
+        return describe(Preparation(found["alignment"], found["normalization"]), found["preprocessing_version"])
 
     @property
     def splits(self):

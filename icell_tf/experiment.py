@@ -34,17 +34,17 @@ def train_reference(config, run_dir, data_dir=None):
 def train_conditional(config, reference_dir, run_dir, data_dir=None):
     """Trains phase 2 on the reference model of phase 1, or goes on with it; see `train_reference`.
 
-    Raises: ConfigError: also if the reference run is not one of this frame, pixel size and latent dimension.
+    Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its latent dimension is another.
     """
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
     prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
-    frame = [f"{n} {getattr(reference.cells, n)}" for n in ("image_size", "pixel_size")]
-    if differences(reference.cells, prepared.cells, ignore=("structures", "dataset")):
+    changed = differences(reference.cells, prepared.cells, ignore=("structures", "dataset"))
+    if changed:
         raise ConfigError(
-            f"--reference: {reference_dir} was trained on cells of {' and '.join(frame)}, but {prepared.folder} has "
-            f"image_size {prepared.cells.image_size} and pixel_size {prepared.cells.pixel_size}: train phase 1 on it"
+            f"--reference: {reference_dir} was trained on cells prepared otherwise than those of {prepared.folder} "
+            f"({'; '.join(changed)}): train phase 1 on them"
         )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
@@ -110,7 +110,8 @@ def load_integrator(run_dir, weights=checkpoints.BEST):
         raise ConfigError(
             f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py"
         )
-    return Integrator(model.enc_r, model.enc, model.dec, run.cells.structures, run.cells.pixel_size)
+    cells = run.cells
+    return Integrator(model.enc_r, model.enc, model.dec, cells.structures, cells.pixel_size, cells.preparation)
 
 
 def make_strategy():

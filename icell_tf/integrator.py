@@ -7,6 +7,8 @@ or loaded from an export, for arrays: it checks the input, bounds the memory and
 import numpy as np
 import tensorflow as tf
 
+from icell_tf.config import FIRST_PREPARATION
+
 DECODER_BATCH = 64  # images that pass the decoder at once in `Integrator.integrate`
 Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
 
@@ -128,12 +130,14 @@ class Integrator:
       enc_r, enc_rs, dec_rs: Keras networks, see `Signatures`.
       structures: K names, in the order of y.
       pixel_size: µm a pixel of the images the networks were trained on.
+      preparation: how those images were made from stacks, as in `Cells`.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size):
+    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION):
         _, height, _, _ = enc_r.inputs[0].shape
         self.signatures = Signatures(enc_r, enc_rs, dec_rs, structures)
-        self._describe(self.signatures.functions, structures, pixel_size, height, enc_rs.outputs[1].shape[-1])
+        latent_dim = enc_rs.outputs[1].shape[-1]
+        self._describe(self.signatures.functions, structures, pixel_size, height, latent_dim, preparation)
 
     @classmethod
     def from_saved_model(cls, loaded, description):
@@ -144,20 +148,22 @@ class Integrator:
         integrator._describe({name: loaded.signatures[name] for name in loaded.signatures}, **description)
         return integrator
 
-    def _describe(self, functions, structures, pixel_size, image_size, latent_dim):
+    def _describe(self, functions, structures, pixel_size, image_size, latent_dim, preparation=FIRST_PREPARATION):
         self._functions = dict(functions)
         self.structures = tuple(structures)
         self.pixel_size = float(pixel_size)
         self.image_size = int(image_size)
         self.latent_dim = int(latent_dim)
+        self.preparation = str(preparation)
 
     def describe(self):
-        """What a caller must know besides the functions, as JSON types: structures, pixel size, image and code size."""
+        """What a caller must know besides the functions, as JSON types: structures, sizes, preparation."""
         return {
             "structures": list(self.structures),
             "pixel_size": self.pixel_size,
             "image_size": self.image_size,
             "latent_dim": self.latent_dim,
+            "preparation": self.preparation,
         }
 
     def integrate(self, x_r, samples=0, seed=0):

@@ -1,6 +1,7 @@
-"""The ten labelled structures of the paper: names, genes, colours and the class counts of Table S8."""
+"""The ten labelled structures of the paper: names, genes, colours, counts of Table S8; and other genes of Allen's."""
 
 import colorsys
+import re
 from dataclasses import dataclass
 
 
@@ -43,11 +44,54 @@ NAMES = tuple(structure.name for structure in STRUCTURES)
 BY_NAME = {structure.name: structure for structure in STRUCTURES}
 _BY_GENE = {structure.gene: structure.name for structure in STRUCTURES}
 
+# The tagged genes of the hiPSC Single-Cell Image Dataset (Viana et al. 2023), as its structure_name has them.
+ALLEN_GENES = {
+    "AAVS1": "plasma membrane",
+    "ACTB": "actin filaments",
+    "ACTN1": "actin bundles",
+    "ATP2A2": "endoplasmic reticulum (SERCA2)",
+    "CETN2": "centrioles",
+    "CTNNB1": "adherens junctions",
+    "DSP": "desmosomes",
+    "FBL": "nucleoli, dense fibrillar component",
+    "GJA1": "gap junctions",
+    "HIST1H2BJ": "histones",
+    "LAMP1": "lysosomes",
+    "LMNB1": "nuclear envelope",
+    "MYH10": "actomyosin bundles",
+    "NPM1": "nucleoli, granular component",
+    "NUP153": "nuclear pores",
+    "PXN": "matrix adhesions",
+    "RAB5A": "early endosomes",
+    "SEC61B": "endoplasmic reticulum (Sec61 beta)",
+    "SLC25A17": "peroxisomes",
+    "SMC1A": "cohesins",
+    "SON": "nuclear speckles",
+    "ST6GAL1": "Golgi",
+    "TJP1": "tight junctions",
+    "TOMM20": "mitochondria",
+    "TUBA1B": "microtubules",
+}
+KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # spellings that are right as they stand
+
 
 def canonical_name(label):
     """Returns our name of a structure: Allen gene symbols are mapped, any other label is only stripped of space."""
     label = label.strip()
     return _BY_GENE.get(label, label)
+
+
+def _key(label):
+    label = label.casefold().replace("α", "alpha").replace("β", "beta")
+    return re.sub(r"[\W_]+", "", label)
+
+
+_BY_KEY = {_key(spelling): s.name for s in STRUCTURES for spelling in (s.name, s.display, s.gene)}
+
+
+def name_of_folder(label):
+    """Returns our name of a structure that a folder is called by (Beta actin, ACTB); any other is only stripped."""
+    return _BY_KEY.get(_key(label)) or canonical_name(label)
 
 
 def in_table_order(names):

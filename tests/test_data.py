@@ -1,7 +1,12 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from icell_tf.config import FIRST_PREPARATION
 from icell_tf.data import DatasetError, PreparedCells, find_prepared
+from icell_tf.imaging.prepare import describe
+from icell_tf.imaging.preprocess import Preparation
 
 
 def order(batches):
@@ -14,7 +19,18 @@ def test_cells_of_a_prepared_data_set(prepared):
     assert prepared.cells.pixel_size == 1.2
     assert len(prepared.cells.structures) == 10
     assert prepared.cells.dataset == "integrated_cell/tiny/" + str(prepared.builder.version)
+    assert prepared.cells.preparation == describe(Preparation())
     assert sum(prepared.splits.values()) == 80
+
+
+def test_preparation_is_read_from_the_data_set(prepared):
+    def cells(metadata):
+        builder = SimpleNamespace(info=SimpleNamespace(metadata=metadata))
+        return PreparedCells._preparation(SimpleNamespace(builder=builder))
+
+    assert cells({"pixel_size": 0.3}) == cells(None) == FIRST_PREPARATION
+    found = {"alignment": "none", "normalization": "percentile", "preprocessing_version": 7}
+    assert cells(found) == "none, percentile, 7"
 
 
 def test_batches_are_all_cells_in_order_scaled_to_one(prepared):

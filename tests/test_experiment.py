@@ -148,11 +148,20 @@ def test_a_reference_of_another_latent_dimension_is_refused(reference_run, condi
     assert not (tmp_path / "new").exists()
 
 
-def test_a_reference_of_another_frame_is_refused(reference_run, conditional_config, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pixel_size": 0.3}, r"\(pixel_size was 0.3, now 1.2\)"),
+        ({"preparation": "none, maximum, 1"}, r"\(preparation was none, maximum, 1, now major_axis, maximum, \d\)"),
+    ],
+)
+def test_a_reference_of_cells_prepared_otherwise_is_refused(
+    reference_run, conditional_config, tmp_path, change, message
+):
     other = shutil.copytree(reference_run, tmp_path / "other")
     run = Run.load(other)
-    dataclasses.replace(run, cells=dataclasses.replace(run.cells, pixel_size=0.3)).save(other)
-    with pytest.raises(ConfigError, match="was trained on cells of image_size 32 and pixel_size 0.3"):
+    dataclasses.replace(run, cells=dataclasses.replace(run.cells, **change)).save(other)
+    with pytest.raises(ConfigError, match=f"was trained on cells prepared otherwise than those of .*{message}"):
         experiment.train_conditional(conditional_config, other, tmp_path / "new")
 
 

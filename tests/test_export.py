@@ -93,7 +93,13 @@ def test_layout_and_description(exported):
     assert exported.name == "1"
     assert (exported / "saved_model.pb").is_file()
     description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
-    assert description == {"structures": list(STRUCTURES), "pixel_size": 1.2, "image_size": SIZE, "latent_dim": LATENT}
+    assert description == {
+        "structures": list(STRUCTURES),
+        "pixel_size": 1.2,
+        "image_size": SIZE,
+        "latent_dim": LATENT,
+        "preparation": "major_axis, maximum, 1",
+    }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 
 

@@ -27,3 +27,17 @@ def test_colors_are_distinct_also_for_unknown_structures():
     found = structures.colors([*structures.NAMES, "lysosome", "endosome", "golgi"])
     distances = [np.abs(np.subtract(a, b)).max() for i, a in enumerate(found) for b in found[:i]]
     assert min(distances) > 0.1
+
+
+def test_folders_are_known_by_any_spelling_of_their_structure():
+    released = "Alpha actinin,Alpha tubulin,Beta actin,Desmoplakin,Fibrillarin,Lamin B1,Myosin IIB,Sec61 beta,Tom20,ZO1"
+    assert tuple(map(structures.name_of_folder, released.split(","))) == structures.NAMES
+    for structure in structures.STRUCTURES:
+        spellings = (structure.name, structure.display, structure.gene, structure.gene.lower())
+        assert {structures.name_of_folder(spelling) for spelling in spellings} == {structure.name}
+    assert structures.name_of_folder(" Golgi ") == "Golgi"
+
+
+def test_the_papers_genes_are_among_allens():
+    assert len(structures.ALLEN_GENES) == 25
+    assert {structure.gene for structure in structures.STRUCTURES} < set(structures.ALLEN_GENES)

@@ -8,75 +8,34 @@ import json
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
+from tensorflow_datasets.core import shuffle
 
 from icell_tf import structures
-from icell_tf.imaging import manifest as manifests
-from icell_tf.imaging import prepare, simulate, splits
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.parallel import WorkerPool
+from icell_tf.evaluation import figures
+from icell_tf.imaging import prepare, splits
+from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.manifest import NotDownloaded
+
+from . import build_report, examination, sources
+from .build_config import IntegratedCellConfig
 
 # Nothing of this data set lies on Google Cloud; behind a firewall TFDS would hang while it asks.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
-
-KINDS = ("simulated", "stacks")
-
-
-@dataclasses.dataclass(eq=False)
-class IntegratedCellConfig(tfds.core.BuilderConfig):
-    """What a build is made from; the keys of `tfds build --config='{"name": ..., ...}'`.
-
-    Attributes:
-      kind: "simulated", or "stacks": a user's own, listed in manifest.csv in the manual_dir.
-      image_size: side of the pictures, px; a power of two from 32 to 512.
-      pixel_size: resolution of the pictures, µm/px.
-      validation_fraction, test_fraction: shares of each structure's cells, by field of view.
-      cells_per_structure: (simulated) 0 for the counts of Table S8.
-      seed: (simulated) another seed gives other cells.
-      expected_draws: (simulated) draws behind each expected localization of the test split; 0: none.
-    """
-
-    kind: str = "stacks"
-    image_size: int = 256
-    pixel_size: float = 0.317
-    validation_fraction: float = 0.1
-    test_fraction: float = 0.25
-    cells_per_structure: int = 0
-    seed: int = 0
-    expected_draws: int = 64
-
-    def __post_init__(self):
-        if self.kind not in KINDS:
-            raise ValueError(f"Config {self.name!r}: kind is {self.kind!r}, expected one of {', '.join(KINDS)}.")
-        if self.image_size not in (32, 64, 128, 256, 512):
-            raise ValueError(
-                f"Config {self.name!r}: image_size is {self.image_size}, expected a power of two from 32 to 512 px."
-            )
-        splits.check_fractions(self.validation_fraction, self.test_fraction)
-        self.frame = Frame(self.image_size, float(self.pixel_size))
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the cells are simulated."""
-        return self.kind == "simulated"
-
-    def arguments(self) -> dict:
-        """Everything that decides what the records hold, apart from a manifest; stored in metadata.json."""
-        names = ["kind", "image_size", "pixel_size", "validation_fraction", "test_fraction"]
-        if self.simulated:
-            names += ["cells_per_structure", "seed", "expected_draws"]
-        arguments = {name: getattr(self, name) for name in names}
-        arguments["pixel_size"] = float(self.pixel_size)
-        return arguments | ({"simulator_version": simulate.SIMULATOR_VERSION} if self.simulated else {})
+# TFDS keeps up to a gigabyte of records in memory before it shuffles them by way of files; the order is the same.
+shuffle.MAX_MEM_BUFFER_SIZE = 32 << 20
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Builds `integrated_cell`; README.md says what each config holds and how to make one's own."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release: simulated cells and stacks listed in a manifest."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.1.0": "The feature `ambiguous_pose`, and reports beside the data. The pictures are unchanged.",
+        "1.0.0": "First release: simulated cells and stacks listed in a manifest.",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "Simulated configs need nothing. For your own stacks put manifest.csv into the folder given with --manual_dir; "
-        "its columns are described in datasets/integrated_cell/README.md."
+        "Simulated configs need nothing. For the others put manifest.csv, or the collection as downloaded, into the "
+        "folder given with --manual_dir; datasets/integrated_cell/README.md says exactly which files go where."
     )
     BUILDER_CONFIGS = [
         IntegratedCellConfig(
@@ -97,6 +56,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             validation_fraction=1 / 7,
             test_fraction=1 / 7,
             cells_per_structure=280,
+        ),
+        IntegratedCellConfig(
+            name="paper_2d",
+            description="The paper's own collection of projected cells, in its frame.",
+            kind="paper_2d",
+            validation_fraction=0.05,
+            test_fraction=0.05,
+        ),
+        IntegratedCellConfig(
+            name="hipsc_single_cell",
+            description="The Allen Institute's hiPSC Single-Cell Image Dataset, split by field of view.",
+            kind="hipsc_single_cell",
+            validation_fraction=0.05,
+            test_fraction=0.05,
         ),
     ]
 
@@ -122,16 +95,61 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def download_and_prepare(self, *, download_dir=None, download_config=None, **kwargs):
-        """As TFDS has it, but a folder prepared from other arguments or another manifest is an error, not reused."""
-        download_config = download_config or tfds.download.DownloadConfig()
-        if self.data_path.exists() and not download_config.download_mode.overwrite_dataset:
-            self._check_prepared(self._make_download_manager(download_dir, download_config))
-        with WorkerPool() as self._pool:
-            super().download_and_prepare(download_dir=download_dir, download_config=download_config, **kwargs)
+        """As TFDS has it, but every cell is examined first, so that a build that will fail writes nothing.
 
-    def _check_prepared(self, dl_manager):
+        Raises:
+          ValueError: the folder is prepared from other arguments or files; or cells can't be used (`BadCells`).
+        """
+        config = download_config or tfds.download.DownloadConfig()
+        dl_manager = self._make_download_manager(download_dir, config)
+        prepare_super = functools.partial(
+            super().download_and_prepare, download_dir=download_dir, download_config=config, **kwargs
+        )
+        cells, problems, fingerprint = self._list_cells(dl_manager)
+        fingerprint = self.builder_config.arguments() | fingerprint
+        if self.data_path.exists() and not config.download_mode.overwrite_dataset:
+            self._check_prepared(fingerprint)
+            return prepare_super()
+        with self._passes(cells, config) as passes:
+            self._build = self._examine(cells, problems, passes)
+            self._build.fingerprint = fingerprint
+            return prepare_super()
+
+    def _list_cells(self, dl_manager):
+        """All cells, those that can't be used, and what tells them from others: see `sources.list_cells`."""
+        config = self.builder_config
+        if not config.simulated:
+            return sources.list_cells(config, dl_manager.manual_dir)
+        cells = sources.simulated_cells(config)
+        tested = set(self._divide(cells, range(len(cells)))["test"])
+        draws = config.expected_draws
+        return [dataclasses.replace(c, expected_draws=draws if i in tested else 0) for i, c in enumerate(cells)], [], {}
+
+    def _passes(self, cells, download_config):
+        config = self.builder_config
+        function = functools.partial(prepare.examine, frame=config.frame, preparation=config.preparation)
+        self.data_dir_root.mkdir(parents=True, exist_ok=True)
+        options, runner = download_config.beam_options, download_config.beam_runner
+        if options or runner:
+            return examination.BeamPasses(cells, function, self.data_dir_root, options, runner)
+        return examination.LocalPasses(cells, function, self.data_dir_root)
+
+    def _examine(self, cells, problems, passes):
+        """The first pass. Returns: what the second is to write. Raises: BadCells."""
+        problems, good, findings = list(problems), [], build_report.Findings()
+        for index, outcome in enumerate(passes.examine()):
+            if isinstance(outcome, BadCell):
+                problems.append(outcome)
+            else:
+                good.append(index)
+                findings.add(outcome)
+        bad = [problem for problem in problems if not isinstance(problem, NotDownloaded)]
+        if bad and (self.builder_config.on_bad_cell == "fail" or not good):
+            raise build_report.BadCells(bad)
+        return _Build(cells, passes, self._divide(cells, good), findings, problems)
+
+    def _check_prepared(self, wanted):
         stored = json.loads((self.data_path / "metadata.json").read_text())
-        wanted = self._fingerprint(dl_manager)
         differences = [
             f"{name}: there {stored.get(name)!r}, asked for {wanted.get(name)!r}"
             for name in sorted(stored.keys() | wanted.keys())
@@ -144,52 +162,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 + "\nGive this one another name (--config='{\"name\": ...}'), or replace the old one with --overwrite."
             )
 
-    def _fingerprint(self, dl_manager):
-        """The arguments, and the manifest's digest where there is a manifest."""
-        config = self.builder_config
-        if config.simulated:
-            return config.arguments()
-        return config.arguments() | {"manifest_sha256": manifests.manifest_digest(_manifest_path(dl_manager))}
-
     def _split_generators(self, dl_manager):
-        cells = self._simulated_ids() if self.builder_config.simulated else self._manifest_cells(dl_manager)
-        self.info.metadata.update(self._fingerprint(dl_manager))
-        return {split: self._generate_examples(cells[split]) for split in splits.SPLITS if cells[split]}
+        if not self.builder_config.simulated:
+            self.info.features["structure"].names = self._build.structures
+        self.info.metadata.update(self._build.fingerprint)
+        return {split: self._generate_examples(indices) for split, indices in self._build.divided.items() if indices}
 
-    def _simulated_ids(self):
-        config = self.builder_config
-        ids = [
-            prepare.SimulatedId(structure.name, number, config.seed)
-            for structure in structures.STRUCTURES
-            for number in range(config.cells_per_structure or structure.total)
-        ]
-        prepare_cell = functools.partial(prepare.prepare_simulated, frame=config.frame)
-        with_expected = functools.partial(prepare_cell, expected_draws=config.expected_draws)
-        jobs = self._divide(ids, lambda cell: cell.structure, lambda cell: cell.cell_id)
-        return {
-            split: (with_expected if split == "test" else prepare_cell, members) if members else ()
-            for split, members in jobs.items()
-        }
+    def _generate_examples(self, indices):
+        return self._build.passes.examples(indices)
 
-    def _manifest_cells(self, dl_manager):
-        cells = manifests.read_manifest(_manifest_path(dl_manager))
-        self.info.features["structure"].names = manifests.structure_names(cells)
-        prepare_cell = functools.partial(_record_of, frame=self.builder_config.frame)
-        jobs = self._divide(cells, lambda cell: cell.structure, lambda cell: cell.fov_id)
-        return {split: (prepare_cell, members) if members else () for split, members in jobs.items()}
+    def _download_and_prepare(self, dl_manager, download_config):
+        super()._download_and_prepare(dl_manager, download_config)
+        # The folder is still the temporary one: the reports appear with the data or not at all.
+        self._build.write_report(self.info.full_name, self.data_path)
 
-    def _divide(self, cells, structure_of, field_of):
-        """Divides cells into splits by field of view within each structure: {split: [cells]}."""
+    def _divide(self, cells, indices):
+        """Divides cells into splits by field of view within each structure: {split: [indices]}."""
         config = self.builder_config
         by_structure = collections.defaultdict(list)
-        for cell in cells:
-            by_structure[structure_of(cell)].append(cell)
+        for index in indices:
+            by_structure[cells[index].structure].append(index)
         divided = {split: [] for split in splits.SPLITS}
         for structure, members in by_structure.items():
-            fields = [field_of(cell) for cell in members]
+            fields = [cells[index].fov_id for index in members]
             assigned = splits.split_fields(fields, config.validation_fraction, config.test_fraction, structure)
-            for cell, field in zip(members, fields, strict=True):
-                divided[assigned[field]].append(cell)
+            for index, field in zip(members, fields, strict=True):
+                divided[assigned[field]].append(index)
             if len(assigned) < 3:
                 logging.warning(
                     "Structure %s has %d field(s) of view; it takes three for a cell in each of train, validation and "
@@ -200,16 +198,38 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 )
         return divided
 
-    def _generate_examples(self, job):
-        prepare_cell, cells = job
-        for record in self._pool.map(prepare_cell, cells):
-            yield record["cell_id"], record
 
+@dataclasses.dataclass
+class _Build:
+    """What the first pass leaves to the second: all cells, their records, {split: [indices]}, the findings."""
 
-def _manifest_path(dl_manager):
-    return dl_manager.manual_dir / "manifest.csv"
+    cells: list
+    passes: examination.LocalPasses | examination.BeamPasses
+    divided: dict[str, list[int]]
+    findings: build_report.Findings
+    problems: list[BadCell]
+    fingerprint: dict | None = None
 
+    @property
+    def structures(self):
+        """Their names: those of Table S8 in its order, then the others alphabetically."""
+        return structures.in_table_order(self.cells[i].structure for indices in self.divided.values() for i in indices)
 
-def _record_of(cell, frame):
-    record, _ = prepare.prepare_cell(cell, frame)
-    return record
+    def write_report(self, name, folder):
+        """Prints the report and writes it beside the data, with the contact sheet and the list of bad cells."""
+        good = sorted(i for indices in self.divided.values() for i in indices)
+        chosen = build_report.choose_pictured((i, self.cells[i]) for i in good)
+        pictured = {structure: chosen[structure] for structure in self.structures}
+        rows = {s: [record["image"] for record in self.passes.records(indices)] for s, indices in pictured.items()}
+        text = build_report.report_text(
+            name,
+            {split: [self.cells[i] for i in indices] for split, indices in self.divided.items()},
+            self.findings,
+            self.problems,
+            {structure: [self.cells[i].cell_id for i in indices] for structure, indices in pictured.items()},
+        )
+        (folder / build_report.REPORT).write_text(text + "\n")
+        (folder / build_report.SET_ASIDE).write_text(build_report.to_csv(self.problems))
+        with (folder / build_report.CONTACT_SHEET).open("wb") as file:
+            figures.to_png(build_report.contact_sheet(rows), file)
+        print(f"\n{text}\n")

@@ -3,6 +3,7 @@
 All of them are read and preprocessed before anything else happens, so that a bad one is found before any work is done.
 """
 
+import functools
 import math
 import re
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from icell_tf.data import PreparedCells
 from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
+from icell_tf.imaging.prepare import parse_preparation
 from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.read import read_stack
 
@@ -69,7 +71,7 @@ def read_inputs(paths, integrator, reading=None):
 
     Args:
       paths: prepared data sets' folders, manifests (.csv) and stacks.
-      integrator: gives image size and pixel size.
+      integrator: gives image size, pixel size and preparation.
       reading: `Reading`.
 
     Returns:
@@ -89,19 +91,25 @@ def read_inputs(paths, integrator, reading=None):
             f"--segmentation names {len(reading.segmentation)} files, but there are {len(stacks)} stacks: give one "
             "file of cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself"
         )
-    frame = Frame(integrator.image_size, integrator.pixel_size)
     segmentations = iter(reading.segmentation)
     cells = []
     for path in paths:
         if path.is_dir():
-            cells += _from_prepared(path, frame, reading)
-        elif path.suffix.lower() == ".csv":
-            cells += [
-                _from_row(row, path, frame, reading) for row in read_manifest(path, labelled=False)[: reading.limit]
-            ]
+            cells += _from_prepared(path, integrator, reading)
+            continue
+        prepare = _preprocess_for(integrator)
+        if path.suffix.lower() == ".csv":
+            rows = read_manifest(path, labelled=False)[: reading.limit]
+            cells += [_from_row(row, path, prepare, reading) for row in rows]
         else:
-            cells.append(_from_stack(path, Path(next(segmentations)), frame, reading))
+            cells.append(_from_stack(path, Path(next(segmentations)), prepare, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def _preprocess_for(integrator):
+    """`preprocess`, with all that the model's cells have in common."""
+    frame, preparation = Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
+    return functools.partial(preprocess, frame=frame, preparation=preparation)
 
 
 def parse_pixel_size(text):
@@ -135,17 +143,24 @@ def parse_channels(text, roles, flag):
     return channels
 
 
-def _from_prepared(path, frame, reading):
+def _from_prepared(path, integrator, reading):
     if not (path / "dataset_info.json").is_file():
         below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
         hint = f"; below it: {', '.join(below)}" if below else ""
         raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
     prepared = PreparedCells(path)
     found = prepared.cells
-    if found.image_size != frame.image_size or not math.isclose(found.pixel_size, frame.pixel_size, rel_tol=1e-3):
+    same_frame = found.image_size == integrator.image_size and math.isclose(
+        found.pixel_size, integrator.pixel_size, rel_tol=1e-3
+    )
+    if not same_frame or found.preparation != integrator.preparation:
+        described, wanted = (
+            f"{cells.image_size} px at {cells.pixel_size:g} µm, prepared with {cells.preparation}"
+            for cells in (found, integrator)
+        )
         raise ValueError(
-            f"{path}: its cells have {found.image_size} px at {found.pixel_size:g} µm, but the model takes "
-            f"{frame.image_size} px at {frame.pixel_size:g} µm: prepare them with those, or give their manifest.csv"
+            f"{path}: its cells have {described}, but the model takes {wanted}: prepare them so, or give their "
+            "manifest.csv"
         )
     cells = []
     for batch in prepared.examples(reading.split, batch_size=64):
@@ -156,24 +171,24 @@ def _from_prepared(path, frame, reading):
     return cells[: reading.limit]
 
 
-def _from_row(row, path, frame, reading):
+def _from_row(row, path, prepare, reading):
     row = replace(row, scale=reading.pixel_size or row.scale)
     try:
         loaded = row.load()
-        cell = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame)
+        cell = prepare(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale)
     except ValueError as error:
         raise BadCell(row.cell_id, row.source, str(error)) from error
     return InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform)
 
 
-def _from_stack(path, segmentation, frame, reading):
+def _from_stack(path, segmentation, prepare, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
     masks = read_stack(segmentation, axes=reading.axes, scale=stack.scale)
     channels = reading.channels or _guess(stack, RAW_NAMES, CHANNEL_ROLES[:2], "channels")
     mask_channels = reading.segmentation_channels or _guess(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
     )
-    cell = _preprocess(stack, channels, masks, mask_channels, frame)
+    cell = _preprocess(stack, channels, masks, mask_channels, prepare)
     return InputCell(path.name.removesuffix(".tif").removesuffix(".ome"), str(path), cell.image, None, cell.transform)
 
 
@@ -193,7 +208,7 @@ def _guess(stack, names, required, flag):
     return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
 
 
-def _preprocess(stack, channels, masks, mask_channels, frame):
+def _preprocess(stack, channels, masks, mask_channels, prepare):
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     cell_mask, nucleus_mask = (masks.channel(mask_channels[role]) for role in SEGMENTATION_ROLES)
     if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
@@ -202,7 +217,7 @@ def _preprocess(stack, channels, masks, mask_channels, frame):
             f"(--segmentation_channels; taken: {mask_channels})"
         )
     try:
-        return preprocess(planes, cell_mask, nucleus_mask, stack.scale, frame)
+        return prepare(planes, cell_mask, nucleus_mask, stack.scale)
     except ValueError as error:
         raise ValueError(f"{stack.path}: {error}") from error
 

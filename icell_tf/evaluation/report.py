@@ -69,7 +69,8 @@ def table(content):
 
 def _check_same_cells(integrator, cells):
     def described(thing):
-        return f"{', '.join(thing.structures)} in frames of {thing.image_size} px at {thing.pixel_size:g} µm"
+        frame = f"frames of {thing.image_size} px at {thing.pixel_size:g} µm"
+        return f"{', '.join(thing.structures)} in {frame}, prepared with {thing.preparation}"
 
     if described(cells) != described(integrator):
         raise ValueError(

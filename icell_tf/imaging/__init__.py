@@ -1,1 +1,1 @@
-"""From stacks to pictures: read a stack, preprocess a cell, simulate cells. Needs NumPy and SciPy, not TensorFlow."""
+"""From stacks to pictures: read, preprocess and simulate cells. Needs NumPy, SciPy and Pillow, not TensorFlow."""

@@ -6,10 +6,12 @@ import pytest
 import tifffile
 
 from icell_tf.apply import inputs
+from icell_tf.config import FIRST_PREPARATION, Cells
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import preprocess
+from icell_tf.imaging.prepare import describe
+from icell_tf.imaging.preprocess import Preparation, preprocess
 
-MODEL = SimpleNamespace(image_size=32, pixel_size=1.0)
+MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION)
 SCALE = (0.5, 0.4, 0.4)
 
 
@@ -111,10 +113,10 @@ def test_manifest_of_cells_without_a_structure(files):
     np.testing.assert_array_equal(cell.image, expected_image(2))
 
 
-def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0):
+def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION):
     """Stands in for a data set of three cells in two batches, at `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    cells = SimpleNamespace(image_size=image_size, pixel_size=pixel_size, structures=("tom20", "zo1"))
+    cells = Cells(("tom20", "zo1"), image_size, pixel_size, preparation=preparation)
 
     def examples(split, batch_size):
         assert split == "validation"
@@ -141,11 +143,24 @@ def test_prepared_cells(tmp_path, monkeypatch):
     assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation", limit=1))) == 1
 
 
-@pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9)])
-def test_prepared_cells_of_another_frame_are_refused(tmp_path, monkeypatch, found):
+@pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9), (32, 1.0, "none, maximum, 1")])
+def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
     prepared(monkeypatch, tmp_path / "data", *found)
-    with pytest.raises(ValueError, match=f"{found[0]} px at {found[1]:g} µm, but the model takes 32 px at 1 µm"):
+    size, pixel_size, preparation = (*found, FIRST_PREPARATION)[:3]
+    described = f"{size} px at {pixel_size:g} µm, prepared with {preparation}, but the model takes 32 px at 1 µm, "
+    with pytest.raises(ValueError, match=described):
         inputs.read_inputs([tmp_path / "data"], MODEL)
+
+
+def test_stacks_are_prepared_as_the_model_was_trained(files):
+    model = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=describe(Preparation("none", "percentile")))
+    (cell,) = inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
+    stack, masks = cell_stack()
+    expected = preprocess(stack[:2], *masks, SCALE, Frame(32, 1.0), Preparation("none", "percentile")).image
+    np.testing.assert_array_equal(cell.image[..., :2], expected)
+    model.preparation = "major_axis, maximum, 0"
+    with pytest.raises(ValueError, match=r"version 0 of the preprocessing, and this icell_tf has version \d"):
+        inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 
 
 def test_safe_names():
@@ -175,7 +190,7 @@ def test_bad_inputs_name_the_file_and_the_flag(files):
     with pytest.raises(ValueError, match="cell 1.*frame of 32 px"):
         inputs.read_inputs(
             [files.stack],
-            SimpleNamespace(image_size=32, pixel_size=0.1),
+            SimpleNamespace(image_size=32, pixel_size=0.1, preparation=FIRST_PREPARATION),
             inputs.Reading(segmentation=(str(files.masks),)),
         )
     with pytest.raises(ValueError, match="dataset_info.json"):
@@ -201,7 +216,7 @@ def test_real_cell(real_data):
     path = real_data / "hela3d" / "LAM_cell01.ome.tif"
     numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "0", "nucleus": "1"}
     reading = inputs.Reading((str(path),), *numbers)
-    model = SimpleNamespace(image_size=64, pixel_size=1.0)
+    model = SimpleNamespace(image_size=64, pixel_size=1.0, preparation=FIRST_PREPARATION)
     (cell,) = inputs.read_inputs([path], model, reading)
     membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
     assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm

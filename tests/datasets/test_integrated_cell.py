@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import structures
 from icell_tf.imaging import prepare, simulate
 from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import PREPROCESSING_VERSION
 
 FOLDER = pathlib.Path(module.__file__).parent
 DUMMY = FOLDER / "dummy_data"
@@ -49,8 +51,13 @@ def manual_dir(tmp_path):
     return shutil.copytree(DUMMY, tmp_path / "manual")
 
 
-def test_only_simulated_configs_are_registered():
-    assert [config.name for config in module.Builder.BUILDER_CONFIGS] == ["simulated", "simulated_64"]
+def test_configs_of_known_cells_are_registered():
+    assert [config.name for config in module.Builder.BUILDER_CONFIGS] == [
+        "simulated",
+        "simulated_64",
+        "paper_2d",
+        "hipsc_single_cell",
+    ]
     assert module.Builder.name == "integrated_cell"
 
 
@@ -62,16 +69,18 @@ def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, 
     builder = module.Builder(data_dir=tmp_path, config=name)
     assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
     assert builder.info.features["image"].shape == (image_size, image_size, 3)
-    cells = {split: job[1] for split, job in builder._simulated_ids().items()}
-    found = tuple(len(cells[split]) for split in ("train", "validation", "test"))
+    cells, problems, _ = builder._list_cells(None)
+    divided = builder._divide(cells, range(len(cells)))
+    assert not problems
+    found = tuple(len(divided[split]) for split in ("train", "validation", "test"))
     if counts:
         assert found == counts
     else:
         total = sum(structure.total for structure in structures.STRUCTURES)
         assert sum(found) == total
         assert found[0] / total == pytest.approx(0.9, abs=0.005)
-    ids = {cell.cell_id for members in cells.values() for cell in members}
-    assert len(ids) == sum(found)
+    assert len({cell.cell_id for cell in cells}) == sum(found)
+    assert {i for i, cell in enumerate(cells) if cell.expected_draws} == set(divided["test"])
 
 
 def test_simulated_records(tiny):
@@ -98,7 +107,7 @@ def test_simulated_records(tiny):
 def test_records_come_from_the_simulator_whatever_the_number_of_workers(tiny):
     record = records(tiny, "test")[0]
     structure, number = record["cell_id"].decode().rsplit("-", 1)
-    again = prepare.prepare_simulated(prepare.SimulatedId(structure, int(number)), Frame(32, 1.2), expected_draws=2)
+    again, _ = prepare.prepare_simulated(prepare.SimulatedId(structure, int(number), expected_draws=2), Frame(32, 1.2))
     for name in ("image", "expected", "ceiling"):
         np.testing.assert_array_equal(record[name], again[name])
 
@@ -111,6 +120,9 @@ def test_metadata_says_what_the_data_was_made_from(tiny):
         "pixel_size": 1.2,
         "validation_fraction": 0.1,
         "test_fraction": 0.25,
+        "alignment": "major_axis",
+        "normalization": "maximum",
+        "preprocessing_version": PREPROCESSING_VERSION,
         "cells_per_structure": 4,
         "seed": 0,
         "expected_draws": 2,
@@ -156,9 +168,9 @@ def test_splits_without_cells_are_not_written(tmp_path, manual_dir):
 
 
 def test_a_cell_too_large_is_named_and_nothing_is_left(tmp_path):
-    with pytest.raises(ValueError, match=r"CellId \w+, .*_raw.ome.tif: .*reaches .*larger image_size"):
+    with pytest.raises(ValueError, match=r"\nfbl_0,.*fbl_0_raw.ome.tif,.*reaches .*larger image_size"):
         build(tmp_path, STACKS | {"pixel_size": 0.5}, DUMMY)
-    assert not list(tmp_path.rglob("dataset_info.json"))
+    assert not (tmp_path / "integrated_cell").exists()
 
 
 @pytest.mark.parametrize(
@@ -182,9 +194,11 @@ def test_command_line(tmp_path):
     environment = {"PATH": "", "PYTHONPATH": str(FOLDER.parents[1]), "HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / "1.0.0")
+    builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / "1.1.0")
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
-    command[5] = f"--config={json.dumps(STACKS | {'pixel_size': 1.5})}"
+    assert f"\n{(builder.data_path / build_report.REPORT).read_text()}" in done.stdout
+    command[5] = f"--config={json.dumps(STACKS | {'name': 'other', 'pixel_size': 0.5})}"
     failed = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
     assert failed.returncode != 0
-    assert "pixel_size: there 1.0, asked for 1.5" in failed.stderr
+    assert "\nlysosome_1,/" in failed.stderr and "the frame of 32 px at 0.5 µm/px" in failed.stderr
+    assert not (tmp_path / "integrated_cell" / "other").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icell_tf.config import Cells
+from icell_tf.config import FIRST_PREPARATION, Cells
 from icell_tf.evaluation import metrics
 from icell_tf.evaluation.report import METRICS_FILE, evaluate, table
 
@@ -17,7 +17,7 @@ NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
 class FakeIntegrator:
     """Predicts structure k as the nucleus to the power of k + 1; the third channel's mean tells the class."""
 
-    structures, image_size, pixel_size = NAMES, SIZE, 1.2
+    structures, image_size, pixel_size, preparation = NAMES, SIZE, 1.2, FIRST_PREPARATION
 
     def encode_reference(self, x_r):
         return {"z_r": x_r.mean(axis=(1, 2))}
@@ -99,7 +99,10 @@ def test_the_nearest_neighbour_is_a_training_cell_of_the_structure(tmp_path):
     assert [row["nearest"] for row in content["integration"].values()] == pytest.approx([1, 1])
 
 
-@pytest.mark.parametrize("other", [{"structures": NAMES[::-1]}, {"image_size": 64}, {"pixel_size": 0.6}])
+@pytest.mark.parametrize(
+    "other",
+    [{"structures": NAMES[::-1]}, {"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}],
+)
 def test_a_data_set_of_other_cells_is_refused(tmp_path, other):
     prepared = FakePrepared(expected=True)
     prepared.cells = dataclasses.replace(prepared.cells, **other)

@@ -46,8 +46,8 @@ def test_simulated_cells_have_seeds_of_their_own():
 
 
 def test_expected_localization_is_for_all_structures_and_repeats_itself():
-    cell = SimulatedId("tom20", 0)
-    plain, first, second = (prepare_simulated(cell, Frame(32, 1.2), draws) for draws in (0, 3, 3))
+    cells = [SimulatedId("tom20", 0, expected_draws=draws) for draws in (0, 3, 3)]
+    plain, first, second = (prepare_simulated(cell, Frame(32, 1.2))[0] for cell in cells)
     assert plain["expected"].shape == (0, 0, 10)
     assert first["expected"].shape == (32, 32, 10)
     np.testing.assert_array_equal(first["image"], plain["image"])

@@ -1,0 +1,209 @@
+"""Measures `tfds build` from stacks: cells a second, read rate, and memory: python benchmarks/build_speed.py.
+
+Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8, which few distinct
+files stand for, so that they lie in the page cache; the frame has 256 px. Each build runs in a process of its own. With
+--parts: the CPU time of each part of the work on a cell instead.
+"""
+
+import argparse
+import csv
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import numpy as np
+import tifffile
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+SHAPE, SCALE = (60, 300, 300), (0.3, 0.25, 0.25)  # Z, Y, X; µm
+FILES, STRUCTURES = 8, ("tom20", "lamin-b1")
+CONFIG = {"name": "speed", "kind": "stacks", "image_size": 256, "pixel_size": 0.317}
+NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg', 'nucleus_seg']}"
+
+
+def make_stack(seed):
+    """A cell as an ellipsoid, askew, in a noisy background: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
+    rng = np.random.default_rng(seed)
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE), indexing="ij")
+    angle = rng.uniform(0, np.pi)
+    along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
+    cell = (along / 0.8) ** 2 + (across / 0.5) ** 2 * (1 + 0.4 * along) + (z / 0.8) ** 2 < 1
+    nucleus = ((along - 0.1) / 0.3) ** 2 + (across / 0.25) ** 2 + (z / 0.5) ** 2 < 1
+    signal = np.stack([800 * cell, 1500 * nucleus, 600 * (cell & ~nucleus)])
+    channels = rng.poisson(200, (3, *SHAPE)) + signal * rng.random((3, *SHAPE), np.float32)
+    return channels.astype(np.uint16), np.stack([cell, nucleus]).astype(np.uint8)
+
+
+def write_stacks(folder):
+    """Writes the distinct stacks; returns the bytes that are read for one cell."""
+    for number in range(FILES):
+        for kind, data in zip(("raw", "seg"), make_stack(number), strict=True):
+            sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", SCALE, strict=True)}
+            tifffile.imwrite(folder / f"{number}_{kind}.ome.tif", data, metadata={"axes": "CZYX"} | sizes)
+    return sum(path.stat().st_size for path in folder.glob("0_*.ome.tif"))
+
+
+def write_manifest(folder, cells):
+    """Writes a manifest.csv of so many cells."""
+    with open(folder / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron"))
+        for i in range(cells):
+            files = (f"{i % FILES}_{kind}.ome.tif" for kind in ("raw", "seg"))
+            writer.writerow((f"cell-{i}", STRUCTURES[i // FILES % 2], *files, NAMES, list(SCALE)))
+
+
+def build(manual_dir, data_dir):
+    """Builds once, in a process of its own. Returns: seconds, and peak MB of that process and of all together."""
+    command = [sys.executable, __file__, "--build", str(manual_dir), str(data_dir)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    memory = Memory(process.pid)
+    output, errors = process.communicate()
+    memory.stop()
+    if process.returncode:
+        sys.exit(f"{errors}\nThe build failed.")
+    return float(output.splitlines()[-1]), memory.main, memory.all
+
+
+class Memory:
+    """Watches the memory of a process and its descendants, MB: their peaks, where a page that they share counts once.
+
+    Pages of mapped files, which are the page cache's and go when memory is needed elsewhere, are not counted.
+    """
+
+    def __init__(self, pid, interval=0.2):
+        self.main = self.all = 0.0
+        self._pid, self._interval, self._stopped = pid, interval, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def stop(self):
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self):
+        while not self._stopped.wait(self._interval):
+            sizes = [_own_memory(pid) for pid in _family(self._pid)]
+            if sizes:
+                self.main, self.all = max(self.main, sizes[0]), max(self.all, sum(sizes))
+
+
+def _family(pid):
+    """A process, and its descendants."""
+    try:
+        threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
+        children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+    return [pid, *(descendant for child in children for descendant in _family(int(child)))]
+
+
+def _own_memory(pid):
+    """Anonymous memory in MB; 0 of a process that has ended."""
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) / 1000
+
+
+def run_build(manual_dir, data_dir):
+    """In a process of its own: builds, and prints the seconds it took, TensorFlow's import not counted."""
+    import tensorflow  # noqa: F401
+    import tensorflow_datasets as tfds
+
+    from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
+
+    builder = Builder(data_dir=data_dir, config=IntegratedCellConfig(**CONFIG))
+    start = time.perf_counter()
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+    print(time.perf_counter() - start)
+
+
+def measure_parts(folder, cells):
+    """Prints the CPU time of each part of the work on a cell, in this one process."""
+    import tensorflow  # noqa: F401
+    from tensorflow_datasets.core import example_serializer
+
+    from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
+    from icell_tf.imaging import manifest, prepare
+    from icell_tf.imaging.preprocess import preprocess
+
+    write_manifest(folder, cells)
+    frame = IntegratedCellConfig(**CONFIG).frame
+    builder = Builder(data_dir=folder, config=IntegratedCellConfig(**CONFIG))
+    builder.info.features["structure"].names = STRUCTURES
+    serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
+    parts = dict.fromkeys(("read", "read and preprocess", "the whole of a worker's", "hand over to TFDS"), 0.0)
+
+    def timed(part, function, *arguments):
+        start = time.process_time()
+        result = function(*arguments)
+        parts[part] += time.process_time() - start
+        return result
+
+    def through(loaded):
+        return preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame)
+
+    def read(cell):
+        loaded = cell.load()
+        return sum(int(array[..., 0].sum()) for array in (*loaded.channels, loaded.cell_mask, loaded.nucleus_mask))
+
+    listed, _ = manifest.list_manifest(folder / "manifest.csv")
+    for cell in listed:
+        timed("read", read, cell)
+        timed("read and preprocess", lambda cell: through(cell.load()), cell)
+        record, _ = timed("the whole of a worker's", prepare.examine, cell, frame)
+        timed(
+            "hand over to TFDS", lambda r: serializer.serialize_example(builder.info.features.encode_example(r)), record
+        )
+    for part, seconds in parts.items():
+        print(f"{part:25}{1000 * seconds / len(listed):8.1f} ms of CPU a cell")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cells", type=int, nargs="+", default=[200, 2000], help="sizes of the builds")
+    parser.add_argument("--build", nargs=2, metavar=("MANUAL_DIR", "DATA_DIR"), help=argparse.SUPPRESS)
+    parser.add_argument("--parts", action="store_true", help="CPU time of the parts, for the first of --cells")
+    arguments = parser.parse_args()
+    if arguments.build:
+        return run_build(*arguments.build)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        bytes_read = write_stacks(folder)
+        print(f"{_machine()}\n{bytes_read / 1e6:.1f} MB a cell; {json.dumps(CONFIG)}\n")
+        if arguments.parts:
+            sys.path.insert(0, str(REPOSITORY))
+            return measure_parts(folder, arguments.cells[0])
+        print("cells    seconds    cells/s    read MB/s    peak MB: main process    with workers")
+        for cells in arguments.cells:
+            write_manifest(folder, cells)
+            seconds, main_peak, all_peak = build(folder, folder / "data")
+            rate = cells / seconds
+            print(
+                f"{cells:5}    {seconds:7.1f}    {rate:7.1f}    {rate * bytes_read / 1e6:9.0f}"
+                f"    {main_peak:21.0f}    {all_peak:12.0f}",
+                flush=True,
+            )
+            shutil.rmtree(folder / "data")
+
+
+def _machine():
+    names = ("numpy", "scipy", "tifffile", "tensorflow", "tensorflow-datasets")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    model = next((line for line in open("/proc/cpuinfo") if line.startswith("model name")), ": unknown").split(": ")[1]
+    return f"{model.strip()}, {len(os.sched_getaffinity(0))} cores; Python {platform.python_version()}, {versions}"
+
+
+if __name__ == "__main__":
+    main()

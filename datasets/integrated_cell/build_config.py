@@ -1,0 +1,86 @@
+"""The arguments of a build, as `tfds build --config='{...}'` takes them."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import tensorflow_datasets as tfds
+
+from icell_tf.imaging import simulate, splits
+from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation
+
+KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
+ON_BAD_CELL = ("fail", "skip")
+
+
+@dataclasses.dataclass(eq=False)
+class IntegratedCellConfig(tfds.core.BuilderConfig):
+    """What a build is made from; the keys of `tfds build --config='{"name": ..., ...}'`.
+
+    Attributes:
+      kind: "simulated"; "stacks": a user's own, listed in manifest.csv in the manual_dir; "paper_2d" or
+        "hipsc_single_cell": a public collection, as downloaded into the manual_dir.
+      image_size: side of the pictures, px; a power of two from 32 to 512.
+      pixel_size: resolution of the pictures, µm/px.
+      validation_fraction, test_fraction: shares of each structure's cells, by field of view.
+      alignment, normalization: (not simulated) see `Preparation`.
+      on_bad_cell: (not simulated) "fail": a cell that can't be used stops the build, before anything is written;
+        "skip": it is set aside, and listed in set_aside.csv.
+      structures: (not simulated) the only names that structures may have; empty: any.
+      axes: (stacks) a letter of TCZYXS for each dimension of the files' arrays, where the files say it wrongly.
+      cells_per_structure: (simulated) 0 for the counts of Table S8.
+      seed: (simulated) another seed gives other cells.
+      expected_draws: (simulated) draws behind each expected localization of the test split; 0: none.
+    """
+
+    kind: str = "stacks"
+    image_size: int = 256
+    pixel_size: float = 0.317
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.25
+    alignment: str = "major_axis"
+    normalization: str = "maximum"
+    on_bad_cell: str = "fail"
+    structures: Sequence[str] = ()
+    axes: str = ""
+    cells_per_structure: int = 0
+    seed: int = 0
+    expected_draws: int = 64
+
+    def __post_init__(self):
+        self._check_choice("kind", KINDS)
+        self._check_choice("on_bad_cell", ON_BAD_CELL)
+        if self.image_size not in (32, 64, 128, 256, 512):
+            raise ValueError(
+                f"Config {self.name!r}: image_size is {self.image_size}, expected a power of two from 32 to 512 px."
+            )
+        if isinstance(self.structures, str) or not all(isinstance(name, str) for name in self.structures):
+            raise ValueError(f'Config {self.name!r}: structures is {self.structures!r}, not a list: ["tom20", ...].')
+        splits.check_fractions(self.validation_fraction, self.test_fraction)
+        self.structures = list(self.structures)
+        self.frame = Frame(self.image_size, float(self.pixel_size))
+        self.preparation = Preparation(self.alignment, self.normalization)
+        if self.simulated and self.preparation != Preparation():
+            raise ValueError(f"Config {self.name!r}: alignment and normalization are not for simulated cells.")
+
+    def _check_choice(self, argument, choices):
+        value = getattr(self, argument)
+        if value not in choices:
+            raise ValueError(f"Config {self.name!r}: {argument} is {value!r}, expected one of {', '.join(choices)}.")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cells are simulated."""
+        return self.kind == "simulated"
+
+    def arguments(self) -> dict:
+        """Everything that decides what the records hold, apart from a user's files; stored in metadata.json."""
+        names = ["kind", "image_size", "pixel_size", "validation_fraction", "test_fraction", "alignment"]
+        names += ["normalization"]
+        if self.simulated:
+            names += ["cells_per_structure", "seed", "expected_draws"]
+        else:
+            names += ["on_bad_cell", "structures"] + ["axes"] * (self.kind == "stacks")
+        arguments = {name: getattr(self, name) for name in names}
+        arguments |= {"pixel_size": float(self.pixel_size), "preprocessing_version": PREPROCESSING_VERSION}
+        return arguments | ({"simulator_version": simulate.SIMULATOR_VERSION} if self.simulated else {})

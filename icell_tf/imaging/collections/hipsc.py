@@ -1,0 +1,49 @@
+"""The Allen Institute's hiPSC Single-Cell Image Dataset (Viana et al. 2023): 216,062 cells, 25 tagged genes.
+
+Its quilt package is aics/hipsc_single_cell_image_dataset: metadata.csv (manifest.csv where its own tools fetched it), a
+row a cell, and the folders crop_raw and crop_seg, an OME-TIFF (ZCYX) a cell in each, at 0.108333 µm on all axes. Hardly
+anybody has all 7 TB of it, so a cell of which there is neither file is no error but `NotDownloaded`.
+"""
+
+import pathlib
+
+from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.manifest import ManifestCell, NotDownloaded, list_manifest
+
+MANIFESTS = ("manifest.csv", "metadata.csv")
+
+
+def manifest_path(manual_dir) -> pathlib.Path:
+    """The table of the cells in a downloaded folder. Raises: ValueError: there is none."""
+    found = [path for name in MANIFESTS if (path := pathlib.Path(manual_dir) / name).is_file()]
+    if not found:
+        raise ValueError(
+            f"{manual_dir}: there is no {' and no '.join(MANIFESTS)}. Download metadata.csv of the quilt package "
+            "aics/hipsc_single_cell_image_dataset (registry s3://allencell) there, and crop_raw and crop_seg, or "
+            "part of them, beside it."
+        )
+    return found[0]
+
+
+def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
+    """Finds the cells whose crops have been downloaded.
+
+    Args:
+      manual_dir: the folder with metadata.csv (or manifest.csv), crop_raw and crop_seg.
+      structures: the structures wanted, by gene or by our name; other cells are problems. None: all.
+      axes: of the crops, should their metadata be wrong: ZCYX.
+
+    Returns:
+      The cells, and a `BadCell` for every other row, `NotDownloaded` where neither of its crops is there.
+
+    Raises:
+      ValueError: there is no table, or none of its cells has been downloaded.
+    """
+    path = manifest_path(manual_dir)
+    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
+    if not cells and all(isinstance(problem, NotDownloaded) for problem in problems):
+        raise ValueError(
+            f"{path}: none of its {len(problems)} cells has its crops here. The paths in its columns crop_raw and "
+            f"crop_seg count from the table's folder; for the first cell: {problems[0].reason}"
+        )
+    return cells, problems

@@ -1,0 +1,96 @@
+"""Structure names that look like another's misspelling, so that a slip of the pen doesn't become a class of its own."""
+
+from collections.abc import Container, Mapping
+
+from icell_tf import structures
+
+_DISTANCE = 2
+MAX_NAMES = 1000  # no data set has so many structures; it is another column then
+
+
+def misspelt(counts: Mapping[str, int], allowed=None, known: Container[str] = structures.KNOWN) -> dict[str, str]:
+    """Finds the names that can't stand.
+
+    Args:
+      counts: {structure name as it was found: number of cells}.
+      allowed: names that are right; any other is wrong. None: a name is suspected within edit distance 2 of another, or
+        if it differs from that only in case or space. Of two names the rarer is suspected, or both where neither is
+        rarer; known ones never are, and may lie as close to each other as they do (ACTB, ACTN1).
+      known: the spellings that are right as they stand.
+
+    Returns:
+      {name: why it can't stand}, with the other name.
+
+    Raises:
+      ValueError: there are more than `MAX_NAMES` names.
+    """
+    if allowed is not None:
+        right = {structures.canonical_name(name) for name in allowed}
+        wrong = [name for name in counts if structures.canonical_name(name) not in right]
+        return {name: _not_allowed(name, counts, allowed) for name in wrong}
+    if len(counts) > MAX_NAMES:
+        raise ValueError(f"found {len(counts)} different structure names: is the structure really in this column?")
+    signs = {name: _sign(name) for name in counts}
+    reasons = {}
+    for name, count in counts.items():
+        if name in known:
+            continue
+        rivals = (other for other in counts if other != name and (other in known or counts[other] >= count))
+        near = [(_difference(name, other, signs), -counts[other], other) for other in rivals]
+        near = [found for found in near if found[0] is not None]
+        if near:
+            distance, _, other = min(near)
+            how = (
+                f"differs by {distance} letter{'s' * (distance > 1)} from" if distance else "is, but for case or space,"
+            )
+            reasons[name] = (
+                f"structure_name {name!r} ({_cells(count)}) {how} {other!r} ({_cells(counts[other])}): is it the same? "
+                "Correct it, or list all that are right in the config's argument structures"
+            )
+    return reasons
+
+
+def _not_allowed(name, counts, allowed):
+    near = [other for other in allowed if edit_distance(_key(name), _key(other), _DISTANCE) <= _DISTANCE]
+    guess = f"; did you mean {near[0]!r}?" if near else ""
+    found = f"structure_name {name!r} ({_cells(counts[name])})"
+    return f"{found} is none of the config's structures {', '.join(allowed)}{guess}"
+
+
+def _cells(count):
+    return f"{count} cell{'s' * (count != 1)}"
+
+
+def _key(name):
+    return "".join(name.casefold().split())
+
+
+def _sign(name):
+    """The name without case and space, and the letters in it as bits: two names far apart differ in many."""
+    key = _key(name)
+    return key, sum({1 << (ord(letter) % 64) for letter in key})
+
+
+def _difference(name, other, signs):
+    """The edit distance of two names without case and space if that makes them suspicious, else None."""
+    (key, bits), (other_key, other_bits) = signs[name], signs[other]
+    if abs(len(key) - len(other_key)) > _DISTANCE or (bits ^ other_bits).bit_count() > 2 * _DISTANCE:
+        return None
+    distance = edit_distance(key, other_key, _DISTANCE)
+    # Two names of one or two letters (ER, PM) are never far apart; what shares no letter is no misspelling.
+    return distance if distance <= _DISTANCE and distance < max(1, min(len(key), len(other_key))) else None
+
+
+def edit_distance(a: str, b: str, limit: int) -> int:
+    """Levenshtein's distance of two strings, or limit + 1 where it is larger."""
+    if abs(len(a) - len(b)) > limit:
+        return limit + 1
+    previous = list(range(len(b) + 1))
+    for i, letter in enumerate(a, 1):
+        current = [i]
+        for j, other in enumerate(b, 1):
+            current.append(min(previous[j] + 1, current[-1] + 1, previous[j - 1] + (letter != other)))
+        if min(current) > limit:
+            return limit + 1
+        previous = current
+    return min(previous[-1], limit + 1)

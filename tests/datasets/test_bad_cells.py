@@ -1,0 +1,212 @@
+"""Bad input: what stops a build with every offender named, or is set aside, listed, and doesn't cost the others."""
+
+import csv
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import tifffile
+
+from datasets.integrated_cell import build_report
+from icell_tf.imaging import frame, manifest, prepare
+from tests.datasets.test_integrated_cell import build, records
+
+CONFIG = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
+COLUMNS = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "FOVId", "scale_micron")
+NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg', 'nucleus_seg']}"
+SCALE = "[1.0, 0.5, 0.5]"
+
+
+def make_cell(size=1.0):
+    """Channels (3, 4, 40, 48) uint16 and masks (2, 4, 40, 48) uint8 of an ellipsoid with its nucleus off its centre."""
+    z, y, x = np.meshgrid(np.arange(4), np.arange(40) / size, np.arange(48) / size, indexing="ij")
+    cell = ((z - 1.5) / 2) ** 2 + ((y - 18 / size) / 10) ** 2 + ((x - 22 / size) / 15) ** 2 < 1
+    nucleus = ((y - 17 / size) / 4) ** 2 + ((x - 25 / size) / 5) ** 2 < 1
+    noise = np.random.default_rng(0).integers(95, 105, (3, *cell.shape))
+    channels = noise + np.stack([300 * cell, 500 * (cell & nucleus), 200 * (cell & ~nucleus) * (x > 20)])
+    return channels.astype(np.uint16), np.stack([cell, cell & nucleus]).astype(np.uint8)
+
+
+class Folder:
+    """A folder with a manifest and its stacks: four good cells, and whatever else is added."""
+
+    def __init__(self, path):
+        self.path, self.rows = path, []
+        path.mkdir()
+        for number in range(4):
+            self.add(f"good-{number}")
+
+    def add(self, cell_id, channels=None, masks=None, structure="tom20", scale=SCALE, name_dict=NAMES):
+        """Writes a cell's files, and its row."""
+        whole = make_cell()
+        for kind, data in (("raw", channels), ("seg", masks)):
+            data = whole[kind == "seg"] if data is None else data
+            tifffile.imwrite(self.path / f"{cell_id}_{kind}.tif", data, metadata={"axes": "CZYX"}, ome=True)
+        self.rows.append([cell_id, structure, f"{cell_id}_raw.tif", f"{cell_id}_seg.tif", name_dict, cell_id, scale])
+
+    def write(self):
+        with open(self.path / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([COLUMNS, *self.rows])
+        return self.path
+
+
+def truncated(folder, cell_id):
+    folder.add(cell_id)
+    path = folder.path / f"{cell_id}_raw.tif"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def wrong_channel_count(folder, cell_id):
+    folder.add(cell_id, channels=make_cell()[0][:2])
+
+
+def empty_channel(folder, cell_id):
+    channels, _ = make_cell()
+    channels[1] = 0
+    folder.add(cell_id, channels=channels)
+
+
+def not_a_number(folder, cell_id):
+    channels = make_cell()[0].astype(np.float32)
+    channels[2, 1, 20, 20] = np.nan
+    folder.add(cell_id, channels=channels)
+
+
+def infinite(folder, cell_id):
+    channels = make_cell()[0].astype(np.float32)
+    channels[0, 1, 20, 20] = np.inf
+    folder.add(cell_id, channels=channels)
+
+
+def mask_of_another_shape(folder, cell_id):
+    folder.add(cell_id, masks=make_cell()[1][:, :, :-4])
+
+
+def label_without_nucleus(folder, cell_id):
+    masks = make_cell()[1]
+    masks[1] = 0
+    folder.add(cell_id, masks=masks)
+
+
+def misspelt_structure(folder, cell_id):
+    folder.add(cell_id, structure="tom2O")
+
+
+def duplicate_cell(folder, cell_id):
+    folder.add(cell_id)
+    folder.add(cell_id)
+
+
+def missing_file(folder, cell_id):
+    folder.add(cell_id)
+    (folder.path / f"{cell_id}_seg.tif").unlink()
+
+
+def missing_pixel_size(folder, cell_id):
+    folder.add(cell_id, scale="")
+
+
+def negative_scale(folder, cell_id):
+    folder.add(cell_id, scale="[1.0, -0.5, 0.5]")
+
+
+def zero_scale(folder, cell_id):
+    folder.add(cell_id, scale="[1.0, 0.5, 0]")
+
+
+def too_large(folder, cell_id):
+    folder.add(cell_id, scale="[1.0, 2.0, 2.0]")
+
+
+def unreadable_row(folder, cell_id):
+    folder.rows.append([cell_id, "tom20", "raw.tif"])
+
+
+OFFENDERS = {
+    truncated: ("bad_raw.tif", "TIFF|cut short"),
+    wrong_channel_count: ("bad_raw.tif", "3 channels are named .*has 2"),
+    empty_channel: ("bad_raw.tif", "nucleus channel is empty"),
+    not_a_number: ("bad_raw.tif", "structure channel has NaN"),
+    infinite: ("bad_raw.tif", "membrane channel has NaN or infinite"),
+    mask_of_another_shape: ("bad_raw.tif", r"mask has the shape \(4, 36, 48\), the stack \(4, 40, 48\)"),
+    label_without_nucleus: ("bad_raw.tif", "nucleus mask is empty"),
+    misspelt_structure: ("manifest.csv, line 6", "'tom2O' .*'tom20'"),
+    duplicate_cell: ("manifest.csv, line 6", "occurs in 2 rows"),
+    missing_file: ("manifest.csv, line 6", "bad_seg.tif.*no such file"),
+    missing_pixel_size: ("bad_raw.tif", "no pixel size .*scale_micron"),
+    negative_scale: ("manifest.csv, line 6", r"scale_micron is '\[1.0, -0.5, 0.5\]', expected three positive"),
+    zero_scale: ("manifest.csv, line 6", "expected three positive numbers"),
+    too_large: ("bad_raw.tif", "reaches .* the frame of 32 px"),
+    unreadable_row: ("manifest.csv, line 6", "found 3 values, expected 7"),
+}
+
+
+@pytest.mark.parametrize("offend", OFFENDERS, ids=lambda offend: offend.__name__)
+def test_a_bad_cell_is_named_with_file_and_reason(tmp_path, offend):
+    """As a build examines them: listed, then prepared."""
+    folder = Folder(tmp_path / "manual")
+    offend(folder, "bad")
+    cells, problems = manifest.list_manifest(folder.write() / "manifest.csv")
+    outcomes = [prepare.examine(cell, frame.Frame(32, 1.0)) for cell in cells]
+    problems += [outcome for outcome in outcomes if isinstance(outcome, prepare.BadCell)]
+    assert len(outcomes) >= 4 and {problem.cell_id for problem in problems} == {"bad"}
+    source, reason = OFFENDERS[offend]
+    assert problems[0].source == str(folder.path / source)
+    assert re.search(reason, problems[0].reason), problems[0].reason
+
+
+@pytest.fixture
+def all_bad(tmp_path):
+    """The four good cells and one of every kind of bad one, each with an id of its own."""
+    folder = Folder(tmp_path / "manual")
+    for offend in OFFENDERS:
+        offend(folder, offend.__name__)
+    return folder.write()
+
+
+def test_one_bad_cell_stops_the_build_and_all_are_named(tmp_path, all_bad):
+    with pytest.raises(build_report.BadCells) as caught:
+        build(tmp_path / "data", CONFIG, all_bad)
+    named = {row["CellId"] for row in csv.DictReader(str(caught.value).split("\n", 1)[1].splitlines())}
+    assert {offend.__name__ for offend in OFFENDERS} <= named
+    assert not (tmp_path / "data" / "integrated_cell").exists()
+
+
+def test_bad_cells_are_set_aside_and_listed(tmp_path, all_bad):
+    builder = build(tmp_path / "data", CONFIG | {"on_bad_cell": "skip"}, all_bad)
+    ids = {record["cell_id"].decode() for split in builder.info.splits for record in records(builder, split)}
+    assert ids == {f"good-{i}" for i in range(4)}
+    folder = pathlib.Path(builder.data_dir)
+    rows = list(csv.DictReader((folder / build_report.SET_ASIDE).read_text().splitlines()))
+    assert {row["CellId"] for row in rows} == {offend.__name__ for offend in OFFENDERS}
+    assert len(rows) == len(OFFENDERS) + 1  # the duplicate has two rows
+    assert "16 cells were set aside" in (folder / build_report.REPORT).read_text()
+
+
+def test_structures_can_be_named(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    folder.add("bad", structure="golgi")
+    folder.write()
+    with pytest.raises(build_report.BadCells, match=r"\nbad,.*'golgi' .*none of the config's structures tom20, zo1"):
+        build(tmp_path / "data", CONFIG | {"structures": ["tom20", "zo1"]}, folder.path)
+
+
+def test_mixed_pixel_sizes_are_resampled(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    channels, masks = (array.repeat(2, axis=2).repeat(2, axis=3) for array in make_cell())
+    folder.add("fine", channels, masks, scale="[1.0, 0.25, 0.25]")
+    builder = build(tmp_path / "data", CONFIG, folder.write())
+    images = {r["cell_id"]: r["image"] / 255.0 for split in builder.info.splits for r in records(builder, split)}
+    assert np.corrcoef(images[b"fine"].ravel(), images[b"good-0"].ravel())[0, 1] > 0.98
+    text = (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
+    assert "0.5 x 0.5 (4 cells), 0.25 x 0.25 (1 cells)" in text
+
+
+def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
+    monkeypatch.setattr(build_report, "SHOWN", 2)
+    text = str(build_report.BadCells([prepare.BadCell(str(i), "file", "reason") for i in range(5)]))
+    path = pathlib.Path(text.split("all of them are listed in ")[1].split(".csv")[0] + ".csv")
+    assert "1,file,reason\nThese are the first 2" in text
+    assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]
+    path.unlink()

@@ -1,0 +1,50 @@
+"""The same builder on Apache Beam: the same data set, and the same refusals."""
+
+import shutil
+
+import apache_beam as beam
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from datasets.integrated_cell import build_report
+from datasets.integrated_cell import integrated_cell_dataset_builder as module
+from tests.datasets.test_integrated_cell import DUMMY, STACKS, records
+
+CONFIG = STACKS | {"on_bad_cell": "skip"}
+
+
+def build(data_dir, config, manual_dir, **engine):
+    builder = module.Builder(data_dir=data_dir, config=module.IntegratedCellConfig(**config))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **engine))
+    return builder
+
+
+@pytest.fixture
+def manual_dir(tmp_path):
+    """The dummy stacks, one of them truncated."""
+    folder = shutil.copytree(DUMMY, tmp_path / "manual")
+    raw = folder / "fbl_1_raw.ome.tif"
+    raw.write_bytes(raw.read_bytes()[:2000])
+    return folder
+
+
+def test_beam_builds_what_worker_processes_build(tmp_path, manual_dir):
+    local = build(tmp_path / "local", CONFIG, manual_dir)
+    distributed = build(tmp_path / "beam", CONFIG, manual_dir, beam_options=beam.pipeline.PipelineOptions())
+    assert local.info.splits.keys() == distributed.info.splits.keys()
+    for split in local.info.splits:
+        for expected, found in zip(records(local, split), records(distributed, split), strict=True):
+            assert expected.keys() == found.keys()
+            for name, value in expected.items():
+                np.testing.assert_array_equal(value, found[name])
+    for name in (build_report.REPORT, build_report.SET_ASIDE, build_report.CONTACT_SHEET):
+        assert (local.data_path / name).read_bytes() == (distributed.data_path / name).read_bytes()
+    assert "\nfbl_1," in (distributed.data_path / build_report.SET_ASIDE).read_text()
+    assert not list((tmp_path / "beam").glob("incomplete*"))
+
+
+def test_beam_names_bad_cells_and_writes_nothing(tmp_path, manual_dir):
+    with pytest.raises(build_report.BadCells, match=r"\nfbl_1,.*fbl_1_raw.ome.tif,.*read as a TIFF"):
+        build(tmp_path / "beam", STACKS, manual_dir, beam_runner="DirectRunner")
+    assert not (tmp_path / "beam" / "integrated_cell").exists()
