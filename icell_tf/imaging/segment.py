@@ -2,9 +2,9 @@
 
 Nuclei are what is brighter than Otsu's threshold in the DNA channel, divided at their waists. Cells are grown from the
 nuclei by watershed until they meet in the membrane channel's ridges. Both work in the plane: a 3D stack is projected
-first, and its labels hold for all planes, which suits a monolayer and nothing thicker. Cells without membrane label, and
-nuclei that overlap in the projection, are beyond it: use a trained segmenter there (Cellpose, StarDist, the Allen Cell
-Segmenter). All lengths are in µm, so that the pixel size doesn't matter as long as a nucleus has some ten pixels across.
+first, and its labels hold for all planes, which suits a monolayer and nothing thicker. Cells without a membrane label,
+and nuclei that overlap in the projection, are beyond it: use a trained segmenter there (Cellpose, StarDist, the Allen
+Cell Segmenter). All lengths are in µm, so the pixel size doesn't matter while a nucleus has some ten pixels across.
 """
 
 import numpy as np
@@ -43,7 +43,8 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
     depth = _gaussian(ndimage.distance_transform_edt(foreground, scale), diameter / 30, scale)
     tops = _on_coarse_pixels(lambda depth: morphology.h_maxima(depth, diameter / 24), diameter, scale, depth)
     nuclei = segmentation.watershed(-depth, measure.label(tops), mask=foreground)
-    nuclei = _without_debris(_tightened(nuclei, plane, diameter, scale), diameter, scale)
+    nuclei = measure.label(_tightened(nuclei, plane, diameter, scale))  # a nucleus that fell apart is several
+    nuclei = _without_debris(nuclei, diameter, scale)
     if not nuclei.any():
         raise ValueError(
             f"no nuclei of about {diameter:g} µm were found: check the nucleus channel (--channels), the pixel size "
@@ -78,7 +79,8 @@ def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -
         raise ValueError(f"expected nuclei in a plane of {plane.shape}, found {nuclei.max()} in {nuclei.shape}.")
     ridges = _gaussian(plane.astype(np.float32), diameter / 40, scale)
     lowest, middle = np.percentile(ridges, (0.1, 50))
-    ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 1e-6))  # faint ridges count beside bright ones
+    # The logarithm, because faint ridges count beside bright ones.
+    ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 1e-6))
     empty = measure.label(_on_coarse_pixels(_walled_off, diameter, scale, ridges, nuclei))
     inner = np.where(_depth(nuclei, scale) > diameter / 12, nuclei, 0)  # nuclei that touch leave room for a membrane
     lost = np.setdiff1d(nuclei, inner)
