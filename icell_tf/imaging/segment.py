@@ -15,7 +15,7 @@ NUCLEUS_DIAMETER = 12.0  # µm; hiPSC nuclei
 _MIN_NUCLEUS_PIXELS = 6  # across
 _SMALLEST_AREA, _SMALLEST_AT_EDGE = 0.1, 0.01  # of a typical nucleus; what is smaller is debris
 _COARSE = 60  # pixels across a typical nucleus are enough to tell how many there are
-_WALL = 0.5  # of the ridges' height above the rest: what lies behind such a wall is not of the same cell
+_NUCLEAR_SHARE = 0.1  # what nuclei hold at least of a region between membranes that belongs to cells
 
 
 def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
@@ -41,7 +41,7 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
         raise ValueError("the nucleus channel is the same everywhere: no nuclei can be found in it.")
     foreground = _opened(logarithm > filters.threshold_otsu(logarithm), diameter / 8, scale)
     depth = _gaussian(ndimage.distance_transform_edt(foreground, scale), diameter / 30, scale)
-    tops = _on_coarse_pixels(lambda depth: morphology.h_maxima(depth, diameter / 24), diameter, scale, depth)
+    tops = _on_coarse_pixels(_tops, [depth], diameter, scale)
     nuclei = segmentation.watershed(-depth, measure.label(tops), mask=foreground)
     nuclei = measure.label(_tightened(nuclei, plane, diameter, scale))  # a nucleus that fell apart is several
     nuclei = _without_debris(nuclei, diameter, scale)
@@ -56,8 +56,8 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
 def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
     """Grows cells from their nuclei up to the ridges of the membrane channel.
 
-    What is walled off by membrane and has no nucleus, be it background or a cell whose nucleus lies in another plane,
-    belongs to no cell.
+    Regions between the ridges that are as large as a nucleus, and of which nuclei hold less than a tenth, belong to no
+    cell: the ground between isolated cells, or a cell whose nucleus lies in another plane.
 
     Args:
       membrane: (Y, X), or (Z, Y, X), which is averaged over z: a maximum would show the membrane above the cells.
@@ -78,15 +78,14 @@ def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -
     if plane.shape != nuclei.shape or not nuclei.any():
         raise ValueError(f"expected nuclei in a plane of {plane.shape}, found {nuclei.max()} in {nuclei.shape}.")
     ridges = _gaussian(plane.astype(np.float32), diameter / 40, scale)
-    lowest, middle = np.percentile(ridges, (0.1, 50))
+    lowest, middle, high = np.percentile(ridges, (0.1, 50, 99))
     # The logarithm, because faint ridges count beside bright ones.
-    ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 1e-6))
-    empty = measure.label(_on_coarse_pixels(_walled_off, diameter, scale, ridges, nuclei))
+    ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 0.1 * (high - lowest), 1e-6))
+    empty = _on_coarse_pixels(_without_nuclei, [ridges, nuclei], diameter, scale)
     inner = np.where(_depth(nuclei, scale) > diameter / 12, nuclei, 0)  # nuclei that touch leave room for a membrane
     lost = np.setdiff1d(nuclei, inner)
     inner = np.where(np.isin(nuclei, lost), nuclei, inner)
-    cells = segmentation.watershed(ridges, np.where(empty > 0, empty + nuclei.max(), inner))
-    return np.where(cells > nuclei.max(), 0, cells).astype(np.int32)
+    return segmentation.watershed(ridges, inner, mask=~empty).astype(np.int32)
 
 
 def _check(scale, diameter):
@@ -132,18 +131,25 @@ def _depth(labels, scale):
     return ndimage.distance_transform_edt(~edges, scale) if edges.any() else np.full(labels.shape, np.inf)
 
 
-def _walled_off(ridges, nuclei):
-    """Finds the bottoms of the basins without nucleus from which every way to a nucleus climbs over a wall."""
-    height = _WALL * (np.percentile(ridges, 95) - np.median(ridges))
-    if not height > 0:
-        return np.zeros(nuclei.shape, bool)
-    basins = measure.label(morphology.h_minima(np.where(nuclei > 0, ridges.min() - 1, ridges), height))
-    return (basins > 0) & ~np.isin(basins, np.unique(basins[nuclei > 0]))
+def _without_nuclei(ridges, nuclei, diameter, scale):
+    """Finds what belongs to no cell: regions between the ridges as large as a nucleus, of which nuclei hold little."""
+    regions = measure.label((ridges < filters.threshold_otsu(ridges)) | (nuclei > 0), connectivity=1)
+    areas = np.bincount(regions.ravel())
+    shares = np.bincount(regions.ravel(), nuclei.ravel() > 0) / np.maximum(areas, 1)
+    empty = (areas * np.prod(scale) > np.pi * diameter**2 / 4) & (shares < _NUCLEAR_SHARE)
+    empty[0] = False
+    return empty[regions] & (nuclei == 0)
 
 
-def _on_coarse_pixels(find, diameter, scale, *planes):
-    """Calls find(*planes) on every n-th pixel, which is n² times as fast, and brings what it finds back to all."""
+def _on_coarse_pixels(find, planes, diameter, scale):
+    """Calls find(*planes, diameter, scale) on every n-th pixel, n² times as fast; brings its (Y, X) back to all."""
     steps = [max(1, int(diameter / _COARSE / s)) for s in scale]
-    found = find(*(plane[:: steps[0], :: steps[1]] for plane in planes))
+    coarse = tuple(s * step for s, step in zip(scale, steps, strict=True))
+    found = find(*(plane[:: steps[0], :: steps[1]] for plane in planes), diameter, coarse)
     rows, columns = (np.arange(size) // step for size, step in zip(planes[0].shape, steps, strict=True))
     return np.asarray(found)[np.ix_(rows, columns)]
+
+
+def _tops(depth, diameter, scale):
+    """Marks where a nucleus is deepest; two tops are two nuclei if the waist between them is narrow enough."""
+    return morphology.h_maxima(depth, diameter / 24)
