@@ -15,7 +15,7 @@ NUCLEUS_DIAMETER = 12.0  # µm; hiPSC nuclei
 _MIN_NUCLEUS_PIXELS = 6  # across
 _SMALLEST_AREA, _SMALLEST_AT_EDGE = 0.1, 0.01  # of a typical nucleus; what is smaller is debris
 _COARSE = 60  # pixels across a typical nucleus are enough to tell how many there are
-_NUCLEAR_SHARE = 0.1  # what nuclei hold at least of a region between membranes that belongs to cells
+_NUCLEAR_SHARE = 0.03  # what nuclei hold at least of a region between membranes that belongs to cells
 
 
 def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
@@ -56,7 +56,7 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
 def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
     """Grows cells from their nuclei up to the ridges of the membrane channel.
 
-    Regions between the ridges that are as large as a nucleus, and of which nuclei hold less than a tenth, belong to no
+    Regions between the ridges that are as large as a nucleus, and of which nuclei hold less than 3%, belong to no
     cell: the ground between isolated cells, or a cell whose nucleus lies in another plane.
 
     Args:
