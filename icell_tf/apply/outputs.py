@@ -116,9 +116,9 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
         x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
         grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
         channels = ("membrane", "nucleus", name)
-        with _whole(output / f"{file}_samples.png") as path:
+        with whole(output / f"{file}_samples.png") as path:
             figures.to_png(grid, path)
-        with _whole(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
+        with whole(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
             for i, cell in enumerate(x_rs):
                 metadata = _ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
                 tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)
@@ -140,17 +140,17 @@ def _write_cell(integrator, cell, predictions, output, settings):
     planes, pixel_size = _planes(np.concatenate(planes, axis=-1)), (integrator.pixel_size,) * 2
     if settings.original_frame:
         planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
-    with _whole(output / f"{cell.name}_structures.png") as path:
+    with whole(output / f"{cell.name}_structures.png") as path:
         figures.to_png(montage, path)
-    with _whole(output / f"{cell.name}_composite.png") as path:
+    with whole(output / f"{cell.name}_composite.png") as path:
         figures.to_png(composite, path)
-    with _whole(output / f"{cell.name}.ome.tif") as path:
+    with whole(output / f"{cell.name}.ome.tif") as path:
         metadata = _ome_metadata(channels, pixel_size) | {"Name": cell.name}
         tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
 
 
 def _write_classes(integrator, cells, path):
-    with _whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["cell", "input", "labelled_structure", "predicted_structure", *integrator.structures])
         for batch in _batches(cells):
@@ -187,7 +187,7 @@ def _prepare(output, paths, overwrite):
 
 
 @contextmanager
-def _whole(path):
+def whole(path):
     """Yields a path to write to; the file appears under its own name only when all of it is there."""
     partial = path.with_name(f".{path.name}.partial")
     try:

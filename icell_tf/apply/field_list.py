@@ -1,0 +1,184 @@
+"""Which fields of view to take cells from: named on a command line, or listed in a fields.csv."""
+
+import collections
+import csv
+import dataclasses
+import os
+from pathlib import Path
+
+from icell_tf.apply.inputs import CHANNEL_ROLES, parse_channels, parse_pixel_size
+from icell_tf.imaging.manifest import RAW_NAMES
+from icell_tf.imaging.read import read_stack
+
+COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
+REQUIRED = COLUMNS[:2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of view.
+
+    Attributes:
+      field_id: unique; the field's cells bear it in their id.
+      path: the image.
+      structure: the labelled structure; empty where the field has no structure channel.
+      cell_labels, nucleus_labels: label images; empty where there is none.
+      channels: {membrane, nucleus[, structure]: name or number}; None to go by the names in the file.
+      scale: µm, one number for y and x, or (z, y, x); None for the file's own.
+      axes: of the image's array, such as CZYX; None for the file's own.
+    """
+
+    field_id: str
+    path: str
+    structure: str = ""
+    cell_labels: str = ""
+    nucleus_labels: str = ""
+    channels: dict[str, str] | None = None
+    scale: tuple[float, ...] | None = None
+    axes: str | None = None
+
+    def open(self):
+        """Opens the image: the stack, and {role: channel}. Raises: ValueError, FileNotFoundError: with the reason."""
+        stack = read_stack(self.path, axes=self.axes, scale=self.scale)
+        roles = self.channels or _roles_by_name(stack)
+        for channel in roles.values():
+            if channel not in stack.channels and not (channel.isdigit() and int(channel) < len(stack.channels)):
+                stack.channel(channel)  # which says what there is instead; a channel that is there isn't read yet
+        if "structure" in roles and not self.structure:
+            raise ValueError(
+                f"{self.path}: the name of the structure in channel {roles['structure']!r} is missing: give "
+                "--structure, or the column structure_name; or leave structure out of --channels"
+            )
+        if self.structure and "structure" not in roles:
+            raise ValueError(
+                f"{self.path}: the structure {self.structure} is named, but no channel of it: add "
+                "structure:NAME_OR_NUMBER to --channels, or the column channels"
+            )
+        return stack, roles
+
+
+def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
+    """Fields as a command line names them: a fields.csv, or images, whose ids are then their files' names.
+
+    Args:
+      paths: images, or one .csv.
+      structure: one for all, or empty.
+      cell_labels, nucleus_labels: a label image for each path, or none at all.
+      **common: `Field`'s channels, scale and axes.
+
+    Raises:
+      ValueError: another number of label images than of fields, or what belongs into the .csv given beside it.
+    """
+    if any(str(path).lower().endswith(".csv") for path in paths):
+        if len(paths) > 1 or structure or cell_labels or nucleus_labels:
+            raise ValueError(
+                f"{' '.join(map(str, paths))}: a list of fields stands alone; structures and label images are in its "
+                "columns structure_name, cell_labels and nucleus_labels"
+            )
+        return read_fields(paths[0], **common)
+    for flag, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
+        if labels and len(labels) != len(paths):
+            raise ValueError(
+                f"--{flag} names {len(labels)} files, but there are {len(paths)} fields: give one for each, in their "
+                "order, separated by commas"
+            )
+    none = [""] * len(paths)
+    return [
+        Field(_stem(path), str(path), structure, str(cells), str(nuclei), **common)
+        for path, cells, nuclei in zip(paths, cell_labels or none, nucleus_labels or none, strict=True)
+    ]
+
+
+def read_fields(path, **common) -> list[Field]:
+    """Reads a fields.csv: columns FieldId and path, and optionally structure_name, cell_labels, nucleus_labels,
+    scale_micron ([z, y, x]) and channels (membrane:0,nucleus:1,structure:2). Paths are relative to it.
+
+    Args:
+      path: the file.
+      **common: channels, scale and axes of the fields whose row has none.
+
+    Raises:
+      ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
+            if missing:
+                raise ValueError(
+                    f"{path}: columns {', '.join(missing)} are missing; found {', '.join(reader.fieldnames or ())}. "
+                    f"A list of fields needs {', '.join(REQUIRED)}, and may have {', '.join(COLUMNS[2:])}."
+                )
+            fields, errors = [], []
+            for row in reader:
+                try:
+                    fields.append(_parse_row(row, path.parent, common))
+                except ValueError as error:
+                    errors.append(f"line {reader.line_num}: {error}")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: can't be read: {error}. A list of fields is a CSV in UTF-8.") from error
+    if errors:
+        raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(errors))
+    if not fields:
+        raise ValueError(f"{path}: there are no rows in it.")
+    return fields
+
+
+def check_fields(fields):
+    """Opens every field before any work is done. Raises: ValueError: names each one that can't be used."""
+    counts = collections.Counter(field.field_id for field in fields)
+    errors = [
+        f"FieldId {name}: {n} fields are called so; give each an id of its own, in the column FieldId of a fields.csv"
+        for name, n in counts.items()
+        if n > 1
+    ]
+    for field in fields:
+        missing = [p for p in (field.path, field.cell_labels, field.nucleus_labels) if p and not os.path.exists(p)]
+        errors += [f"FieldId {field.field_id}, {file}: there is no such file" for file in missing]
+        if not missing:
+            try:
+                field.open()
+            except (ValueError, OSError) as error:
+                errors.append(f"FieldId {field.field_id}, {error}")
+    if errors:
+        raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))
+
+
+def _parse_row(row, root, common):
+    cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    empty = [column for column in REQUIRED if not cells[column]]
+    if empty or None in row:
+        raise ValueError(f"the column {empty[0]} is empty" if empty else "it has more values than there are columns")
+    given = dict(common)
+    if cells["channels"]:
+        given["channels"] = parse_channels(cells["channels"], CHANNEL_ROLES, "channels")
+    if cells["scale_micron"]:
+        try:
+            given["scale"] = parse_pixel_size(cells["scale_micron"].strip("[]() "))
+        except ValueError:
+            raise ValueError(f"scale_micron is {cells['scale_micron']!r}, expected [z, y, x] in µm") from None
+    paths = (str(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
+    image, cell_labels, nucleus_labels = paths
+    return Field(cells["FieldId"], image, cells["structure_name"], cell_labels, nucleus_labels, **given)
+
+
+def _roles_by_name(stack):
+    numbers = {name.strip().lower(): str(i) for i, name in reversed(list(enumerate(stack.channels)))}
+    found = {
+        role: next((numbers[name] for name in names if name in numbers), None) for role, names in RAW_NAMES.items()
+    }
+    missing = [role for role in CHANNEL_ROLES[:2] if found[role] is None]
+    if missing:
+        raise ValueError(
+            f"{stack.path}: can't tell which channel is {' and which is '.join(missing)}; its channels are "
+            f"{', '.join(f'{i}: {name}' for i, name in enumerate(stack.channels))}: give "
+            "--channels=membrane:NUMBER,nucleus:NUMBER,structure:NUMBER with their numbers or names"
+        )
+    return {role: number for role, number in found.items() if number is not None}
+
+
+def _stem(path):
+    """A file's name without its endings: a.ome.tif -> a."""
+    name, ending = os.path.splitext(os.path.basename(os.path.normpath(path)))
+    return name.removesuffix(".ome") if ending else name

@@ -1,0 +1,237 @@
+"""Fields of view -> files: each cell cut out, a manifest of them, what was set aside and why, and the outlines."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from icell_tf.apply.field_list import check_fields
+from icell_tf.apply.inputs import safe_names
+from icell_tf.apply.outputs import whole
+from icell_tf.evaluation import figures, outlines
+from icell_tf.imaging import segment
+from icell_tf.imaging.fields import Limits, check_labels, cut_cell, divide_field
+from icell_tf.imaging.read import read_stack
+
+DEFAULT_OUTPUT = "cells"
+RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}  # role -> name in the manifest
+MASKS = ("cell_seg", "dna_seg")
+MANIFEST = ("CellId", "structure_name", "FOVId", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+SET_ASIDE = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
+_DONE = "field.json"  # in a field's folder: what it was made from and what came of it
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How fields become cells.
+
+    Attributes:
+      limits: see `Limits`.
+      margin: µm of the field kept around each cell, for the background to be found in.
+      nucleus_diameter: µm, typical; used only where there are no label images.
+      segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
+      overwrite: replace what an earlier run has written.
+    """
+
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    margin: float = 10.0
+    nucleus_diameter: float = segment.NUCLEUS_DIAMETER
+    segmentation_channels: dict[str, str] | None = None
+    overwrite: bool = False
+
+
+def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> collections.Counter:
+    """Cuts the cells out of fields of view, one field after the other; only one is held in memory.
+
+    Into the output folder go, for each field, FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and
+    FIELD_LABEL_seg.ome.tif for each cell; and, once all fields are done, set_aside.csv and manifest.csv, which
+    `tfds build` reads. After an interruption the same call goes on after the last whole field.
+
+    Args:
+      fields: list of `Field`.
+      output: folder, made if need be.
+      settings: `Settings`.
+      report: called with each line to show.
+
+    Returns:
+      How many labels of cells became cells ("kept"), and how many were set aside for each reason; nuclei that were set
+      aside, as ("nucleus", reason).
+
+    Raises:
+      ValueError: a field or its labels can't be used, or no cell can; the message names each.
+      FileExistsError: the output has a manifest, or a field made with other settings, and overwrite is off.
+    """
+    settings = settings or Settings()
+    output = Path(output)
+    check_fields(fields)
+    names = safe_names(field.field_id for field in fields)
+    _check_output(output, fields, names, settings)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in ("manifest.csv", "set_aside.csv"):
+        (output / name).unlink(missing_ok=True)
+    counts = collections.Counter()
+    with whole(output / "manifest.csv") as manifest, whole(output / "set_aside.csv") as set_aside:
+        with _table(manifest, MANIFEST) as add_cells, _table(set_aside, SET_ASIDE) as add_set_aside:
+            for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
+                done = None if settings.overwrite else _done(output / name, field, settings)
+                resumed = " (done before)" * (done is not None)
+                done = done or _cut_field(field, name, output, settings, report)
+                add_cells(done["cells"])
+                add_set_aside(done["set_aside"])
+                found = _count(done)
+                counts += found
+                report(f"{i}/{len(fields)} {field.field_id}: {summary(found)}{resumed}")
+        if not counts["kept"]:
+            os.replace(set_aside, output / "set_aside.csv")
+            raise ValueError(f"no cell can be used: {summary(counts)}; see {output / 'set_aside.csv'} and the outlines")
+    return counts
+
+
+def summary(counts) -> str:
+    """Counts as `cut_fields` returns them, in words."""
+    reasons = [(key, n) for key, n in counts.items() if isinstance(key, str) and key != "kept"]
+    aside = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons, key=lambda pair: -pair[1]))
+    nuclei = ", ".join(f"{n} {key[1]}" for key, n in counts.items() if isinstance(key, tuple))
+    total = counts["kept"] + sum(n for _, n in reasons)
+    text = f"{counts['kept']} of {total} cells kept"
+    text += f"; {total - counts['kept']} set aside: {aside}" * bool(aside)
+    return text + f"; nuclei set aside: {nuclei}" * bool(nuclei)
+
+
+def _check_output(output, fields, names, settings):
+    if (output / "manifest.csv").exists() and not settings.overwrite:
+        raise FileExistsError(f"{output / 'manifest.csv'} exists: give another --output, or --overwrite to replace it")
+    for field, name in zip(fields, names, strict=True):
+        folder = output / name
+        if folder.exists() and not (folder / _DONE).is_file():
+            raise FileExistsError(f"{folder} exists and was not made by this command: give another --output")
+        if folder.exists() and not settings.overwrite and _done(folder, field, settings) is None:
+            raise FileExistsError(
+                f"{folder} was made from other files or with other settings: give another --output, or --overwrite"
+            )
+
+
+def _done(folder, field, settings):
+    """What an earlier call made of this very field with these settings, or None."""
+    if not (folder / _DONE).is_file():
+        return None
+    done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+    return done if done["made_from"] == _fingerprint(field, settings) else None
+
+
+def _fingerprint(field, settings):
+    """Everything that decides what comes of a field, as JSON gives it back."""
+    stats = [Path(path).stat() for path in (field.path, field.cell_labels, field.nucleus_labels) if path]
+    files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+    arguments = dataclasses.asdict(dataclasses.replace(settings, overwrite=False))
+    return json.loads(json.dumps({"field": dataclasses.asdict(field), "files": files, "settings": arguments}))
+
+
+def _cut_field(field, name, output, settings, report):
+    """Writes one field's cells and outlines. Returns: the rows of both tables, and what they were made from."""
+    made_from = _fingerprint(field, settings)
+    try:
+        stack, roles = field.open()
+        channels = {role: stack.channel(roles[role]) for role in RAW_CHANNELS if role in roles}
+        cells, nuclei = _labels(field, channels, stack.scale, settings, report)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"FieldId {field.field_id}: {error}") from error
+    kept, set_aside = divide_field(cells, nuclei, stack.scale, settings.limits)
+    if any(cell.cut_in_z for cell in kept):
+        report(f"{field.field_id}: {sum(cell.cut_in_z for cell in kept)} kept cells reach the first or last plane")
+    partial, folder = output / f".{name}.partial", output / name
+    for leftover in (partial, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir()
+    rows = []
+    for cell in kept:
+        cut = cut_cell(list(channels.values()), cells, nuclei, cell, stack.scale, settings.margin)
+        files = [f"{name}_{cell.label}_{kind}.ome.tif" for kind in ("raw", "seg")]
+        raw_names = [RAW_CHANNELS[role] for role in channels]
+        masks = 255 * np.stack([cut.cell_mask, cut.nucleus_mask]).astype(np.uint8)
+        _write_stack(partial / files[0], np.stack(cut.channels), raw_names, stack.scale)
+        _write_stack(partial / files[1], masks, MASKS, stack.scale, compression="zlib")
+        paths = [f"{name}/{file}" for file in files]
+        names = {"crop_raw": raw_names, "crop_seg": list(MASKS)}
+        scale = list(map(float, stack.scale)) if math.isfinite(stack.scale[0]) else ""  # else the file's own is read
+        cell_id = f"{field.field_id}_{cell.label}"
+        rows.append([cell_id, field.structure, field.field_id, *paths, str(names), str(scale)])
+    planes = [channel.max(axis=0) for channel in channels.values()]
+    picture = outlines.field_with_outlines(planes, cells, nuclei, [cell.label for cell in kept])
+    figures.to_png(picture, partial / "outlines.png")
+    aside = [[field.field_id, s.kind, s.label, s.reason, s.detail, " ".join(map(str, s.nuclei))] for s in set_aside]
+    done = {"made_from": made_from, "cells": rows, "set_aside": aside}
+    (partial / _DONE).write_text(json.dumps(done, indent=1), encoding="utf-8")
+    os.replace(partial / "outlines.png", output / f"{name}_outlines.png")
+    os.replace(partial, folder)
+    return done
+
+
+def _labels(field, channels, scale, settings, report):
+    """Label images of cells and nuclei, (1 or Z, Y, X): read, or else segmented."""
+    shape = channels["nucleus"].shape
+    found = {}
+    for role, path in (("cell", field.cell_labels), ("nucleus", field.nucleus_labels)):
+        if not path:
+            continue
+        try:
+            found[role], mask = check_labels(_read_labels(path, role, scale, settings), shape)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}" if path not in str(error) else str(error)) from error
+        if mask:
+            count = int(found[role].max())
+            report(f"{path}: one number for all: taken for a mask, in which {count} connected pieces are counted")
+    if len(found) < 2:
+        missing = " and ".join({"cell": "cells", "nucleus": "nuclei"}[r] for r in ("cell", "nucleus") if r not in found)
+        report(f"{field.field_id}: no label image of {missing} is given: segmented classically; look at the outlines")
+    if "nucleus" not in found:
+        found["nucleus"] = segment.segment_nuclei(channels["nucleus"], scale[1:], settings.nucleus_diameter)[None]
+    if "cell" not in found:
+        nuclei, diameter = found["nucleus"], settings.nucleus_diameter
+        found["cell"] = segment.segment_cells(channels["membrane"], nuclei, scale[1:], diameter)[None]
+    return found["cell"], found["nucleus"]
+
+
+def _read_labels(path, role, scale, settings):
+    """The (Z, Y, X) of a file of labels, which has one channel, or that one which --segmentation_channels names."""
+    if settings.segmentation_channels:
+        return read_stack(path, scale=scale[1:]).channel(settings.segmentation_channels[role])
+    try:
+        return read_stack(path, channels=("labels",), scale=scale[1:]).channel("labels")
+    except ValueError as error:
+        raise ValueError(
+            f"{error} A label image has one number for each pixel; if this file has cells and nuclei in separate "
+            "channels, give --segmentation_channels=cell:NAME_OR_NUMBER,nucleus:NAME_OR_NUMBER."
+        ) from error
+
+
+def _write_stack(path, data, channels, scale, compression=None):
+    """Writes (C, Z, Y, X) as OME-TIFF with names and pixel size."""
+    sizes = {f"PhysicalSize{axis}": float(size) for axis, size in zip("ZYX", scale, strict=True) if math.isfinite(size)}
+    units = {f"{key}Unit": "µm" for key in sizes}
+    metadata = {"axes": "CZYX", "Channel": {"Name": list(channels)}, **sizes, **units}
+    tifffile.imwrite(path, data, ome=True, photometric="minisblack", compression=compression, metadata=metadata)
+
+
+@contextlib.contextmanager
+def _table(path, columns):
+    """Yields a function that adds rows to a CSV with these columns."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        yield writer.writerows
+
+
+def _count(done):
+    counts = collections.Counter(kept=len(done["cells"]))
+    for _, kind, _, reason, *_ in done["set_aside"]:
+        counts[reason if kind == "cell" else ("nucleus", reason)] += 1
+    return counts

@@ -1,0 +1,155 @@
+"""A classical segmentation of a field of view, for a start where there are no label images: nuclei, then cells.
+
+Nuclei are what is brighter than Otsu's threshold in the DNA channel, divided at their waists. Cells are grown from the
+nuclei by watershed until they meet in the membrane channel's ridges. Both work in the plane: a 3D stack is projected
+first, and its labels hold for all planes, which suits a monolayer and nothing thicker. Cells without a membrane label,
+and nuclei that overlap in the projection, are beyond it: use a trained segmenter there (Cellpose, StarDist, the Allen
+Cell Segmenter). All lengths are in µm, so the pixel size doesn't matter while a nucleus has some ten pixels across.
+"""
+
+import numpy as np
+from scipy import ndimage
+from skimage import filters, measure, morphology, segmentation
+
+NUCLEUS_DIAMETER = 12.0  # µm; hiPSC nuclei
+_MIN_NUCLEUS_PIXELS = 6  # across
+_SMALLEST_AREA, _SMALLEST_AT_EDGE = 0.1, 0.01  # of a typical nucleus; what is smaller is debris
+_COARSE = 60  # pixels across a typical nucleus are enough to tell how many there are
+_NUCLEAR_SHARE = 0.03  # what nuclei hold at least of a region between membranes that belongs to cells
+
+
+def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
+    """Finds nuclei in the DNA channel.
+
+    Args:
+      dna: (Y, X), or (Z, Y, X), which is maximum-projected.
+      scale: (y, x), µm per pixel.
+      diameter: of a typical nucleus, µm; it sets how much is smoothed, divided and left out.
+
+    Returns:
+      (Y, X) int32 labels from 1; 0 is background.
+
+    Raises:
+      ValueError: a nucleus of this diameter has too few pixels, or none was found.
+    """
+    _check(scale, diameter)
+    dna = np.asarray(dna)
+    plane = (dna.max(axis=0) if dna.ndim == 3 else dna).astype(np.float32)
+    smooth = _gaussian(plane, diameter / 30, scale)
+    logarithm = np.log(np.maximum(smooth - np.percentile(smooth, 0.1), 1))  # bright nuclei don't hide dim ones
+    if np.ptp(logarithm) == 0:
+        raise ValueError("the nucleus channel is the same everywhere: no nuclei can be found in it.")
+    foreground = _opened(logarithm > filters.threshold_otsu(logarithm), diameter / 8, scale)
+    depth = _gaussian(ndimage.distance_transform_edt(foreground, scale), diameter / 30, scale)
+    tops = _on_coarse_pixels(_tops, [depth], diameter, scale)
+    nuclei = segmentation.watershed(-depth, measure.label(tops), mask=foreground)
+    nuclei = measure.label(_tightened(nuclei, plane, diameter, scale))  # a nucleus that fell apart is several
+    nuclei = _without_debris(nuclei, diameter, scale)
+    if not nuclei.any():
+        raise ValueError(
+            f"no nuclei of about {diameter:g} µm were found: check the nucleus channel (--channels), the pixel size "
+            "(--pixel_size) and --nucleus_diameter."
+        )
+    return segmentation.relabel_sequential(nuclei)[0].astype(np.int32)
+
+
+def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
+    """Grows cells from their nuclei up to the ridges of the membrane channel.
+
+    Regions between the ridges that are as large as a nucleus, and of which nuclei hold less than 3%, belong to no
+    cell: the ground between isolated cells, or a cell whose nucleus lies in another plane.
+
+    Args:
+      membrane: (Y, X), or (Z, Y, X), which is averaged over z: a maximum would show the membrane above the cells.
+      nuclei: (Y, X) or (Z, Y, X) labels.
+      scale: (y, x), µm per pixel.
+      diameter: of a typical nucleus, µm.
+
+    Returns:
+      (Y, X) int32: each cell has the label of its nucleus; 0 is background.
+
+    Raises:
+      ValueError: there are no nuclei, the shapes differ, or a nucleus of this diameter has too few pixels.
+    """
+    _check(scale, diameter)
+    membrane, nuclei = np.asarray(membrane), np.asarray(nuclei)
+    nuclei = (nuclei.max(axis=0) if nuclei.ndim == 3 else nuclei).astype(np.int32)
+    plane = membrane.mean(axis=0) if membrane.ndim == 3 else membrane
+    if plane.shape != nuclei.shape or not nuclei.any():
+        raise ValueError(f"expected nuclei in a plane of {plane.shape}, found {nuclei.max()} in {nuclei.shape}.")
+    ridges = _gaussian(plane.astype(np.float32), diameter / 40, scale)
+    lowest, middle, high = np.percentile(ridges, (0.1, 50, 99))
+    # The logarithm, because faint ridges count beside bright ones.
+    ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 0.1 * (high - lowest), 1e-6))
+    empty = _on_coarse_pixels(_without_nuclei, [ridges, nuclei], diameter, scale)
+    inner = np.where(_depth(nuclei, scale) > diameter / 12, nuclei, 0)  # nuclei that touch leave room for a membrane
+    lost = np.setdiff1d(nuclei, inner)
+    inner = np.where(np.isin(nuclei, lost), nuclei, inner)
+    return segmentation.watershed(ridges, inner, mask=~empty).astype(np.int32)
+
+
+def _check(scale, diameter):
+    pixels = diameter / max(scale)
+    if not pixels >= _MIN_NUCLEUS_PIXELS:
+        raise ValueError(
+            f"a nucleus of {diameter:g} µm has {pixels:.1f} pixels across at {max(scale):g} µm per pixel; at least "
+            f"{_MIN_NUCLEUS_PIXELS} are needed to segment it. Check --pixel_size and --nucleus_diameter (µm)."
+        )
+
+
+def _gaussian(plane, sigma, scale):
+    """Smooths with a sigma in µm."""
+    return ndimage.gaussian_filter(plane, [sigma / s for s in scale])
+
+
+def _opened(mask, radius, scale):
+    """Fills holes, and opens with a disc of a radius in µm."""
+    core = ndimage.distance_transform_edt(ndimage.binary_fill_holes(mask), scale) > radius
+    return ndimage.distance_transform_edt(~core, scale) <= radius if core.any() else core
+
+
+def _tightened(nuclei, plane, diameter, scale):
+    """Draws each nucleus in to where it is half as bright as in its middle, above the background, and smooths it."""
+    smooth = _gaussian(plane, diameter / 60, scale)
+    background = np.median(smooth[nuclei == 0]) if (nuclei == 0).any() else smooth.min()
+    middles = np.atleast_1d(ndimage.median(smooth, nuclei, np.arange(nuclei.max() + 1)))
+    tight = (nuclei > 0) & (smooth > ((middles + background) / 2)[nuclei])
+    return np.where(_opened(tight, diameter / 16, scale), nuclei, 0)
+
+
+def _without_debris(nuclei, diameter, scale):
+    """Takes out what is too small; at the picture's edge, where most of a nucleus may be cut off, only specks."""
+    limits = np.full(nuclei.max() + 1, _SMALLEST_AREA)
+    limits[np.concatenate([nuclei[0], nuclei[-1], nuclei[:, 0], nuclei[:, -1]])] = _SMALLEST_AT_EDGE
+    areas = np.bincount(nuclei.ravel()) * np.prod(scale)
+    return np.where((areas < limits * np.pi * diameter**2 / 4)[nuclei], 0, nuclei)
+
+
+def _depth(labels, scale):
+    """Distance of each labelled pixel from the edge of its label, µm; the picture's own edge is none."""
+    edges = segmentation.find_boundaries(labels, mode="inner") | (labels == 0)
+    return ndimage.distance_transform_edt(~edges, scale) if edges.any() else np.full(labels.shape, np.inf)
+
+
+def _without_nuclei(ridges, nuclei, diameter, scale):
+    """Finds what belongs to no cell: regions between the ridges as large as a nucleus, of which nuclei hold little."""
+    regions = measure.label((ridges < filters.threshold_otsu(ridges)) | (nuclei > 0), connectivity=1)
+    areas = np.bincount(regions.ravel())
+    shares = np.bincount(regions.ravel(), nuclei.ravel() > 0) / np.maximum(areas, 1)
+    empty = (areas * np.prod(scale) > np.pi * diameter**2 / 4) & (shares < _NUCLEAR_SHARE)
+    empty[0] = False
+    return empty[regions] & (nuclei == 0)
+
+
+def _on_coarse_pixels(find, planes, diameter, scale):
+    """Calls find(*planes, diameter, scale) on every n-th pixel, n² times as fast; brings its (Y, X) back to all."""
+    steps = [max(1, int(diameter / _COARSE / s)) for s in scale]
+    coarse = tuple(s * step for s, step in zip(scale, steps, strict=True))
+    found = find(*(plane[:: steps[0], :: steps[1]] for plane in planes), diameter, coarse)
+    rows, columns = (np.arange(size) // step for size, step in zip(planes[0].shape, steps, strict=True))
+    return np.asarray(found)[np.ix_(rows, columns)]
+
+
+def _tops(depth, diameter, scale):
+    """Marks where a nucleus is deepest; two tops are two nuclei if the waist between them is narrow enough."""
+    return morphology.h_maxima(depth, diameter / 24)

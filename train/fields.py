@@ -1,0 +1,44 @@
+"""Cuts single cells out of fields of view, with label images or without, and lists them in a manifest.csv."""
+
+from absl import app, flags
+from command import run
+
+from icell_tf.apply import field_list, fields, inputs
+from icell_tf.imaging.fields import Limits
+
+OUTPUT = flags.DEFINE_string("output", fields.DEFAULT_OUTPUT, "Folder for manifest.csv and the cells.")
+STRUCTURE = flags.DEFINE_string("structure", "", "The labelled structure of all fields.")
+CELL_LABELS = flags.DEFINE_list("cell_labels", [], "Label image of the cells, one for each field.")
+NUCLEUS_LABELS = flags.DEFINE_list("nucleus_labels", [], "Label image of the nuclei, one for each field.")
+CHANNELS = flags.DEFINE_string("channels", None, "Of a field, as membrane:0,nucleus:1[,structure:2]; names or numbers.")
+SEGMENTATION_CHANNELS = flags.DEFINE_string(
+    "segmentation_channels", None, "Of label images that have several, as cell:0,nucleus:1."
+)
+PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the fields: one number, or z,y,x.")
+AXES = flags.DEFINE_string("axes", None, "Axes of the fields' arrays, such as CZYX.")
+MAX_EXTENT = flags.DEFINE_float("max_extent", None, "Side of the frame that cells are to fit in, µm.")
+MIN_DIAMETER = flags.DEFINE_float("min_diameter", 5.0, "Smaller cells are debris, as are nuclei half as wide, µm.")
+MARGIN = flags.DEFINE_float("margin", 10.0, "Kept around each cell, to find the background in, µm.", lower_bound=0)
+NUCLEUS_DIAMETER = flags.DEFINE_float("nucleus_diameter", 12.0, "Typical, where there are no label images, µm.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what an earlier run has written.")
+
+
+def main(argv):
+    if len(argv) < 2:
+        raise app.UsageError("give at least one FIELD: an image, or a fields.csv that lists images")
+    roles = inputs.parse_channels(SEGMENTATION_CHANNELS.value, inputs.SEGMENTATION_ROLES, "segmentation_channels")
+    common = {
+        "channels": inputs.parse_channels(CHANNELS.value, inputs.CHANNEL_ROLES, "channels"),
+        "scale": inputs.parse_pixel_size(PIXEL_SIZE.value),
+        "axes": AXES.value,
+    }
+    limits = Limits(MIN_DIAMETER.value, MAX_EXTENT.value or float("inf"))
+    settings = fields.Settings(limits, MARGIN.value, NUCLEUS_DIAMETER.value, roles, OVERWRITE.value)
+    given = (STRUCTURE.value, CELL_LABELS.value, NUCLEUS_LABELS.value)
+    chosen = field_list.find_fields(argv[1:], *given, **common)
+    counts = fields.cut_fields(chosen, OUTPUT.value, settings)
+    print(f"{len(chosen)} fields, {fields.summary(counts)}: {OUTPUT.value}/manifest.csv")
+
+
+if __name__ == "__main__":
+    app.run(lambda argv: run(lambda: main(argv)))
