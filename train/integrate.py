@@ -14,7 +14,11 @@ SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.")
 ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "Write the OME-TIFF in the input's own pixels.")
 CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "Brightness of each panel.")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing files.")
-SEGMENTATION = flags.DEFINE_list("segmentation", [], "File of cell and nucleus masks, one for each stack.")
+SEGMENTATION = flags.DEFINE_list(
+    "segmentation",
+    [],
+    "File of masks for each stack; or auto: the stacks are 0 outside their cell.",
+)
 CHANNELS = flags.DEFINE_string("channels", None, "Of a stack, as membrane:0,nucleus:1[,structure:2]; names or numbers.")
 SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "As cell:0,nucleus:1; names or numbers.")
 PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x.")

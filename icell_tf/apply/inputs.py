@@ -13,15 +13,17 @@ import numpy as np
 
 from icell_tf.data import PreparedCells
 from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
 from icell_tf.imaging.prepare import parse_preparation
 from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.read import read_stack
+from icell_tf.imaging.read import is_zarr, print_guess, read_stack
 
 CHANNEL_ROLES = ("membrane", "nucleus", "structure")
 SEGMENTATION_ROLES = ("cell", "nucleus")
 LONGEST_NAME = 100
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Reading:
     """How inputs are read; what is None is taken from the files.
 
     Attributes:
-      segmentation: one file of masks for each stack, in the stacks' order.
+      segmentation: one file of masks for each stack, in the stacks' order; or AUTO, alone: each is 0 outside its cell.
       channels: {membrane, nucleus[, structure]: name or number} of a stack.
       segmentation_channels: {cell, nucleus: name or number} of a file of masks.
       pixel_size: µm, one number for y and x, or (z, y, x).
@@ -82,19 +84,23 @@ def read_inputs(paths, integrator, reading=None):
     """
     reading = reading or Reading()
     paths = [Path(path) for path in paths]
-    for path in [*paths, *map(Path, reading.segmentation)]:
+    stacks = [path for path in paths if is_zarr(path) or not path.is_dir() and path.suffix.lower() != ".csv"]
+    segmentation = reading.segmentation
+    if segmentation == (AUTO,):
+        segmentation = (None,) * len(stacks)
+    for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
-    stacks = [path for path in paths if not path.is_dir() and path.suffix.lower() != ".csv"]
-    if len(reading.segmentation) != len(stacks):
+    if len(segmentation) != len(stacks):
         raise ValueError(
-            f"--segmentation names {len(reading.segmentation)} files, but there are {len(stacks)} stacks: give one "
-            "file of cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself"
+            f"--segmentation names {len(segmentation)} files, but there are {len(stacks)} stacks: give one file of "
+            "cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; or "
+            f"{AUTO!r}, if every stack is 0 outside its cell"
         )
-    segmentations = iter(reading.segmentation)
+    segmentations = iter(segmentation)
     cells = []
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
         prepare = _preprocess_for(integrator)
@@ -102,7 +108,7 @@ def read_inputs(paths, integrator, reading=None):
             rows = read_manifest(path, labelled=False)[: reading.limit]
             cells += [_from_row(row, path, prepare, reading) for row in rows]
         else:
-            cells.append(_from_stack(path, Path(next(segmentations)), prepare, reading))
+            cells.append(_from_stack(path, next(segmentations), prepare, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
 
 
@@ -172,24 +178,44 @@ def _from_prepared(path, integrator, reading):
 
 
 def _from_row(row, path, prepare, reading):
-    row = replace(row, scale=reading.pixel_size or row.scale)
+    row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
     try:
         loaded = row.load()
         cell = prepare(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise BadCell(row.cell_id, row.source, str(error)) from error
     return InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform)
 
 
 def _from_stack(path, segmentation, prepare, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
-    masks = read_stack(segmentation, axes=reading.axes, scale=stack.scale)
+    print_guess(stack)
     channels = reading.channels or _guess(stack, RAW_NAMES, CHANNEL_ROLES[:2], "channels")
-    mask_channels = reading.segmentation_channels or _guess(
+    planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
+    try:
+        masks = _masks_of(stack, segmentation, reading) if segmentation else crop_masks(planes, planes[1])
+        cell = prepare(planes, *masks, stack.scale)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    name = re.sub(r"(\.ome)?\.(tiff?|zarr|png|czi|lif|nd2)$", "", path.name, flags=re.IGNORECASE)
+    return InputCell(name, str(path), cell.image, None, cell.transform)
+
+
+def _masks_of(stack, segmentation, reading):
+    """Cell and nucleus mask, from a file of their own or from the stack's."""
+    same = Path(segmentation).resolve() == Path(stack.path).resolve()
+    masks = read_stack(segmentation, axes=reading.axes if same else None, scale=stack.scale)
+    print_guess(masks)
+    channels = reading.segmentation_channels or _guess(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
     )
-    cell = _preprocess(stack, channels, masks, mask_channels, prepare)
-    return InputCell(path.name.removesuffix(".tif").removesuffix(".ome"), str(path), cell.image, None, cell.transform)
+    cell_mask, nucleus_mask = (masks.channel(channels[role]) for role in SEGMENTATION_ROLES)
+    if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
+        raise ValueError(
+            f"in {masks.path} the nucleus mask is larger than the cell mask: are they the wrong way round? "
+            f"(--segmentation_channels; taken: {channels})"
+        )
+    return cell_mask, nucleus_mask
 
 
 def _guess(stack, names, required, flag):
@@ -206,20 +232,6 @@ def _guess(stack, names, required, flag):
             f"give --{flag}={','.join(f'{role}:{i}' for i, role in enumerate(required))} with its numbers or names"
         )
     return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
-
-
-def _preprocess(stack, channels, masks, mask_channels, prepare):
-    planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
-    cell_mask, nucleus_mask = (masks.channel(mask_channels[role]) for role in SEGMENTATION_ROLES)
-    if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
-        raise ValueError(
-            f"{masks.path}: the nucleus mask is larger than the cell mask: are they the wrong way round? "
-            f"(--segmentation_channels; taken: {mask_channels})"
-        )
-    try:
-        return prepare(planes, cell_mask, nucleus_mask, stack.scale)
-    except ValueError as error:
-        raise ValueError(f"{stack.path}: {error}") from error
 
 
 def safe_names(names):

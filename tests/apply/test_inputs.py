@@ -57,6 +57,17 @@ def test_stack_with_named_channels(files):
     assert cell.transform.source_shape == (50, 60) and cell.transform.source_scale == SCALE[1:]
 
 
+def test_masks_are_told_from_stacks_that_are_0_outside_their_cell(files):
+    channels, masks = cell_stack()
+    cut_out = write(files.folder / "cut.tiff", channels * masks[0], ("membrane", "dna", "gfp"), SCALE)
+    reading = inputs.Reading(segmentation=(inputs.AUTO,))
+    (cell,) = inputs.read_inputs([cut_out], MODEL, reading)
+    assert cell.name == "cut"
+    assert np.corrcoef(cell.image[..., 0].ravel(), expected_image()[..., 0].ravel())[0, 1] > 0.95
+    with pytest.raises(ValueError, match="cell 1.ome.tif: .*no cell is cut out in it"):
+        inputs.read_inputs([files.stack], MODEL, reading)
+
+
 @pytest.mark.parametrize("channels, count", [("membrane:0,nucleus:1", 2), ("nucleus:DNA,membrane:0,structure:GFP", 3)])
 def test_channels_by_name_or_number(files, channels, count):
     reading = inputs.Reading(
