@@ -77,9 +77,10 @@ def _found_axes(path, source, names):
             why = why or ["one channel, since no more are named" if names else "many planes rather than many channels"]
     axes = "".join(letters)
     if unnamed or not {"Y", "X"} <= set(axes):
+        examples = {2: "YX", 3: "ZYX or CYX", 4: "CZYX or ZCYX"}.get(len(shape), "TCZYX")
         raise StackError(
             f"{path}: its metadata doesn't say what the axes of its array of shape {shape} are ({source.axes}). Give "
-            f"them, for instance as {'CZYX'[-len(shape) :]} {_FLAG}."
+            f"them, for instance {examples} {_FLAG}."
         )
     if not why:
         return axes, ""

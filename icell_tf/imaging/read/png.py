@@ -27,7 +27,7 @@ def open_png(path: str, scene=None) -> Source:
         raise StackError(
             f"{path}: its colours are numbers of a palette. Save it as grey or RGB, labels as 16-bit grey."
         )
-    if depth not in _DEPTHS[colour]:
+    if depth not in _DEPTHS.get(colour, ()):
         raise StackError(
             f"{path}: a PNG of colour type {colour} with {depth} bits a sample; expected RGB of 8 bits, or grey of 1, "
             "8 or 16 without transparency. Save it as TIFF, or each channel as a grey PNG."
@@ -40,7 +40,7 @@ def open_png(path: str, scene=None) -> Source:
         try:
             with Image.open(path) as image:
                 array = np.asarray(image)
-        except (OSError, SyntaxError, ValueError) as error:  # Pillow's SyntaxError is a broken chunk
+        except Exception as error:  # damaged files raise whatever the decoder raises
             raise StackError(f"{path}: its pixels can't be read: {error}. Copy or export it again.") from error
         colours = array[..., : 1 if grey else 3] if array.ndim == 3 else array  # without the alpha
         return colours.reshape(shape).astype(dtype, copy=False)[index]

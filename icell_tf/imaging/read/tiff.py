@@ -61,9 +61,8 @@ class _Complaints(logging.Handler):
 
 
 def _cut_short(path, found):
-    return StackError(
-        f"{path}: the file is cut short, or a file that belongs to it is missing: {found}. Copy or export it again."
-    )
+    what = "a file that belongs to it is missing" if "failed to read" in found else "the file is cut short"
+    return StackError(f"{path}: {what}: {found}. Copy or export it again.")
 
 
 def _check_complete(path, series, offset):

@@ -41,13 +41,19 @@ def open_bioio(path: str, bio_image, reader, scene=None) -> Source:
         raise
     except Exception as error:  # each plugin raises what its own library raises
         raise StackError(
-            f"{path}: can't be read: {type(error).__name__}: {error}. Copy it again, or export it as OME-TIFF."
+            f"{path}: can't be read by bioio: {_one_line(error)}. Copy it again, or export it as OME-TIFF."
         ) from error
 
     def read(index):
         try:
             return np.asarray(image.get_image_dask_data(axes)[index].compute())
         except Exception as error:
-            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
+            raise StackError(
+                f"{path}: its voxels can't be read: {_one_line(error)}. Copy or export it again."
+            ) from error
 
     return Source(shape, dtype, axes, read, names, scale)
+
+
+def _one_line(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -18,7 +18,7 @@ def is_zarr(path) -> bool:
 
 
 def open_zarr(path: str, scene=None) -> Source:
-    """Reads the metadata. Chunks that are absent are zeros to Zarr: that a copy is complete can't be seen.
+    """Reads the metadata. An absent chunk is one of zeros to Zarr, so a chunk that a copy left out can't be noticed.
 
     Raises:
       ImportError: the package zarr isn't installed.

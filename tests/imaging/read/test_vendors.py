@@ -83,8 +83,8 @@ def test_no_pixel_size(tmp_path, fake):
 
 
 def test_a_damaged_file(tmp_path, fake):
-    fake.error = RuntimeError("no subblocks")
-    with pytest.raises(ValueError, match=r"a\.czi: can't be read: RuntimeError: no subblocks\. .*OME-TIFF"):
+    fake.error = RuntimeError("no\n  subblocks")
+    with pytest.raises(ValueError, match=r"a\.czi: can't be read by bioio: RuntimeError: no subblocks\. .*OME-TIFF"):
         read_stack(tmp_path / "a.czi")
 
 
