@@ -1,5 +1,6 @@
 """Structure names that look like another's misspelling, so that a slip of the pen doesn't become a class of its own."""
 
+import os
 from collections.abc import Container, Mapping
 
 from icell_tf import structures
@@ -29,7 +30,10 @@ def misspelt(counts: Mapping[str, int], allowed=None, known: Container[str] = st
         wrong = [name for name in counts if structures.canonical_name(name) not in right]
         return {name: _not_allowed(name, counts, allowed) for name in wrong}
     if len(counts) > MAX_NAMES:
-        raise ValueError(f"found {len(counts)} different structure names: is the structure really in this column?")
+        raise ValueError(
+            f"found {len(counts)} different structure names: is the structure really in this "
+            "column? If it is, list them in the config's argument structures."
+        )
     signs = {name: _sign(name) for name in counts}
     reasons = {}
     for name, count in counts.items():
@@ -83,8 +87,11 @@ def _difference(name, other, signs):
 
 def edit_distance(a: str, b: str, limit: int) -> int:
     """Levenshtein's distance of two strings, or limit + 1 where it is larger."""
-    if abs(len(a) - len(b)) > limit:
-        return limit + 1
+    start, end = len(os.path.commonprefix((a, b))), len(os.path.commonprefix((a[::-1], b[::-1])))
+    end = min(end, len(a) - start, len(b) - start)  # what they share at either end costs nothing
+    a, b = a[start : len(a) - end], b[start : len(b) - end]
+    if not a or not b or abs(len(a) - len(b)) > limit:
+        return min(max(len(a), len(b)), limit + 1)
     previous = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
         current = [i]

@@ -23,7 +23,7 @@ from icell_tf.structures import KNOWN, name_of_folder
 PIXEL_SIZE = 0.108  # µm
 _CHANNELS = (0, 2, 1)  # red, blue, green: membrane, nucleus, structure
 # AICS-16_42_3: cell line, field and cell; or any name with a number that ends in the cell's, as plate2_f07_cell3.
-_FIELD = re.compile(r"(AICS-\d+_\d+)_\d+|(.*\d.*?)[-_ ]+cell[-_ ]?\d+", re.IGNORECASE)
+_FIELD = re.compile(r"(AICS-\d+_\d+)_\d+(?:\D.*)?|(.*\d.*?)[-_ ]+cell[-_ ]?\d+", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -197,27 +197,29 @@ def _read_picture(data):
 
 
 def find_cell(picture) -> np.ndarray:
-    """The cell in a picture (Y, X, 3): its red channel's largest region, filled. Returns: (Y, X) bool.
+    """The cell in a picture (Y, X, 3): the largest region, filled, that isn't black. Returns: (Y, X) bool.
 
-    Red is counted where it is not 0, for the pictures were masked to their cells; where it is not 0 along most of the
-    border this one wasn't, and Otsu's threshold is taken.
+    That is the cell because all channels were masked to it. Where most of the border isn't black this picture wasn't,
+    and the membrane (red) is taken above Otsu's threshold.
     """
-    red = picture[..., 0]
-    border = np.concatenate([red[0], red[-1], red[:, 0], red[:, -1]])
-    inside = red > (otsu(red) if np.count_nonzero(border) > border.size / 2 else 0)
-    return _largest(inside, "cell", "red")
+    red, inside = picture[..., 0], picture.any(axis=-1)
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    return _largest(red > otsu(red) if border.mean() > 0.5 else inside, "cell", "the picture is black")
 
 
 def find_nucleus(blue, cell_mask) -> np.ndarray:
     """The nucleus: the largest region, filled, of a blue channel (Y, X) above Otsu's threshold within the cell."""
-    return _largest((blue > otsu(blue[cell_mask])) & cell_mask, "nucleus", "blue") & cell_mask
+    return (
+        _largest((blue > otsu(blue[cell_mask])) & cell_mask, "nucleus", "blue is the same all over the cell")
+        & cell_mask
+    )
 
 
-def _largest(region, what, color):
+def _largest(region, what, problem):
     region = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(region, 2), iterations=2))[2:-2, 2:-2]
     labels, count = ndimage.label(region)
     if not count:
-        raise ValueError(f"the {what} can't be found: its {color} channel is empty")
+        raise ValueError(f"the {what} can't be found: {problem}")
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
 
 

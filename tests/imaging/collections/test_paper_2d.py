@@ -107,7 +107,7 @@ def test_what_cant_be_used_is_named(paper_folder):
     [
         (b"\x89PNG\r\n\x1a\n", "can't be read as a PNG"),
         (np.full((20, 20), 7, np.uint8), "expected an RGB picture .*found mode L"),
-        (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: its red channel is empty"),
+        (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: the picture is black"),
     ],
 )
 def test_bad_pictures_say_why(tmp_path, picture, message):
@@ -128,6 +128,16 @@ def test_a_picture_that_was_not_masked_is_thresholded():
     picture[14:24, 12:22, 2] = 80
     cell = paper_2d.find_cell(picture)
     assert cell.sum() == 20 * 24 and paper_2d.find_nucleus(picture[..., 2], cell).sum() == 100
+
+
+def test_a_cell_whose_membrane_is_a_broken_ring_is_whole():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[[8, 31], 8:32, 0] = picture[8:32, [8], 0] = 100  # open on the right
+    picture[12:22, 12:22, 2] = 80
+    picture[9:31, 9:31, 1] = 1
+    cell = paper_2d.find_cell(picture)
+    assert cell[8:31, 9:31].all() and not cell[:, 33:].any()
+    np.testing.assert_array_equal(paper_2d.find_nucleus(picture[..., 2], cell), picture[..., 2] > 0)
 
 
 def test_empty_folders_say_what_to_put_there(tmp_path):
