@@ -18,6 +18,7 @@ from scipy import ndimage
 
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
+from icell_tf.imaging.manifest import NotAskedFor
 from icell_tf.structures import KNOWN, name_of_folder
 
 PIXEL_SIZE = 0.108  # µm
@@ -74,10 +75,11 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
 
     Args:
       manual_dir: the folder that holds the structures' folders, or ic2D.tar; with both, the folders count.
-      structures: the structures wanted, by any of their names; other cells are problems. None: all.
+      structures: the structures wanted, by any of their names. None: all.
 
     Returns:
-      The cells, ordered by id, and a `BadCell` for each picture that can't be used.
+      The cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotAskedFor` if its structure is a
+      known one that isn't wanted.
 
     Raises:
       ValueError: there is no picture, the archive is damaged or compressed, or there are several.
@@ -95,8 +97,7 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
             continue
         labels[label] += 1
         cells.append((label, _identify(picture, name_of_folder(label), name)))
-    allowed = [name_of_folder(name) for name in structures] if structures else None
-    wrong = spelling.misspelt(labels, allowed, known={label for label in labels if _is_known(label)})
+    wrong = spelling.misspelt(labels, structures or None, name_of_folder)
     ids = collections.Counter(cell.cell_id for _, cell in cells)
     good = []
     for label, cell in cells:
@@ -104,7 +105,8 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
         if ids[cell.cell_id] > 1:
             reasons.append(f"{ids[cell.cell_id]} pictures of this name lie in folders of this structure")
         if reasons:
-            problems.append(BadCell(cell.cell_id, cell.source, "; ".join(reasons)))
+            kind = NotAskedFor if structures and label in wrong and _is_known(label) else BadCell
+            problems.append(kind(cell.cell_id, cell.source, "; ".join(reasons)))
         else:
             good.append(cell)
     return tuple(sorted(good, key=lambda cell: cell.cell_id)), problems

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.collections import paper_2d
 from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.manifest import NotAskedFor
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
@@ -100,6 +102,16 @@ def test_what_cant_be_used_is_named(paper_folder):
     assert "no folder that is called by its structure" in reasons["loose.png"]
     assert "2 pictures of this name" in reasons["ACTB/AICS-11_42_1.png"] == reasons["Beta actin/AICS-11_42_1.png"]
     assert "'Lamin B11' (1 cell) differs by 1 letter from 'Lamin B1'" in reasons["Lamin B11/AICS-11_42_2.png"]
+
+
+def test_only_the_structures_asked_for(paper_folder):
+    (paper_folder / "Tom20").rename(paper_folder / "Tom22")
+    cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
+    assert {cell.structure for cell in cells} == {"beta-actin"}
+    assert [(type(problem), problem.cell_id[:5]) for problem in problems[::2]] == [
+        (NotAskedFor, "lamin"),
+        (BadCell, "Tom22"),
+    ]
 
 
 @pytest.mark.parametrize(
