@@ -9,7 +9,9 @@ import pathlib
 
 from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.manifest import LeftOut, ManifestCell, NotDownloaded, list_manifest
+from icell_tf.structures import ALLEN_GENES, canonical_name
 
+_STRUCTURES = {canonical_name(gene) for gene in ALLEN_GENES}
 MANIFESTS = ("manifest.csv", "metadata.csv")
 
 
@@ -38,9 +40,16 @@ def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tu
       if its structure isn't wanted.
 
     Raises:
-      ValueError: there is no table, or none of the cells that are wanted has been downloaded.
+      ValueError: there is no table, a structure that is wanted isn't in the collection, or no cell that is wanted has
+        been downloaded.
     """
     path = manifest_path(manual_dir)
+    strangers = [name for name in structures or () if canonical_name(name) not in _STRUCTURES]
+    if strangers:
+        raise ValueError(
+            f"The config's structures name {', '.join(strangers)}, which the collection hasn't got. It has "
+            f"{', '.join(ALLEN_GENES)}."
+        )
     cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
     if not cells and all(isinstance(problem, LeftOut) for problem in problems):
         absent = [problem for problem in problems if isinstance(problem, NotDownloaded)] or problems

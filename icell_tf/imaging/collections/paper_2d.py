@@ -82,7 +82,8 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
       known one that isn't wanted.
 
     Raises:
-      ValueError: there is no picture, the archive is damaged or compressed, or there are several.
+      ValueError: there is no picture, or none of a structure that is wanted; or the archive is damaged or compressed,
+        or there are several.
     """
     folder = pathlib.Path(manual_dir)
     found = [(path.relative_to(folder), PictureCell("", "", "", str(path))) for path in _pictures(folder)]
@@ -97,6 +98,12 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
             continue
         labels[label] += 1
         cells.append((label, _identify(picture, name_of_folder(label), name)))
+    missing = {name_of_folder(name) for name in structures or ()} - set(map(name_of_folder, labels))
+    if missing:
+        raise ValueError(
+            f"{folder}: there is no picture of {', '.join(sorted(missing))}, which the config's structures name; found "
+            f"the folders {', '.join(sorted(labels))}."
+        )
     wrong = spelling.misspelt(labels, structures or None, name_of_folder)
     ids = collections.Counter(cell.cell_id for _, cell in cells)
     good = []

@@ -45,6 +45,8 @@ def test_only_the_structures_asked_for(hipsc_folder):
     cells, (problem,) = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))
     assert [cell.structure for cell in cells] == ["beta-actin", "lamin-b1"]
     assert isinstance(problem, NotAskedFor) and problem.cell_id == "230002" and "'CETN2' (1 cell)" in problem.reason
+    with pytest.raises(ValueError, match="name TOMM2O, which the collection hasn't got. It has AAVS1, "):
+        hipsc.list_cells(folder, structures=("ACTB", "TOMM2O"))
     with pytest.raises(ValueError, match="none of its cells of the structures TOMM20 has its crops here"):
         hipsc.list_cells(folder, structures=("TOMM20",))
     rows[1]["structure_name"] = "LMNB"
