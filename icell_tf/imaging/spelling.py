@@ -31,8 +31,8 @@ def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canon
         return {name: _not_allowed(name, counts, allowed) for name in wrong}
     if len(counts) > MAX_NAMES:
         raise ValueError(
-            f"found {len(counts)} different structure names: is the structure really in this "
-            "column? If it is, list them in the config's argument structures."
+            f"found {len(counts)} different structure names: is that really where the "
+            "structure stands? If it is, list them in the config's argument structures."
         )
     known = {name for name in counts if canonical(name) in structures.KNOWN}
     signs = {name: _sign(name) for name in counts}

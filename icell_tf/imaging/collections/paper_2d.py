@@ -90,14 +90,8 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
     problems = []
     if not found:
         found, problems = _pictures_of_archive(_only_archive(folder))
-    cells, labels = [], collections.Counter()
-    for relative, picture in found:
-        label, name = _label(relative)
-        if label is None:
-            problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
-            continue
-        labels[label] += 1
-        cells.append((label, _identify(picture, name_of_folder(label), name)))
+    named, nameless = _name(found)
+    labels = collections.Counter(label for label, _ in named)
     missing = {name_of_folder(name) for name in structures or ()} - set(map(name_of_folder, labels))
     if missing:
         raise ValueError(
@@ -105,9 +99,9 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
             f"the folders {', '.join(sorted(labels))}."
         )
     wrong = spelling.misspelt(labels, structures or None, name_of_folder)
-    ids = collections.Counter(cell.cell_id for _, cell in cells)
-    good = []
-    for label, cell in cells:
+    ids = collections.Counter(cell.cell_id for _, cell in named)
+    good, problems = [], problems + nameless
+    for label, cell in named:
         reasons = [wrong[label]] if label in wrong else []
         if ids[cell.cell_id] > 1:
             reasons.append(f"{ids[cell.cell_id]} pictures of this name lie in folders of this structure")
@@ -117,6 +111,18 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
         else:
             good.append(cell)
     return tuple(sorted(good, key=lambda cell: cell.cell_id)), problems
+
+
+def _name(found):
+    """Names the pictures by their folders: [(folder, cell)], and problems."""
+    named, problems = [], []
+    for relative, picture in found:
+        label, name = _label(relative)
+        if label is None:
+            problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
+        else:
+            named.append((label, _identify(picture, name_of_folder(label), name)))
+    return named, problems
 
 
 def _is_picture(path):
@@ -131,7 +137,7 @@ def _pictures(folder):
 
 
 def _only_archive(folder):
-    archives = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".tar")
+    archives = sorted(path for path in folder.iterdir() if ".tar" in path.name.lower())
     if len(archives) != 1:
         named = f": {', '.join(path.name for path in archives)}" if archives else ""
         raise ValueError(

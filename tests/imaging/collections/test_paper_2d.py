@@ -74,7 +74,8 @@ def test_links_and_cut_archives_are_reported(archive):
     (archive / "ic2D.tar").write_bytes(data[: cells[-1].offset + 100])
     cells, problems = paper_2d.list_cells(archive)
     assert len(cells) == 5 and "ends within it" in problems[0].reason and "cut short" in problems[-1].reason
-    (archive / "ic2D.tar").write_bytes(b"\x1f\x8b" + bytes(1000))
+    (archive / "ic2D.tar").unlink()
+    (archive / "ic2D.tar.gz").write_bytes(b"\x1f\x8b" + bytes(1000))
     with pytest.raises(ValueError, match="uncompressed tar"):
         paper_2d.list_cells(archive)
 
