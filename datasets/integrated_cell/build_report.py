@@ -28,7 +28,7 @@ class BadCells(ValueError):
 
     def __str__(self):
         shown, count = self.problems[:SHOWN], len(self.problems)
-        text = f"{count} cells can't be used, so nothing was written:\n{to_csv(shown)}"
+        text = f"{_cells(count)} can't be used, so nothing was written:\n{to_csv(shown)}"
         if count > SHOWN:
             with tempfile.NamedTemporaryFile(
                 "w", prefix="bad_cells_", suffix=".csv", newline="", encoding="utf-8", delete=False
@@ -56,13 +56,13 @@ class Findings:
 
     def lines(self):
         """Pixel sizes, intensities and poses, as text."""
-        sizes = ", ".join(f"{y:g} x {x:g} ({count:,} cells)" for (y, x), count in self.scales.most_common())
+        sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
             (name, *(f"{f(values):.6g}" for values in ranges for f in (np.min, np.median, np.max)))
             for name, ranges in zip(CHANNELS, self._ranges, strict=True)
         ]
-        pose = f"{self.ambiguous:,} cells are too round or too symmetric for their pose to be certain (ambiguous_pose)."
+        pose = f"{_cells(self.ambiguous)} too round or too symmetric for their pose to be certain (ambiguous_pose)."
         return [f"Pixel sizes found, µm, y x x: {sizes}", "", *table([header, *rows]), "", pose]
 
 
@@ -86,19 +86,23 @@ def report_text(name, divided, findings, problems, pictured):
         reasons.append(f"  ... and {len(problems) - PICTURED:,} more")
     return "\n".join(
         [
-            f"{name}: {totals[-1]:,} cells.",
+            f"{name}: {_cells(totals[-1])}.",
             "",
             *table([("structure", *splits, "all"), *rows, totals]),
             "",
             *findings.lines(),
             "",
-            f"{len(problems):,} cells were set aside ({SET_ASIDE}){':' if reasons else '.'}",
+            f"{_cells(len(problems))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
             *reasons,
             "",
             f"{CONTACT_SHEET} shows, from left to right:",
             *(f"  {structure}: {', '.join(ids)}" for structure, ids in pictured.items()),
         ]
     )
+
+
+def _cells(count):
+    return f"{count:,} cell{'s' * (count != 1)}"
 
 
 def table(rows):

@@ -181,7 +181,7 @@ def test_bad_cells_are_set_aside_and_listed(tmp_path, all_bad):
     rows = list(csv.DictReader((folder / build_report.SET_ASIDE).read_text().splitlines()))
     assert {row["CellId"] for row in rows} == {offend.__name__ for offend in OFFENDERS}
     assert len(rows) == len(OFFENDERS) + 1  # the duplicate has two rows
-    assert "16 cells were set aside" in (folder / build_report.REPORT).read_text()
+    assert "16 cells set aside" in (folder / build_report.REPORT).read_text()
 
 
 def test_structures_can_be_named(tmp_path):
@@ -200,7 +200,7 @@ def test_mixed_pixel_sizes_are_resampled(tmp_path):
     images = {r["cell_id"]: r["image"] / 255.0 for split in builder.info.splits for r in records(builder, split)}
     assert np.corrcoef(images[b"fine"].ravel(), images[b"good-0"].ravel())[0, 1] > 0.98
     text = (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
-    assert "0.5 x 0.5 (4 cells), 0.25 x 0.25 (1 cells)" in text
+    assert "0.5 x 0.5 (4 cells), 0.25 x 0.25 (1 cell)" in text
 
 
 def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):

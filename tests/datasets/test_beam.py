@@ -6,6 +6,7 @@ import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.runners.portability import prism_runner
 
 from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
@@ -18,6 +19,16 @@ def build(data_dir, config, manual_dir, **engine):
     builder = module.Builder(data_dir=data_dir, config=module.IntegratedCellConfig(**config))
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **engine))
     return builder
+
+
+@pytest.fixture(autouse=True)
+def no_prism(monkeypatch):
+    """Keeps Beam's DirectRunner from asking the network for Prism, to which it would leave the pipeline."""
+
+    def absent(*_):
+        raise RuntimeError("Prism isn't used here")
+
+    monkeypatch.setattr(prism_runner.PrismRunner, "run_pipeline", absent)
 
 
 @pytest.fixture

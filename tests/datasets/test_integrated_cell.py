@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
@@ -31,8 +32,9 @@ STACKS = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
 
 
 def build(data_dir, config, manual_dir=None):
-    """Builds a config as `tfds build --config=JSON` does, and reads it back as training does."""
-    builder = module.Builder(data_dir=data_dir, config=module.Builder.builder_config_cls(**config))
+    """Builds a config, by name or from its arguments, as `tfds build` does, and reads it back as training does."""
+    config = config if isinstance(config, str) else module.IntegratedCellConfig(**config)
+    builder = module.Builder(data_dir=data_dir, config=config)
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
     return tfds.builder_from_directory(builder.data_dir)
 
@@ -158,6 +160,34 @@ def test_another_manifest_is_refused(tmp_path, manual_dir):
     manifest.write_text(manifest.read_text().replace("tomm20-field-2", "tomm20-field-1"))
     with pytest.raises(ValueError, match="manifest_sha256: there '"):
         build(tmp_path, config, manual_dir)
+
+
+def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        patches.setattr(build_report, "contact_sheet", interrupt)  # the records are written by then
+        with pytest.raises(KeyboardInterrupt):
+            build(tmp_path, STACKS, DUMMY)
+    assert not list(tmp_path.glob("integrated_cell/stacks/*"))
+    assert sum(info.num_examples for info in build(tmp_path, STACKS, DUMMY).info.splits.values()) == 8
+
+
+def test_report(tmp_path, capsys):
+    folder = pathlib.Path(build(tmp_path, STACKS, DUMMY).data_dir)
+    text = (folder / build_report.REPORT).read_text()
+    assert text in capsys.readouterr().out
+    lines = [line.split() for line in text.splitlines()]
+    assert ["lysosome", "1", "0", "1", "2"] in lines and ["all", "3", "2", "3", "8"] in lines
+    assert "Pixel sizes found, µm, y x x: 1 x 1 (8 cells)" in text
+    assert [line for line in lines if line[:1] == ["membrane"]] == [
+        ["membrane", "96", "99.5", "103", "326", "331.5", "337"]
+    ]
+    assert (folder / build_report.SET_ASIDE).read_text() == "CellId,file,reason\n"
+    sheet = np.asarray(Image.open(folder / build_report.CONTACT_SHEET))
+    assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160  # three structures, up to three cells of each
+    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05  # colours
 
 
 def test_splits_without_cells_are_not_written(tmp_path, manual_dir):

@@ -1,0 +1,32 @@
+"""The data set's configs build each collection from a miniature of it."""
+
+import collections
+
+import numpy as np
+import pytest
+
+from datasets.integrated_cell import build_report
+from datasets.integrated_cell import integrated_cell_dataset_builder as module
+from tests.datasets.test_integrated_cell import build, records
+
+
+def test_the_papers_collection(tmp_path, paper_folder):
+    builder = build(tmp_path / "data", "paper_2d", paper_folder)
+    assert builder.info.features["structure"].names == ["beta-actin", "lamin-b1", "tom20"]
+    found = [record for split in builder.info.splits for record in records(builder, split)]
+    assert len(found) == 6 and {record["image"].shape for record in found} == {(256, 256, 3)}
+    assert {float(record["pixel_size"]) for record in found} == {float(np.float32(0.317))}
+    with pytest.raises(ValueError, match="pictures_sha256: there '"):
+        next(paper_folder.rglob("*.png")).unlink()
+        build(tmp_path / "data", "paper_2d", paper_folder)
+
+
+def test_the_hipsc_dataset_in_part(tmp_path, hipsc_folder):
+    folder, rows = hipsc_folder
+    (folder / rows[2]["crop_raw"]).unlink()
+    (folder / rows[2]["crop_seg"]).unlink()
+    builder = build(tmp_path / "data", "hipsc_single_cell", folder)
+    assert builder.info.features["structure"].names == ["beta-actin", "lamin-b1"]
+    fields = collections.Counter(r["fov_id"] for split in builder.info.splits for r in records(builder, split))
+    assert fields == {b"7000": 2}
+    assert "\n230002," in (module.tfds.core.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()
