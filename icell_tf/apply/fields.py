@@ -189,14 +189,15 @@ def _labels(field, channels, scale, settings, report):
         if mask:
             count = int(found[role].max())
             report(f"{path}: one number for all: taken for a mask, in which {count} connected pieces are counted")
-    if len(found) < 2:
-        missing = " and ".join({"cell": "cells", "nucleus": "nuclei"}[r] for r in ("cell", "nucleus") if r not in found)
-        report(f"{field.field_id}: no label image of {missing} is given: segmented classically; look at the outlines")
-    if "nucleus" not in found:
-        found["nucleus"] = segment.segment_nuclei(channels["nucleus"], scale[1:], settings.nucleus_diameter)[None]
-    if "cell" not in found:
-        nuclei, diameter = found["nucleus"], settings.nucleus_diameter
-        found["cell"] = segment.segment_cells(channels["membrane"], nuclei, scale[1:], diameter)[None]
+    missing = [role for role in ("cell", "nucleus") if role not in found]
+    diameter = settings.nucleus_diameter
+    if "nucleus" in missing:
+        found["nucleus"] = segment.segment_nuclei(channels["nucleus"], scale[1:], diameter)[None]
+    if "cell" in missing:
+        found["cell"] = segment.segment_cells(channels["membrane"], found["nucleus"], scale[1:], diameter)[None]
+    if missing:
+        images = " or ".join({"cell": "cells", "nucleus": "nuclei"}[role] for role in missing)
+        report(f"{field.field_id}: no label image of {images} is given: segmented classically; look at the outlines")
     return found["cell"], found["nucleus"]
 
 

@@ -35,12 +35,8 @@ def simulated():
 def files(simulated, tmp_path):
     """A field and its label images, TIFF without metadata as segmentation tools write them; cell 4 has no nucleus."""
     scale = dict(zip(("PhysicalSizeZ", "PhysicalSizeY", "PhysicalSizeX"), simulated.scale, strict=True))
-    tifffile.imwrite(
-        tmp_path / "a.ome.tif",
-        simulated.channels,
-        photometric="minisblack",
-        metadata={"axes": "CZYX", **scale, **names},
-    )
+    metadata = {"axes": "CZYX", "Channel": {"Name": ["membrane", "DNA", "tubulin"]}, **scale}
+    tifffile.imwrite(tmp_path / "a.ome.tif", simulated.channels, photometric="minisblack", metadata=metadata)
     tifffile.imwrite(tmp_path / "cells.tif", simulated.cells)
     tifffile.imwrite(tmp_path / "nuclei.tif", np.where(simulated.nuclei == 97, 0, simulated.nuclei))
     return tmp_path
@@ -123,9 +119,18 @@ def test_without_labels_the_field_is_segmented(field, tmp_path):
     bare = Field("c", field.path, field.structure, channels=CHANNELS)
     counts = fields.cut_fields([bare], tmp_path / "out", fields.Settings(nucleus_diameter=8), lines.append)
     assert counts["kept"] == 4
-    assert "no label image of cells and nuclei is given: segmented classically" in lines[0]
+    assert "no label image of cells or nuclei is given: segmented classically" in lines[0]
     with Image.open(tmp_path / "out" / "c_outlines.png") as picture:
         assert (60, 255, 60) in {color for _, color in picture.getcolors(1 << 20)}
+
+
+@pytest.mark.parametrize("missing, named", [("cell_labels", "cells"), ("nucleus_labels", "nuclei")])
+def test_one_label_image_is_enough(field, tmp_path, missing, named):
+    lines = []
+    half = Field(**{**vars(field), missing: ""})
+    counts = fields.cut_fields([half], tmp_path / "out", fields.Settings(nucleus_diameter=8), lines.append)
+    assert counts["kept"] == (3 if missing == "cell_labels" else 4)  # one nucleus is missing in the label image
+    assert f"no label image of {named} is given" in lines[0]
 
 
 def test_a_field_without_structure_gives_cells_without(field, tmp_path):
