@@ -14,7 +14,7 @@ from icell_tf import structures
 from icell_tf.evaluation import figures
 from icell_tf.imaging import prepare, splits
 from icell_tf.imaging.cells import BadCell
-from icell_tf.imaging.manifest import NotDownloaded
+from icell_tf.imaging.manifest import LeftOut
 
 from . import build_report, examination, sources
 from .build_config import IntegratedCellConfig
@@ -143,7 +143,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             else:
                 good.append(index)
                 findings.add(outcome)
-        bad = [problem for problem in problems if not isinstance(problem, NotDownloaded)]
+        bad = [problem for problem in problems if not isinstance(problem, LeftOut)]
         if bad and (self.builder_config.on_bad_cell == "fail" or not good):
             raise build_report.BadCells(bad)
         return _Build(cells, passes, self._divide(cells, good), findings, problems)

@@ -15,7 +15,7 @@ from icell_tf.data import PreparedCells
 from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
-from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
+from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, dimensions, read_manifest
 from icell_tf.imaging.prepare import parse_preparation
 from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.read import is_zarr, print_guess, read_stack
@@ -203,8 +203,8 @@ def _from_stack(path, segmentation, prepare, reading):
 
 def _masks_of(stack, segmentation, reading):
     """Cell and nucleus mask, from a file of their own or from the stack's."""
-    same = Path(segmentation).resolve() == Path(stack.path).resolve()
-    masks = read_stack(segmentation, axes=reading.axes if same else None, scale=stack.scale)
+    same_axes = reading.axes and dimensions(segmentation) == len(reading.axes)
+    masks = read_stack(segmentation, axes=reading.axes if same_axes else None, scale=stack.scale)
     print_guess(masks)
     channels = reading.segmentation_channels or _guess(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
