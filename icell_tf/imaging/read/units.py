@@ -54,14 +54,14 @@ def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
     scale = list(found)
     if given is not None:
         given = [float(value) for value in np.atleast_1d(given)]
-        given = given * 2 if len(given) == 1 else given
         positive = [0 < value < math.inf for value in given]
         z_unknown = len(given) == 3 and math.isnan(given[0])
         if len(given) > 3 or not all(positive[1:] if z_unknown else positive):
             raise StackError(
-                f"{path}: the pixel size given is {', '.join(f'{value:g}' for value in given)}, but must be positive "
-                "µm per pixel, as z,y,x or one number (--pixel_size; a manifest's column scale_micron)."
+                f"{path}: expected a pixel size of positive µm per pixel, as z,y,x or one number, found "
+                f"{', '.join(f'{value:g}' for value in given)} (--pixel_size; a manifest's column scale_micron)."
             )
+        given = given * 2 if len(given) == 1 else given
         scale[3 - len(given) + z_unknown :] = given[z_unknown:]
     missing = [axis for axis, value in zip("yx", scale[1:], strict=True) if not math.isfinite(value)]
     if missing:

@@ -53,7 +53,7 @@ def test_z_may_stay_unknown():
 
 @pytest.mark.parametrize("given", [0, -1, NAN, math.inf, (1, -1, 1), (0, 1, 1), (-1, 1, 1), (1, 1, 1, 1)])
 def test_a_given_scale_must_be_positive(given):
-    with pytest.raises(ValueError, match=r"a\.tif: the pixel size given is .*--pixel_size.*scale_micron"):
+    with pytest.raises(ValueError, match=r"a\.tif: expected a pixel size of positive µm .*--pixel_size.*scale_micron"):
         resolve_scale("a.tif", (1, 1, 1), given)
 
 
