@@ -36,7 +36,9 @@ def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
     if step > 1:
         highest = counts.outside.max()
         candidates = counts.values[counts.outside >= highest - 3 * math.sqrt(2 * highest)]
-        if len(counts.values) > 2 and _has_outside(counts) and len(candidates) <= _MOST_CANDIDATES:
+        if _has_outside(counts) and _is_continuous(counts.outside, counts.values):
+            return most_populous_intensity(counts)
+        if _has_outside(counts) and len(counts.values) > 2 and len(candidates) <= _MOST_CANDIDATES:
             return candidates[np.argmax(_count_outside(channel, cell_mask, candidates))]
         counts = count_intensities(channel, cell_mask)
     return counts.values[0] if is_segmentation(counts) else most_populous_intensity(counts)
@@ -100,12 +102,27 @@ def is_segmentation(counts: Intensities) -> bool:
 def most_populous_intensity(counts: Intensities):
     """The background: the commonest intensity outside the cell; where that is all 0, the commonest nonzero one inside.
 
-    A crop that was masked before has zeros outside, which say nothing about its background.
+    A crop that was masked before has zeros outside, which say nothing about its background. Floats that hardly ever
+    occur twice are counted in bins.
     """
-    if _has_outside(counts):
-        return counts.values[np.argmax(counts.outside)]
-    inside = np.where(counts.values != 0, counts.inside, 0)
-    return counts.values[np.argmax(inside)] if inside.any() else 0
+    frequencies = counts.outside if _has_outside(counts) else np.where(counts.values != 0, counts.inside, 0)
+    if _is_continuous(frequencies, counts.values):
+        return _middle_of_fullest_bin(np.repeat(counts.values, frequencies))
+    return counts.values[np.argmax(frequencies)] if frequencies.any() else 0
+
+
+def _is_continuous(frequencies, values):
+    return values.dtype.kind == "f" and 2 * np.count_nonzero(frequencies) > frequencies.sum()
+
+
+def _middle_of_fullest_bin(values):
+    """Of ascending values, by bins of a twelfth of the middle half's width, which bright neighbours don't widen."""
+    low, high = (float(values[round(share * (len(values) - 1))]) for share in (0.25, 0.75))
+    width = (high - low) / 12
+    if width == 0:
+        return values[len(values) // 2]
+    bins, frequencies = np.unique(np.floor((values.astype(np.float64) - low) / width), return_counts=True)
+    return low + (bins[np.argmax(frequencies)] + 0.5) * width
 
 
 def _has_outside(counts):

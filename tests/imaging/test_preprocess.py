@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from icell_tf.imaging import preprocess as pp
-from icell_tf.imaging.frame import Frame, Transform, low_pass_sigma
+from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.read import read_stack
 
@@ -58,11 +58,6 @@ def test_segmentation_channel_is_left_as_it_is():
     assert [low for low, _ in result.ranges] == [100.0, 10.0, 100.0]
     expected = result.transform.apply(cell.nucleus_mask.any(axis=0))
     np.testing.assert_allclose(result.image[..., 1], 255 * expected, atol=0.51)
-
-
-def test_low_pass_by_hand():
-    assert low_pass_sigma(3.0) == 1.0
-    assert low_pass_sigma(0.5) == 0.0
 
 
 @pytest.mark.parametrize("angle", np.linspace(0, 2 * np.pi, 9)[:-1] + 0.1)
@@ -129,21 +124,6 @@ def test_restored_image_lies_on_the_stack():
     restored = result.transform.restore(np.moveaxis(result.image, -1, 0) / 255)
     projected = (cell.channels.astype(float) - 100).clip(0).max(axis=1)
     assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(restored, projected, strict=True)) > 0.95
-
-
-def test_low_pass_prevents_aliasing():
-    transform = Transform(np.array([[4.0, 0, 0], [0, 4.0, 0]]), (64, 64), (0.25, 0.25), Frame(16, 1.0))
-    stripes = np.broadcast_to(np.arange(64) % 2, (64, 64))
-    np.testing.assert_allclose(transform.apply(stripes)[2:-2, 2:-2], 0.5, atol=0.01)
-
-
-def test_identity_transform_copies():
-    transform = Transform(np.eye(2, 3), (8, 8), (1.0, 1.0), Frame(8, 1.0))
-    plane = np.arange(64.0).reshape(8, 8)
-    np.testing.assert_allclose(transform.apply(plane), plane, rtol=1e-6)
-    np.testing.assert_allclose(transform.restore(plane), plane, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"\(8, 8\) pixels, found \(8, 9\)"):
-        transform.apply(np.zeros((8, 9)))
 
 
 def test_brightest_voxel_of_a_large_flat_region_becomes_255():
@@ -271,12 +251,6 @@ def test_options_that_do_not_exist_are_refused():
         pp.Preparation(alignment="minor_axis")
     with pytest.raises(ValueError, match="normalization is 'mean', expected one of maximum, percentile"):
         pp.Preparation(normalization="mean")
-
-
-@pytest.mark.parametrize(("size", "pixel_size"), [(0, 1.0), (64, 0.0), (64, float("nan"))])
-def test_bad_frames_are_refused(size, pixel_size):
-    with pytest.raises(ValueError, match="image_size >= 1 px and pixel_size > 0"):
-        Frame(size, pixel_size)
 
 
 def test_real_cells_survive_shifts_and_turns(real_data):
