@@ -38,7 +38,7 @@ class BadCells(ValueError):
         return text + 'Mend or remove them; or have them set aside with "on_bad_cell": "skip" in --config.'
 
 
-class Findings:
+class Tally:
     """What was seen of all cells so far, in a few numbers each."""
 
     def __init__(self):
@@ -66,13 +66,13 @@ class Findings:
         return [f"Pixel sizes found, µm, y x x: {sizes}", "", *table([header, *rows]), "", pose]
 
 
-def report_text(name, divided, findings, problems, pictured):
+def report_text(name, divided, tally, problems, pictured):
     """The report of one build.
 
     Args:
       name: of the data set.
       divided: {split: its cells}.
-      findings: `Findings`.
+      tally: `Tally`.
       problems: list of `BadCell`.
       pictured: {structure: CellIds on the contact sheet}.
     """
@@ -90,7 +90,7 @@ def report_text(name, divided, findings, problems, pictured):
             "",
             *table([("structure", *splits, "all"), *rows, totals]),
             "",
-            *findings.lines(),
+            *tally.lines(),
             "",
             f"{_cells(len(problems))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
             *reasons,
@@ -140,10 +140,7 @@ def contact_sheet(rows):
     Returns:
       RGB, uint8 (height, width, 3).
     """
-    images = {
-        structure: [np.asarray(Image.open(io.BytesIO(png)), np.float32) / 255 for png in pngs]
-        for structure, pngs in rows.items()
-    }
+    images = {structure: [np.asarray(Image.open(io.BytesIO(png))) for png in pngs] for structure, pngs in rows.items()}
     where = figures.around_cell(np.max([image for row in images.values() for image in row], axis=0))
-    panels = [[figures.overlay(image[where], contrast="percentile") for image in row] for row in images.values()]
+    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in images.values()]
     return figures.montage(panels, row_labels=list(images))
