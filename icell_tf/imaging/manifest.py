@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import pathlib
+from typing import NamedTuple
 
 import tifffile
 
@@ -12,9 +13,20 @@ from icell_tf.imaging.cells import BadCell, LoadedCell
 from icell_tf.imaging.read import read_stack
 from icell_tf.imaging.rows import OPTIONAL, RAW_NAMES, REQUIRED, SEGMENTATION_NAMES, RowParser, shown
 from icell_tf.imaging.table import read_table
-from icell_tf.structures import canonical_name, in_table_order
+from icell_tf.structures import KNOWN, canonical_name, in_table_order
 
-__all__ = ["RAW_NAMES", "REQUIRED", "SEGMENTATION_NAMES", "ManifestCell", "NotDownloaded", "list_manifest"]
+__all__ = [
+    "RAW_NAMES",
+    "SEGMENTATION_NAMES",
+    "LeftOut",
+    "ManifestCell",
+    "NotAskedFor",
+    "NotDownloaded",
+    "list_manifest",
+    "manifest_digest",
+    "read_manifest",
+    "structure_names",
+]
 _SHOWN_ERRORS = 20
 _SHOWN_LINES = 5
 
@@ -68,8 +80,16 @@ class ManifestCell:
         return self.axes if dimensions(self.segmentation) == len(self.axes) else None
 
 
-class NotDownloaded(BadCell):
-    """A cell of a public collection of which this folder holds no file: it isn't damaged, it just isn't here."""
+class LeftOut(BadCell):
+    """A cell of a public collection that a build goes without though nothing is wrong with it."""
+
+
+class NotDownloaded(LeftOut):
+    """A cell of which this folder holds no file."""
+
+
+class NotAskedFor(LeftOut):
+    """A cell of a structure that the config's argument `structures` doesn't name."""
 
 
 def manifest_digest(path) -> str:
@@ -89,7 +109,8 @@ def list_manifest(
       structures: the names that are right; None: any, but a likely misspelling of another (`spelling.misspelt`).
       labelled: whether every cell needs its structure, as name and as channel; where there is one, it is read anyhow.
       axes: of all stacks, where the files don't say them, or wrongly: see `ManifestCell`.
-      partial: whether a row neither of whose files is there is `NotDownloaded`.
+      partial: whether this is a public collection, to be used in part: a row neither of whose files is there is
+        `NotDownloaded`, and one of a known structure that isn't in `structures` is `NotAskedFor`.
 
     Returns:
       The cells, and a `BadCell` for each row that can't be used, with all its reasons; both in the manifest's order.
@@ -98,34 +119,54 @@ def list_manifest(
       ValueError: the file is missing or no table in UTF-8, a column is missing, or there are no rows.
     """
     path = _existing(path)
-    required = [column for column in REQUIRED if labelled or column != "structure_name"]
-    parser = RowParser(path.parent, required, labelled)
-    rows, labels, lines = [], collections.Counter(), collections.defaultdict(list)
-    for line, values, problem in read_table(path, required, REQUIRED + OPTIONAL):
-        cell, absent, reasons = None, False, [problem]
-        cell_id, label = values.get("CellId", "").strip(), values.get("structure_name", "").strip()
-        if not problem:
-            fields, reasons, absent = parser.parse(values)
-            cell = ManifestCell(structure=canonical_name(label), axes=axes, **fields) if fields else None
-            labels[label] += bool(label)
-        rows.append((line, cell_id, label, cell, reasons, absent))
-        lines[cell_id].append(line)
-    lines.pop("", None)
+    rows = list(_read_rows(path, labelled, axes))
     if not rows:
         raise ValueError(f"{path}: the manifest has no rows.")
+    labels, lines = collections.Counter(row.label for row in rows if row.label), collections.defaultdict(list)
+    for row in rows:
+        lines[row.cell_id].append(row.line)
+    lines.pop("", None)
     try:
-        misspelt = spelling.misspelt(+labels, structures) if labelled or structures else {}
+        misspelt = spelling.misspelt(labels, structures) if labelled or structures else {}
     except ValueError as error:
         raise ValueError(f"{path}: column structure_name: {error}") from error
     cells, problems = [], []
-    for line, cell_id, label, cell, reasons, absent in rows:
-        reasons = [*reasons, *_across_rows(lines.get(cell_id, ()), misspelt.get(label))]
+    for row in rows:
+        reasons = [*row.reasons, *_across_rows(lines.get(row.cell_id, ()), misspelt.get(row.label))]
         if not reasons:
-            cells.append(cell)
+            cells.append(row.cell)
             continue
-        kind = NotDownloaded if partial and absent and len(reasons) == 1 else BadCell
-        problems.append(kind(shown(cell_id) or "(none)", f"{path}, line {line}", "; ".join(reasons)))
+        kind = BadCell
+        if partial and structures and row.label in misspelt and row.label in KNOWN:
+            kind, reasons = NotAskedFor, [misspelt[row.label]]
+        elif partial and row.absent and len(reasons) == 1:
+            kind = NotDownloaded
+        problems.append(kind(shown(row.cell_id) or "(none)", f"{path}, line {row.line}", "; ".join(reasons)))
     return tuple(cells), problems
+
+
+class _Row(NamedTuple):
+    """A row looked at by itself: its line, its cell or why there is none, and whether only both its files lack."""
+
+    line: int
+    cell_id: str
+    label: str
+    cell: ManifestCell | None
+    reasons: list[str]
+    absent: bool
+
+
+def _read_rows(path, labelled, axes):
+    required = [column for column in REQUIRED if labelled or column != "structure_name"]
+    parser = RowParser(path.parent, required, labelled)
+    for line, values, problem in read_table(path, required, REQUIRED + OPTIONAL):
+        cell_id, label = values.get("CellId", "").strip(), values.get("structure_name", "").strip()
+        if problem:  # what its columns hold may have slipped into others
+            yield _Row(line, cell_id, "", None, [problem], False)
+            continue
+        fields, reasons, absent = parser.parse(values)
+        cell = ManifestCell(structure=canonical_name(label), axes=axes, **fields) if fields else None
+        yield _Row(line, cell_id, label, cell, reasons, absent)
 
 
 def _across_rows(lines, misspelling):

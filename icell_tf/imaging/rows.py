@@ -54,35 +54,29 @@ class RowParser:
         for column in ("CellId", "FOVId", "structure_name"):  # TFDS keeps the names one a line
             if not row.get(column, "").strip().isprintable():
                 reasons.append(f"{column} is {shown(row[column])!r}, expected printable text on one line")
-        channels = self._try(reasons, self._channels, row["name_dict"])
+        channels = self._try(reasons, parse_channels, row["name_dict"].strip(), self._labelled)
         scale = self._try(reasons, parse_scale, row.get("scale_micron", "").strip())
-        paths = {
-            column: self._try(reasons, self._path, row[column].strip(), column) for column in ("crop_raw", "crop_seg")
-        }
-        absent = [
-            f"{column} {row[column].strip()}: {why}"
-            for column, path in paths.items()
-            if path and (why := self._folders.problem(path))
-        ]
+        paths, absent = {}, []
+        for column in ("crop_raw", "crop_seg"):
+            text = row[column].strip()
+            paths[column] = self._try(reasons, resolve, text, self._root, column)
+            if paths[column] and (why := self._folders.problem(paths[column])):
+                absent.append(f"{column} {text}: {why}")
         if reasons or absent:
-            only_absent = len(absent) == 2 and not reasons
-            return None, reasons + (["; ".join(absent)] if absent else []), only_absent
+            return None, reasons + ["; ".join(absent)] * bool(absent), len(absent) == 2 and not reasons
         cell_id = row["CellId"].strip()
         raw_channels, segmentation_channels, roles = channels
-        return (
-            {
-                "cell_id": cell_id,
-                "fov_id": row.get("FOVId", "").strip() or cell_id,
-                "raw": paths["crop_raw"],
-                "segmentation": paths["crop_seg"],
-                "raw_channels": raw_channels,
-                "segmentation_channels": segmentation_channels,
-                "roles": roles,
-                "scale": scale,
-            },
-            [],
-            False,
-        )
+        fields = {
+            "cell_id": cell_id,
+            "fov_id": row.get("FOVId", "").strip() or cell_id,
+            "raw": paths["crop_raw"],
+            "segmentation": paths["crop_seg"],
+            "raw_channels": raw_channels,
+            "segmentation_channels": segmentation_channels,
+            "roles": roles,
+            "scale": scale,
+        }
+        return fields, [], False
 
     @staticmethod
     def _try(reasons, parse, text, *arguments):
@@ -91,12 +85,6 @@ class RowParser:
             return parse(text, *arguments) if text else None
         except ValueError as error:
             reasons.append(str(error))
-
-    def _channels(self, text):
-        return parse_channels(text.strip(), self._labelled)
-
-    def _path(self, text, column):
-        return resolve(text, self._root, column)
 
 
 @functools.lru_cache(maxsize=1024)  # most manifests have one and the same name_dict in every row

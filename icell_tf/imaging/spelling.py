@@ -1,6 +1,7 @@
 """Structure names that look like another's misspelling, so that a slip of the pen doesn't become a class of its own."""
 
-from collections.abc import Container, Mapping
+import os
+from collections.abc import Mapping
 
 from icell_tf import structures
 
@@ -8,15 +9,15 @@ _DISTANCE = 2
 MAX_NAMES = 1000  # no data set has so many structures; it is another column then
 
 
-def misspelt(counts: Mapping[str, int], allowed=None, known: Container[str] = structures.KNOWN) -> dict[str, str]:
+def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canonical_name) -> dict[str, str]:
     """Finds the names that can't stand.
 
     Args:
       counts: {structure name as it was found: number of cells}.
       allowed: names that are right; any other is wrong. None: a name is suspected within edit distance 2 of another, or
         if it differs from that only in case or space. Of two names the rarer is suspected, or both where neither is
-        rarer; known ones never are, and may lie as close to each other as they do (ACTB, ACTN1).
-      known: the spellings that are right as they stand.
+        rarer; those we know never are, and may lie as close to each other as they do (ACTB, ACTN1).
+      canonical: a function from a name as it was found to ours, if it has one: one of `structures.KNOWN`.
 
     Returns:
       {name: why it can't stand}, with the other name.
@@ -25,11 +26,15 @@ def misspelt(counts: Mapping[str, int], allowed=None, known: Container[str] = st
       ValueError: there are more than `MAX_NAMES` names.
     """
     if allowed is not None:
-        right = {structures.canonical_name(name) for name in allowed}
-        wrong = [name for name in counts if structures.canonical_name(name) not in right]
+        right = {canonical(name) for name in allowed}
+        wrong = [name for name in counts if canonical(name) not in right]
         return {name: _not_allowed(name, counts, allowed) for name in wrong}
     if len(counts) > MAX_NAMES:
-        raise ValueError(f"found {len(counts)} different structure names: is the structure really in this column?")
+        raise ValueError(
+            f"found {len(counts)} different structure names: is that really where the "
+            "structure stands? If it is, list them in the config's argument structures."
+        )
+    known = {name for name in counts if canonical(name) in structures.KNOWN}
     signs = {name: _sign(name) for name in counts}
     reasons = {}
     for name, count in counts.items():
@@ -83,8 +88,11 @@ def _difference(name, other, signs):
 
 def edit_distance(a: str, b: str, limit: int) -> int:
     """Levenshtein's distance of two strings, or limit + 1 where it is larger."""
-    if abs(len(a) - len(b)) > limit:
-        return limit + 1
+    start, end = len(os.path.commonprefix((a, b))), len(os.path.commonprefix((a[::-1], b[::-1])))
+    end = min(end, len(a) - start, len(b) - start)  # what they share at either end costs nothing
+    a, b = a[start : len(a) - end], b[start : len(b) - end]
+    if not a or not b or abs(len(a) - len(b)) > limit:
+        return min(max(len(a), len(b)), limit + 1)
     previous = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
         current = [i]

@@ -8,8 +8,10 @@ anybody has all 7 TB of it, so a cell of which there is neither file is no error
 import pathlib
 
 from icell_tf.imaging.cells import BadCell
-from icell_tf.imaging.manifest import ManifestCell, NotDownloaded, list_manifest
+from icell_tf.imaging.manifest import LeftOut, ManifestCell, NotDownloaded, list_manifest
+from icell_tf.structures import ALLEN_GENES, canonical_name
 
+_STRUCTURES = {canonical_name(gene) for gene in ALLEN_GENES}
 MANIFESTS = ("manifest.csv", "metadata.csv")
 
 
@@ -30,20 +32,30 @@ def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tu
 
     Args:
       manual_dir: the folder with metadata.csv (or manifest.csv), crop_raw and crop_seg.
-      structures: the structures wanted, by gene or by our name; other cells are problems. None: all.
+      structures: the structures wanted, by gene or by our name. None: all.
       axes: of the crops, should their metadata be wrong: ZCYX.
 
     Returns:
-      The cells, and a `BadCell` for every other row, `NotDownloaded` where neither of its crops is there.
+      The cells, and a `BadCell` for every other row: `NotDownloaded` where neither of its crops is there, `NotAskedFor`
+      if its structure isn't wanted.
 
     Raises:
-      ValueError: there is no table, or none of its cells has been downloaded.
+      ValueError: there is no table, a structure that is wanted isn't in the collection, or no cell that is wanted has
+        been downloaded.
     """
     path = manifest_path(manual_dir)
-    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
-    if not cells and all(isinstance(problem, NotDownloaded) for problem in problems):
+    strangers = [name for name in structures or () if canonical_name(name) not in _STRUCTURES]
+    if strangers:
         raise ValueError(
-            f"{path}: none of its {len(problems)} cells has its crops here. The paths in its columns crop_raw and "
-            f"crop_seg count from the table's folder; for the first cell: {problems[0].reason}"
+            f"The config's structures name {', '.join(strangers)}, which the collection hasn't got. It has "
+            f"{', '.join(ALLEN_GENES)}."
+        )
+    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
+    if not cells and all(isinstance(problem, LeftOut) for problem in problems):
+        absent = [problem for problem in problems if isinstance(problem, NotDownloaded)] or problems
+        wanted = f" of the structures {', '.join(structures)}" if structures else ""
+        raise ValueError(
+            f"{path}: none of its cells{wanted} has its crops here. The paths in its columns crop_raw and crop_seg "
+            f"count from the table's folder. CellId {absent[0].cell_id}: {absent[0].reason}"
         )
     return cells, problems

@@ -18,12 +18,13 @@ from scipy import ndimage
 
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
+from icell_tf.imaging.manifest import NotAskedFor
 from icell_tf.structures import KNOWN, name_of_folder
 
 PIXEL_SIZE = 0.108  # µm
 _CHANNELS = (0, 2, 1)  # red, blue, green: membrane, nucleus, structure
 # AICS-16_42_3: cell line, field and cell; or any name with a number that ends in the cell's, as plate2_f07_cell3.
-_FIELD = re.compile(r"(AICS-\d+_\d+)_\d+|(.*\d.*?)[-_ ]+cell[-_ ]?\d+", re.IGNORECASE)
+_FIELD = re.compile(r"(AICS-\d+_\d+)_\d+(?:\D.*)?|(.*\d.*?)[-_ ]+cell[-_ ]?\d+", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,40 +75,54 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
 
     Args:
       manual_dir: the folder that holds the structures' folders, or ic2D.tar; with both, the folders count.
-      structures: the structures wanted, by any of their names; other cells are problems. None: all.
+      structures: the structures wanted, by any of their names. None: all.
 
     Returns:
-      The cells, ordered by id, and a `BadCell` for each picture that can't be used.
+      The cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotAskedFor` if its structure is a
+      known one that isn't wanted.
 
     Raises:
-      ValueError: there is no picture, the archive is damaged or compressed, or there are several.
+      ValueError: there is no picture, or none of a structure that is wanted; or the archive is damaged or compressed,
+        or there are several.
     """
     folder = pathlib.Path(manual_dir)
     found = [(path.relative_to(folder), PictureCell("", "", "", str(path))) for path in _pictures(folder)]
     problems = []
     if not found:
         found, problems = _pictures_of_archive(_only_archive(folder))
-    cells, labels = [], collections.Counter()
-    for relative, picture in found:
-        label, name = _label(relative)
-        if label is None:
-            problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
-            continue
-        labels[label] += 1
-        cells.append((label, _identify(picture, name_of_folder(label), name)))
-    allowed = [name_of_folder(name) for name in structures] if structures else None
-    wrong = spelling.misspelt(labels, allowed, known={label for label in labels if _is_known(label)})
-    ids = collections.Counter(cell.cell_id for _, cell in cells)
-    good = []
-    for label, cell in cells:
+    named, nameless = _name(found)
+    labels = collections.Counter(label for label, _ in named)
+    missing = {name_of_folder(name) for name in structures or ()} - set(map(name_of_folder, labels))
+    if missing:
+        raise ValueError(
+            f"{folder}: there is no picture of {', '.join(sorted(missing))}, which the config's structures name; found "
+            f"the folders {', '.join(sorted(labels))}."
+        )
+    wrong = spelling.misspelt(labels, structures or None, name_of_folder)
+    ids = collections.Counter(cell.cell_id for _, cell in named)
+    good, problems = [], problems + nameless
+    for label, cell in named:
         reasons = [wrong[label]] if label in wrong else []
         if ids[cell.cell_id] > 1:
             reasons.append(f"{ids[cell.cell_id]} pictures of this name lie in folders of this structure")
         if reasons:
-            problems.append(BadCell(cell.cell_id, cell.source, "; ".join(reasons)))
+            kind = NotAskedFor if structures and label in wrong and _is_known(label) else BadCell
+            problems.append(kind(cell.cell_id, cell.source, "; ".join(reasons)))
         else:
             good.append(cell)
     return tuple(sorted(good, key=lambda cell: cell.cell_id)), problems
+
+
+def _name(found):
+    """Names the pictures by their folders: [(folder, cell)], and problems."""
+    named, problems = [], []
+    for relative, picture in found:
+        label, name = _label(relative)
+        if label is None:
+            problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
+        else:
+            named.append((label, _identify(picture, name_of_folder(label), name)))
+    return named, problems
 
 
 def _is_picture(path):
@@ -122,7 +137,7 @@ def _pictures(folder):
 
 
 def _only_archive(folder):
-    archives = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".tar")
+    archives = sorted(path for path in folder.iterdir() if ".tar" in path.name.lower())
     if len(archives) != 1:
         named = f": {', '.join(path.name for path in archives)}" if archives else ""
         raise ValueError(
@@ -197,27 +212,29 @@ def _read_picture(data):
 
 
 def find_cell(picture) -> np.ndarray:
-    """The cell in a picture (Y, X, 3): its red channel's largest region, filled. Returns: (Y, X) bool.
+    """The cell in a picture (Y, X, 3): the largest region, filled, that isn't black. Returns: (Y, X) bool.
 
-    Red is counted where it is not 0, for the pictures were masked to their cells; where it is not 0 along most of the
-    border this one wasn't, and Otsu's threshold is taken.
+    That is the cell because all channels were masked to it. Where most of the border isn't black this picture wasn't,
+    and the membrane (red) is taken above Otsu's threshold.
     """
-    red = picture[..., 0]
-    border = np.concatenate([red[0], red[-1], red[:, 0], red[:, -1]])
-    inside = red > (otsu(red) if np.count_nonzero(border) > border.size / 2 else 0)
-    return _largest(inside, "cell", "red")
+    red, inside = picture[..., 0], picture.any(axis=-1)
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    return _largest(red > otsu(red) if border.mean() > 0.5 else inside, "cell", "the picture is black")
 
 
 def find_nucleus(blue, cell_mask) -> np.ndarray:
     """The nucleus: the largest region, filled, of a blue channel (Y, X) above Otsu's threshold within the cell."""
-    return _largest((blue > otsu(blue[cell_mask])) & cell_mask, "nucleus", "blue") & cell_mask
+    return (
+        _largest((blue > otsu(blue[cell_mask])) & cell_mask, "nucleus", "blue is the same all over the cell")
+        & cell_mask
+    )
 
 
-def _largest(region, what, color):
+def _largest(region, what, problem):
     region = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(region, 2), iterations=2))[2:-2, 2:-2]
     labels, count = ndimage.label(region)
     if not count:
-        raise ValueError(f"the {what} can't be found: its {color} channel is empty")
+        raise ValueError(f"the {what} can't be found: {problem}")
     return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
 
 

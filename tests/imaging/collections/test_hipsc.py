@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
+from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.collections import hipsc
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.manifest import NotDownloaded
+from icell_tf.imaging.manifest import NotAskedFor, NotDownloaded
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
@@ -39,10 +40,26 @@ def test_cells_that_are_not_here_are_told_from_bad_ones(hipsc_folder):
 
 
 def test_only_the_structures_asked_for(hipsc_folder):
-    folder, _ = hipsc_folder
-    cells, problems = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))
+    folder, rows = hipsc_folder
+    (folder / rows[2]["crop_raw"]).unlink()
+    cells, (problem,) = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))
     assert [cell.structure for cell in cells] == ["beta-actin", "lamin-b1"]
-    assert [problem.cell_id for problem in problems] == ["230002"] and "'CETN2' (1 cell)" in problems[0].reason
+    assert isinstance(problem, NotAskedFor) and problem.cell_id == "230002" and "'CETN2' (1 cell)" in problem.reason
+    with pytest.raises(ValueError, match="name TOMM2O, which the collection hasn't got. It has AAVS1, "):
+        hipsc.list_cells(folder, structures=("ACTB", "TOMM2O"))
+    with pytest.raises(ValueError, match="none of its cells of the structures TOMM20 has its crops here"):
+        hipsc.list_cells(folder, structures=("TOMM20",))
+    rows[1]["structure_name"] = "LMNB"
+    write_table(folder, rows)
+    cells, problems = hipsc.list_cells(folder, structures=("ACTB", "LMNB1"))
+    assert len(cells) == 1 and [type(problem) for problem in problems] == [BadCell, NotAskedFor]
+
+
+def write_table(folder, rows):
+    with (folder / "metadata.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_a_folder_without_table_or_without_crops_says_what_is_missing(hipsc_folder, tmp_path):
@@ -51,7 +68,7 @@ def test_a_folder_without_table_or_without_crops_says_what_is_missing(hipsc_fold
         hipsc.list_cells(tmp_path)
     (folder / "crop_raw").rename(tmp_path / "crop_raw")
     (folder / "crop_seg").rename(tmp_path / "crop_seg")
-    with pytest.raises(ValueError, match="none of its 3 cells has its crops here"):
+    with pytest.raises(ValueError, match="none of its cells has its crops here"):
         hipsc.list_cells(folder)
     (folder / "metadata.csv").rename(tmp_path / "manifest.csv")
     assert len(hipsc.list_cells(tmp_path)[0]) == len(rows)

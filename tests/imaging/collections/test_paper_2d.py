@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.collections import paper_2d
 from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.manifest import NotAskedFor
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
@@ -72,7 +74,8 @@ def test_links_and_cut_archives_are_reported(archive):
     (archive / "ic2D.tar").write_bytes(data[: cells[-1].offset + 100])
     cells, problems = paper_2d.list_cells(archive)
     assert len(cells) == 5 and "ends within it" in problems[0].reason and "cut short" in problems[-1].reason
-    (archive / "ic2D.tar").write_bytes(b"\x1f\x8b" + bytes(1000))
+    (archive / "ic2D.tar").unlink()
+    (archive / "ic2D.tar.gz").write_bytes(b"\x1f\x8b" + bytes(1000))
     with pytest.raises(ValueError, match="uncompressed tar"):
         paper_2d.list_cells(archive)
 
@@ -102,12 +105,22 @@ def test_what_cant_be_used_is_named(paper_folder):
     assert "'Lamin B11' (1 cell) differs by 1 letter from 'Lamin B1'" in reasons["Lamin B11/AICS-11_42_2.png"]
 
 
+def test_only_the_structures_asked_for(paper_folder):
+    (paper_folder / "Tom20").rename(paper_folder / "Tom22")
+    cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
+    assert {cell.structure for cell in cells} == {"beta-actin"}
+    assert [(type(problem), problem.cell_id[:5]) for problem in problems[::2]] == [
+        (NotAskedFor, "lamin"),
+        (BadCell, "Tom22"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("picture", "message"),
     [
         (b"\x89PNG\r\n\x1a\n", "can't be read as a PNG"),
         (np.full((20, 20), 7, np.uint8), "expected an RGB picture .*found mode L"),
-        (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: its red channel is empty"),
+        (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: the picture is black"),
     ],
 )
 def test_bad_pictures_say_why(tmp_path, picture, message):
@@ -128,6 +141,16 @@ def test_a_picture_that_was_not_masked_is_thresholded():
     picture[14:24, 12:22, 2] = 80
     cell = paper_2d.find_cell(picture)
     assert cell.sum() == 20 * 24 and paper_2d.find_nucleus(picture[..., 2], cell).sum() == 100
+
+
+def test_a_cell_whose_membrane_is_a_broken_ring_is_whole():
+    picture = np.zeros((40, 40, 3), np.uint8)
+    picture[[8, 31], 8:32, 0] = picture[8:32, [8], 0] = 100  # open on the right
+    picture[12:22, 12:22, 2] = 80
+    picture[9:31, 9:31, 1] = 1
+    cell = paper_2d.find_cell(picture)
+    assert cell[8:31, 9:31].all() and not cell[:, 33:].any()
+    np.testing.assert_array_equal(paper_2d.find_nucleus(picture[..., 2], cell), picture[..., 2] > 0)
 
 
 def test_empty_folders_say_what_to_put_there(tmp_path):
