@@ -26,6 +26,18 @@ REQUIREMENTS = [
     "mlcroissant>=1.1,<1.2",
 ]
 
+# What some formats need; the readers say which one to install. bioio is the Allen Institute's, and so are its plugins;
+# the one for CZI is under the GPL, so it is never installed unasked.
+ZARR = ["zarr>=3.1.6,<3.2"]
+EXTRAS = {
+    "zarr": ZARR,
+    "czi": ["bioio>=3.6,<4", "bioio-czi>=3.0.1,<4"],
+    "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
+    "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
+    "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
+    "test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "ruff>=0.17.6,<0.18", *ZARR],  # dill: for tfds.testing
+}
+
 setup(
     name="icell_tf",
     version=re.search(r'^__version__ = "(.+)"$', INIT.read_text(), re.MULTILINE)[1],
@@ -34,5 +46,5 @@ setup(
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
     python_requires=">=3.11,<3.13",
     install_requires=REQUIREMENTS,
-    extras_require={"test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "ruff>=0.17.6,<0.18"]},  # dill: for tfds.testing
+    extras_require=EXTRAS,
 )

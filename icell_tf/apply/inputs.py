@@ -17,7 +17,7 @@ from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
 from icell_tf.imaging.prepare import parse_preparation
 from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.read import read_stack
+from icell_tf.imaging.read import is_zarr, print_guess, read_stack
 
 CHANNEL_ROLES = ("membrane", "nucleus", "structure")
 SEGMENTATION_ROLES = ("cell", "nucleus")
@@ -85,7 +85,7 @@ def read_inputs(paths, integrator, reading=None):
     for path in [*paths, *map(Path, reading.segmentation)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
-    stacks = [path for path in paths if not path.is_dir() and path.suffix.lower() != ".csv"]
+    stacks = [path for path in paths if path.suffix.lower() != ".csv" and (not path.is_dir() or is_zarr(path))]
     if len(reading.segmentation) != len(stacks):
         raise ValueError(
             f"--segmentation names {len(reading.segmentation)} files, but there are {len(stacks)} stacks: give one "
@@ -94,7 +94,7 @@ def read_inputs(paths, integrator, reading=None):
     segmentations = iter(reading.segmentation)
     cells = []
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not is_zarr(path):
             cells += _from_prepared(path, integrator, reading)
             continue
         prepare = _preprocess_for(integrator)
@@ -184,6 +184,8 @@ def _from_row(row, path, prepare, reading):
 def _from_stack(path, segmentation, prepare, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
     masks = read_stack(segmentation, axes=reading.axes, scale=stack.scale)
+    print_guess(stack)
+    print_guess(masks)
     channels = reading.channels or _guess(stack, RAW_NAMES, CHANNEL_ROLES[:2], "channels")
     mask_channels = reading.segmentation_channels or _guess(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"

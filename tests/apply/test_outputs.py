@@ -126,7 +126,7 @@ def test_sampled_cells(tmp_path):
         assert [series.shape for series in tiff.series] == [(3, SIZE, SIZE)] * 3
         x_rs = FakeIntegrator().sample([1] * 3, 5)["x_rs"]
         np.testing.assert_array_equal(tiff.series[2].asarray(), np.moveaxis(x_rs[2], -1, 0))
-    assert read_stack(tmp_path / "zo1_samples.ome.tif").channels == ("membrane", "nucleus", "zo1")
+    assert read_stack(tmp_path / "zo1_samples.ome.tif", scene=0).channels == ("membrane", "nucleus", "zo1")
     with pytest.raises(FileExistsError, match="--overwrite"):
         outputs.sample_cells(FakeIntegrator(), ["zo1"], 3, tmp_path)
     with pytest.raises(ValueError, match="--structures.*nothing.*zo1"):

@@ -1,0 +1,67 @@
+"""PNG: a plane of grey, or one of three channels, red, green and blue."""
+
+import struct
+
+import numpy as np
+from PIL import Image
+
+from icell_tf.imaging.read.source import Source, StackError, choose_scene
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+_GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6  # PNG's colour types
+_DEPTHS = {_GREY: (1, 8, 16), _RGB: (8,), _GREY_ALPHA: (8,), _RGB_ALPHA: (8,)}  # that Pillow reads without loss
+
+
+def open_png(path: str, scene=None) -> Source:
+    """Reads the header and checks that the file is whole. An alpha channel is left out.
+
+    Its resolution is not used: it is a screen's or a printer's, never a microscope's.
+
+    Raises:
+      StackError: the file is cut short, or it is of a kind that can't be read without loss: a palette, or colour of 16
+        bits.
+    """
+    choose_scene(path, [path], scene)
+    width, height, depth, colour = _read_header(path)
+    if colour == _PALETTE:
+        raise StackError(
+            f"{path}: its colours are numbers of a palette. Save it as grey or RGB, labels as 16-bit grey."
+        )
+    if depth not in _DEPTHS.get(colour, ()):
+        raise StackError(
+            f"{path}: a PNG of colour type {colour} with {depth} bits a sample; expected RGB of 8 bits, or grey of 1, "
+            "8 or 16 without transparency. Save it as TIFF, or each channel as a grey PNG."
+        )
+    dtype = np.dtype({1: np.bool_, 8: np.uint8, 16: np.uint16}[depth])
+    grey = colour in (_GREY, _GREY_ALPHA)
+    shape, axes, names = ((height, width), "YX", ()) if grey else ((height, width, 3), "YXS", ("red", "green", "blue"))
+
+    def read(index):
+        try:
+            with Image.open(path) as image:
+                array = np.asarray(image)
+        except Exception as error:  # damaged files raise whatever the decoder raises
+            raise StackError(f"{path}: its pixels can't be read: {error}. Copy or export it again.") from error
+        colours = array[..., : 1 if grey else 3] if array.ndim == 3 else array  # without the alpha
+        return colours.reshape(shape).astype(dtype, copy=False)[index]
+
+    return Source(shape, dtype, axes, read, names)
+
+
+def _read_header(path):
+    """Width, height, bits a sample and colour type, after a walk over the chunks to the last one, IEND."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(len(MAGIC) + 8)
+            header = struct.unpack(">IIBB", file.read(10))
+            position, kind = len(MAGIC), b""
+            while kind != b"IEND":
+                file.seek(position)
+                length, kind = struct.unpack(">I4s", file.read(8))
+                position += 8 + length + 4  # the length, the kind, the chunk, its checksum
+    except struct.error:
+        position, size = 1, 0
+    if position > size:
+        raise StackError(f"{path}: the PNG is cut short: it has no end. Copy or export it again.")
+    return header

@@ -1,0 +1,95 @@
+"""A stack: named channels of voxels with their size, read from the file when they are asked for."""
+
+import dataclasses
+
+import numpy as np
+
+from icell_tf.imaging.read.source import Source, StackError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stack:
+    """A stack of one field or cell. Its voxels stay in the file until `channel` or `data` asks for them.
+
+    Attributes:
+      source: the file's array.
+      axes: a letter for each of its dimensions.
+      channels: a name for each channel; its number where the file has no names.
+      scale: (z, y, x), µm per voxel; z is nan where it is not known (a projected picture doesn't need it).
+      path: the file, for errors.
+      guess: how the axes were told if the file doesn't name them, for the user to check; empty if it does.
+    """
+
+    source: Source
+    axes: str
+    channels: tuple[str, ...]
+    scale: tuple[float, float, float]
+    path: str = ""
+    guess: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(C, Z, Y, X)."""
+        return czyx_shape(self.source.shape, self.axes)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of `data`, in this machine's byte order."""
+        return self.source.dtype.newbyteorder("=")
+
+    @property
+    def data(self) -> np.ndarray:
+        """All channels, (C, Z, Y, X), in the file's own intensities; read anew at each call."""
+        return self._read(slice(None), slice(None))
+
+    def channel(self, name_or_number) -> np.ndarray:
+        """Reads a channel, given by its name or 0-based number; a name goes before a number.
+
+        Returns:
+          (Z, Y, X) in the file's own intensities. It may be the file itself, mapped into memory: it can't be written
+          to.
+
+        Raises:
+          StackError: there is no such channel, or more than one, or the file is damaged.
+        """
+        number = self._number(str(name_or_number))
+        c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
+        return self._read(c, s)[0]
+
+    def _number(self, name):
+        """The number of a channel given by name or number."""
+        path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
+        if self.channels.count(name) > 1:
+            raise StackError(f"{path}: several channels are called {name!r} ({listed}). Give their numbers instead.")
+        if name in self.channels:
+            return self.channels.index(name)
+        if name.isdigit() and int(name) < len(self.channels):
+            return int(name)
+        raise StackError(f"{path}: there is no channel {name!r}; its channels are {listed}.")
+
+    def _read(self, c, s):
+        """The chosen channels and samples, (C, Z, Y, X)."""
+        data, letters = read_part(self.source, self.axes, C=c, S=s)
+        data = data.astype(self.dtype, copy=False)
+        order = [letter for letter in "CSZYX" if letter in letters]
+        data = np.transpose(data, [letters.index(letter) for letter in order])
+        present = iter(data.shape)
+        shape = [next(present) if letter in order else 1 for letter in "CSZYX"]
+        return data.reshape(shape[0] * shape[1], *shape[2:])
+
+
+def czyx_shape(shape, axes) -> tuple[int, int, int, int]:
+    """(C, Z, Y, X) of an array with these axes; the samples of an RGB image are channels."""
+    sizes = {letter: 1 for letter in "CSZYX"} | dict(zip(axes, shape, strict=True))
+    return sizes["C"] * sizes["S"], sizes["Z"], sizes["Y"], sizes["X"]
+
+
+def read_part(source: Source, axes: str, **index) -> tuple[np.ndarray, str]:
+    """Reads where C, S and Z are at the given ints or slices, all of Y and X, and 0 on any other axis.
+
+    Returns:
+      the array, and the letters of its dimensions.
+    """
+    chosen = [index.get(letter, slice(None)) if letter in "CSZYX" else 0 for letter in axes]
+    letters = "".join(letter for letter, i in zip(axes, chosen, strict=True) if isinstance(i, slice))
+    return source.read(tuple(chosen)), letters

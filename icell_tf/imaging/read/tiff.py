@@ -1,0 +1,167 @@
+"""TIFF, OME-TIFF and ImageJ hyperstacks: the headers at once, the voxels when they are asked for."""
+
+import contextlib
+import logging
+import math
+import os
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import tifffile
+
+from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene
+from icell_tf.imaging.read.units import micrometres
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, classic and BigTIFF
+# What tifffile logs of a damaged file, and then leaves out or fills with zeros.
+_DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "could not read", "failed to read")
+
+
+def open_tiff(path: str, scene=None) -> Source:
+    """Reads the headers and checks that all the pages they list are there.
+
+    Raises:
+      StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series of which
+        none is chosen.
+    """
+    complaints = _Complaints()
+    logging.getLogger("tifffile").addHandler(complaints)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            all_series = tiff.series
+            if complaints.damage or not all_series:
+                raise _cut_short(path, complaints.damage or "it lists no pages")
+            number = choose_scene(path, [each.name for each in all_series], scene)
+            series = all_series[number]
+            offset = series.dataoffset
+            _check_complete(path, series, offset)
+            _check_compression(path, series.keyframe)
+            channels, scale = _metadata(tiff, number)
+    except StackError:
+        raise
+    except Exception as error:  # damaged files raise whatever the parser raises
+        raise StackError(
+            f"{path}: can't be read as a TIFF: {error}. The file is damaged or not a TIFF: copy or export it again."
+        ) from error
+    finally:
+        logging.getLogger("tifffile").removeHandler(complaints)
+    read = _mapped(path, series, offset) if offset is not None else _decoded(path, series)
+    return Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
+
+
+class _Complaints(logging.Handler):
+    """Hears that pages are missing, which tifffile only logs."""
+
+    damage = ""
+
+    def emit(self, record):
+        message = record.getMessage()
+        if any(words in message for words in _DAMAGE):
+            self.damage = self.damage or message.split("> ")[-1]
+
+
+def _cut_short(path, found):
+    what = "a file that belongs to it is missing" if "failed to read" in found else "the file is cut short"
+    return StackError(f"{path}: {what}: {found}. Copy or export it again.")
+
+
+def _check_complete(path, series, offset):
+    """Every page's voxels lie within the file."""
+    if offset is not None:
+        size, end = os.path.getsize(path), offset + math.prod(series.shape) * series.dtype.itemsize
+        if end > size:
+            raise _cut_short(path, f"it has {size} bytes, its pages need {end}")
+        return
+    for number, page in enumerate(series.pages):
+        if page is None:
+            raise _cut_short(path, f"page {number} of {len(series.pages)} isn't there")
+        size = page.parent.filehandle.size
+        end = max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=True)), default=0)
+        if not page.dataoffsets or end > size:
+            raise _cut_short(path, f"it has {size} bytes, page {number} of {len(series.pages)} ends at {end}")
+
+
+def _check_compression(path, page):
+    """tifffile itself unpacks deflate, PackBits and LZMA; for others it needs a package, which it misses only late."""
+    try:
+        tifffile.TIFF.DECOMPRESSORS[page.compression], tifffile.TIFF.UNPREDICTORS[page.predictor]
+    except KeyError as error:
+        raise StackError(
+            f"{path}: {error.args[0]}. Install it (pip install 'icell_tf[codecs]'), or save the file uncompressed."
+        ) from error
+
+
+def _mapped(path, series, offset):
+    """Reads from voxels that lie in the file in one piece, by mapping it: nothing is copied, nor read without need."""
+    dtype = series.dtype.newbyteorder(series.parent.byteorder)
+
+    def read(index):
+        return np.asarray(np.memmap(path, dtype, "r", offset, series.shape)[index])
+
+    return read
+
+
+def _decoded(path, series):
+    """Reads those pages in which the wanted voxels lie."""
+    page_shape = series.keyframe.shape
+    leading = series.shape[: len(series.shape) - len(page_shape)]
+    by_page = series.shape == (*leading, *page_shape) and len(series.pages) == math.prod(leading)
+
+    def read(index):
+        try:
+            if not by_page:
+                return _asarray(series)[index]
+            numbers = np.arange(len(series.pages)).reshape(leading)[index[: len(leading)]]
+            pages = _asarray(series, numbers.ravel().tolist())
+            within = (slice(None),) * numbers.ndim + index[len(leading) :]
+            return pages.reshape(*numbers.shape, *page_shape)[within]
+        except Exception as error:  # damaged files raise whatever the codec raises
+            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
+
+    return read
+
+
+def _asarray(series, numbers=None):
+    """The pages of these numbers, or the whole series, from their files, which tifffile has closed."""
+    pages = series.pages if numbers is None else [series.pages[number] for number in numbers]
+    with contextlib.ExitStack() as files:
+        for file in {id(page.parent): page.parent.filehandle for page in pages}.values():
+            file.open()
+            files.enter_context(file)
+        return series.parent.asarray(key=numbers, series=series)
+
+
+def _metadata(tiff, number):
+    """Channel names, and (z, y, x) in µm, of one of the file's series."""
+    if tiff.is_ome and tiff.ome_metadata:
+        return _ome_metadata(tiff.ome_metadata, number, len(tiff.series))
+    if tiff.is_imagej:
+        return _imagej_metadata(tiff, tiff.series[number])
+    return (), UNKNOWN_SCALE
+
+
+def _ome_metadata(xml, number, series_count):
+    images = ElementTree.fromstring(xml).findall("{*}Image/{*}Pixels")
+    if not images:
+        return (), UNKNOWN_SCALE
+    pixels = images[number if len(images) == series_count else 0]
+    names = tuple(channel.get("Name") or "" for channel in pixels.findall("{*}Channel"))
+    sizes = (
+        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"
+    )
+    return names, tuple(sizes)
+
+
+def _imagej_metadata(tiff, series):
+    """Names are ImageJ's slice labels, where they tell the channels apart."""
+    metadata = tiff.imagej_metadata or {}
+    unit = metadata.get("unit", "")
+    tags = series.pages[0].tags
+    sizes = [micrometres(metadata.get("spacing"), metadata.get("zunit", unit))]
+    for axis, tag in (("y", "YResolution"), ("x", "XResolution")):
+        pixels, per_unit = tags[tag].value if tag in tags else (0, 1)
+        axis_unit = metadata.get(f"{axis}unit", unit)
+        sizes.append(micrometres(per_unit / pixels, axis_unit) if pixels and per_unit else math.nan)
+    count = dict(zip(series.axes, series.shape, strict=True)).get("C", 1)
+    labels = [str(label) for label in metadata.get("Labels") or ()][:count]
+    return tuple(labels) if len(set(labels)) == count and all(labels) else (), tuple(sizes)

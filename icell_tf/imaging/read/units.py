@@ -1,0 +1,72 @@
+"""Lengths as files write them, in µm."""
+
+import math
+
+import numpy as np
+
+from icell_tf.imaging.read.source import StackError
+
+# µm per unit, as OME-XML, OME-Zarr and ImageJ write units.
+_MICROMETRES = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4, "in": 25400.0}
+_UNIT_SPELLINGS = {
+    "um": "µm",
+    "μm": "µm",  # Greek mu rather than the micro sign
+    "\\u00b5m": "µm",
+    "micron": "µm",
+    "microns": "µm",
+    "micrometer": "µm",
+    "micrometre": "µm",
+    "nanometer": "nm",
+    "nanometre": "nm",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "angstrom": "Å",
+    "å": "Å",
+    "inch": "in",
+    "inches": "in",
+}
+
+
+def micrometres(value, unit) -> float:
+    """Converts a physical size to µm; nan where there is none, or where the unit is not a length."""
+    unit = str(unit).strip()
+    unit = _UNIT_SPELLINGS.get(unit.lower(), unit)
+    try:
+        size = float(value) * _MICROMETRES[unit]
+    except (TypeError, ValueError, KeyError):
+        return math.nan
+    return size if math.isfinite(size) and size > 0 else math.nan
+
+
+def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
+    """The (z, y, x) of a stack: what is given, else what its file says.
+
+    Args:
+      path: for errors.
+      found: (z, y, x) in µm, nan where the file doesn't say.
+      given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan leaves the file's.
+
+    Raises:
+      StackError: a given size isn't positive, or the size along y or x is neither given nor found.
+    """
+    scale = list(found)
+    if given is not None:
+        given = [float(value) for value in np.atleast_1d(given)]
+        positive = [0 < value < math.inf for value in given]
+        z_unknown = len(given) == 3 and math.isnan(given[0])
+        if len(given) > 3 or not all(positive[1:] if z_unknown else positive):
+            raise StackError(
+                f"{path}: expected a pixel size of positive µm per pixel, as z,y,x or one number, found "
+                f"{', '.join(f'{value:g}' for value in given)} (--pixel_size; a manifest's column scale_micron)."
+            )
+        given = given * 2 if len(given) == 1 else given
+        scale[3 - len(given) + z_unknown :] = given[z_unknown:]
+    missing = [axis for axis, value in zip("yx", scale[1:], strict=True) if not math.isfinite(value)]
+    if missing:
+        raise StackError(
+            f"{path}: its metadata has no pixel size in a known unit along {' and '.join(missing)}. Give it in µm per "
+            "pixel: with --pixel_size, or in the manifest's column scale_micron as [z, y, x]."
+        )
+    return tuple(scale)

@@ -1,0 +1,138 @@
+"""Axes as told, found and guessed; Z taken for C, and for T, is noticed."""
+
+import re
+
+import numpy as np
+import pytest
+import tifffile
+
+from icell_tf.imaging import read
+from icell_tf.imaging.read import print_guess, read_stack
+
+FLAG = re.escape('(--axes, or for a data set its config argument "axes")')
+
+
+def write_plain(path, data):
+    """A TIFF that doesn't name its axes."""
+    tifffile.imwrite(path, data, photometric="minisblack")
+    return path
+
+
+def test_axes_that_the_file_names_are_no_guess(tmp_path, cell, write_ome):
+    assert read_stack(write_ome(tmp_path / "a.ome.tif", cell, "CZYX"), channels=["a", "b", "c"]).guess == ""
+
+
+@pytest.mark.parametrize("channels_first", [True, False])
+@pytest.mark.parametrize(
+    ("names", "why"), [(["a", "b", "c"], "3 channels are named"), (None, "fewer channels than planes")]
+)
+def test_unnamed_axes_are_guessed_and_said(tmp_path, cell, channels_first, names, why, capsys, monkeypatch):
+    monkeypatch.setattr(read, "_printed_guesses", set())
+    path = write_plain(tmp_path / "a.tif", cell if channels_first else np.moveaxis(cell, 0, 1))
+    stack = read_stack(path, channels=names, scale=1)
+    np.testing.assert_array_equal(stack.data, cell)
+    axes = "CZYX" if channels_first else "ZCYX"
+    assert re.fullmatch(
+        rf"the file doesn't name its axes \(QQYX\); taken as {axes}: {why}\. If not, .*{FLAG}\.", stack.guess
+    )
+    print_guess(stack)
+    print_guess(stack)
+    assert capsys.readouterr().out.splitlines() == [f"{path}: {stack.guess}"]
+    given = read_stack(path, axes=axes.lower(), scale=1)
+    assert given.guess == "" and given.shape == (3, 12, 60, 70)
+
+
+def test_many_unnamed_planes_are_z(tmp_path, cell):
+    stack = read_stack(write_plain(tmp_path / "a.tif", cell[0]), scale=1)
+    np.testing.assert_array_equal(stack.data, cell[:1])
+    assert "many planes rather than many channels" in stack.guess
+    stack = read_stack(write_plain(tmp_path / "a.tif", cell[0, :4]), channels=["mask"], scale=1)
+    assert stack.shape == (1, 4, 60, 70) and "one channel" in stack.guess
+
+
+@pytest.mark.parametrize(("shape", "names"), [((3, 4, 5), None), ((3, 3, 4, 5), ["a", "b", "c"]), ((9, 9, 4, 5), None)])
+def test_axes_that_could_be_either_are_asked_for(tmp_path, pixels, shape, names):
+    path = write_plain(tmp_path / "a.tif", pixels(*shape))
+    with pytest.raises(ValueError, match=rf"a\.tif: .*axes of its array of shape {re.escape(str(shape))} .*{FLAG}"):
+        read_stack(path, channels=names, scale=1)
+
+
+@pytest.mark.parametrize("axes", ["QZYX", "ZYX", "ZZYX", "CZYXS", "CZTX"])
+def test_given_axes_must_fit(tmp_path, cell, write_ome, axes):
+    path = write_ome(tmp_path / "a.ome.tif", cell, "CZYX")
+    with pytest.raises(ValueError, match=rf"a\.ome\.tif: the axes '{axes}' don't fit.*\(3, 12, 60, 70\).*{FLAG}"):
+        read_stack(path, axes=axes)
+
+
+def test_wrong_number_of_names(tmp_path, cell, write_ome):
+    path = write_ome(tmp_path / "a.ome.tif", cell, "CZYX")
+    message = rf"a\.ome\.tif: 2 channels are named \(a, b\), the file has 3 with 12 planes.*Check the names.*{FLAG}"
+    with pytest.raises(ValueError, match=message):
+        read_stack(path, channels=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("stored", "true", "shape"), [("CZYX", "ZCYX", (12, 3)), ("ZCYX", "CZYX", (3, 12)), ("CYX", "ZYX", (12,))]
+)
+def test_exchanged_z_and_c_are_told_by_the_names(tmp_path, cell, write_ome, stored, true, shape):
+    data = {"ZCYX": np.moveaxis(cell, 0, 1), "CZYX": cell, "ZYX": cell[0]}[true]
+    names = ["a", "b", "c"] if len(shape) == 2 else ["a"]
+    path = write_ome(tmp_path / "a.ome.tif", data, stored)
+    with pytest.raises(ValueError, match=rf"named \({', '.join(names)}\), the file has 12 .*axes as {true} {FLAG}"):
+        read_stack(path, channels=names)
+    np.testing.assert_array_equal(read_stack(path, channels=names, axes=true).data, cell[: len(names)])
+
+
+@pytest.mark.parametrize("imagej", [True, False])
+def test_exchanged_z_and_c_are_told_by_their_looks(tmp_path, cell, write_ome, imagej):
+    path = tmp_path / "a.tif"
+    if imagej:  # whose order is ZCYX
+        tifffile.imwrite(path, cell, imagej=True, metadata={"axes": "ZCYX"})
+    else:
+        write_ome(path, np.moveaxis(cell, 0, 1), "CZYX")
+    true = "CZYX" if imagej else "ZCYX"
+    with pytest.raises(
+        ValueError, match=rf"a\.tif: found 12 channels of 3 planes.*alike.*Give its axes: {true}, or.*{FLAG}"
+    ):
+        read_stack(path, scale=1)
+    assert read_stack(path, axes=true, scale=1).shape == (3, 12, 60, 70)
+
+
+def test_many_channels_of_one_plane_are_z(tmp_path, cell, write_ome):
+    path = write_ome(tmp_path / "a.ome.tif", cell[0], "CYX", Channel={"Name": [f"C={i}" for i in range(12)]})
+    with pytest.raises(ValueError, match=rf"found 12 channels of 1 planes.*Give its axes: ZYX, or CYX.*{FLAG}"):
+        read_stack(path)
+    assert read_stack(path, axes="ZYX").shape == (1, 12, 60, 70)
+    assert read_stack(path, axes="CYX").shape == (12, 1, 60, 70)
+    stains = {"Channel": {"Name": [f"CD{i}" for i in range(12)]}}
+    assert read_stack(write_ome(path, cell[0], "CYX", **stains)).shape == (12, 1, 60, 70)
+
+
+def test_channels_that_differ_may_be_many(tmp_path, pixels, write_ome):
+    data = pixels(10, 3, 40, 50)
+    data[...] = data[:, :1]  # each channel the same in all planes, and like no other
+    assert read_stack(write_ome(tmp_path / "a.ome.tif", data, "CZYX")).shape == (10, 3, 40, 50)
+
+
+def test_z_taken_for_time(tmp_path, cell):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.moveaxis(cell, 0, 1), imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(
+        ValueError, match=rf"a\.tif: found 12 time points .*If they are planes, its axes are ZCYX {FLAG}"
+    ):
+        read_stack(path, scale=1)
+    np.testing.assert_array_equal(read_stack(path, axes="ZCYX", scale=1).data, cell)
+    tifffile.imwrite(path, cell[:, :, None], imagej=True, metadata={"axes": "TZCYX"})
+    with pytest.raises(ValueError, match=r"found 3 time points .*a file of its own\.$"):
+        read_stack(path, scale=1)
+
+
+def test_likeness_on_real_stacks(real_data):
+    """Neighbouring planes of real cells are more alike than channels are, by more than what is asked of them."""
+    from icell_tf.imaging.read.axes import _CLEAR_DIFFERENCE, _likeness
+    from icell_tf.imaging.read.tiff import open_tiff
+
+    for path in sorted((real_data / "hela3d").glob("*.tif"))[::10]:
+        source = open_tiff(str(path))
+        between_channels, between_planes = _likeness(source, "CZYX", "C"), _likeness(source, "CZYX", "Z")
+        assert between_planes > between_channels + _CLEAR_DIFFERENCE

@@ -1,0 +1,43 @@
+"""Files and folders that are no stacks, each with what to do."""
+
+import builtins
+
+import pytest
+
+from icell_tf.imaging.read import read_stack
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"b\.tif: there is no such file"):
+        read_stack(tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.czi"])
+def test_empty_file(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=rf"{name}: the file is empty\. Copy or export it again"):
+        read_stack(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "表.txt"])
+def test_no_image(tmp_path, name):
+    (tmp_path / name).write_bytes(b"CellId,structure_name\n")
+    with pytest.raises(ValueError, match=rf"{name}: can't be read: it starts with b'CellId,s'.*Formats: TIFF, .*ND2"):
+        read_stack(tmp_path / name)
+
+
+def test_no_permission(tmp_path, monkeypatch):
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(builtins, "open", refuse)  # root may read anything
+    with pytest.raises(PermissionError, match=r"a\.tif: you may not read it\. Change its permissions"):
+        read_stack(tmp_path / "a.tif")
+
+
+def test_folder_that_is_no_zarr(tmp_path):
+    (tmp_path / "images.zarr").mkdir()
+    with pytest.raises(ValueError, match=r"images\.zarr: the folder is no OME-Zarr: it has none of zarr\.json"):
+        read_stack(tmp_path / "images.zarr")

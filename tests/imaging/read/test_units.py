@@ -1,0 +1,65 @@
+"""Lengths, and which pixel size goes before which."""
+
+import math
+
+import numpy as np
+import pytest
+
+from icell_tf.imaging.read.units import micrometres, resolve_scale
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        (2, "µm", 2),
+        ("2", "um", 2),
+        (2, "micron", 2),
+        (2, "\\u00B5m", 2),
+        (2, "micrometer", 2),
+        (2, "mm", 2000),
+        (300, "nanometer", 0.3),
+        (1, "inch", 25400),
+    ],
+)
+def test_micrometres(value, unit, expected):
+    assert micrometres(value, unit) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("value", "unit"), [(None, "µm"), (1, "pixel"), (0, "µm"), (-1, "µm"), ("x", "µm"), (1, "")])
+def test_what_is_no_length_is_unknown(value, unit):
+    assert np.isnan(micrometres(value, unit))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, (0.5, 0.3, 0.2)),
+        (0.7, (0.5, 0.7, 0.7)),
+        ((0.6, 0.7), (0.5, 0.6, 0.7)),
+        ((1, 2, 3), (1, 2, 3)),
+        ((NAN, 2, 3), (0.5, 2, 3)),
+    ],
+)
+def test_given_scale_goes_before_the_file(given, expected):
+    assert resolve_scale("a.tif", (0.5, 0.3, 0.2), given) == expected
+
+
+def test_z_may_stay_unknown():
+    z, y, x = resolve_scale("a.tif", (NAN, 0.3, 0.2), None)
+    assert math.isnan(z) and (y, x) == (0.3, 0.2)
+
+
+@pytest.mark.parametrize("given", [0, -1, NAN, math.inf, (1, -1, 1), (0, 1, 1), (-1, 1, 1), (1, 1, 1, 1)])
+def test_a_given_scale_must_be_positive(given):
+    with pytest.raises(ValueError, match=r"a\.tif: expected a pixel size of positive µm .*--pixel_size.*scale_micron"):
+        resolve_scale("a.tif", (1, 1, 1), given)
+
+
+@pytest.mark.parametrize(
+    ("found", "axes"), [((1, NAN, 1), "y"), ((1, 1, NAN), "x"), ((1, NAN, NAN), "y and x")], ids=str
+)
+def test_a_missing_scale_is_asked_for_by_its_axis(found, axes):
+    with pytest.raises(ValueError, match=rf"a\.tif: .*along {axes}\. Give .*--pixel_size.*scale_micron"):
+        resolve_scale("a.tif", found, None)
