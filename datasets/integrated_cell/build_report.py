@@ -43,19 +43,21 @@ class Tally:
 
     def __init__(self):
         self.scales = collections.Counter()
+        self.guesses = collections.Counter()
         self.ambiguous = 0
         self._ranges = [(array.array("d"), array.array("d")) for _ in CHANNELS]
 
     def add(self, findings):
         """Takes one cell's `Findings` in."""
         self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[1:])] += 1
+        self.guesses.update(set(findings.guesses))
         self.ambiguous += findings.ambiguous_pose
         for (backgrounds, highest), (low, high) in zip(self._ranges, findings.ranges, strict=True):
             backgrounds.append(low)
             highest.append(high)
 
     def lines(self):
-        """Pixel sizes, intensities and poses, as text."""
+        """Pixel sizes, guesses, intensities and poses, as text."""
         sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
@@ -63,7 +65,10 @@ class Tally:
             for name, ranges in zip(CHANNELS, self._ranges, strict=True)
         ]
         pose = f"{_cells(self.ambiguous)} too round or too symmetric for their pose to be certain (ambiguous_pose)."
-        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *table([header, *rows]), "", pose]
+        guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
+        if guesses:
+            guesses = ["Axes that files don't name were guessed; axes in --config overrides that:", *guesses, ""]
+        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *table([header, *rows]), "", pose]
 
 
 def report_text(name, divided, tally, problems, pictured):

@@ -72,6 +72,7 @@ class ManifestCell:
             cell_mask=masks.channel(self.roles["cell_mask"]),
             nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
             scale=raw.scale,
+            guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
         )
 
     def _mask_axes(self):
