@@ -27,6 +27,14 @@ def test_a_run_comes_back_from_its_json(run, tmp_path):
     assert Run.load(tmp_path) == run
 
 
+def test_a_run_from_before_preparations_were_told_has_the_first(tmp_path):
+    Run("reference", ReferenceConfig(), CELLS).save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    del content["cells"]["preparation"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert Run.load(tmp_path).cells.preparation == "major_axis, maximum, 1"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [

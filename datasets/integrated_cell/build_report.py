@@ -38,24 +38,26 @@ class BadCells(ValueError):
         return text + 'Mend or remove them; or have them set aside with "on_bad_cell": "skip" in --config.'
 
 
-class Findings:
+class Tally:
     """What was seen of all cells so far, in a few numbers each."""
 
     def __init__(self):
         self.scales = collections.Counter()
+        self.guesses = collections.Counter()
         self.ambiguous = 0
         self._ranges = [(array.array("d"), array.array("d")) for _ in CHANNELS]
 
     def add(self, findings):
         """Takes one cell's `Findings` in."""
         self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[1:])] += 1
+        self.guesses.update(set(findings.guesses))
         self.ambiguous += findings.ambiguous_pose
         for (backgrounds, highest), (low, high) in zip(self._ranges, findings.ranges, strict=True):
             backgrounds.append(low)
             highest.append(high)
 
     def lines(self):
-        """Pixel sizes, intensities and poses, as text."""
+        """Pixel sizes, guesses, intensities and poses, as text."""
         sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
@@ -63,16 +65,19 @@ class Findings:
             for name, ranges in zip(CHANNELS, self._ranges, strict=True)
         ]
         pose = f"{_cells(self.ambiguous)} too round or too symmetric for their pose to be certain (ambiguous_pose)."
-        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *table([header, *rows]), "", pose]
+        guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
+        if guesses:
+            guesses = ["Axes that files don't name were guessed; axes in --config overrides that:", *guesses, ""]
+        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *table([header, *rows]), "", pose]
 
 
-def report_text(name, divided, findings, problems, pictured):
+def report_text(name, divided, tally, problems, pictured):
     """The report of one build.
 
     Args:
       name: of the data set.
       divided: {split: its cells}.
-      findings: `Findings`.
+      tally: `Tally`.
       problems: list of `BadCell`.
       pictured: {structure: CellIds on the contact sheet}.
     """
@@ -90,7 +95,7 @@ def report_text(name, divided, findings, problems, pictured):
             "",
             *table([("structure", *splits, "all"), *rows, totals]),
             "",
-            *findings.lines(),
+            *tally.lines(),
             "",
             f"{_cells(len(problems))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
             *reasons,
@@ -140,10 +145,7 @@ def contact_sheet(rows):
     Returns:
       RGB, uint8 (height, width, 3).
     """
-    images = {
-        structure: [np.asarray(Image.open(io.BytesIO(png)), np.float32) / 255 for png in pngs]
-        for structure, pngs in rows.items()
-    }
+    images = {structure: [np.asarray(Image.open(io.BytesIO(png))) for png in pngs] for structure, pngs in rows.items()}
     where = figures.around_cell(np.max([image for row in images.values() for image in row], axis=0))
-    panels = [[figures.overlay(image[where], contrast="percentile") for image in row] for row in images.values()]
+    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in images.values()]
     return figures.montage(panels, row_labels=list(images))

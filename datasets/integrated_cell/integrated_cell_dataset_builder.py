@@ -113,6 +113,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         with self._passes(cells, config) as passes:
             self._build = self._examine(cells, problems, passes)
             self._build.fingerprint = fingerprint
+            self._build.cap(config.max_examples_per_split)
             return prepare_super()
 
     def _list_cells(self, dl_manager):
@@ -136,17 +137,17 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _examine(self, cells, problems, passes):
         """The first pass. Returns: what the second is to write. Raises: BadCells."""
-        problems, good, findings = list(problems), [], build_report.Findings()
+        problems, good, tally = list(problems), [], build_report.Tally()
         for index, outcome in enumerate(passes.examine()):
             if isinstance(outcome, BadCell):
                 problems.append(outcome)
             else:
                 good.append(index)
-                findings.add(outcome)
+                tally.add(outcome)
         bad = [problem for problem in problems if not isinstance(problem, LeftOut)]
         if bad and (self.builder_config.on_bad_cell == "fail" or not good):
             raise build_report.BadCells(bad)
-        return _Build(cells, passes, self._divide(cells, good), findings, problems)
+        return _Build(cells, passes, self._divide(cells, good), tally, problems)
 
     def _check_prepared(self, wanted):
         stored = json.loads((self.data_path / "metadata.json").read_text())
@@ -174,7 +175,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _download_and_prepare(self, dl_manager, download_config):
         super()._download_and_prepare(dl_manager, download_config)
         # The folder is still the temporary one: the reports appear with the data or not at all.
-        self._build.write_report(self.info.full_name, self.data_path)
+        if self._build.structures:
+            self._build.write_report(self.info.full_name, self.data_path)
 
     def _divide(self, cells, indices):
         """Divides cells into splits by field of view within each structure: {split: [indices]}."""
@@ -201,14 +203,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 @dataclasses.dataclass
 class _Build:
-    """What the first pass leaves to the second: all cells, their records, {split: [indices]}, the findings."""
+    """What the first pass leaves to the second: all cells, their records, {split: [indices]}, and what was seen."""
 
     cells: list
     passes: examination.LocalPasses | examination.BeamPasses
     divided: dict[str, list[int]]
-    findings: build_report.Findings
+    tally: build_report.Tally
     problems: list[BadCell]
     fingerprint: dict | None = None
+
+    def cap(self, count):
+        """Keeps the first cells of each split, as TFDS' --max_examples_per_split does; None keeps all."""
+        self.divided = {split: indices[:count] for split, indices in self.divided.items()}
 
     @property
     def structures(self):
@@ -224,7 +230,7 @@ class _Build:
         text = build_report.report_text(
             name,
             {split: [self.cells[i] for i in indices] for split, indices in self.divided.items()},
-            self.findings,
+            self.tally,
             self.problems,
             {structure: [self.cells[i].cell_id for i in indices] for structure, indices in pictured.items()},
         )

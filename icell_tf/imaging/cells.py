@@ -9,12 +9,20 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadedCell:
-    """A cell's voxels, as `preprocess` takes them: channels [(Z, Y, X)], masks (Z, Y, X), scale (z, y, x) in µm."""
+    """A cell's voxels, as `preprocess` takes them.
+
+    Attributes:
+      channels: membrane, nucleus[, structure], (Z, Y, X) each.
+      cell_mask, nucleus_mask: (Z, Y, X), nonzero inside.
+      scale: (z, y, x), µm per voxel; z may be nan.
+      guesses: how axes were told that its files don't name, for the user to check.
+    """
 
     channels: Sequence[np.ndarray]
     cell_mask: np.ndarray
     nucleus_mask: np.ndarray
     scale: tuple[float, float, float]
+    guesses: tuple[str, ...] = ()
 
 
 class CellSource(Protocol):

@@ -6,7 +6,6 @@ import hashlib
 import pathlib
 from typing import NamedTuple
 
-import tifffile
 
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
@@ -72,6 +71,7 @@ class ManifestCell:
             cell_mask=masks.channel(self.roles["cell_mask"]),
             nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
             scale=raw.scale,
+            guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
         )
 
     def _mask_axes(self):
@@ -202,11 +202,10 @@ def structure_names(cells) -> tuple[str, ...]:
 
 
 def dimensions(path) -> int | None:
-    """How many dimensions a TIFF's array has; None if it is no TIFF."""
+    """How many dimensions a file's array has; None where that can't be told."""
     try:
-        with tifffile.TiffFile(path) as tiff:
-            return len(tiff.series[0].shape)
-    except Exception:  # read_stack will say what is wrong with it
+        return len(read_stack(path, scale=1.0).source.shape)
+    except (ValueError, OSError):  # reading it with its channels will say what is wrong
         return None
 
 

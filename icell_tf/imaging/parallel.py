@@ -40,7 +40,10 @@ class WorkerPool:
             self._executor = None
 
     def map(self, function, items):
-        """Yields function(item) in order. The function must be importable; an exception of its own is passed on."""
+        """Yields function(item) in order. The function must be importable; an exception of its own is passed on.
+
+        Raises: RuntimeError: a worker process died, as for want of memory; with what it may have been at work on.
+        """
         items = list(items)
         if self.workers == 1 or len(items) <= _SMALL:
             yield from map(function, items)
@@ -49,13 +52,21 @@ class WorkerPool:
         with _light_workers():  # a spawned executor starts its processes at the first items
             executor = self._started()
             for item in items[: self.workers]:
-                pending.append(executor.submit(function, item))
-        for item in items[self.workers :]:
-            pending.append(executor.submit(function, item))
-            if len(pending) >= _AHEAD * self.workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+                pending.append((item, executor.submit(function, item)))
+        try:
+            for item in items[self.workers :]:
+                pending.append((item, executor.submit(function, item)))
+                if len(pending) >= _AHEAD * self.workers:
+                    yield pending[0][1].result()
+                    pending.popleft()
+            while pending:
+                yield pending[0][1].result()
+                pending.popleft()
+        except concurrent.futures.process.BrokenProcessPool as error:
+            names = ", ".join(str(getattr(item, "cell_id", item)) for item, future in pending if not _is_good(future))
+            raise RuntimeError(
+                f"A worker process died, for want of memory or in the decoder of a damaged file, at one of: {names}."
+            ) from error
 
     def _started(self):
         if self._executor is None:
@@ -64,6 +75,10 @@ class WorkerPool:
                 self.workers, mp_context=context, initializer=_end_with_parent
             )
         return self._executor
+
+
+def _is_good(future):
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _end_with_parent():

@@ -59,11 +59,13 @@ class Findings:
       scale: (z, y, x) of its stack, µm per voxel.
       ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
       ambiguous_pose: see `Pose.ambiguous`.
+      guesses: see `LoadedCell`.
     """
 
     scale: tuple[float, float, float]
     ranges: tuple[tuple[float, float], ...]
     ambiguous_pose: bool
+    guesses: tuple[str, ...] = ()
 
 
 def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
@@ -145,7 +147,7 @@ def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None
         raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
     except Exception as error:  # a damaged file makes its parser fail in ways of its own; one must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
-    return _record(cell, prepared, frame), _findings(prepared, loaded.scale)
+    return _record(cell, prepared, frame), _findings(prepared, loaded.scale, loaded.guesses)
 
 
 def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
@@ -190,5 +192,5 @@ def _record(cell, prepared, frame):
     }
 
 
-def _findings(prepared, scale):
-    return Findings(tuple(map(float, scale)), prepared.ranges, prepared.pose.ambiguous)
+def _findings(prepared, scale, guesses=()):
+    return Findings(tuple(map(float, scale)), prepared.ranges, prepared.pose.ambiguous, guesses)

@@ -203,6 +203,19 @@ def test_mixed_pixel_sizes_are_resampled(tmp_path):
     assert "0.5 x 0.5 (4 cells), 0.25 x 0.25 (1 cell)" in text
 
 
+def test_guessed_axes_are_reported_and_overridden(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    for row, data in ((row, make_cell()) for row in folder.rows):
+        for name, kind in zip(row[2:4], data, strict=True):
+            tifffile.imwrite(folder.path / name, kind, photometric="minisblack")  # no metadata
+    builder = build(tmp_path / "data", CONFIG, folder.write())
+    assert (
+        "Axes that files don't name were guessed" in (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
+    )
+    builder = build(tmp_path / "data", CONFIG | {"name": "told", "axes": "CZYX"}, folder.path)
+    assert "guessed" not in (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
+
+
 def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
     monkeypatch.setattr(build_report, "SHOWN", 2)
     text = str(build_report.BadCells([prepare.BadCell(str(i), "file", "reason") for i in range(5)]))

@@ -174,6 +174,15 @@ def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path, monkeypa
     assert sum(info.num_examples for info in build(tmp_path, STACKS, DUMMY).info.splits.values()) == 8
 
 
+def test_order_of_records_is_the_same_if_tfds_shuffles_by_way_of_files(tmp_path, monkeypatch):
+    assert module.shuffle.MAX_MEM_BUFFER_SIZE <= 32 << 20
+    whole = build(tmp_path / "whole", STACKS, DUMMY)
+    monkeypatch.setattr(module.shuffle, "MAX_MEM_BUFFER_SIZE", 100)
+    by_files = build(tmp_path / "by_files", STACKS, DUMMY)
+    for split in whole.info.splits:
+        assert [r["cell_id"] for r in records(whole, split)] == [r["cell_id"] for r in records(by_files, split)]
+
+
 def test_report(tmp_path, capsys):
     folder = pathlib.Path(build(tmp_path, STACKS, DUMMY).data_dir)
     text = (folder / build_report.REPORT).read_text()
