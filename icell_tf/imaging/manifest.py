@@ -6,10 +6,9 @@ import hashlib
 import pathlib
 from typing import NamedTuple
 
-
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
-from icell_tf.imaging.read import read_stack
+from icell_tf.imaging.read import dimensions, read_stack
 from icell_tf.imaging.rows import OPTIONAL, RAW_NAMES, REQUIRED, SEGMENTATION_NAMES, RowParser, shown
 from icell_tf.imaging.table import read_table
 from icell_tf.structures import KNOWN, canonical_name, in_table_order
@@ -199,14 +198,6 @@ def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
 def structure_names(cells) -> tuple[str, ...]:
     """The manifest's own structures: those of Table S8 in its order, then the others alphabetically."""
     return in_table_order(cell.structure for cell in cells)
-
-
-def dimensions(path) -> int | None:
-    """How many dimensions a file's array has; None where that can't be told."""
-    try:
-        return len(read_stack(path, scale=1.0).source.shape)
-    except (ValueError, OSError):  # reading it with its channels will say what is wrong
-        return None
 
 
 def _existing(path):

@@ -16,7 +16,7 @@ from icell_tf.imaging.read.vendors import SUFFIXES as VENDOR_SUFFIXES
 from icell_tf.imaging.read.vendors import open_vendor
 from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
-__all__ = ["Stack", "StackError", "is_zarr", "micrometres", "print_guess", "read_stack"]
+__all__ = ["Stack", "StackError", "dimensions", "is_zarr", "micrometres", "print_guess", "read_stack"]
 
 _printed_guesses: set[str] = set()
 
@@ -51,6 +51,14 @@ def read_stack(
         found = source.channels if len(source.channels) == count else [""] * count
         channels = [name or str(i) for i, name in enumerate(found)]
     return Stack(source, axes, tuple(channels), resolve_scale(path, source.scale, scale), path, guess)
+
+
+def dimensions(path) -> int | None:
+    """How many dimensions a file's array has; None where that can't be told, as `read_stack` will say."""
+    try:
+        return len(_opener(os.fspath(path))(os.fspath(path), None).shape)
+    except (ValueError, OSError):
+        return None
 
 
 def print_guess(stack: Stack):
