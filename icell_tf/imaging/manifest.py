@@ -6,7 +6,6 @@ import hashlib
 import pathlib
 from typing import NamedTuple
 
-
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
 from icell_tf.imaging.read import read_stack
