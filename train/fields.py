@@ -26,14 +26,16 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace what an earlier run h
 def main(argv):
     if len(argv) < 2:
         raise app.UsageError("give at least one FIELD: an image, or a fields.csv that lists images")
-    roles = inputs.parse_channels(SEGMENTATION_CHANNELS.value, inputs.SEGMENTATION_ROLES, "segmentation_channels")
     common = {
         "channels": inputs.parse_channels(CHANNELS.value, inputs.CHANNEL_ROLES, "channels"),
         "scale": inputs.parse_pixel_size(PIXEL_SIZE.value),
         "axes": AXES.value,
+        "segmentation_channels": inputs.parse_channels(
+            SEGMENTATION_CHANNELS.value, inputs.SEGMENTATION_ROLES, "segmentation_channels"
+        ),
     }
     limits = Limits(MIN_DIAMETER.value, MAX_EXTENT.value or float("inf"))
-    settings = fields.Settings(limits, MARGIN.value, NUCLEUS_DIAMETER.value, roles, OVERWRITE.value)
+    settings = fields.Settings(limits, MARGIN.value, NUCLEUS_DIAMETER.value, OVERWRITE.value)
     given = (STRUCTURE.value, CELL_LABELS.value, NUCLEUS_LABELS.value)
     chosen = field_list.find_fields(argv[1:], *given, **common)
     counts = fields.cut_fields(chosen, OUTPUT.value, settings)

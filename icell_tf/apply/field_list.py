@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 
 from icell_tf.apply.inputs import CHANNEL_ROLES, parse_channels, parse_pixel_size
+from icell_tf.imaging.fields import check_shape
 from icell_tf.imaging.manifest import RAW_NAMES
-from icell_tf.imaging.read import read_stack
+from icell_tf.imaging.read import Stack, print_guess, read_stack
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
 REQUIRED = COLUMNS[:2]
+_SEVERAL_CHANNELS = (
+    " If this file of labels has cells and nuclei as channels, name them: --segmentation_channels=cell:0,nucleus:1."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Field:
       channels: {membrane, nucleus[, structure]: name or number}; None to go by the names in the file.
       scale: µm, one number for y and x, or (z, y, x); None for the file's own.
       axes: of the image's array, such as CZYX; None for the file's own.
+      segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
     """
 
     field_id: str
@@ -36,10 +41,18 @@ class Field:
     channels: dict[str, str] | None = None
     scale: tuple[float, ...] | None = None
     axes: str | None = None
+    segmentation_channels: dict[str, str] | None = None
 
-    def open(self):
-        """Opens the image: the stack, and {role: channel}. Raises: ValueError, FileNotFoundError: with the reason."""
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label images there are: {cell or nucleus: path}."""
+        paths = {"cell": self.cell_labels, "nucleus": self.nucleus_labels}
+        return {role: path for role, path in paths.items() if path}
+
+    def open(self) -> tuple[Stack, dict[str, str]]:
+        """Opens the image: the stack, and {role: channel}. Raises: ValueError, OSError: with the reason."""
         stack = read_stack(self.path, axes=self.axes, scale=self.scale)
+        print_guess(stack)
         roles = self.channels or _roles_by_name(stack)
         for channel in roles.values():
             if channel not in stack.channels and not (channel.isdigit() and int(channel) < len(stack.channels)):
@@ -55,6 +68,29 @@ class Field:
                 "structure:NAME_OR_NUMBER to --channels, or the column channels"
             )
         return stack, roles
+
+    def open_labels(self, role, shape, scale) -> tuple[Stack, str]:
+        """Opens the label image of cells or nuclei, and names its channel.
+
+        Args:
+          role: "cell" or "nucleus".
+          shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images bear no pixel size.
+
+        Raises:
+          ValueError, OSError: it is of another shape, or has several channels and none is named.
+        """
+        path, named = self.labels[role], self.segmentation_channels
+        try:
+            # A file of one channel is told so: then an axis that it doesn't name is Z.
+            stack = read_stack(path, channels=None if named else ("labels",), scale=scale[1:])
+        except ValueError as error:
+            raise ValueError(f"{error}{'' if named else _SEVERAL_CHANNELS}") from error
+        print_guess(stack)
+        try:
+            check_shape(stack.shape[1:], shape)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return stack, named[role] if named else "labels"
 
 
 def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
@@ -138,8 +174,10 @@ def check_fields(fields):
         errors += [f"FieldId {field.field_id}, {file}: there is no such file" for file in missing]
         if not missing:
             try:
-                field.open()
-            except (ValueError, OSError) as error:
+                stack, _ = field.open()
+                for role in field.labels:
+                    field.open_labels(role, stack.shape[1:], stack.scale)
+            except (ValueError, OSError, ImportError) as error:  # the last where a format needs another package
                 errors.append(f"FieldId {field.field_id}, {error}")
     if errors:
         raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))

@@ -19,7 +19,6 @@ from icell_tf.apply.outputs import whole
 from icell_tf.evaluation import figures, outlines
 from icell_tf.imaging import segment
 from icell_tf.imaging.fields import Limits, check_labels, cut_cell, divide_field
-from icell_tf.imaging.read import read_stack
 
 DEFAULT_OUTPUT = "cells"
 RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}  # role -> name in the manifest
@@ -37,14 +36,12 @@ class Settings:
       limits: see `Limits`.
       margin: µm of the field kept around each cell, for the background to be found in.
       nucleus_diameter: µm, typical; used only where there are no label images.
-      segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
       overwrite: replace what an earlier run has written.
     """
 
     limits: Limits = dataclasses.field(default_factory=Limits)
     margin: float = 10.0
     nucleus_diameter: float = segment.NUCLEUS_DIAMETER
-    segmentation_channels: dict[str, str] | None = None
     overwrite: bool = False
 
 
@@ -129,7 +126,7 @@ def _done(folder, field, settings):
 
 def _fingerprint(field, settings):
     """Everything that decides what comes of a field, as JSON gives it back."""
-    stats = [Path(path).stat() for path in (field.path, field.cell_labels, field.nucleus_labels) if path]
+    stats = [Path(path).stat() for path in (field.path, *field.labels.values())]
     files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
     arguments = dataclasses.asdict(dataclasses.replace(settings, overwrite=False))
     return json.loads(json.dumps({"field": dataclasses.asdict(field), "files": files, "settings": arguments}))
@@ -179,11 +176,10 @@ def _labels(field, channels, scale, settings, report):
     """Label images of cells and nuclei, (1 or Z, Y, X): read, or else segmented."""
     shape = channels["nucleus"].shape
     found = {}
-    for role, path in (("cell", field.cell_labels), ("nucleus", field.nucleus_labels)):
-        if not path:
-            continue
+    for role, path in field.labels.items():
+        stack, channel = field.open_labels(role, shape, scale)
         try:
-            found[role], mask = check_labels(_read_labels(path, role, scale, settings), shape)
+            found[role], mask = check_labels(stack.channel(channel), shape)
         except ValueError as error:
             raise ValueError(f"{path}: {error}" if path not in str(error) else str(error)) from error
         if mask:
@@ -199,19 +195,6 @@ def _labels(field, channels, scale, settings, report):
         images = " or ".join({"cell": "cells", "nucleus": "nuclei"}[role] for role in missing)
         report(f"{field.field_id}: no label image of {images} is given: segmented classically; look at the outlines")
     return found["cell"], found["nucleus"]
-
-
-def _read_labels(path, role, scale, settings):
-    """The (Z, Y, X) of a file of labels, which has one channel, or that one which --segmentation_channels names."""
-    if settings.segmentation_channels:
-        return read_stack(path, scale=scale[1:]).channel(settings.segmentation_channels[role])
-    try:
-        return read_stack(path, channels=("labels",), scale=scale[1:]).channel("labels")
-    except ValueError as error:
-        raise ValueError(
-            f"{error} A label image has one number for each pixel; if this file has cells and nuclei in separate "
-            "channels, give --segmentation_channels=cell:NAME_OR_NUMBER,nucleus:NAME_OR_NUMBER."
-        ) from error
 
 
 def _write_stack(path, data, channels, scale, compression=None):

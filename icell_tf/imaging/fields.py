@@ -89,11 +89,7 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
     """
     labels = np.asarray(labels)
     labels = labels[None] if labels.ndim == 2 else labels
-    if labels.ndim != 3 or labels.shape[0] not in (1, shape[0]) or labels.shape[1:] != tuple(shape[1:]):
-        raise ValueError(
-            f"the labels have the shape {labels.shape}, the field {tuple(shape)} (Z, Y, X); they need the field's "
-            "shape, or one plane of it. Are they of this field, and at its resolution?"
-        )
+    check_shape(labels.shape, shape)
     if labels.dtype.kind == "b":
         labels = labels.astype(np.uint8)
     if labels.dtype.kind == "f":
@@ -113,6 +109,15 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
         return labels, False
     pieces, count = ndimage.label(labels, np.ones((3, 3, 3)))
     return (pieces, True) if count > 1 else (labels, False)
+
+
+def check_shape(labels_shape, shape):
+    """Checks that labels of one shape are of a field of the other, both (Z, Y, X). Raises: ValueError: they aren't."""
+    if len(labels_shape) != 3 or labels_shape[0] not in (1, shape[0]) or tuple(labels_shape[1:]) != tuple(shape[1:]):
+        raise ValueError(
+            f"the labels have the shape {tuple(labels_shape)}, the field {tuple(shape)} (Z, Y, X); they need the "
+            "field's shape, or one plane of it. Are they of this field, and at its resolution?"
+        )
 
 
 def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[FieldCell], list[SetAside]]:

@@ -105,13 +105,20 @@ def test_labels_in_a_plane_as_channels_of_one_file(field, simulated, files, tmp_
     flat = [labels.max(axis=0) for labels in (simulated.cells, simulated.nuclei)]
     tifffile.imwrite(files / "both.tif", np.stack(flat), photometric="minisblack", metadata={"axes": "CYX"})
     both = str(files / "both.tif")
-    settings = fields.Settings(segmentation_channels={"cell": "0", "nucleus": "1"})
-    one_file = Field("b", field.path, field.structure, both, both, CHANNELS)
-    assert fields.cut_fields([one_file], tmp_path / "out", settings, lambda line: None)["kept"] == 4
+    bare = Field("b", field.path, field.structure, both, both, CHANNELS)
+    named = Field(**{**vars(bare), "segmentation_channels": {"cell": "0", "nucleus": "1"}})
+    assert fields.cut_fields([named], tmp_path / "out", report=lambda line: None)["kept"] == 4
     mask = tifffile.imread(tmp_path / "out" / "b" / "b_1_seg.ome.tif")
     assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255} and mask.ndim == 3  # cell and nucleus, a plane
-    with pytest.raises(ValueError, match="--segmentation_channels"):
-        fields.cut_fields([one_file], tmp_path / "other", report=lambda line: None)
+    with pytest.raises(ValueError, match="both.tif: .*--segmentation_channels=cell:0"):
+        fields.cut_fields([bare], tmp_path / "other", report=lambda line: None)
+
+
+def test_labels_as_png(field, simulated, files, tmp_path):
+    for name, labels in (("cells", simulated.cells), ("nuclei", simulated.nuclei)):
+        Image.fromarray(labels.max(axis=0)).save(files / f"{name}.png")
+    png = Field(**{**vars(field), "cell_labels": str(files / "cells.png"), "nucleus_labels": str(files / "nuclei.png")})
+    assert fields.cut_fields([png], tmp_path / "out", report=lambda line: None) == {"kept": 4}
 
 
 def test_without_labels_the_field_is_segmented(field, tmp_path):
@@ -198,12 +205,14 @@ def test_where_no_cell_can_be_used_there_is_no_manifest(field, tmp_path):
         ({"channels": {"membrane": "0", "nucleus": "1", "structure": "5"}}, "there is no channel '5'"),
         ({"scale": (-1.0,)}, "pixel size of positive"),
         ({"path": "bare.tif"}, "no pixel size"),
+        ({"nucleus_labels": "small.tif"}, "small.tif: the labels have the shape (1, 3, 4), the field (14, 118, 140)"),
     ],
 )
 def test_bad_fields_are_refused_before_anything_is_written(field, files, tmp_path, monkeypatch, change, message):
     tifffile.imwrite(
         files / "bare.tif", np.zeros((3, 5, 5), np.uint16), photometric="minisblack", metadata={"axes": "CYX"}
     )
+    tifffile.imwrite(files / "small.tif", np.ones((3, 4), np.uint8))
     monkeypatch.chdir(files)
     bad = Field(**{**vars(field), "field_id": "bad", **change})
     with pytest.raises(ValueError, match="1 fields can't be used; nothing was written:\n  FieldId bad, ") as error:
@@ -212,16 +221,9 @@ def test_bad_fields_are_refused_before_anything_is_written(field, files, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "labels, message",
-    [
-        (np.ones((3, 4), np.uint8), r"cells.tif: the labels have the shape \(1, 3, 4\)"),
-        (np.zeros((118, 140), np.uint8), "cells.tif: the label image is empty"),
-    ],
-)
-def test_bad_labels_name_field_and_file(field, files, tmp_path, labels, message):
-    tifffile.imwrite(files / "cells.tif", labels)
-    with pytest.raises(ValueError, match=f"FieldId a: .*{message}"):
+def test_bad_labels_name_field_and_file(field, files, tmp_path):
+    tifffile.imwrite(files / "cells.tif", np.zeros((118, 140), np.uint8))
+    with pytest.raises(ValueError, match="FieldId a: .*cells.tif: the label image is empty"):
         fields.cut_fields([field], tmp_path / "out", report=lambda line: None)
     assert not (tmp_path / "out" / "manifest.csv").exists()
 

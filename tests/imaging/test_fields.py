@@ -119,6 +119,15 @@ def test_limits_are_in_micrometres():
         Limits(9, 8)
 
 
+def test_what_is_not_too_large_fits_the_frame():
+    field, frame = simulate_field(12, 1.2, columns=4), Frame(32, 0.7)
+    kept, set_aside = divide_field(field.cells, field.nuclei, field.scale, Limits(max_extent=frame.extent))
+    assert kept and {s.reason for s in set_aside} == {fields.LARGE}
+    for cell in kept:
+        cut = cut_cell(field.channels, field.cells, field.nuclei, cell, field.scale)
+        preprocess(cut.channels, cut.cell_mask, cut.nucleus_mask, cut.scale, frame)  # raises where it doesn't fit
+
+
 def test_a_plane_of_labels_holds_for_a_stack(field):
     flat_cells, flat_nuclei = (labels.max(axis=0, keepdims=True) for labels in (field.cells, field.nuclei))
     expected = [(i + 1, 100 - i) for i in range(4)]
