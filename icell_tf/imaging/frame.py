@@ -77,13 +77,38 @@ def low_pass(plane, sigmas) -> np.ndarray:
 
 
 def warp(planes, matrix, output_shape, sigmas) -> np.ndarray:
-    """Low-passes planes (..., Y, X), then samples them linearly where `matrix` (2, 3) points. Returns float32."""
-    pads = [math.ceil(4 * sigma) + 1 for sigma in sigmas]  # room for the Gaussian's tails beyond the stack's edge
+    """Low-passes planes (..., Y, X), then samples them linearly where `matrix` (2, 3) points. Returns float32.
+
+    Only that part of the planes which isn't 0 is looked at, and only that part of the output is made which it reaches.
+    """
     flat = planes.reshape((-1, *planes.shape[-2:]))
-    flat = np.pad(flat, [(0, 0), *((pad, pad) for pad in pads)])
-    result = np.empty((len(flat), *output_shape), np.float32)
-    for plane, output in zip(flat, result, strict=True):
+    result = np.zeros((len(flat), *output_shape), np.float32)
+    source = _bounding_box(flat.any(axis=0))
+    if source is None:
+        return result.reshape((*planes.shape[:-2], *output_shape))
+    pads = [math.ceil(4 * sigma) + 1 for sigma in sigmas]  # room for the Gaussian's tails beyond the box's edge
+    corner = [rows.start - pad for rows, pad in zip(source, pads, strict=True)]
+    flat = np.pad(flat[(..., *source)], [(0, 0), *((pad, pad) for pad in pads)])
+    target = _reached(corner, flat.shape[1:], matrix, output_shape)
+    offset = matrix[:, 2] - corner + matrix[:, :2] @ [rows.start for rows in target]
+    for plane, output in zip(flat, result[(..., *target)], strict=True):
         ndimage.affine_transform(
-            low_pass(plane, sigmas), matrix[:, :2], matrix[:, 2] + pads, output_shape, output, order=1, prefilter=False
+            low_pass(plane, sigmas), matrix[:, :2], offset, output.shape, output, order=1, prefilter=False
         )
     return result.reshape((*planes.shape[:-2], *output_shape))
+
+
+def _bounding_box(mask):
+    """The slices along y and x that hold all of a (Y, X) mask, or None for an empty one."""
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans) if len(spans[0]) else None
+
+
+def _reached(corner, shape, matrix, output_shape):
+    """The slices of the output whose pixels `matrix` sends into a box of source pixels."""
+    low, high = np.array(corner), np.array(corner) + shape
+    corners = np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])])
+    reached = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)  # (2, 4)
+    low = np.clip(np.floor(reached.min(axis=1)), 0, output_shape).astype(int)
+    high = np.clip(np.ceil(reached.max(axis=1)) + 1, low, output_shape).astype(int)
+    return tuple(slice(start, stop) for start, stop in zip(low.tolist(), high.tolist(), strict=True))

@@ -1,10 +1,16 @@
-"""Intensities of a channel: its background, its projection, and its range within the cell (paper, section 3.1)."""
+"""Intensities of a channel: its background, its projection, and its range within the cell (paper, section 3.1).
 
+Stacks may be memory maps far larger than a processor's cache, so everything here goes through them plane by plane.
+"""
+
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 _BINCOUNT_RANGE = 1 << 20  # integer stacks of a wider range are counted by sorting
+_SAMPLE = 1 << 19  # about how many voxels of a larger stack are counted first
+_MOST_CANDIDATES = 12  # more values than these are counted faster all together
 
 
 class Intensities(NamedTuple):
@@ -15,19 +21,71 @@ class Intensities(NamedTuple):
     inside: np.ndarray
 
 
-def count_intensities(channel, cell_mask) -> Intensities:
-    """Counts the voxels of each intensity. Args: (Z, Y, X) numbers, and (Z, Y, X) bool."""
-    if channel.dtype.kind in "bui" and int(channel.max()) - int(channel.min()) < _BINCOUNT_RANGE:
-        lowest = int(channel.min()) if channel.dtype.kind == "i" else 0
-        index = channel.astype(np.intp) - lowest
-        total = np.bincount(index.ravel())
-        inside = np.bincount(index[cell_mask], minlength=len(total))
-        present = np.flatnonzero(total)
-        return Intensities(present + lowest, (total - inside)[present], inside[present])
-    values, index = np.unique(channel, return_inverse=True)
-    index = index.reshape(channel.shape)
-    inside = np.bincount(index[cell_mask], minlength=len(values))
-    return Intensities(values, np.bincount(index.ravel(), minlength=len(values)) - inside, inside)
+def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
+    """The intensity that means nothing is there: of a segmentation its lower value, else the most populous intensity.
+
+    Of a stack of more voxels than `sample` only about so many are counted, and then, in the whole stack, those
+    intensities that came within three standard deviations of the sample's commonest. What a sample can't tell (whether
+    the channel is a segmentation or was masked before, or which of many about equally common intensities is ahead) is
+    counted in the whole stack.
+
+    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and voxels.
+    """
+    step = max(1, channel.size // sample)
+    counts = count_intensities(channel, cell_mask, step)
+    if step > 1:
+        highest = counts.outside.max()
+        candidates = counts.values[counts.outside >= highest - 3 * math.sqrt(2 * highest)]
+        if _has_outside(counts) and _is_continuous(counts.outside, counts.values):
+            return most_populous_intensity(counts)
+        if _has_outside(counts) and len(counts.values) > 2 and len(candidates) <= _MOST_CANDIDATES:
+            return candidates[np.argmax(_count_outside(channel, cell_mask, candidates))]
+        counts = count_intensities(channel, cell_mask)
+    return counts.values[0] if is_segmentation(counts) else most_populous_intensity(counts)
+
+
+def count_intensities(channel, cell_mask, step: int = 1) -> Intensities:
+    """Counts the voxels of each intensity.
+
+    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and a step: only each step-th row counts, of each plane another one.
+    """
+    if channel.dtype.kind in "bui":
+        lowest, highest = _range(channel)
+        if highest - lowest < _BINCOUNT_RANGE:
+            total = np.zeros(2 * (highest - lowest + 1), np.intp)  # outside and inside in turns, for each intensity
+            for values, inside in _parts(channel, cell_mask, step):
+                index = 2 * (values.astype(np.intp) - lowest) + inside
+                total += np.bincount(index.ravel(), minlength=len(total))
+            present = np.flatnonzero(total[::2] + total[1::2])
+            return Intensities(present + lowest, total[2 * present], total[2 * present + 1])
+    values, inside = (np.concatenate(parts, axis=None) for parts in zip(*_parts(channel, cell_mask, step), strict=True))
+    values, index = np.unique(values, return_inverse=True)
+    total = np.bincount(2 * index.ravel() + inside, minlength=2 * len(values))
+    return Intensities(values, total[::2], total[1::2])
+
+
+def _range(channel):
+    if channel.dtype.itemsize <= 2 and channel.dtype.kind != "b":
+        limits = np.iinfo(channel.dtype)
+        return int(limits.min), int(limits.max)
+    return int(channel.min()), int(channel.max())
+
+
+def _parts(channel, cell_mask, step):
+    """Rows of both, each step-th of a plane, as many planes at a time as hold about `_SAMPLE` of these voxels."""
+    together = max(1, _SAMPLE * step // channel[0].size)
+    for start in range(0, len(channel), together):
+        planes = range(start, min(start + together, len(channel)))
+        yield tuple(np.concatenate([stack[z, z % step :: step] for z in planes]) for stack in (channel, cell_mask))
+
+
+def _count_outside(channel, cell_mask, values):
+    """How many voxels outside the cell have each of a few values."""
+    values = values.astype(channel.dtype)  # compared as they are, without a wider copy of the plane
+    counts = np.zeros(len(values), np.intp)
+    for plane, inside in zip(channel, cell_mask, strict=True):
+        counts += [np.count_nonzero((plane == value) > inside) for value in values]
+    return counts
 
 
 def is_segmentation(counts: Intensities) -> bool:
@@ -44,26 +102,58 @@ def is_segmentation(counts: Intensities) -> bool:
 def most_populous_intensity(counts: Intensities):
     """The background: the commonest intensity outside the cell; where that is all 0, the commonest nonzero one inside.
 
-    A crop that was masked before has zeros outside, which say nothing about its background.
+    A crop that was masked before has zeros outside, which say nothing about its background. Floats that hardly ever
+    occur twice are counted in bins.
     """
-    if _has_outside(counts):
-        return counts.values[np.argmax(counts.outside)]
-    inside = np.where(counts.values != 0, counts.inside, 0)
-    return counts.values[np.argmax(inside)] if inside.any() else 0
+    frequencies = counts.outside if _has_outside(counts) else np.where(counts.values != 0, counts.inside, 0)
+    if _is_continuous(frequencies, counts.values):
+        return _middle_of_fullest_bin(np.repeat(counts.values, frequencies))
+    return counts.values[np.argmax(frequencies)] if frequencies.any() else 0
+
+
+def _is_continuous(frequencies, values):
+    return values.dtype.kind == "f" and 2 * np.count_nonzero(frequencies) > frequencies.sum()
+
+
+def _middle_of_fullest_bin(values):
+    """Of ascending values, by bins of a twelfth of the middle half's width, which bright neighbours don't widen."""
+    low, high = (float(values[round(share * (len(values) - 1))]) for share in (0.25, 0.75))
+    width = (high - low) / 12
+    if width == 0:
+        return values[len(values) // 2]
+    bins, frequencies = np.unique(np.floor((values.astype(np.float64) - low) / width), return_counts=True)
+    return low + (bins[np.argmax(frequencies)] + 0.5) * width
 
 
 def _has_outside(counts):
     return bool(np.any(counts.outside[counts.values != 0]))
 
 
-def mask_to_cell(channel, cell_mask, background) -> np.ndarray:
-    """Sets the voxels outside the cell to the background. Returns: (Z, Y, X)."""
-    return np.where(cell_mask, channel, np.asarray(background, channel.dtype))
+def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
+    """Maximum-projects a cell along z; columns outside it have the lowest value there is.
 
+    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and the channel's name for errors.
 
-def project(channel) -> np.ndarray:
-    """Maximum-projects (Z, Y, X) along z. Returns: (Y, X)."""
-    return channel.max(axis=0)
+    Returns:
+      (Y, X) of the channel's own type.
+
+    Raises:
+      ValueError: NaN or infinite intensities anywhere, in the cell or not.
+    """
+    unsigned, floating = channel.dtype.kind in "bu", channel.dtype.kind == "f"
+    lowest = -np.inf if floating else _range(channel)[0]
+    projection = np.full(channel.shape[1:], 0 if unsigned else lowest, channel.dtype)
+    masked = np.empty_like(projection)
+    for z, (plane, inside) in enumerate(zip(channel, cell_mask, strict=True)):
+        if floating and not (np.isfinite(plane.min()) and np.isfinite(plane.max())):
+            raise ValueError(f"the {name} channel has NaN or infinite intensities, the first ones in plane {z}.")
+        if unsigned:
+            np.multiply(plane, inside, out=masked)
+        else:
+            masked.fill(lowest)
+            np.copyto(masked, plane, where=inside)
+        np.maximum(projection, masked, out=projection)
+    return projection
 
 
 def subtract_background(plane, background) -> np.ndarray:
@@ -71,11 +161,6 @@ def subtract_background(plane, background) -> np.ndarray:
     return np.maximum(plane.astype(np.float64) - float(background), 0)
 
 
-def rescale(plane, highest, channel: str = "") -> np.ndarray:
-    """Divides by the highest intensity, to [0, 1]; an empty channel is an error."""
-    if highest <= 0:
-        raise ValueError(
-            f"the {channel} channel is empty: within the cell mask no voxel is above the background. Check the order "
-            "of the channels and that the masks belong to this stack."
-        )
+def rescale(plane, highest) -> np.ndarray:
+    """Divides by the highest intensity, to [0, 1]."""
     return np.minimum(plane / highest, 1)

@@ -17,7 +17,8 @@ class Pose:
 
     Attributes:
       axis_ratio: standard deviation of the cell's outline along its major axis, divided by that along its minor one.
-      skewness: (vertical, horizontal) of the outline along its own axes, third moment over cubed standard deviation.
+      skewness: (vertical, horizontal) of the outline along its minor and its major axis, third moment over cubed
+        standard deviation, 0 or more whichever way the cell lies.
     """
 
     axis_ratio: float
@@ -26,7 +27,7 @@ class Pose:
     @property
     def ambiguous(self) -> bool:
         """Whether the cell is too round or too symmetric for its rotation or its flips to be told reliably."""
-        return self.axis_ratio < MIN_AXIS_RATIO or min(map(abs, self.skewness)) < MIN_SKEWNESS
+        return self.axis_ratio < MIN_AXIS_RATIO or min(self.skewness) < MIN_SKEWNESS
 
 
 def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> tuple[Transform, Pose]:
@@ -45,9 +46,10 @@ def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") 
     rows, cols = np.nonzero(outline)
     shape = np.stack([rows, cols]) * scale[:, None]  # (2, N): y and x of the shape's pixels, µm
     centre = centre_of_mass(nucleus) * scale
-    axes = major_axes(shape, scale)
-    skewness = _skewness(axes @ (shape - shape.mean(axis=1, keepdims=True)))
-    pose = Pose(_axis_ratio(axes, shape), tuple(map(float, np.abs(skewness))))
+    axes, deviations = principal_axes(shape, scale)
+    coordinates = axes @ (shape - shape.mean(axis=1, keepdims=True))
+    skewness = np.mean(coordinates * coordinates * coordinates, axis=1) / deviations**3
+    pose = Pose(float(deviations[1] / deviations[0]), tuple(map(float, np.abs(skewness))))
     axes = axes * np.where(skewness < 0, -1.0, 1.0)[:, None] if alignment == "major_axis" else np.eye(2)
     _check_extent(axes @ (shape - centre[:, None]), frame)
     # The rows of `axes` are the frame's vertical and horizontal direction in (y, x); its transpose leads back.
@@ -63,30 +65,22 @@ def centre_of_mass(mask) -> np.ndarray:
     return np.array([indices.mean() for indices in np.nonzero(mask)])
 
 
-def major_axes(shape, scale) -> np.ndarray:
-    """Minor and major axis of a shape from its second moments.
+def principal_axes(shape, scale) -> tuple[np.ndarray, np.ndarray]:
+    """Minor and major axis of a shape from its second moments, to which the extent of each pixel adds its own.
 
     Args:
       shape: (2, N), y and x of its pixels, µm. scale: (y, x), the pixels' own size, µm.
 
     Returns:
       (2, 2): the unit vectors (y, x) of the minor axis, then of the major one; a rotation.
+      (2,): standard deviations along them, µm.
     """
     covariance = np.cov(shape, bias=True) + np.diag(np.square(scale)) / 12
     yy, xx, xy = covariance[0, 0], covariance[1, 1], covariance[0, 1]
     angle = 0.5 * math.atan2(2 * xy, xx - yy)
     cos, sin = math.cos(angle), math.sin(angle)
-    return np.array([[cos, -sin], [sin, cos]])
-
-
-def _skewness(coordinates):
-    """Skewness of each row of (2, N) centred coordinates."""
-    return np.mean(coordinates**3, axis=1) / np.mean(coordinates**2, axis=1) ** 1.5
-
-
-def _axis_ratio(axes, shape):
-    minor, major = np.std(axes @ shape, axis=1)
-    return float(major / minor)
+    axes = np.array([[cos, -sin], [sin, cos]])
+    return axes, np.sqrt(np.diag(axes @ covariance @ axes.T))
 
 
 def _check_extent(coordinates, frame):

@@ -10,20 +10,10 @@ import math
 import numpy as np
 
 from icell_tf.imaging.frame import Frame, Transform
-from icell_tf.imaging.intensity import (
-    count_intensities,
-    is_segmentation,
-    mask_to_cell,
-    most_populous_intensity,
-    project,
-    rescale,
-    subtract_background,
-)
+from icell_tf.imaging.intensity import background_intensity, project_cell, rescale, subtract_background
 from icell_tf.imaging.pose import ALIGNMENTS, Pose, align
 
 CHANNELS = ("membrane", "nucleus", "structure")
-
-
 PREPROCESSING_VERSION = 1  # rises with every change that alters a picture
 NORMALIZATIONS = ("maximum", "percentile")
 _PERCENTILE = 99.9  # of the projected cell's pixels
@@ -37,7 +27,8 @@ class Preparation:
       alignment: "major_axis": the cell's major axis horizontal and its skewness positive (the paper's); "none": as it
         lies in its stack, only centred.
       normalization: what becomes 255: "maximum" (the paper's), the highest intensity within the cell, or "percentile",
-        the 99.9th percentile of the projected cell, which a few bright specks don't darken.
+        the 99.9th percentile of the projected cell, which a few bright specks don't darken; where that is no higher
+        than the background, the highest after all.
     """
 
     alignment: str = "major_axis"
@@ -83,41 +74,54 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
         The message doesn't say which cell it is: the caller knows.
     """
     preparation = preparation or Preparation()
-    channels, cell_mask, nucleus_mask = _check_stack(channels, cell_mask, nucleus_mask, scale)
+    channels = _check_channels(channels)
+    cell_mask, nucleus_mask = _check_masks(cell_mask, nucleus_mask, channels[0].shape)
+    _check_scale(scale)
     outline, nucleus = cell_mask.any(axis=0), nucleus_mask.any(axis=0)
+    transform, pose = align(outline, nucleus, scale[1:], frame, preparation.alignment)
     planes, ranges = [], []
     for name, channel in zip(CHANNELS, channels, strict=False):
-        counts = count_intensities(channel, cell_mask)
-        segmentation = is_segmentation(counts)
-        background = counts.values[0] if segmentation else most_populous_intensity(counts)
         # Subtracting, clipping and dividing keep the order of intensities, so they may follow the projection.
-        plane = project(mask_to_cell(channel, cell_mask, background))
-        plane = subtract_background(plane, background)
-        highest = plane.max() if preparation.normalization == "maximum" else np.percentile(plane[outline], _PERCENTILE)
-        planes.append(rescale(plane, highest, name))
+        plane = project_cell(channel, cell_mask, name)
+        background = background_intensity(channel, cell_mask)
+        highest = _highest(plane[outline], background, name, preparation.normalization)
+        planes.append(rescale(subtract_background(plane, background), highest))
         ranges.append((float(background), float(background + highest)))
-    transform, pose = align(outline, nucleus, scale[1:], frame, preparation.alignment)
     image = np.moveaxis(transform.apply(np.stack(planes)), 0, -1)
     return PreprocessedCell(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8), transform, pose, tuple(ranges))
 
 
-def _check_stack(channels, cell_mask, nucleus_mask, scale):
-    """The channels as a list of arrays (Z, Y, X), and both masks as bool arrays of their shape."""
+def _highest(intensities, background, name, normalization):
+    """How far above the background the intensity is that becomes 255."""
+    highest = float(intensities.max()) - float(background)
+    if highest <= 0:
+        raise ValueError(
+            f"the {name} channel is empty: within the cell mask no voxel is above the background, which is "
+            f"{background:g}; the highest there is {intensities.max():g}. Check the order of the channels and that the "
+            "masks belong to this stack."
+        )
+    if normalization == "percentile":
+        return max(np.percentile(intensities.astype(np.float64), _PERCENTILE) - float(background), 0) or highest
+    return highest
+
+
+def _check_channels(channels):
+    """The channels as a list of arrays (Z, Y, X)."""
     channels = [np.asarray(channel) for channel in channels]
     shapes = {channel.shape for channel in channels}
-    if len(channels) not in (2, 3) or len(shapes) != 1 or channels[0].ndim != 3:
+    if len(channels) not in (2, 3) or len(shapes) != 1 or channels[0].ndim != 3 or 0 in channels[0].shape:
         raise ValueError(
             "expected channels (C, Z, Y, X) with C = 2 (membrane, nucleus) or 3 (and structure), found "
             f"{len(channels)} of shape {' and '.join(map(str, sorted(shapes)))}."
         )
-    shape = channels[0].shape
     for name, channel in zip(CHANNELS, channels, strict=False):
         if channel.dtype.kind not in "buif":
             raise ValueError(f"expected integer or float intensities, found {channel.dtype} in the {name} channel.")
-        if channel.dtype.kind == "f" and not np.isfinite(channel).all():
-            raise ValueError(f"the {name} channel has NaN or infinite intensities.")
-    if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale[1:]):
-        raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")
+    return channels
+
+
+def _check_masks(cell_mask, nucleus_mask, shape):
+    """Both masks as bool arrays of the stack's shape."""
     masks = []
     for name, mask in (("cell", cell_mask), ("nucleus", nucleus_mask)):
         mask = np.asarray(mask)
@@ -128,9 +132,24 @@ def _check_stack(channels, cell_mask, nucleus_mask, scale):
                 f"the {name} mask has the shape {mask.shape}, the stack {shape} (Z, Y, X); a mask needs the stack's "
                 "shape, or one plane."
             )
-        if not (mask.any() and np.isfinite(mask).all()):
-            raise ValueError(f"the {name} mask is empty, or has NaN or infinite values.")
-        masks.append(np.broadcast_to(mask != 0, shape))
-    if not np.logical_and(*masks).any():
+        if mask.dtype.kind not in "buif":
+            raise ValueError(f"expected a {name} mask of bools or numbers, found {mask.dtype}.")
+        if mask.dtype.kind in "if" and not (mask.min() >= 0 and np.isfinite(mask.max())):  # NaN fails, too
+            raise ValueError(f"the {name} mask has negative, NaN or infinite values: expected 0 outside, more inside.")
+        inside = mask != 0
+        if not inside.any():
+            raise ValueError(f"the {name} mask is empty.")
+        masks.append(np.broadcast_to(inside, shape))
+    if masks[0].all():
+        raise ValueError(
+            "the cell mask fills the whole stack, which leaves no outline: expected a mask that is 0 outside the cell, "
+            "and a crop with a margin around it."
+        )
+    if not any((cell & nucleus).any() for cell, nucleus in zip(*masks, strict=True)):
         raise ValueError("the nucleus mask lies outside the cell mask: are both of one cell?")
-    return channels, *masks
+    return masks
+
+
+def _check_scale(scale):
+    if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale[1:]):
+        raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from icell_tf.imaging import intensity
 from icell_tf.imaging import preprocess as pp
-from icell_tf.imaging.frame import Frame, Transform, low_pass_sigma
+from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.read import read_stack
 
@@ -52,31 +51,6 @@ def correlations(a, b):
     return [np.corrcoef(a[..., c].ravel(), b[..., c].ravel())[0, 1] for c in range(a.shape[-1])]
 
 
-def counts(channel, mask):
-    return intensity.count_intensities(np.array(channel), np.array(mask, bool))
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
-def test_background_is_the_commonest_intensity_outside_the_cell(dtype):
-    channel = np.array([[[7, 7, 7, 9, 50, 50, 50, 50]]], dtype)
-    mask = np.array([[[0, 0, 0, 0, 1, 1, 1, 1]]], bool)
-    assert intensity.most_populous_intensity(counts(channel, mask)) == 7
-
-
-def test_background_of_a_masked_crop_is_the_commonest_nonzero_intensity_inside():
-    channel = [[[0, 0, 0, 0, 0, 8, 8, 50]]]
-    mask = [[[0, 0, 0, 1, 1, 1, 1, 1]]]
-    assert intensity.most_populous_intensity(counts(channel, mask)) == 8
-
-
-def test_segmentations_have_two_values_or_soft_edges_around_their_highest():
-    mask = [[[0, 0, 1, 1, 1, 1]]]
-    assert intensity.is_segmentation(counts([[[0, 0, 255, 255, 255, 0]]], mask))
-    assert intensity.is_segmentation(counts([[[0, 0, 128, 255, 255, 64]]], mask))
-    assert not intensity.is_segmentation(counts([[[0, 0, 8, 8, 50, 20]]], mask))
-    assert not intensity.is_segmentation(counts([[[3, 3, 8, 50, 50, 50]]], mask))
-
-
 def test_segmentation_channel_is_left_as_it_is():
     cell = make_cell()
     cell.channels[1] = np.where(cell.nucleus_mask, 40, 10)
@@ -84,17 +58,6 @@ def test_segmentation_channel_is_left_as_it_is():
     assert [low for low, _ in result.ranges] == [100.0, 10.0, 100.0]
     expected = result.transform.apply(cell.nucleus_mask.any(axis=0))
     np.testing.assert_allclose(result.image[..., 1], 255 * expected, atol=0.51)
-
-
-def test_steps_by_hand():
-    plane = np.array([[5, 10, 30]], np.uint8)
-    np.testing.assert_array_equal(intensity.subtract_background(plane, 10), [[0, 0, 20]])
-    np.testing.assert_array_equal(intensity.rescale(np.array([[0.0, 5, 20]]), 20), [[0, 0.25, 1]])
-    np.testing.assert_array_equal(intensity.project(np.array([[[1, 5]], [[4, 2]]])), [[4, 5]])
-    masked = intensity.mask_to_cell(np.array([[[9, 5]]], np.uint8), np.array([[[False, True]]]), 3)
-    np.testing.assert_array_equal(masked, [[[3, 5]]])
-    assert low_pass_sigma(3.0) == 1.0
-    assert low_pass_sigma(0.5) == 0.0
 
 
 @pytest.mark.parametrize("angle", np.linspace(0, 2 * np.pi, 9)[:-1] + 0.1)
@@ -163,21 +126,6 @@ def test_restored_image_lies_on_the_stack():
     assert min(np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(restored, projected, strict=True)) > 0.95
 
 
-def test_low_pass_prevents_aliasing():
-    transform = Transform(np.array([[4.0, 0, 0], [0, 4.0, 0]]), (64, 64), (0.25, 0.25), Frame(16, 1.0))
-    stripes = np.broadcast_to(np.arange(64) % 2, (64, 64))
-    np.testing.assert_allclose(transform.apply(stripes)[2:-2, 2:-2], 0.5, atol=0.01)
-
-
-def test_identity_transform_copies():
-    transform = Transform(np.eye(2, 3), (8, 8), (1.0, 1.0), Frame(8, 1.0))
-    plane = np.arange(64.0).reshape(8, 8)
-    np.testing.assert_allclose(transform.apply(plane), plane, rtol=1e-6)
-    np.testing.assert_allclose(transform.restore(plane), plane, rtol=1e-6)
-    with pytest.raises(ValueError, match=r"\(8, 8\) pixels, found \(8, 9\)"):
-        transform.apply(np.zeros((8, 9)))
-
-
 def test_brightest_voxel_of_a_large_flat_region_becomes_255():
     cell = make_cell()
     cell.channels[2] = np.where(cell.cell_mask, 500, 100)
@@ -200,31 +148,109 @@ def test_cell_larger_than_the_frame_is_refused():
         make_cell().preprocess(Frame(16, 0.5))
 
 
+def spoil_voxel(name, value, dtype=np.float32):
+    """A change of one voxel, outside the cell, of a channel (by number) or a mask (by name)."""
+
+    def spoil(cell):
+        if isinstance(name, str):
+            array = getattr(cell, name).astype(dtype)
+            array[0, 0, 0] = value
+            setattr(cell, name, array)
+        else:
+            cell.channels = cell.channels.astype(dtype)
+            cell.channels[name, 0, 0, 0] = value
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda cell: setattr(cell, "cell_mask", cell.cell_mask & False), "the cell mask is empty"),
+        (lambda cell: setattr(cell, "nucleus_mask", cell.nucleus_mask & False), "the nucleus mask is empty"),
         (lambda cell: setattr(cell, "nucleus_mask", cell.nucleus_mask[:, 1:]), "nucleus mask has the shape"),
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask[:2]), r"cell mask has the shape \(2, 80, 80\)"),
         (lambda cell: setattr(cell, "nucleus_mask", ~cell.cell_mask), "nucleus mask lies outside the cell mask"),
-        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask * np.nan), "cell mask is empty, or has NaN"),
-        (lambda cell: setattr(cell, "scale", (1e-6,) * 3), "reaches only .* µm: check --pixel_size"),
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask | True), "cell mask fills the whole stack"),
+        (lambda cell: setattr(cell, "cell_mask", cell.cell_mask.astype(str)), "a cell mask of bools or numbers"),
+        (spoil_voxel("cell_mask", -1, np.int16), "cell mask has negative, NaN or infinite values"),
+        (spoil_voxel("nucleus_mask", np.nan), "nucleus mask has negative, NaN or infinite values"),
+        (spoil_voxel("nucleus_mask", np.inf), "nucleus mask has negative, NaN or infinite values"),
+        (spoil_voxel(0, np.nan), "membrane channel has NaN or infinite"),
+        (spoil_voxel(1, np.inf), "nucleus channel has NaN or infinite"),
+        (spoil_voxel(2, -np.inf), "structure channel has NaN or infinite"),
         (lambda cell: setattr(cell, "channels", cell.channels[:1]), "found 1 of shape"),
-        (lambda cell: setattr(cell, "channels", cell.channels * np.nan), "membrane channel has NaN or infinite"),
+        (lambda cell: setattr(cell, "channels", cell.channels[:, :0]), "found 3 of shape"),
+        (lambda cell: setattr(cell, "channels", cell.channels * 1j), "found complex128 in the membrane channel"),
         (lambda cell: setattr(cell, "scale", (1, 0, 1)), "positive µm"),
-        (lambda cell: cell.channels[2].fill(3), "structure channel is empty"),
+        (lambda cell: setattr(cell, "scale", (1, 0.5, -0.5)), "positive µm"),
+        (lambda cell: setattr(cell, "scale", (1, np.nan, np.nan)), "positive µm"),
+        (lambda cell: setattr(cell, "scale", (1e-6,) * 3), "reaches only .* µm: check --pixel_size"),
+        (lambda cell: setattr(cell, "scale", (1, 5, 5)), "reaches .* µm along .* larger image_size"),
+        (lambda cell: cell.channels[2].fill(0), "structure channel is empty: .* which is 0; the highest there is 0"),
+        (lambda cell: cell.channels[1].fill(3), "nucleus channel is empty: .* which is 3; the highest there is 3"),
+        (
+            lambda cell: cell.channels.__setitem__((0, cell.cell_mask), 99),  # constant inside, and darker than outside
+            "membrane channel is empty: .* which is 100; the highest there is 99",
+        ),
     ],
 )
 def test_bad_cells_are_refused_by_name(spoil, message):
     cell = make_cell()
+    cell.channels[:, :, 1] = 101  # so that no channel is a segmentation
     spoil(cell)
     with pytest.raises(ValueError, match=message):
         cell.preprocess()
 
 
-@pytest.mark.parametrize(("size", "pixel_size"), [(0, 1.0), (64, 0.0), (64, float("nan"))])
-def test_bad_frames_are_refused(size, pixel_size):
-    with pytest.raises(ValueError, match="image_size >= 1 px and pixel_size > 0"):
-        Frame(size, pixel_size)
+def test_a_channel_of_one_value_inside_and_another_outside_is_a_segmentation():
+    cell = make_cell()
+    cell.channels[0] = np.where(cell.cell_mask, 7, 0)
+    result = cell.preprocess()
+    outline = result.transform.apply(cell.cell_mask.any(axis=0))
+    np.testing.assert_allclose(result.image[..., 0], 255 * outline, atol=0.51)
+
+
+def test_alignment_none_only_centres_the_cell():
+    cell = make_cell(angle=2.0, mirror=-1, scale=(1.0, 0.5, 0.5))
+    frame = Frame(96, 0.5)
+    result = cell.preprocess(frame, preparation=pp.Preparation(alignment="none"))
+    np.testing.assert_array_equal(result.transform.matrix[:, :2], np.eye(2))
+    assert result.pose == cell.preprocess(frame).pose  # measured all the same
+    for axis, indices in enumerate(np.nonzero(cell.nucleus_mask.any(axis=0))):
+        assert result.transform.matrix[axis, 2] == pytest.approx(indices.mean() - 47.5)
+    aligned, turned = (make_cell(angle, size=44.0).preprocess(preparation=pp.Preparation("none")) for angle in (0, 1.5))
+    assert min(correlations(aligned.image, turned.image)) < 0.9
+
+
+def test_normalization_by_percentile_is_not_darkened_by_a_speck():
+    cell = make_cell(scale=(1.0, 0.2, 0.2))
+    usual = cell.preprocess().image.astype(int)[..., 2]
+    z, y, x = (indices[100] for indices in np.nonzero(cell.nucleus_mask))
+    cell.channels[2, z, y, x] = 60000
+    assert cell.preprocess().image[..., 2][usual > 100].max() < 10
+    steady = cell.preprocess(preparation=pp.Preparation(normalization="percentile"))
+    differences = np.abs(steady.image[..., 2].astype(int) - usual)
+    assert np.mean(differences[usual > 0] <= 5) > 0.95
+    plane = cell.channels[2].max(axis=0)[cell.cell_mask.any(axis=0)]
+    assert steady.ranges[2] == (100.0, pytest.approx(np.percentile(plane, 99.9)))
+
+
+def test_normalization_by_percentile_keeps_a_speck_that_is_all_there_is():
+    cell = make_cell(scale=(1.0, 0.2, 0.2))
+    cell.channels[2] = 100
+    z, y, x = (indices[100] for indices in np.nonzero(cell.nucleus_mask))
+    cell.channels[2, z, y, x] = 160
+    cell.channels[2, 0, 0, 0] = 99
+    result = cell.preprocess(preparation=pp.Preparation(normalization="percentile"))
+    assert result.ranges[2] == (100.0, 160.0)
+
+
+def test_options_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match="alignment is 'minor_axis', expected one of major_axis, none"):
+        pp.Preparation(alignment="minor_axis")
+    with pytest.raises(ValueError, match="normalization is 'mean', expected one of maximum, percentile"):
+        pp.Preparation(normalization="mean")
 
 
 def test_real_cells_survive_shifts_and_turns(real_data):

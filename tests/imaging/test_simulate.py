@@ -9,6 +9,7 @@ from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.simulate import PROGRAMS, expected_structure, simulate_cell
 from icell_tf.imaging.simulate.microscope import Strands, blur, make_grid, rasterize
 from icell_tf.imaging.simulate.shapes import MAX_REACH, sample_shape
+from icell_tf.imaging.simulate.views import simulate_view
 from icell_tf.structures import NAMES
 
 PIXEL_SIZE = 0.6
@@ -233,3 +234,19 @@ def test_bad_arguments_are_refused(cells):
         simulate_cell(0, 0, 0.0)
     with pytest.raises(ValueError, match="draws >= 1"):
         expected_structure(cells[0], 0, 0)
+
+
+def test_views_are_of_one_cell():
+    shape = sample_shape(2)
+    base = simulate_view(shape, 8)
+    np.testing.assert_array_equal(simulate_view(shape, 8).channels, base.channels)
+    turned = simulate_view(shape, 8, scale=(0.4, 0.2, 0.16), angle=1.2, mirrored=True, shift=(0.5, 0.2, 0.7))
+    assert np.linalg.det(turned.shape.pose) == pytest.approx(-np.linalg.det(base.shape.pose))
+    for name in ("cell_mask", "nucleus_mask"):
+        volumes = [getattr(cell, name).sum() * np.prod(cell.scale) for cell in (base, turned)]
+        assert volumes[0] == pytest.approx(volumes[1], rel=0.02)
+    signal = base.channels.astype(float) - base.offsets[:, None, None, None]
+    first, second = (simulate_view(shape, 8, exposure=number).channels.astype(float) for number in (0, 1))
+    assert (first != second).any()
+    for channel, noisy in zip(signal, first, strict=True):
+        assert correlation(ndimage.gaussian_filter(noisy, 2), ndimage.gaussian_filter(channel, 2)) > 0.98

@@ -61,13 +61,17 @@ def make_grid(shape, pixel_size):
     thick. The cell lies at a random fraction of a voxel. Args: `Shape`; pixel_size in µm. Returns: `Grid`.
     """
     xy = max(0.9 * pixel_size, 0.108)
-    scale = (1.5 * xy, xy, xy)
+    return fit_grid(shape, (1.5 * xy, xy, xy), np.random.default_rng([shape.seed, 1]).uniform(size=3))
+
+
+def fit_grid(shape, scale, shift):
+    """Smallest stack around a cell. Args: `Shape`; (z, y, x) in µm; shift of the cell, (x, y, z) in voxels: `Grid`."""
     angle = np.arange(shape.cell_radius.size) * (2 * np.pi / shape.cell_radius.size)
     x, y = shape.pose @ (shape.cell_radius * np.stack((np.cos(angle), np.sin(angle))))
     low = np.array([x.min() - MARGIN, y.min() - MARGIN, -scale[0]])
     high = np.array([x.max() + MARGIN, y.max() + MARGIN, shape.height + scale[0]])
     step = np.array(scale[::-1])
-    origin = low - np.random.default_rng([shape.seed, 1]).uniform(size=3) * step
+    origin = low - shift * step
     count = np.ceil((high - origin) / step).astype(int) + 1
     return Grid(shape=tuple(count[::-1].tolist()), scale=scale, origin=origin)
 
@@ -141,6 +145,11 @@ def expose(signal, rng):
     [0, 1]. Returns: counts uint16 (Z, Y, X), and the counts expected where there is no signal.
     """
     photons, background = 180 * np.exp(0.35 * rng.standard_normal()), rng.uniform(2, 8)
+    return capture(signal, photons, background, rng), CAMERA_OFFSET + GAIN * background
+
+
+def capture(signal, photons, background, rng):
+    """Counts uint16 (Z, Y, X) of a signal in [0, 1] and so many photons where it is 1, and of its background."""
     counts = rng.poisson(photons * signal + background) * GAIN
     counts += CAMERA_OFFSET + READ_NOISE * rng.standard_normal(signal.shape, dtype=np.float32)
-    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16), CAMERA_OFFSET + GAIN * background
+    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)

@@ -9,9 +9,12 @@ POINTS_PER_PIXEL = 2.0  # dye molecules on a voxel's face
 CYTOPLASM = 0.08  # dye in the cytoplasm beside the brightest membrane
 
 
-def membrane(cell, grid, cell_mask, rng):
-    """The cell's surface (wall, dome and floor), uneven, over a faint cytoplasm: (Z, Y, X) in [0, 1]."""
-    density = POINTS_PER_PIXEL / grid.scale[2] ** 2
+def membrane(cell, grid, cell_mask, rng, density=None):
+    """The cell's surface (wall, dome and floor), uneven, over a faint cytoplasm: (Z, Y, X) in [0, 1].
+
+    The density of dye molecules a µm² is by default such that no voxel's face lacks them.
+    """
+    density = density or POINTS_PER_PIXEL / grid.scale[2] ** 2
     radius = cell.cell_radius
     sheet = (1, int(np.pi * (radius**2).mean() * density))
     angle = choose(rng, cell.angle_by_arc, (1, int(2 * np.pi * radius.mean() * cell.wall_height * density)))

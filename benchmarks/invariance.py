@@ -1,0 +1,60 @@
+"""How alike the pictures are that preprocessing makes of one cell, however the microscope saw it.
+
+    python benchmarks/invariance.py --seeds=20
+
+prints the lowest correlation with the cell as it was seen first, by structure and change, over all channels and seeds.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from icell_tf.imaging.frame import Frame  # noqa: E402
+from icell_tf.imaging.preprocess import preprocess  # noqa: E402
+from icell_tf.imaging.simulate.shapes import sample_shape  # noqa: E402
+from icell_tf.imaging.simulate.views import simulate_view  # noqa: E402
+from icell_tf.structures import NAMES  # noqa: E402
+
+FRAME = Frame(64, 0.6)
+CHANGES = {
+    "40 deg": {"angle": 0.7},
+    "200 deg": {"angle": 3.5},
+    "mirrored": {"mirrored": True, "angle": 1.3},
+    "shifted": {"shift": (0.4, 0.6, 0.5)},
+    "0.10 um": {"scale": (0.3, 0.1, 0.1), "angle": 2.0},
+    "0.20 um": {"scale": (0.3, 0.2, 0.2), "angle": 5.0},
+    "0.25 um": {"scale": (0.3, 0.25, 0.25), "angle": 5.0},
+    "unequal": {"scale": (0.5, 0.12, 0.18), "angle": 4.0},
+}
+
+
+def picture(shape, y, **view):
+    """(64, 64, 3) of a view."""
+    cell = simulate_view(shape, y, **view)
+    return preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, FRAME).image
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=5, help="cells of each structure")
+    parser.add_argument("--noise", action="store_true", help="with the camera's noise, another one in each view")
+    arguments = parser.parse_args()
+    print(f"{'':14}" + "".join(f"{change:>10}" for change in CHANGES))
+    for y, name in enumerate(NAMES):
+        lowest = np.ones(len(CHANGES))
+        for seed in range(arguments.seeds):
+            shape = sample_shape(seed)
+            first = picture(shape, y, exposure=0 if arguments.noise else None)
+            for i, view in enumerate(CHANGES.values()):
+                other = picture(shape, y, **view, exposure=1 if arguments.noise else None)
+                pairs = zip(first.reshape(-1, 3).T, other.reshape(-1, 3).T, strict=True)
+                lowest[i] = min(lowest[i], *(np.corrcoef(a, b)[0, 1] for a, b in pairs))
+        print(f"{name:14}" + "".join(f"{value:10.3f}" for value in lowest), flush=True)
+
+
+if __name__ == "__main__":
+    main()
