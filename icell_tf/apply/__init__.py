@@ -1,1 +1,1 @@
-"""A trained model applied to a user's cells: `inputs` reads them, `outputs` writes what the model says of them."""
+"""Files in, files out: `inputs` reads cells, `outputs` writes what a model says of them, `fields` cuts cells out."""
