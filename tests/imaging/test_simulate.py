@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.simulate import PROGRAMS, expected_structure, simulate_cell
+from icell_tf.imaging.simulate import PROGRAMS, SIMULATOR_VERSION, expected_structure, simulate_cell
 from icell_tf.imaging.simulate.microscope import Strands, blur, make_grid, rasterize
 from icell_tf.imaging.simulate.shapes import MAX_REACH, sample_shape
 from icell_tf.imaging.simulate.views import simulate_view
@@ -15,6 +15,10 @@ from icell_tf.structures import NAMES
 PIXEL_SIZE = 0.6
 INDEX = {name: y for y, name in enumerate(PROGRAMS)}
 SEEDS = range(12)
+# Of cell 1 with TOM20 in voxels of 1.08 µm, as SIMULATOR_VERSION 1.0.0 draws it: sums of its channels, voxels of its masks,
+# and sums of the expected localization of each structure.
+SHAPE, SUMS, MASKS = (3, 9, 26, 19), (548_720, 493_010, 494_166), (819, 79)
+EXPECTED = (39.585, 45.364, 46.761, 15.370, 6.803, 25.441, 20.338, 52.727, 33.374, 35.191)
 
 
 @pytest.fixture(scope="module")
@@ -250,3 +254,14 @@ def test_views_are_of_one_cell():
     assert (first != second).any()
     for channel, noisy in zip(signal, first, strict=True):
         assert correlation(ndimage.gaussian_filter(noisy, 2), ndimage.gaussian_filter(channel, 2)) > 0.98
+
+
+def test_the_simulator_draws_what_its_version_drew():
+    """Who alters a pixel raises SIMULATOR_VERSION, the data set's VERSION, and these figures. Rounding may differ."""
+    assert SIMULATOR_VERSION == "1.0.0"
+    cell = simulate_cell(seed=1, y=8, pixel_size=1.2)
+    assert cell.channels.shape == SHAPE
+    assert cell.channels.sum(axis=(1, 2, 3), dtype=int) == pytest.approx(SUMS, rel=1e-4)
+    assert (cell.cell_mask.sum(), cell.nucleus_mask.sum()) == pytest.approx(MASKS, rel=1e-3)
+    found = [expected_structure(cell, y, draws=2).sum() for y in range(10)]
+    assert found == pytest.approx(EXPECTED, rel=1e-3)
