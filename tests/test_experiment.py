@@ -1,7 +1,10 @@
 """Training both phases on a tiny data set: what a run leaves, resuming, and what is refused."""
 
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -117,6 +120,35 @@ def test_an_interrupted_run_goes_on_after_its_last_epoch(reference_run, referenc
 
 def interrupt(*_):
     raise KeyboardInterrupt
+
+
+TWO_DEVICES = """
+import sys
+import tensorflow as tf
+from icell_tf import experiment
+from icell_tf.config import ReferenceConfig
+
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
+for epochs in (1, 2):
+    experiment.train_reference(ReferenceConfig(**settings, epochs=epochs), sys.argv[2])
+print("replicas", experiment.make_strategy().num_replicas_in_sync)
+"""
+
+
+def test_two_devices_train_validate_save_and_resume(prepared, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(prepared.folder), str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert done.stdout.splitlines()[-1:] == ["replicas 2"], done.stdout + done.stderr[-3000:]
+    assert "Resuming" in done.stdout
+    history = checkpoints.read_history(tmp_path / "run")
+    assert [row["epoch"] for row in history] == [0, 1]
+    assert all(np.isfinite(row["val_reconstruction"]) for row in history)
 
 
 def test_a_run_of_other_settings_is_not_continued(reference_run, reference_config):

@@ -15,7 +15,7 @@ from icell_tf.structures import NAMES
 PIXEL_SIZE = 0.6
 INDEX = {name: y for y, name in enumerate(PROGRAMS)}
 SEEDS = range(12)
-# Of cell 1 with TOM20 in voxels of 1.08 µm, as SIMULATOR_VERSION 1.0.0 draws it: sums of its channels, voxels of its masks,
+# Cell 1 with TOM20 in voxels of 1.08 µm, by SIMULATOR_VERSION 1.0.0: sums of its channels, voxels of its masks,
 # and sums of the expected localization of each structure.
 SHAPE, SUMS, MASKS = (3, 9, 26, 19), (548_720, 493_010, 494_166), (819, 79)
 EXPECTED = (39.585, 45.364, 46.761, 15.370, 6.803, 25.441, 20.338, 52.727, 33.374, 35.191)
