@@ -117,7 +117,7 @@ def run(main, argv=()):
     logging.set_verbosity(logging.WARNING)  # TFDS tells of every file it opens
     try:
         main()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted. A training run goes on after its last completed epoch with the same command.")
