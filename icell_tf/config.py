@@ -90,18 +90,11 @@ class ConditionalConfig(ReferenceConfig):
     integration_weight: float = setting(
         0.0, "weight in the decoder's objective of what Algorithm 3 asks for, the image at y, z_r and z_s = 0"
     )
-    code_noise: float = setting(
-        0.0, "standard deviation of the noise on z_r where integration_weight trains that image"
-    )
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("integration_weight", "code_noise"):
-            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
-        trained = self.integration_weight > 0 or not self.code_noise
-        _require(
-            self, "code_noise", trained, "0 where integration_weight is 0, which it would otherwise do nothing for"
-        )
+        weight = self.integration_weight
+        _require(self, "integration_weight", math.isfinite(weight) and weight >= 0, "a number, 0 or more")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
@@ -111,15 +104,14 @@ _SMALL = dict(
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=40, cooldown=0.5, mirror=True),
+        "reference": ReferenceConfig(**_SMALL, epochs=120, cooldown=0.5, mirror=True),
         "conditional": ConditionalConfig(
             **_SMALL,
-            epochs=60,
+            epochs=80,
             cooldown=0.5,
             mirror=True,
             generate_from="targets",
             integration_weight=1.0,
-            code_noise=0.25,
         ),
     },
     "demo": {

@@ -81,7 +81,6 @@ def build_model(run, mean_logits=None):
         networks.build_image_discriminator(size, 3, structures + 1, name="dec_d_rs", **shape, **noise),
         generate_from=config.generate_from,
         integration_weight=config.integration_weight,
-        code_noise=config.code_noise,
         **weights,
     )
 

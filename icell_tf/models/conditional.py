@@ -15,7 +15,6 @@ class ConditionalModel(AdversarialAutoencoder):
       generate_from: "estimates" makes x_gen from y_hat and z_r_hat (Algorithm 2), "targets" from y and z_r.
       integration_weight: of H(x_rs, dec(y, z_r, 0)) in the decoder's objective. Algorithm 3 asks for just this image,
         but Algorithm 2 (weight 0) never shows it, and nothing then keeps z_s from carrying the cell's shape.
-      code_noise: standard deviation of the noise on z_r in that image, against learning the training cells by heart.
       **kwargs: as of `AdversarialAutoencoder`.
     """
 
@@ -36,14 +35,13 @@ class ConditionalModel(AdversarialAutoencoder):
         dec_d,
         generate_from="estimates",
         integration_weight=0.0,
-        code_noise=0.0,
         **kwargs,
     ):
         super().__init__(enc, dec, enc_d, dec_d, **kwargs)
         enc_r.trainable = False
         self.enc_r = enc_r
         self.generate_from = generate_from
-        self.integration_weight, self.code_noise = integration_weight, code_noise
+        self.integration_weight = integration_weight
         self.structures = dec_d.output_shape[-1] - 1
 
     def objectives(self, batch, z_prior, training):
@@ -101,8 +99,7 @@ class ConditionalModel(AdversarialAutoencoder):
         given = targets if self.generate_from == "targets" else map(tf.stop_gradient, estimates[:2])
         inputs = [estimates, (*given, z_prior)]
         if self.integration_weight or not training:
-            noise = tf.random.normal(tf.shape(z_r), stddev=self.code_noise) if training and self.code_noise else 0.0
-            inputs.append((targets[0], z_r + noise, tf.zeros_like(z_r)))
+            inputs.append((targets[0], z_r, tf.zeros_like(z_r)))
         if not self.integration_weight:
             return ([self.dec(list(one), training=training) for one in inputs] + [None])[:3]
         together = [tf.concat(parts, axis=0) for parts in zip(*inputs, strict=True)]
