@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import math
-import os
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -45,7 +44,7 @@ def open_tiff(path: str, scene=None) -> Source:
         ) from error
     finally:
         logging.getLogger("tifffile").removeHandler(complaints)
-    read = _mapped(path, series, offset) if offset is not None else _decoded(path, series)
+    read = _mapped(series, offset) if offset is not None else _decoded(path, series)
     return Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
 
 
@@ -68,7 +67,7 @@ def _cut_short(path, found):
 def _check_complete(path, series, offset):
     """Every page's voxels lie within the file."""
     if offset is not None:
-        size, end = os.path.getsize(path), offset + math.prod(series.shape) * series.dtype.itemsize
+        size, end = _file_of(series).size, offset + math.prod(series.shape) * series.dtype.itemsize
         if end > size:
             raise _cut_short(path, f"it has {size} bytes, its pages need {end}")
         return
@@ -87,16 +86,25 @@ def _check_compression(path, page):
         tifffile.TIFF.DECOMPRESSORS[page.compression], tifffile.TIFF.UNPREDICTORS[page.predictor]
     except KeyError as error:
         raise StackError(
-            f"{path}: {error.args[0]}. Install it (pip install 'icell_tf[codecs]'), or save the file uncompressed."
+            f"{path}: its compression can't be read: {error.args[0]}. Save it uncompressed, or install "
+            "what it needs: pip install 'icell_tf[codecs]'."
         ) from error
 
 
-def _mapped(path, series, offset):
+def _file_of(series):
+    """The file in which a series begins: not always the one that lists it, as OME-TIFFs may lie in several."""
+    return series.pages[0].parent.filehandle
+
+
+def _mapped(series, offset):
     """Reads from voxels that lie in the file in one piece, by mapping it: nothing is copied, nor read without need."""
-    dtype = series.dtype.newbyteorder(series.parent.byteorder)
+    path, dtype = _file_of(series).path, series.dtype.newbyteorder(series.pages[0].parent.byteorder)
 
     def read(index):
-        return np.asarray(np.memmap(path, dtype, "r", offset, series.shape)[index])
+        try:
+            return np.asarray(np.memmap(path, dtype, "r", offset, series.shape)[index])
+        except (OSError, ValueError) as error:  # the file has changed since
+            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
 
     return read
 
