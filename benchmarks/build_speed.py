@@ -80,7 +80,7 @@ class Memory:
     Pages of mapped files, which are the page cache's and go when memory is needed elsewhere, are not counted.
     """
 
-    def __init__(self, pid, interval=0.2):
+    def __init__(self, pid, interval=0.5):
         self.main = self.all = 0.0
         self._pid, self._interval, self._stopped = pid, interval, threading.Event()
         self._thread = threading.Thread(target=self._watch)

@@ -1,15 +1,21 @@
 """Records of single cells: a bad stack is named by cell, file and reason; simulated cells have seeds of their own."""
 
 import dataclasses
+import functools
+import io
 import pathlib
+import types
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
+from icell_tf.imaging import prepare
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
+from icell_tf.imaging.preprocess import Preparation
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
 FRAME = Frame(32, 1.0)
@@ -37,6 +43,40 @@ def test_errors_name_cell_file_and_reason(cell, tmp_path):
         ValueError, match=r"CellId tomm20_0, .*cell mask has the shape \(4, 20, 20\), the stack .*24, 28\)"
     ):
         prepare_cell(dataclasses.replace(cell, segmentation=str(path)), FRAME)
+
+
+def test_a_worker_sends_back_a_png_without_loss_or_the_bad_cell(cell):
+    record, findings = prepare.examine(cell, FRAME)
+    expected, expected_findings = prepare_cell(cell, FRAME)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(record["image"]))), expected["image"])
+    assert findings == expected_findings
+    bad = prepare.examine(dataclasses.replace(cell, raw="nowhere.tif"), FRAME)
+    assert isinstance(bad, prepare.BadCell) and bad.reason == "there is no such file."
+
+
+def test_whatever_a_parser_raises_is_told_of_its_cell():
+    def load():
+        raise KeyError("tag 270")
+
+    cell = types.SimpleNamespace(cell_id="7", source="odd.tif", load=load)
+    with pytest.raises(prepare.BadCell, match="CellId 7, odd.tif: KeyError: 'tag 270'"):
+        prepare_cell(cell, FRAME)
+
+
+def test_engines_pass_cells_on_as_lines(cell):
+    examine = functools.partial(prepare.examine, frame=FRAME)
+    line = prepare.to_line((5, cell))
+    assert prepare.from_line(prepare.examine_line(line, examine)) == (5, examine(cell)[1])
+    assert prepare.example_of_line(line, examine) == (cell.cell_id, examine(cell)[0])
+    with pytest.raises(prepare.BadCell, match="no such file"):
+        prepare.example_of_line(prepare.to_line((5, dataclasses.replace(cell, raw="nowhere.tif"))), examine)
+
+
+def test_a_preparation_is_described_and_read_back():
+    for preparation in (Preparation(), Preparation("none", "percentile")):
+        assert prepare.parse_preparation(prepare.describe(preparation)) == preparation
+    with pytest.raises(ValueError, match="version 99 of the preprocessing"):
+        prepare.parse_preparation(prepare.describe(Preparation(), 99))
 
 
 def test_simulated_cells_have_seeds_of_their_own():
