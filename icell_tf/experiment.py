@@ -110,7 +110,15 @@ def load_integrator(run_dir, weights=checkpoints.BEST):
             f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py"
         )
     cells = run.cells
-    return Integrator(model.enc_r, model.enc, model.dec, cells.structures, cells.pixel_size, cells.preparation)
+    return Integrator(
+        model.enc_r,
+        model.enc,
+        model.dec,
+        cells.structures,
+        cells.pixel_size,
+        cells.preparation,
+        mirrored=run.config.mirror,
+    )
 
 
 def make_strategy():

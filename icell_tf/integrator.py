@@ -10,6 +10,7 @@ import tensorflow as tf
 from icell_tf.config import FIRST_PREPARATION
 
 DECODER_BATCH = 64  # images that pass the decoder at once in `Integrator.integrate`
+MIRRORED_AXES = ((1,), (2,), (1, 2))
 Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
 
 
@@ -25,10 +26,11 @@ class Signatures:
       enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
       dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
       structures: K names, in the order of y.
+      mirrored: whether `integrate` takes the mean over a cell's four mirrored poses, for networks trained on those.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures):
-        self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
+    def __init__(self, enc_r, enc_rs, dec_rs, structures, mirrored=False):
+        self.enc_r, self.enc_rs, self.dec_rs, self.mirrored = enc_r, enc_rs, dec_rs, mirrored
         self.structures = tuple(structures)
         self.z_r_dim, self.z_s_dim = enc_rs.outputs[1].shape[-1], enc_rs.outputs[2].shape[-1]
         x_r = tf.TensorSpec([None, *enc_r.inputs[0].shape[1:]], tf.float32, name="x_r")
@@ -53,8 +55,11 @@ class Signatures:
     def integrate(self, x_r):
         """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""
         z_r = self._encode_r(x_r)
-        structures = self._decode_all(z_r, tf.zeros([tf.shape(z_r)[0], self.z_s_dim]))
-        return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
+        z_s = tf.zeros([tf.shape(z_r)[0], self.z_s_dim])
+        poses = [self._decode_all(z_r, z_s)]
+        for axes in MIRRORED_AXES if self.mirrored else ():
+            poses.append(tf.reverse(self._decode_all(self._encode_r(tf.reverse(x_r, axes)), z_s), axes))
+        return {"structures": tf.add_n(poses) / len(poses), "z_r": z_r, "names": self._names(z_r)}
 
     def integrate_draw(self, x_r, seed, draw):
         """As `integrate`, with z_s ~ N(0, I): draw number `draw` of a seed."""
@@ -131,11 +136,12 @@ class Integrator:
       structures: K names, in the order of y.
       pixel_size: µm a pixel of the images the networks were trained on.
       preparation: how those images were made from stacks, as in `Cells`.
+      mirrored: see `Signatures`.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION):
+    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION, mirrored=False):
         _, height, _, _ = enc_r.inputs[0].shape
-        self.signatures = Signatures(enc_r, enc_rs, dec_rs, structures)
+        self.signatures = Signatures(enc_r, enc_rs, dec_rs, structures, mirrored)
         latent_dim = enc_rs.outputs[1].shape[-1]
         self._describe(self.signatures.functions, structures, pixel_size, height, latent_dim, preparation)
 

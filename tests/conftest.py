@@ -55,7 +55,7 @@ def make_integrator():
     from icell_tf import networks
     from icell_tf.integrator import Integrator
 
-    def make(architecture="paper"):
+    def make(architecture="paper", mirrored=False):
         keras.utils.set_random_seed(5)
         options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
         enc_r = networks.build_reference_encoder(SIZE, **options)
@@ -68,6 +68,6 @@ def make_integrator():
             enc_r(images[..., :2], training=True)
             enc_rs(images, training=True)
             dec_rs([y_onehot, codes, codes[::-1]], training=True)
-        return Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2)
+        return Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2, mirrored=mirrored)
 
     return make

@@ -62,7 +62,7 @@ np.savez(outputs, **{key: value.astype(str) if value.dtype == object else value 
 
 @pytest.fixture(scope="module", params=networks.ARCHITECTURES)
 def integrator(make_integrator, request):
-    return make_integrator(request.param)
+    return make_integrator(request.param, mirrored=request.param == "released")
 
 
 @pytest.fixture(scope="module")
