@@ -30,7 +30,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {
-        "1.1.0": "The feature `ambiguous_pose`, and reports beside the data. The pictures are unchanged.",
+        "1.1.0": "The feature `ambiguous_pose`, and reports beside the data. The pictures are unchanged, "
+        "but for stacks of continuous floats, whose background was arbitrary.",
         "1.0.0": "First release: simulated cells and stacks listed in a manifest.",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
