@@ -52,11 +52,11 @@ class Stack:
         Raises:
           StackError: there is no such channel, or more than one, or the file is damaged.
         """
-        number = self._number(str(name_or_number))
+        number = self.channel_number(str(name_or_number))
         c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
         return self._read(c, s)[0]
 
-    def _number(self, name):
+    def channel_number(self, name):
         """The number of a channel given by name or number."""
         path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
         if self.channels.count(name) > 1:
