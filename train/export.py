@@ -5,9 +5,9 @@ from command import run
 
 from icell_tf import export
 
-MODEL = flags.DEFINE_string("model", None, "Folder of a finished run of train/conditional.py.", required=True)
-OUTPUT = flags.DEFINE_string("output", export.DEFAULT_DIRECTORY, "Folder of the model's versions.")
-VERSION = flags.DEFINE_integer("version", None, "Version to write; by default the next one.", lower_bound=1)
+MODEL = flags.DEFINE_string("model", None, "folder of a finished run of train/conditional.py", required=True)
+OUTPUT = flags.DEFINE_string("output", export.DEFAULT_DIRECTORY, "folder of the model's versions")
+VERSION = flags.DEFINE_integer("version", None, "version to write; by default the next one", lower_bound=1)
 
 
 def main():

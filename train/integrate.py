@@ -4,37 +4,35 @@ from absl import app, flags
 from command import run
 
 from icell_tf import export
-from icell_tf.apply import inputs, outputs
+from icell_tf.apply import arguments, inputs, outputs
 from icell_tf.evaluation import figures
 
-MODEL = flags.DEFINE_string("model", None, "Run of train/conditional.py, or exported SavedModel.", required=True)
-OUTPUT = flags.DEFINE_string("output", outputs.DEFAULT_OUTPUT, "Folder for the files.")
-SAMPLES = flags.DEFINE_integer("samples", 0, "Draws of z_s to take mean and standard deviation of.", lower_bound=0)
-SEED = flags.DEFINE_integer("seed", 0, "Seed of the draws.")
-ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "Write the OME-TIFF in the input's own pixels.")
-CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "Brightness of each panel.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing files.")
+MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
+OUTPUT = flags.DEFINE_string("output", outputs.DEFAULT_OUTPUT, "folder for the files")
+SAMPLES = flags.DEFINE_integer("samples", 0, "draws of z_s to take mean and standard deviation of", lower_bound=0)
+SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
+ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")
+CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 SEGMENTATION = flags.DEFINE_list(
-    "segmentation",
-    [],
-    "File of masks for each stack; or auto: the stacks are 0 outside their cell.",
+    "segmentation", [], f"file of masks for each stack; or {inputs.AUTO}: the stacks are 0 outside their cell"
 )
-CHANNELS = flags.DEFINE_string("channels", None, "Of a stack, as membrane:0,nucleus:1[,structure:2]; names or numbers.")
-SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "As cell:0,nucleus:1; names or numbers.")
-PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x.")
-AXES = flags.DEFINE_string("axes", None, "Axes of the stacks' arrays, such as CZYX.")
-SPLIT = flags.DEFINE_string("split", "test", "Split of a prepared data set.")
-LIMIT = flags.DEFINE_integer("limit", None, "Cells taken from a data set or a manifest.", lower_bound=1)
+CHANNELS = flags.DEFINE_string("channels", None, "of a stack, as membrane:0,nucleus:1[,structure:2]; names or numbers")
+SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "as cell:0,nucleus:1; names or numbers")
+PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x")
+AXES = flags.DEFINE_string("axes", None, "axes of the stacks' arrays, such as CZYX")
+SPLIT = flags.DEFINE_string("split", "test", "split of a prepared data set")
+LIMIT = flags.DEFINE_integer("limit", None, "cells taken from a data set or a manifest", lower_bound=1)
 
 
 def reading_from_flags():
     return inputs.Reading(
         segmentation=tuple(SEGMENTATION.value),
-        channels=inputs.parse_channels(CHANNELS.value, inputs.CHANNEL_ROLES, "channels"),
-        segmentation_channels=inputs.parse_channels(
-            SEGMENTATION_CHANNELS.value, inputs.SEGMENTATION_ROLES, "segmentation_channels"
+        channels=arguments.parse_channels(CHANNELS.value, arguments.CHANNEL_ROLES, "--channels"),
+        segmentation_channels=arguments.parse_channels(
+            SEGMENTATION_CHANNELS.value, arguments.SEGMENTATION_ROLES, "--segmentation_channels"
         ),
-        pixel_size=inputs.parse_pixel_size(PIXEL_SIZE.value),
+        pixel_size=arguments.parse_pixel_size(PIXEL_SIZE.value),
         axes=AXES.value,
         split=SPLIT.value,
         limit=LIMIT.value,

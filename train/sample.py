@@ -6,12 +6,12 @@ from command import run
 from icell_tf import export, structures
 from icell_tf.apply import outputs
 
-MODEL = flags.DEFINE_string("model", None, "Run of train/conditional.py, or exported SavedModel.", required=True)
-STRUCTURES = flags.DEFINE_list("structures", None, "Names of structures, such as tom20,zo1; by default all.")
-COUNT = flags.DEFINE_integer("n", 8, "Cells a structure.", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "Seed of the first cell; cell i has seed + i.")
-OUTPUT = flags.DEFINE_string("output", "sampled", "Folder for the files.")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing files.")
+MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
+STRUCTURES = flags.DEFINE_list("structures", None, "names of structures, such as tom20,zo1; by default all")
+COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "seed of the first cell; cell i has seed + i")
+OUTPUT = flags.DEFINE_string("output", "sampled", "folder for the files")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 
 
 def main():

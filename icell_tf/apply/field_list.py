@@ -1,21 +1,18 @@
 """Which fields of view to take cells from: named on a command line, or listed in a fields.csv."""
 
 import collections
-import csv
 import dataclasses
 import os
 from pathlib import Path
 
-from icell_tf.apply.inputs import CHANNEL_ROLES, parse_channels, parse_pixel_size
+from icell_tf.apply.arguments import CHANNEL_ROLES, channels_by_name, parse_channels, stem
 from icell_tf.imaging.fields import check_shape
-from icell_tf.imaging.manifest import RAW_NAMES
-from icell_tf.imaging.read import Stack, print_guess, read_stack
+from icell_tf.imaging.read import Stack, dimensions, print_guess, read_stack
+from icell_tf.imaging.rows import RAW_NAMES, parse_scale
+from icell_tf.imaging.table import read_table
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
 REQUIRED = COLUMNS[:2]
-_SEVERAL_CHANNELS = (
-    " If this file of labels has cells and nuclei as channels, name them: --segmentation_channels=cell:0,nucleus:1."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +26,8 @@ class Field:
       cell_labels, nucleus_labels: label images; empty where there is none.
       channels: {membrane, nucleus[, structure]: name or number}; None to go by the names in the file.
       scale: µm, one number for y and x, or (z, y, x); None for the file's own.
-      axes: of the image's array, such as CZYX; None for the file's own.
+      axes: of the image's array, such as CZYX, and of the label images' where they have as many dimensions; None for
+        the files' own.
       segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
     """
 
@@ -53,10 +51,9 @@ class Field:
         """Opens the image: the stack, and {role: channel}. Raises: ValueError, OSError: with the reason."""
         stack = read_stack(self.path, axes=self.axes, scale=self.scale)
         print_guess(stack)
-        roles = self.channels or _roles_by_name(stack)
+        roles = self.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
         for channel in roles.values():
-            if channel not in stack.channels and not (channel.isdigit() and int(channel) < len(stack.channels)):
-                stack.channel(channel)  # which says what there is instead; a channel that is there isn't read yet
+            stack.channel_number(channel)
         if "structure" in roles and not self.structure:
             raise ValueError(
                 f"{self.path}: the name of the structure in channel {roles['structure']!r} is missing: give "
@@ -77,20 +74,23 @@ class Field:
           shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images bear no pixel size.
 
         Raises:
-          ValueError, OSError: it is of another shape, or has several channels and none is named.
+          ValueError, OSError: it is of another shape, or has several channels and none is named, or not that one.
         """
         path, named = self.labels[role], self.segmentation_channels
+        axes = self.axes if self.axes and dimensions(path) == len(self.axes) else None
         try:
             # A file of one channel is told so: then an axis that it doesn't name is Z.
-            stack = read_stack(path, channels=None if named else ("labels",), scale=scale[1:])
+            stack = read_stack(path, axes=axes, channels=None if named else ("labels",), scale=scale[1:])
         except ValueError as error:
-            raise ValueError(f"{error}{'' if named else _SEVERAL_CHANNELS}") from error
+            raise ValueError(f"{error}{_label_hint(path, axes, named)}") from error
         print_guess(stack)
+        channel = named[role] if named else "labels"
+        stack.channel_number(channel)
         try:
             check_shape(stack.shape[1:], shape)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        return stack, named[role] if named else "labels"
+        return stack, channel
 
 
 def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
@@ -100,7 +100,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
       paths: images, or one .csv.
       structure: one for all, or empty.
       cell_labels, nucleus_labels: a label image for each path, or none at all.
-      **common: `Field`'s channels, scale and axes.
+      **common: `Field`'s channels, scale, axes and segmentation_channels.
 
     Raises:
       ValueError: another number of label images than of fields, or what belongs into the .csv given beside it.
@@ -120,7 +120,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
             )
     none = [""] * len(paths)
     return [
-        Field(_stem(path), str(path), structure, str(cells), str(nuclei), **common)
+        Field(stem(path), str(path), structure, str(cells), str(nuclei), **common)
         for path, cells, nuclei in zip(paths, cell_labels or none, nucleus_labels or none, strict=True)
     ]
 
@@ -131,29 +131,20 @@ def read_fields(path, **common) -> list[Field]:
 
     Args:
       path: the file.
-      **common: channels, scale and axes of the fields whose row has none.
+      **common: as in `find_fields`; channels and scale are of the fields whose row has none.
 
     Raises:
       ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
     """
     path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in REQUIRED if column not in (reader.fieldnames or ())]
-            if missing:
-                raise ValueError(
-                    f"{path}: columns {', '.join(missing)} are missing; found {', '.join(reader.fieldnames or ())}. "
-                    f"A list of fields needs {', '.join(REQUIRED)}, and may have {', '.join(COLUMNS[2:])}."
-                )
-            fields, errors = [], []
-            for row in reader:
-                try:
-                    fields.append(_parse_row(row, path.parent, common))
-                except ValueError as error:
-                    errors.append(f"line {reader.line_num}: {error}")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: can't be read: {error}. A list of fields is a CSV in UTF-8.") from error
+    fields, errors = [], []
+    for line, values, problem in read_table(path, REQUIRED, COLUMNS, "A list of fields"):
+        try:
+            if problem:
+                raise ValueError(problem)
+            fields.append(_parse_row(values, path.parent, common))
+        except ValueError as error:
+            errors.append(f"line {line}: {error}")
     if errors:
         raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(errors))
     if not fields:
@@ -183,40 +174,28 @@ def check_fields(fields):
         raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))
 
 
+def _label_hint(path, axes, named):
+    """What can be done for a label image whose axes are not understood, or aren't those of one channel."""
+    if dimensions(path) is None:  # not its axes are wrong, but the file
+        return ""
+    try:
+        several = not named and read_stack(path, axes=axes, scale=1).shape[0] > 1
+    except ValueError:
+        several = False
+    hint = " If cells and nuclei are its channels, name them: --segmentation_channels=cell:0,nucleus:1." * several
+    return f"{hint} --axes holds for label images of as many dimensions as the field; else save them as YX or ZYX."
+
+
 def _parse_row(row, root, common):
-    cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    cells = {column: row.get(column, "").strip() for column in COLUMNS}
     empty = [column for column in REQUIRED if not cells[column]]
-    if empty or None in row:
-        raise ValueError(f"the column {empty[0]} is empty" if empty else "it has more values than there are columns")
+    if empty:
+        raise ValueError(f"the column {empty[0]} is empty")
     given = dict(common)
     if cells["channels"]:
-        given["channels"] = parse_channels(cells["channels"], CHANNEL_ROLES, "channels")
+        given["channels"] = parse_channels(cells["channels"], CHANNEL_ROLES, "the column channels")
     if cells["scale_micron"]:
-        try:
-            given["scale"] = parse_pixel_size(cells["scale_micron"].strip("[]() "))
-        except ValueError:
-            raise ValueError(f"scale_micron is {cells['scale_micron']!r}, expected [z, y, x] in µm") from None
+        given["scale"] = parse_scale(cells["scale_micron"])
     paths = (str(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
     image, cell_labels, nucleus_labels = paths
     return Field(cells["FieldId"], image, cells["structure_name"], cell_labels, nucleus_labels, **given)
-
-
-def _roles_by_name(stack):
-    numbers = {name.strip().lower(): str(i) for i, name in reversed(list(enumerate(stack.channels)))}
-    found = {
-        role: next((numbers[name] for name in names if name in numbers), None) for role, names in RAW_NAMES.items()
-    }
-    missing = [role for role in CHANNEL_ROLES[:2] if found[role] is None]
-    if missing:
-        raise ValueError(
-            f"{stack.path}: can't tell which channel is {' and which is '.join(missing)}; its channels are "
-            f"{', '.join(f'{i}: {name}' for i, name in enumerate(stack.channels))}: give "
-            "--channels=membrane:NUMBER,nucleus:NUMBER,structure:NUMBER with their numbers or names"
-        )
-    return {role: number for role, number in found.items() if number is not None}
-
-
-def _stem(path):
-    """A file's name without its endings: a.ome.tif -> a."""
-    name, ending = os.path.splitext(os.path.basename(os.path.normpath(path)))
-    return name.removesuffix(".ome") if ending else name

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import json
 import math
 import os
@@ -13,18 +14,19 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from icell_tf.apply.arguments import safe_names
 from icell_tf.apply.field_list import check_fields
-from icell_tf.apply.inputs import safe_names
-from icell_tf.apply.outputs import whole
+from icell_tf.apply.outputs import ome_metadata, whole
 from icell_tf.evaluation import figures, outlines
 from icell_tf.imaging import segment
-from icell_tf.imaging.fields import Limits, check_labels, cut_cell, divide_field
+from icell_tf.imaging.fields import MARGIN, Limits, check_labels, cut_cell, divide_field
+from icell_tf.imaging.rows import OPTIONAL, REQUIRED
 
 DEFAULT_OUTPUT = "cells"
 RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}  # role -> name in the manifest
 MASKS = ("cell_seg", "dna_seg")
-MANIFEST = ("CellId", "structure_name", "FOVId", "crop_raw", "crop_seg", "name_dict", "scale_micron")
-SET_ASIDE = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
+MANIFEST, SET_ASIDE = "manifest.csv", "set_aside.csv"
+SET_ASIDE_COLUMNS = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
 _DONE = "field.json"  # in a field's folder: what it was made from and what came of it
 
 
@@ -40,7 +42,7 @@ class Settings:
     """
 
     limits: Limits = dataclasses.field(default_factory=Limits)
-    margin: float = 10.0
+    margin: float = MARGIN
     nucleus_diameter: float = segment.NUCLEUS_DIAMETER
     overwrite: bool = False
 
@@ -72,11 +74,14 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> co
     names = safe_names(field.field_id for field in fields)
     _check_output(output, fields, names, settings)
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("manifest.csv", "set_aside.csv"):
+    for name in (MANIFEST, SET_ASIDE):
         (output / name).unlink(missing_ok=True)
     counts = collections.Counter()
-    with whole(output / "manifest.csv") as manifest, whole(output / "set_aside.csv") as set_aside:
-        with _table(manifest, MANIFEST) as add_cells, _table(set_aside, SET_ASIDE) as add_set_aside:
+    with whole(output / MANIFEST) as manifest, whole(output / SET_ASIDE) as set_aside:
+        with (
+            _table(manifest, REQUIRED + OPTIONAL) as add_cells,
+            _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside,
+        ):
             for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
                 done = None if settings.overwrite else _done(output / name, field, settings)
                 resumed = " (done before)" * (done is not None)
@@ -87,8 +92,8 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> co
                 counts += found
                 report(f"{i}/{len(fields)} {field.field_id}: {summary(found)}{resumed}")
         if not counts["kept"]:
-            os.replace(set_aside, output / "set_aside.csv")
-            raise ValueError(f"no cell can be used: {summary(counts)}; see {output / 'set_aside.csv'} and the outlines")
+            os.replace(set_aside, output / SET_ASIDE)
+            raise ValueError(f"no cell can be used: {summary(counts)}; see {output / SET_ASIDE} and the outlines")
     return counts
 
 
@@ -104,8 +109,8 @@ def summary(counts) -> str:
 
 
 def _check_output(output, fields, names, settings):
-    if (output / "manifest.csv").exists() and not settings.overwrite:
-        raise FileExistsError(f"{output / 'manifest.csv'} exists: give another --output, or --overwrite to replace it")
+    if (output / MANIFEST).exists() and not settings.overwrite:
+        raise FileExistsError(f"{output / MANIFEST} exists: give another --output, or --overwrite to replace it")
     for field, name in zip(fields, names, strict=True):
         folder = output / name
         if folder.exists() and not (folder / _DONE).is_file():
@@ -126,10 +131,18 @@ def _done(folder, field, settings):
 
 def _fingerprint(field, settings):
     """Everything that decides what comes of a field, as JSON gives it back."""
-    stats = [Path(path).stat() for path in (field.path, *field.labels.values())]
-    files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+    files = [_state(Path(path)) for path in (field.path, *field.labels.values())]
     arguments = dataclasses.asdict(dataclasses.replace(settings, overwrite=False))
     return json.loads(json.dumps({"field": dataclasses.asdict(field), "files": files, "settings": arguments}))
+
+
+def _state(path):
+    """Differs once a file, or one in a folder (OME-Zarr), was changed."""
+    state = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        stat = file.stat()
+        state.update(f"{file.relative_to(path)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return state.hexdigest()
 
 
 def _cut_field(field, name, output, settings, report):
@@ -151,20 +164,23 @@ def _cut_field(field, name, output, settings, report):
     rows = []
     for cell in kept:
         cut = cut_cell(list(channels.values()), cells, nuclei, cell, stack.scale, settings.margin)
-        files = [f"{name}_{cell.label}_{kind}.ome.tif" for kind in ("raw", "seg")]
-        raw_names = [RAW_CHANNELS[role] for role in channels]
+        files = {f"crop_{kind}": f"{name}_{cell.label}_{kind}.ome.tif" for kind in ("raw", "seg")}
+        names = {"crop_raw": [RAW_CHANNELS[role] for role in channels], "crop_seg": list(MASKS)}
         masks = 255 * np.stack([cut.cell_mask, cut.nucleus_mask]).astype(np.uint8)
-        _write_stack(partial / files[0], np.stack(cut.channels), raw_names, stack.scale)
-        _write_stack(partial / files[1], masks, MASKS, stack.scale, compression="zlib")
-        paths = [f"{name}/{file}" for file in files]
-        names = {"crop_raw": raw_names, "crop_seg": list(MASKS)}
-        scale = list(map(float, stack.scale)) if math.isfinite(stack.scale[0]) else ""  # else the file's own is read
-        cell_id = f"{field.field_id}_{cell.label}"
-        rows.append([cell_id, field.structure, field.field_id, *paths, str(names), str(scale)])
+        _write_stack(partial / files["crop_raw"], np.stack(cut.channels), names["crop_raw"], stack.scale)
+        _write_stack(partial / files["crop_seg"], masks, MASKS, stack.scale, compression="zlib")
+        row = {"CellId": f"{field.field_id}_{cell.label}", "structure_name": field.structure, "FOVId": field.field_id}
+        row |= {column: f"{name}/{file}" for column, file in files.items()} | {"name_dict": str(names)}
+        if math.isfinite(stack.scale[0]):  # else the file's own is read
+            row["scale_micron"] = str(list(map(float, stack.scale)))
+        rows.append(row)
     planes = [channel.max(axis=0) for channel in channels.values()]
     picture = outlines.field_with_outlines(planes, cells, nuclei, [cell.label for cell in kept])
     figures.to_png(picture, partial / "outlines.png")
-    aside = [[field.field_id, s.kind, s.label, s.reason, s.detail, " ".join(map(str, s.nuclei))] for s in set_aside]
+    aside = [
+        {"FOVId": field.field_id, **dataclasses.asdict(label), "nuclei": " ".join(map(str, label.nuclei))}
+        for label in set_aside
+    ]
     done = {"made_from": made_from, "cells": rows, "set_aside": aside}
     (partial / _DONE).write_text(json.dumps(done, indent=1), encoding="utf-8")
     os.replace(partial / "outlines.png", output / f"{name}_outlines.png")
@@ -178,10 +194,11 @@ def _labels(field, channels, scale, settings, report):
     found = {}
     for role, path in field.labels.items():
         stack, channel = field.open_labels(role, shape, scale)
+        labels = stack.channel(channel)
         try:
-            found[role], mask = check_labels(stack.channel(channel), shape)
+            found[role], mask = check_labels(labels, shape)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}" if path not in str(error) else str(error)) from error
+            raise ValueError(f"{path}: {error}") from error
         if mask:
             count = int(found[role].max())
             report(f"{path}: one number for all: taken for a mask, in which {count} connected pieces are counted")
@@ -199,9 +216,7 @@ def _labels(field, channels, scale, settings, report):
 
 def _write_stack(path, data, channels, scale, compression=None):
     """Writes (C, Z, Y, X) as OME-TIFF with names and pixel size."""
-    sizes = {f"PhysicalSize{axis}": float(size) for axis, size in zip("ZYX", scale, strict=True) if math.isfinite(size)}
-    units = {f"{key}Unit": "µm" for key in sizes}
-    metadata = {"axes": "CZYX", "Channel": {"Name": list(channels)}, **sizes, **units}
+    metadata = ome_metadata(channels, scale)
     tifffile.imwrite(path, data, ome=True, photometric="minisblack", compression=compression, metadata=metadata)
 
 
@@ -209,13 +224,13 @@ def _write_stack(path, data, channels, scale, compression=None):
 def _table(path, columns):
     """Yields a function that adds rows to a CSV with these columns."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
         yield writer.writerows
 
 
 def _count(done):
     counts = collections.Counter(kept=len(done["cells"]))
-    for _, kind, _, reason, *_ in done["set_aside"]:
-        counts[reason if kind == "cell" else ("nucleus", reason)] += 1
+    for label in done["set_aside"]:
+        counts[label["reason"] if label["kind"] == "cell" else (label["kind"], label["reason"])] += 1
     return counts

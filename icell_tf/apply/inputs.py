@@ -3,26 +3,21 @@
 All of them are read and preprocessed before anything else happens, so that a bad one is found before any work is done.
 """
 
-import functools
 import math
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from icell_tf.apply.arguments import CHANNEL_ROLES, SEGMENTATION_ROLES, channels_by_name, safe_names, stem
 from icell_tf.data import PreparedCells
-from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
-from icell_tf.imaging.prepare import parse_preparation
+from icell_tf.imaging.prepare import load_and_preprocess, parse_preparation
 from icell_tf.imaging.preprocess import preprocess
 from icell_tf.imaging.read import dimensions, is_zarr, print_guess, read_stack
 
-CHANNEL_ROLES = ("membrane", "nucleus", "structure")
-SEGMENTATION_ROLES = ("cell", "nucleus")
-LONGEST_NAME = 100
 AUTO = "auto"
 
 
@@ -103,50 +98,17 @@ def read_inputs(paths, integrator, reading=None):
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
-        prepare = _preprocess_for(integrator)
+        frame, preparation = _preparation_of(integrator)
         if path.suffix.lower() == ".csv":
-            rows = read_manifest(path, labelled=False)[: reading.limit]
-            cells += [_from_row(row, path, prepare, reading) for row in rows]
+            cells += _from_manifest(path, frame, preparation, reading)
         else:
-            cells.append(_from_stack(path, next(segmentations), prepare, reading))
+            cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
 
 
-def _preprocess_for(integrator):
-    """`preprocess`, with all that the model's cells have in common."""
-    frame, preparation = Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
-    return functools.partial(preprocess, frame=frame, preparation=preparation)
-
-
-def parse_pixel_size(text):
-    """Reads "0.2" or "z,y,x" in µm as a tuple; None stays None. Raises: ValueError: it is neither."""
-    if text is None:
-        return None
-    try:
-        sizes = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        sizes = ()
-    if len(sizes) not in (1, 3) or not all(math.isfinite(size) and size > 0 for size in sizes):
-        raise ValueError(f"--pixel_size is {text!r}, but must be µm per pixel, as 0.2, or as z,y,x: 0.5,0.2,0.2")
-    return sizes
-
-
-def parse_channels(text, roles, flag):
-    """Reads "membrane:0,nucleus:DNA" as {"membrane": "0", "nucleus": "DNA"}; None stays None.
-
-    Raises:
-      ValueError: a role is unknown or given twice, or one of the first two is missing.
-    """
-    if text is None:
-        return None
-    expected = ",".join(f"{role}:NAME_OR_NUMBER" for role in roles[:2])
-    pairs = [part.partition(":") for part in text.split(",")]
-    channels = {role.strip(): channel.strip() for role, _, channel in pairs}
-    complete = set(roles[:2]) <= set(channels) <= set(roles) and all(channels.values())
-    if not complete or len(channels) != len(pairs):
-        optional = "".join(f"; {role} may follow" for role in roles[2:])
-        raise ValueError(f"--{flag} is {text!r}, but must look like {expected}{optional}")
-    return channels
+def _preparation_of(integrator):
+    """The model's frame, and how its cells are brought into it."""
+    return Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
 
 
 def _from_prepared(path, integrator, reading):
@@ -177,28 +139,30 @@ def _from_prepared(path, integrator, reading):
     return cells[: reading.limit]
 
 
-def _from_row(row, path, prepare, reading):
-    row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
-    try:
-        loaded = row.load()
-        cell = prepare(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale)
-    except (ValueError, OSError) as error:
-        raise BadCell(row.cell_id, row.source, str(error)) from error
-    return InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform)
+def _from_manifest(path, frame, preparation, reading):
+    cells, guesses = [], set()
+    for row in read_manifest(path, labelled=False)[: reading.limit]:
+        row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
+        loaded, cell = load_and_preprocess(row, frame, preparation)
+        for guess in loaded.guesses:
+            if guess not in guesses:
+                print(f"{row.source}: {guess}", flush=True)
+        guesses.update(loaded.guesses)
+        cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
+    return cells
 
 
-def _from_stack(path, segmentation, prepare, reading):
+def _from_stack(path, segmentation, frame, preparation, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
     print_guess(stack)
-    channels = reading.channels or _guess(stack, RAW_NAMES, CHANNEL_ROLES[:2], "channels")
+    channels = reading.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     try:
         masks = _masks_of(stack, segmentation, reading) if segmentation else crop_masks(planes, planes[1])
-        cell = prepare(planes, *masks, stack.scale)
+        cell = preprocess(planes, *masks, stack.scale, frame, preparation)
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    name = re.sub(r"(\.ome)?\.(tiff?|zarr|png|czi|lif|nd2)$", "", path.name, flags=re.IGNORECASE)
-    return InputCell(name, str(path), cell.image, None, cell.transform)
+        raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    return InputCell(stem(path), str(path), cell.image, None, cell.transform)
 
 
 def _masks_of(stack, segmentation, reading):
@@ -206,8 +170,8 @@ def _masks_of(stack, segmentation, reading):
     same_axes = reading.axes and dimensions(segmentation) == len(reading.axes)
     masks = read_stack(segmentation, axes=reading.axes if same_axes else None, scale=stack.scale)
     print_guess(masks)
-    channels = reading.segmentation_channels or _guess(
-        masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "segmentation_channels"
+    channels = reading.segmentation_channels or channels_by_name(
+        masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
     )
     cell_mask, nucleus_mask = (masks.channel(channels[role]) for role in SEGMENTATION_ROLES)
     if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
@@ -216,33 +180,3 @@ def _masks_of(stack, segmentation, reading):
             f"(--segmentation_channels; taken: {channels})"
         )
     return cell_mask, nucleus_mask
-
-
-def _guess(stack, names, required, flag):
-    """Channels by their names in the file; the first ones, in the order of the roles, where the file has no names."""
-    lower = [channel.strip().lower() for channel in stack.channels]
-    if lower == [str(i) for i in range(len(lower))] and len(lower) == len(required):
-        return {role: str(i) for i, role in enumerate(required)}
-    found = {role: next((name for name in names[role] if name in lower), None) for role in names}
-    missing = [role for role in required if found[role] is None]
-    if missing:
-        raise ValueError(
-            f"{stack.path}: can't tell which channel is {' and which is '.join(missing)}; its channels are "
-            f"{', '.join(f'{i}: {name}' for i, name in enumerate(stack.channels))}: "
-            f"give --{flag}={','.join(f'{role}:{i}' for i, role in enumerate(required))} with its numbers or names"
-        )
-    return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
-
-
-def safe_names(names):
-    """Makes names safe in file names, and unique even where upper and lower case are one, by numbering them."""
-    taken, result = set(), []
-    for name in names:
-        name = base = re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:LONGEST_NAME].strip("._") or "cell"
-        number = 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name.lower())
-        result.append(name)
-    return result

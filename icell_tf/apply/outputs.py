@@ -1,6 +1,7 @@
 """Cells -> files: every structure in each cell, as pictures, OME-TIFF and class probabilities."""
 
 import csv
+import math
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 import tifffile
 
 from icell_tf import structures
-from icell_tf.apply.inputs import safe_names
+from icell_tf.apply.arguments import safe_names
 from icell_tf.evaluation import figures
 
 BATCH = 8  # cells
@@ -120,7 +121,7 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
             figures.to_png(grid, path)
         with whole(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
             for i, cell in enumerate(x_rs):
-                metadata = _ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
+                metadata = ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
                 tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)
     return paths
 
@@ -145,7 +146,7 @@ def _write_cell(integrator, cell, predictions, output, settings):
     with whole(output / f"{cell.name}_composite.png") as path:
         figures.to_png(composite, path)
     with whole(output / f"{cell.name}.ome.tif") as path:
-        metadata = _ome_metadata(channels, pixel_size) | {"Name": cell.name}
+        metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
         tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
 
 
@@ -170,10 +171,17 @@ def _planes(image):
     return np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)
 
 
-def _ome_metadata(channels, pixel_size):
-    y, x = pixel_size
-    sizes = {"PhysicalSizeY": y, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": x, "PhysicalSizeXUnit": "µm"}
-    return {"axes": "CYX", "Channel": {"Name": list(channels)}, **sizes}
+def ome_metadata(channels, scale) -> dict:
+    """What tifffile writes beside an array (C, Y, X) or (C, Z, Y, X).
+
+    Args:
+      channels: their names.
+      scale: µm per pixel, (y, x) or (z, y, x); what is nan is left out.
+    """
+    axes = "ZYX"[-len(scale) :]
+    sizes = {f"PhysicalSize{axis}": float(size) for axis, size in zip(axes, scale, strict=True) if math.isfinite(size)}
+    units = {f"{key}Unit": "µm" for key in sizes}
+    return {"axes": f"C{axes}", "Channel": {"Name": list(channels)}, **sizes, **units}
 
 
 def _prepare(output, paths, overwrite):

@@ -20,6 +20,7 @@ NO_NUCLEUS, NUCLEI, LARGE = "no nucleus", "two or more nuclei", "too large"
 OUTSIDE = "outside every cell"
 REASONS = (BORDER, SMALL, PIECES, NO_NUCLEUS, NUCLEI, LARGE, OUTSIDE)
 
+MARGIN = 10.0  # µm of the field around a cell
 _STRAY = 0.05  # pieces beside the largest that together are at most this share of a cell are left out of it
 _TABLE_SIZE = 1 << 24  # labels below this are counted in a table, others by sorting
 
@@ -160,7 +161,7 @@ def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[
     return kept, set_aside
 
 
-def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, margin: float = 10.0) -> LoadedCell:
+def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, margin: float = MARGIN) -> LoadedCell:
     """Cuts one cell out of its field.
 
     Args:

@@ -11,9 +11,9 @@ from PIL import Image
 
 from icell_tf import structures
 from icell_tf.imaging import simulate
-from icell_tf.imaging.cells import BadCell, CellSource
+from icell_tf.imaging.cells import BadCell, CellSource, LoadedCell
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation, preprocess
+from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation, PreprocessedCell, preprocess
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1
@@ -140,6 +140,14 @@ def encode_png(image) -> bytes:
 
 def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
     """Reads and preprocesses one cell. Returns: its record, and what was seen. Raises: BadCell."""
+    loaded, prepared = load_and_preprocess(cell, frame, preparation)
+    return _record(cell, prepared, frame), _findings(prepared, loaded.scale, loaded.guesses)
+
+
+def load_and_preprocess(
+    cell: CellSource, frame: Frame, preparation: Preparation | None = None
+) -> tuple[LoadedCell, PreprocessedCell]:
+    """Reads and preprocesses one cell. Returns: its voxels, and the cell in its frame. Raises: BadCell."""
     try:
         loaded = cell.load()
         prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
@@ -147,7 +155,7 @@ def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None
         raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
     except Exception as error:  # a damaged file makes its parser fail in ways of its own; one must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
-    return _record(cell, prepared, frame), _findings(prepared, loaded.scale, loaded.guesses)
+    return loaded, prepared
 
 
 def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:

@@ -16,13 +16,14 @@ class Row(NamedTuple):
     problem: str = ""
 
 
-def read_table(path, required, columns) -> Iterator[Row]:
+def read_table(path, required, columns, noun="A manifest") -> Iterator[Row]:
     """Yields the rows of a CSV in UTF-8, the bad ones too.
 
     Args:
       path: a pathlib.Path.
       required: columns that must be there.
       columns: all columns to return; what else the table has is passed over.
+      noun: what the table is, for errors.
 
     Raises:
       ValueError: no header can be read, or columns are missing; said at the first row asked for.
@@ -30,7 +31,7 @@ def read_table(path, required, columns) -> Iterator[Row]:
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = _split(file)
         header = next((row for row in rows if row[1]), None)
-        names = _check_header(path, header, required, columns)
+        names = _check_header(path, header, required, columns, noun)
         where = {name: names.index(name) for name in columns if name in names}
         for line, values, problem in rows:
             if not values:
@@ -40,8 +41,8 @@ def read_table(path, required, columns) -> Iterator[Row]:
             yield Row(line, {name: values[i] for name, i in where.items() if i < len(values)}, problem)
 
 
-def _check_header(path, header, required, columns):
-    explanation = "A manifest is a table saved as CSV in UTF-8, with commas."
+def _check_header(path, header, required, columns, noun):
+    explanation = f"{noun} is a table saved as CSV in UTF-8, with commas."
     if header is None:
         raise ValueError(f"{path}: can't be read: it is empty. {explanation}")
     _, names, problem = header

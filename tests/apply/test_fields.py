@@ -1,4 +1,4 @@
-"""Fields of view on disk -> manifest, cells, reasons and outlines; refusals, resuming, and what a bad field says."""
+"""Fields of view on disk -> manifest, cells, reasons and outlines; nothing overwritten, resuming."""
 
 import ast
 import csv
@@ -13,40 +13,15 @@ import tifffile
 from PIL import Image
 
 from icell_tf.apply import fields
-from icell_tf.apply.field_list import Field, find_fields, read_fields
+from icell_tf.apply.field_list import Field
 from icell_tf.imaging.fields import Limits
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
-from ..simulated_field import simulate_field
-
 COMMAND = Path(__file__).resolve().parents[2] / "train" / "fields.py"
 CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
-
-
-@pytest.fixture(scope="module")
-def simulated():
-    return simulate_field()
-
-
-@pytest.fixture
-def files(simulated, tmp_path):
-    """A field and its label images, TIFF without metadata as segmentation tools write them; cell 4 has no nucleus."""
-    scale = dict(zip(("PhysicalSizeZ", "PhysicalSizeY", "PhysicalSizeX"), simulated.scale, strict=True))
-    metadata = {"axes": "CZYX", "Channel": {"Name": ["membrane", "DNA", "tubulin"]}, **scale}
-    tifffile.imwrite(tmp_path / "a.ome.tif", simulated.channels, photometric="minisblack", metadata=metadata)
-    tifffile.imwrite(tmp_path / "cells.tif", simulated.cells)
-    tifffile.imwrite(tmp_path / "nuclei.tif", np.where(simulated.nuclei == 97, 0, simulated.nuclei))
-    return tmp_path
-
-
-@pytest.fixture
-def field(files):
-    return Field(
-        "a", str(files / "a.ome.tif"), "alpha-tubulin", str(files / "cells.tif"), str(files / "nuclei.tif"), CHANNELS
-    )
 
 
 def table(path):
@@ -187,6 +162,18 @@ def test_an_interrupted_run_goes_on_with_the_next_field(field, tmp_path):
     assert (out / "a" / "field.json").stat().st_mtime_ns == before
 
 
+def test_a_change_within_a_folder_is_noticed(tmp_path):
+    """OME-Zarr: a folder of files, which itself doesn't change with a chunk."""
+    folder = tmp_path / "a.zarr"
+    (folder / "0").mkdir(parents=True)
+    (folder / "0" / "chunk").write_text("before")
+    field = Field("a", str(folder))
+    made_from = fields._fingerprint(field, fields.Settings())
+    assert made_from == fields._fingerprint(field, fields.Settings(overwrite=True))
+    (folder / "0" / "chunk").write_text("afterwards")
+    assert made_from != fields._fingerprint(field, fields.Settings())
+
+
 def test_where_no_cell_can_be_used_there_is_no_manifest(field, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ValueError, match="no cell can be used: 0 of 4 cells kept; 4 set aside: 3 too large"):
@@ -194,88 +181,11 @@ def test_where_no_cell_can_be_used_there_is_no_manifest(field, tmp_path):
     assert len(table(out / "set_aside.csv")) == 4 and not (out / "manifest.csv").exists()
 
 
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"cell_labels": "none.tif"}, "none.tif: there is no such file"),
-        ({"path": "none.tif"}, "none.tif: there is no such file"),
-        ({"structure": ""}, "name of the structure in channel '2' is missing"),
-        ({"channels": {"membrane": "0", "nucleus": "1"}}, "structure alpha-tubulin is named, but no channel"),
-        ({"channels": {"membrane": "0", "nucleus": "GFP"}}, "there is no channel 'GFP'"),
-        ({"channels": {"membrane": "0", "nucleus": "1", "structure": "5"}}, "there is no channel '5'"),
-        ({"scale": (-1.0,)}, "pixel size of positive"),
-        ({"path": "bare.tif"}, "no pixel size"),
-        ({"nucleus_labels": "small.tif"}, "small.tif: the labels have the shape (1, 3, 4), the field (14, 118, 140)"),
-    ],
-)
-def test_bad_fields_are_refused_before_anything_is_written(field, files, tmp_path, monkeypatch, change, message):
-    tifffile.imwrite(
-        files / "bare.tif", np.zeros((3, 5, 5), np.uint16), photometric="minisblack", metadata={"axes": "CYX"}
-    )
-    tifffile.imwrite(files / "small.tif", np.ones((3, 4), np.uint8))
-    monkeypatch.chdir(files)
-    bad = Field(**{**vars(field), "field_id": "bad", **change})
-    with pytest.raises(ValueError, match="1 fields can't be used; nothing was written:\n  FieldId bad, ") as error:
-        fields.cut_fields([field, bad], tmp_path / "out")
-    assert message in str(error.value)
-    assert not (tmp_path / "out").exists()
-
-
 def test_bad_labels_name_field_and_file(field, files, tmp_path):
     tifffile.imwrite(files / "cells.tif", np.zeros((118, 140), np.uint8))
     with pytest.raises(ValueError, match="FieldId a: .*cells.tif: the label image is empty"):
         fields.cut_fields([field], tmp_path / "out", report=lambda line: None)
     assert not (tmp_path / "out" / "manifest.csv").exists()
-
-
-def test_two_fields_of_one_name_are_refused(field, tmp_path):
-    with pytest.raises(ValueError, match="FieldId a: 2 fields are called so"):
-        fields.cut_fields([field, field], tmp_path / "out")
-
-
-def test_fields_csv(files):
-    listing = files / "fields.csv"
-    listing.write_text(
-        "FieldId,path,structure_name,cell_labels,nucleus_labels,scale_micron,channels\n"
-        'f1,a.ome.tif,tom20,cells.tif,nuclei.tif,"[0.8, 0.5, 0.5]","membrane:2,nucleus:1,structure:0"\n'
-        "f2,a.ome.tif,zo1,,,,\n"
-    )
-    first, second = read_fields(listing, channels=CHANNELS)
-    assert first == Field(
-        "f1",
-        str(files / "a.ome.tif"),
-        "tom20",
-        str(files / "cells.tif"),
-        str(files / "nuclei.tif"),
-        {"membrane": "2", "nucleus": "1", "structure": "0"},
-        (0.8, 0.5, 0.5),
-    )
-    assert (second.cell_labels, second.channels, second.scale) == ("", CHANNELS, None)
-    assert find_fields([listing], channels=CHANNELS) == [first, second]
-    with pytest.raises(ValueError, match="stands alone"):
-        find_fields([listing], "zo1")
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("FieldId,image\nf1,a.tif\n", "columns path are missing"),
-        ("FieldId,path\n", "no rows"),
-        ("FieldId,path\nf1,\n", "line 2: the column path is empty"),
-        ("FieldId,path\nf1,a.tif,b,c\n", "line 2: it has more values"),
-        ('FieldId,path,channels\nf1,a.tif,"membrane:0"\n', "line 2: --channels is 'membrane:0'"),
-        ("FieldId,path,scale_micron\nf1,a.tif,[0]\n", r"line 2: scale_micron is '\[0\]'"),
-    ],
-)
-def test_a_bad_fields_csv_names_line_and_reason(tmp_path, text, message):
-    (tmp_path / "fields.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        read_fields(tmp_path / "fields.csv")
-
-
-def test_each_field_needs_its_labels():
-    with pytest.raises(ValueError, match="--cell_labels names 1 files, but there are 2 fields"):
-        find_fields(["a.tif", "b.tif"], cell_labels=["c.tif"])
 
 
 def test_the_command(field, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 import tifffile
 
 from icell_tf.apply import inputs
+from icell_tf.apply.arguments import CHANNEL_ROLES, parse_channels
 from icell_tf.config import FIRST_PREPARATION, Cells
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.prepare import describe
@@ -70,9 +71,8 @@ def test_masks_are_told_from_stacks_that_are_0_outside_their_cell(files):
 
 @pytest.mark.parametrize("channels, count", [("membrane:0,nucleus:1", 2), ("nucleus:DNA,membrane:0,structure:GFP", 3)])
 def test_channels_by_name_or_number(files, channels, count):
-    reading = inputs.Reading(
-        segmentation=(str(files.masks),), channels=inputs.parse_channels(channels, inputs.CHANNEL_ROLES, "channels")
-    )
+    channels = parse_channels(channels, CHANNEL_ROLES, "--channels")
+    reading = inputs.Reading(segmentation=(str(files.masks),), channels=channels)
     (cell,) = inputs.read_inputs([files.stack], MODEL, reading)
     np.testing.assert_array_equal(cell.image, expected_image(count))
 
@@ -110,6 +110,27 @@ def test_manifest(files):
     for cell in cells:
         np.testing.assert_array_equal(cell.image, expected_image())
     assert len(inputs.read_inputs([manifest], MODEL, inputs.Reading(limit=2))) == 2
+
+
+def test_bad_cells_of_a_manifest_and_guessed_axes(files, capsys):
+    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
+    tifffile.imwrite(files.folder / "bare.tif", cell_stack()[0], photometric="minisblack")
+    (files.folder / "damaged.tif").write_bytes(files.stack.read_bytes()[:300])
+    manifest = files.folder / "manifest.csv"
+
+    def read(*raws):
+        rows = [(f"c{i}", "tom20", raw, files.masks.name, names, list(SCALE)) for i, raw in enumerate(raws)]
+        with open(manifest, "w", newline="") as file:
+            header = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+            csv.writer(file).writerows([header, *rows])
+        return inputs.read_inputs([manifest], MODEL)
+
+    assert len(read("bare.tif", "bare.tif")) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "bare.tif: the file doesn't name its axes" in line and "taken as CZYX" in line
+    with pytest.raises(ValueError, match="CellId c1, .*damaged.tif: ") as error:
+        read(files.stack.name, "damaged.tif")
+    assert str(error.value).count("damaged.tif") == 1
 
 
 def test_manifest_of_cells_without_a_structure(files):
@@ -174,11 +195,6 @@ def test_stacks_are_prepared_as_the_model_was_trained(files):
         inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 
 
-def test_safe_names():
-    names = ["a/b", "A b", "..", "é", "a_b-2", "a/b", "x" * 300]
-    assert inputs.safe_names(names) == ["a_b", "A_b-2", "cell", "cell-2", "a_b-2-2", "a_b-3", "x" * 100]
-
-
 def test_bad_inputs_name_the_file_and_the_flag(files):
     def read(*paths, **options):
         inputs.read_inputs(paths, MODEL, inputs.Reading(**options))
@@ -206,21 +222,6 @@ def test_bad_inputs_name_the_file_and_the_flag(files):
         )
     with pytest.raises(ValueError, match="dataset_info.json"):
         read(files.folder)
-
-
-@pytest.mark.parametrize("text", ["membrane", "membrane:0", "membrane:0,nucleus:", "membrane:0,nucleus:1,dna:2", ""])
-def test_bad_channels(text):
-    with pytest.raises(ValueError, match="--channels .*membrane:NAME_OR_NUMBER,nucleus:NAME_OR_NUMBER"):
-        inputs.parse_channels(text, inputs.CHANNEL_ROLES, "channels")
-
-
-def test_pixel_size():
-    assert inputs.parse_pixel_size(None) is None
-    assert inputs.parse_pixel_size("0.2") == (0.2,)
-    assert inputs.parse_pixel_size("0.5, 0.2,0.2") == (0.5, 0.2, 0.2)
-    for text in ("", "0,2", "-1", "nan", "a"):
-        with pytest.raises(ValueError, match="--pixel_size"):
-            inputs.parse_pixel_size(text)
 
 
 def test_real_cell(real_data):

@@ -66,6 +66,12 @@ def test_ome_tiff_has_names_sizes_and_values(tmp_path):
     np.testing.assert_array_equal(stack.channel("observed structure")[0], image[..., 2])
 
 
+def test_metadata_leave_out_an_unknown_size():
+    found = outputs.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
+    sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
+    assert found == {"axes": "CZYX", "Channel": {"Name": ["a", "b"]}, **sizes}
+
+
 def test_original_frame_is_the_inputs(tmp_path):
     matrix = np.array([[0.0, 2.0, 3.0], [2.0, 0.0, 4.0]])  # transposed, twice the input's pixel size
     transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame(SIZE, 0.5))

@@ -34,6 +34,12 @@ def test_record_of_a_stack(cell):
     assert len(findings.ranges) == 3
 
 
+def test_the_picture_of_a_record_is_that_of_its_voxels(cell):
+    loaded, prepared = prepare.load_and_preprocess(cell, FRAME)
+    assert [channel.shape for channel in loaded.channels] == [loaded.cell_mask.shape] * 3
+    np.testing.assert_array_equal(prepared.image, prepare_cell(cell, FRAME)[0]["image"])
+
+
 def test_errors_name_cell_file_and_reason(cell, tmp_path):
     with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels are named"):
         prepare_cell(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)

@@ -66,3 +66,9 @@ def test_values_may_be_long(path):
 def test_headers_that_cant_be_used(path, content, message):
     with pytest.raises(ValueError, match=f"table.csv: .*({message})"):
         read(path, content)
+
+
+def test_errors_say_what_the_table_is(path):
+    path.touch()
+    with pytest.raises(ValueError, match="it is empty. A list of fields is a table saved as CSV"):
+        list(read_table(path, ("id",), ("id",), "A list of fields"))
