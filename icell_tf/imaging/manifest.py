@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from icell_tf.imaging import spelling
 from icell_tf.imaging.cells import BadCell, LoadedCell
-from icell_tf.imaging.read import dimensions, read_stack
+from icell_tf.imaging.read import fitting_axes, read_stack
 from icell_tf.imaging.rows import OPTIONAL, RAW_NAMES, REQUIRED, SEGMENTATION_NAMES, RowParser, shown
 from icell_tf.imaging.table import read_table
 from icell_tf.structures import KNOWN, canonical_name, in_table_order
@@ -62,9 +62,8 @@ class ManifestCell:
     def load(self) -> LoadedCell:
         """Reads the channels that have a role, and the masks. Raises: ValueError: with the reason."""
         raw = read_stack(self.raw, axes=self.axes, channels=self.raw_channels, scale=self.scale)
-        masks = read_stack(
-            self.segmentation, axes=self._mask_axes(), channels=self.segmentation_channels, scale=raw.scale[1:]
-        )
+        axes = fitting_axes(self.segmentation, self.axes)
+        masks = read_stack(self.segmentation, axes=axes, channels=self.segmentation_channels, scale=raw.scale[1:])
         return LoadedCell(
             channels=[raw.channel(self.roles[role]) for role in RAW_NAMES if role in self.roles],
             cell_mask=masks.channel(self.roles["cell_mask"]),
@@ -72,11 +71,6 @@ class ManifestCell:
             scale=raw.scale,
             guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
         )
-
-    def _mask_axes(self):
-        if self.axes is None or self.segmentation == self.raw:
-            return self.axes
-        return self.axes if dimensions(self.segmentation) == len(self.axes) else None
 
 
 class LeftOut(BadCell):
