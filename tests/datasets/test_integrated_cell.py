@@ -224,11 +224,22 @@ def test_a_cell_too_large_is_named_and_nothing_is_left(tmp_path):
         ({"image_size": 100}, "power of two"),
         ({"pixel_size": 0}, "pixel_size"),
         ({"test_fraction": 1.0}, "test_fraction"),
+        ({"seed": 1}, "seed is not for kind stacks, only for simulated"),
+        ({"expected_draws": 0}, "expected_draws is not for kind stacks"),
+        ({"kind": "paper_2d", "axes": "YX"}, "axes is not for kind paper_2d, only for stacks, hipsc_single_cell"),
+        ({"kind": "simulated", "structures": ["tom20"]}, "structures is not for kind simulated, only for stacks, "),
+        ({"kind": "simulated", "alignment": "none"}, "alignment is not for kind simulated"),
     ],
 )
 def test_bad_arguments_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         module.IntegratedCellConfig(**STACKS | changes)
+
+
+def test_arguments_for_other_kinds_may_stand_at_their_defaults():
+    config = module.IntegratedCellConfig(name="x", kind="paper_2d", axes="", seed=0, cells_per_structure=0)
+    assert "seed" not in config.arguments() and "structures" in config.arguments()
+    assert not module.IntegratedCellConfig(name="x", kind="simulated", structures=[]).structures
 
 
 def test_command_line(tmp_path):
