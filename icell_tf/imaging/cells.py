@@ -16,6 +16,7 @@ class LoadedCell:
       cell_mask, nucleus_mask: (Z, Y, X), nonzero inside.
       scale: (z, y, x), µm per voxel; z may be nan.
       guesses: how axes were told that its files don't name, for the user to check.
+      mask_file: where the masks come from, for errors; empty if from the cell's `source`.
     """
 
     channels: Sequence[np.ndarray]
@@ -23,6 +24,7 @@ class LoadedCell:
     nucleus_mask: np.ndarray
     scale: tuple[float, float, float]
     guesses: tuple[str, ...] = ()
+    mask_file: str = ""
 
 
 class CellSource(Protocol):

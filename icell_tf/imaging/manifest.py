@@ -66,6 +66,7 @@ class ManifestCell:
             nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
             scale=raw.scale,
             guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
+            mask_file=self.segmentation if self.segmentation != self.raw else "",
         )
 
 

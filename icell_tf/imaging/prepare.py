@@ -13,7 +13,7 @@ from icell_tf import structures
 from icell_tf.imaging import simulate
 from icell_tf.imaging.cells import BadCell, CellSource
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import Preparation, preprocess
+from icell_tf.imaging.preprocess import MaskError, Preparation, preprocess
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1
@@ -127,6 +127,9 @@ def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None
     try:
         loaded = cell.load()
         prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
+    except MaskError as error:
+        file = f"{loaded.mask_file}: " if loaded.mask_file else ""
+        raise BadCell(cell.cell_id, cell.source, f"{file}{error}") from error
     except (ValueError, OSError) as error:
         raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
     except Exception as error:  # a damaged file makes its parser fail in ways of its own; one must not stop a build
