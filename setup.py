@@ -26,9 +26,9 @@ REQUIREMENTS = [
     "mlcroissant>=1.1,<1.2",
 ]
 
-# What some formats need; the readers say which one to install. No test installs czi, lif, nd2 or codecs, so nothing has
-# run with their ranges. bioio is the Allen Institute's, and so are its plugins;
-# the one for CZI is under the GPL, so it is never installed unasked.
+# What some formats need; the readers say which one to install. bioio is the Allen Institute's, and so are its plugins;
+# the one for CZI is under the GPL, so it is never installed unasked. requirements.lock has none of czi, lif, nd2 and
+# codecs, so the tests don't cover their ranges.
 ZARR = ["zarr>=3.1.6,<3.2"]
 EXTRAS = {
     "zarr": ZARR,
