@@ -27,7 +27,8 @@ REQUIREMENTS = [
 ]
 
 # What some formats need; the readers say which one to install. bioio is the Allen Institute's, and so are its plugins;
-# the one for CZI is under the GPL, so it is never installed unasked.
+# the one for CZI is under the GPL, so it is never installed unasked. requirements.lock has none of czi, lif, nd2 and
+# codecs, so the tests don't cover their ranges.
 ZARR = ["zarr>=3.1.6,<3.2"]
 EXTRAS = {
     "zarr": ZARR,

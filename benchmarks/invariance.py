@@ -6,18 +6,14 @@ prints the lowest correlation with the cell as it was seen first, by structure a
 """
 
 import argparse
-import pathlib
-import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-from icell_tf.imaging.frame import Frame  # noqa: E402
-from icell_tf.imaging.preprocess import preprocess  # noqa: E402
-from icell_tf.imaging.simulate.shapes import sample_shape  # noqa: E402
-from icell_tf.imaging.simulate.views import simulate_view  # noqa: E402
-from icell_tf.structures import NAMES  # noqa: E402
+from icell_tf.imaging.frame import Frame
+from icell_tf.imaging.preprocess import preprocess
+from icell_tf.imaging.simulate.shapes import sample_shape
+from icell_tf.imaging.simulate.views import simulate_view
+from icell_tf.structures import NAMES
 
 FRAME = Frame(64, 0.6)
 CHANGES = {

@@ -16,7 +16,8 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 
 def main():
     integrator = export.load_integrator(MODEL.value)
-    names = [structures.canonical_name(name) for name in STRUCTURES.value or integrator.structures]
+    own = integrator.structures
+    names = [n if n in own else structures.canonical_name(n) for n in STRUCTURES.value or own]
     paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
     print(f"{COUNT.value} cells of each of {', '.join(names)}: {len(paths)} files in {OUTPUT.value}")
 

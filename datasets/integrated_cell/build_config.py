@@ -11,6 +11,17 @@ from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation
 
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")
+# Which kinds an argument is for; those that aren't here are for all.
+FOR_KINDS = {
+    "alignment": KINDS[1:],
+    "normalization": KINDS[1:],
+    "on_bad_cell": KINDS[1:],
+    "structures": KINDS[1:],
+    "axes": ("stacks", "hipsc_single_cell"),
+    "cells_per_structure": ("simulated",),
+    "seed": ("simulated",),
+    "expected_draws": ("simulated",),
+}
 
 
 @dataclasses.dataclass(eq=False)
@@ -27,7 +38,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       on_bad_cell: (not simulated) "fail": a cell that can't be used stops the build, before anything is written;
         "skip": it is set aside, and listed in set_aside.csv.
       structures: (not simulated) the only names that structures may have; empty: any.
-      axes: (stacks) a letter of TCZYXS for each dimension of the files' arrays, where the files say it wrongly.
+      axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays, where the files say
+        it wrongly.
       cells_per_structure: (simulated) 0 for the counts of Table S8.
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) draws behind each expected localization of the test split; 0: none.
@@ -58,15 +70,23 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
             raise ValueError(f'Config {self.name!r}: structures is {self.structures!r}, not a list: ["tom20", ...].')
         splits.check_fractions(self.validation_fraction, self.test_fraction)
         self.structures = list(self.structures)
+        self._check_kinds()
         self.frame = Frame(self.image_size, float(self.pixel_size))
         self.preparation = Preparation(self.alignment, self.normalization)
-        if self.simulated and self.preparation != Preparation():
-            raise ValueError(f"Config {self.name!r}: alignment and normalization are not for simulated cells.")
 
     def _check_choice(self, argument, choices):
         value = getattr(self, argument)
         if value not in choices:
             raise ValueError(f"Config {self.name!r}: {argument} is {value!r}, expected one of {', '.join(choices)}.")
+
+    def _check_kinds(self):
+        """An argument that isn't for this kind stands at its default, or someone expects of it what it doesn't do."""
+        for field in dataclasses.fields(self):
+            kinds = FOR_KINDS.get(field.name, KINDS)
+            if self.kind not in kinds and getattr(self, field.name) not in (field.default, []):
+                raise ValueError(
+                    f"Config {self.name!r}: {field.name} is not for kind {self.kind}, only for {', '.join(kinds)}."
+                )
 
     @property
     def simulated(self) -> bool:
@@ -76,11 +96,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     def arguments(self) -> dict:
         """Everything that decides what the records hold, apart from a user's files; stored in metadata.json."""
         names = ["kind", "image_size", "pixel_size", "validation_fraction", "test_fraction", "alignment"]
-        names += ["normalization"]
-        if self.simulated:
-            names += ["cells_per_structure", "seed", "expected_draws"]
-        else:
-            names += ["on_bad_cell", "structures"] + ["axes"] * (self.kind == "stacks")
+        names += ["normalization"] + [name for name, kinds in FOR_KINDS.items() if self.kind in kinds]
         arguments = {name: getattr(self, name) for name in names}
         arguments |= {"pixel_size": float(self.pixel_size), "preprocessing_version": PREPROCESSING_VERSION}
         return arguments | ({"simulator_version": simulate.SIMULATOR_VERSION} if self.simulated else {})

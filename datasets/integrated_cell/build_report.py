@@ -16,6 +16,7 @@ from icell_tf.imaging.splits import SPLITS
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
 PICTURED = 6  # cells of each structure
+REASONS = 6  # bad cells in the report; set_aside.csv has all of them
 SHOWN = 1000  # bad cells in a message; TFDS' own output is longer
 
 
@@ -86,9 +87,9 @@ def report_text(name, divided, tally, problems, pictured):
     rows = [(structure, *(counts[split][structure] for split in splits)) for structure in pictured]
     rows = [(*row, sum(row[1:])) for row in rows]
     totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
-    reasons = [f"  {problem}" for problem in problems[:PICTURED]]
-    if len(problems) > PICTURED:
-        reasons.append(f"  ... and {len(problems) - PICTURED:,} more")
+    reasons = [f"  {problem}" for problem in problems[:REASONS]]
+    if len(problems) > REASONS:
+        reasons.append(f"  ... and {len(problems) - REASONS:,} more")
     return "\n".join(
         [
             f"{name}: {_cells(totals[-1])}.",

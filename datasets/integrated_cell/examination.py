@@ -114,6 +114,7 @@ class BeamPasses:
         """The second pass: what TFDS takes as a split."""
         import apache_beam as beam
 
+        # The splits share no cell, so that the first one's index makes a file name of this split's own.
         return self._listed(indices[0], indices) | beam.Map(prepare.example_of_line, self._function)
 
     def _listed(self, name, indices):

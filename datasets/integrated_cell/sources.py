@@ -36,7 +36,7 @@ def list_cells(config, manual_dir):
         cells, problems = manifest.list_manifest(path, structures=names, axes=config.axes or None)
         return cells, problems, {"manifest_sha256": manifest.manifest_digest(path)}
     if config.kind == "hipsc_single_cell":
-        cells, problems = hipsc.list_cells(manual_dir, structures=names)
+        cells, problems = hipsc.list_cells(manual_dir, structures=names, axes=config.axes or None)
         digest = manifest.manifest_digest(hipsc.manifest_path(manual_dir))
         return cells, problems, {"manifest_sha256": digest, "cells_found": len(cells)}
     cells, problems = paper_2d.list_cells(manual_dir, structures=names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from icell_tf.apply.arguments import CHANNEL_ROLES, channels_by_name, parse_channels, stem
 from icell_tf.imaging.fields import check_shape
-from icell_tf.imaging.read import Stack, dimensions, print_guess, read_stack
+from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
 from icell_tf.imaging.rows import RAW_NAMES, parse_scale
 from icell_tf.imaging.table import read_table
 
@@ -77,7 +77,7 @@ class Field:
           ValueError, OSError: it is of another shape, or has several channels and none is named, or not that one.
         """
         path, named = self.labels[role], self.segmentation_channels
-        axes = self.axes if self.axes and dimensions(path) == len(self.axes) else None
+        axes = fitting_axes(path, self.axes)
         try:
             # A file of one channel is told so: then an axis that it doesn't name is Z.
             stack = read_stack(path, axes=axes, channels=None if named else ("labels",), scale=scale[1:])

@@ -14,9 +14,9 @@ from icell_tf.data import PreparedCells
 from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
-from icell_tf.imaging.prepare import load_and_preprocess, parse_preparation
-from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.read import dimensions, is_zarr, print_guess, read_stack
+from icell_tf.imaging.prepare import load_and_preprocess
+from icell_tf.imaging.preprocess import parse_preparation, preprocess
+from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
 
 AUTO = "auto"
 
@@ -167,8 +167,7 @@ def _from_stack(path, segmentation, frame, preparation, reading):
 
 def _masks_of(stack, segmentation, reading):
     """Cell and nucleus mask, from a file of their own or from the stack's."""
-    same_axes = reading.axes and dimensions(segmentation) == len(reading.axes)
-    masks = read_stack(segmentation, axes=reading.axes if same_axes else None, scale=stack.scale)
+    masks = read_stack(segmentation, axes=fitting_axes(segmentation, reading.axes), scale=stack.scale)
     print_guess(masks)
     channels = reading.segmentation_channels or channels_by_name(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"

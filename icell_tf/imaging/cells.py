@@ -16,6 +16,7 @@ class LoadedCell:
       cell_mask, nucleus_mask: (Z, Y, X), nonzero inside.
       scale: (z, y, x), µm per voxel; z may be nan.
       guesses: how axes were told that its files don't name, for the user to check.
+      mask_file: where the masks come from, for errors; empty if from the cell's `source`.
     """
 
     channels: Sequence[np.ndarray]
@@ -23,6 +24,7 @@ class LoadedCell:
     nucleus_mask: np.ndarray
     scale: tuple[float, float, float]
     guesses: tuple[str, ...] = ()
+    mask_file: str = ""
 
 
 class CellSource(Protocol):
@@ -46,3 +48,15 @@ class BadCell(ValueError):
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
+
+
+class LeftOut(BadCell):
+    """A cell of a public collection that a build goes without though nothing is wrong with it."""
+
+
+class NotDownloaded(LeftOut):
+    """A cell of which this folder holds no file."""
+
+
+class NotAskedFor(LeftOut):
+    """A cell of a structure that the config's argument `structures` doesn't name."""

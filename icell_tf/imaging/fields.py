@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from icell_tf.imaging.cells import LoadedCell
+from icell_tf.imaging.pieces import largest_piece
 from icell_tf.imaging.pose import centre_of_mass
 
 BORDER, SMALL, PIECES = "touches the border", "too small", "in pieces"
@@ -180,7 +181,7 @@ def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, marg
         slice(max(0, part.start - math.ceil(margin / size)), part.stop + math.ceil(margin / size))
         for part, size in zip(cell.window, scale[1:], strict=True)
     )
-    cell_mask = _largest_piece(cell_labels[:, rows, columns] == cell.label)[0]
+    cell_mask = largest_piece(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
     nucleus_mask = (nucleus_labels[:, rows, columns] == cell.nucleus) & cell_mask
     cell_mask = np.broadcast_to(cell_mask, nucleus_mask.shape)
     return LoadedCell([c[:, rows, columns] for c in channels], cell_mask, nucleus_mask, tuple(scale))
@@ -251,7 +252,7 @@ def _judge(i, cells, members, nuclei, scale, limits):
     diameter = _diameter(mask, scale)
     if diameter < limits.min_diameter:
         return SMALL, f"{diameter:.1f} µm across"
-    mask, share, pieces = _largest_piece(mask)
+    mask, share, pieces = largest_piece(mask, corners=True)
     if share < 1 - _STRAY:
         return PIECES, f"{pieces} pieces, the largest {share:.0%} of it"
     if not members:
@@ -272,15 +273,6 @@ def _judge(i, cells, members, nuclei, scale, limits):
 def _diameter(mask, scale):
     """Diameter in µm of the disc that is as large as the mask (Z, Y, X) seen from above."""
     return math.sqrt(4 / math.pi * np.count_nonzero(mask.any(axis=0)) * scale[1] * scale[2])
-
-
-def _largest_piece(mask):
-    """The largest connected piece of a mask (Z, Y, X), its share of the whole, and how many pieces there are."""
-    pieces, count = ndimage.label(mask, np.ones((3, 3, 3)))
-    if count < 2:
-        return mask, 1.0, count
-    sizes = np.bincount(pieces.ravel())[1:]
-    return pieces == np.argmax(sizes) + 1, sizes.max() / sizes.sum(), count
 
 
 def _reach(outline, nucleus, scale):

@@ -13,7 +13,7 @@ from icell_tf import structures
 from icell_tf.imaging import simulate
 from icell_tf.imaging.cells import BadCell, CellSource, LoadedCell
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation, PreprocessedCell, preprocess
+from icell_tf.imaging.preprocess import MaskError, Preparation, PreprocessedCell, preprocess
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1
@@ -66,22 +66,6 @@ class Findings:
     ranges: tuple[tuple[float, float], ...]
     ambiguous_pose: bool
     guesses: tuple[str, ...] = ()
-
-
-def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
-    """One line for all that decides how a voxel becomes a pixel: what data sets and models are compared by."""
-    return f"{preparation.alignment}, {preparation.normalization}, {version}"
-
-
-def parse_preparation(description: str) -> Preparation:
-    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing than this one."""
-    alignment, normalization, version = description.split(", ")
-    if version != str(PREPROCESSING_VERSION):
-        raise ValueError(
-            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
-            f"{PREPROCESSING_VERSION}: take the release of icell_tf that it was trained with, or train again"
-        )
-    return Preparation(alignment, normalization)
 
 
 def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings] | BadCell:
@@ -151,6 +135,9 @@ def load_and_preprocess(
     try:
         loaded = cell.load()
         prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
+    except MaskError as error:
+        file = f"{loaded.mask_file}: " if loaded.mask_file else ""
+        raise BadCell(cell.cell_id, cell.source, f"{file}{error}") from error
     except (ValueError, OSError) as error:
         raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
     except Exception as error:  # a damaged file makes its parser fail in ways of its own; one must not stop a build

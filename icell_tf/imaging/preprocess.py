@@ -40,6 +40,26 @@ class Preparation:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}.")
 
 
+def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
+    """One line for all that decides how a voxel becomes a pixel: what data sets and models are compared by."""
+    return f"{preparation.alignment}, {preparation.normalization}, {version}"
+
+
+def parse_preparation(description: str) -> Preparation:
+    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing than this one."""
+    alignment, normalization, version = description.split(", ")
+    if version != str(PREPROCESSING_VERSION):
+        raise ValueError(
+            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
+            f"{PREPROCESSING_VERSION}: take the release of icell_tf that it was trained with, or train again"
+        )
+    return Preparation(alignment, normalization)
+
+
+class MaskError(ValueError):
+    """A mask that can't be used, or doesn't belong to its stack."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreprocessedCell:
     """A cell in its frame.
@@ -70,8 +90,8 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
       preparation: a `Preparation`; None is the paper's.
 
     Raises:
-      ValueError: the shapes differ, a mask or channel is empty, nucleus and cell lie apart, or the size can't be right.
-        The message doesn't say which cell it is: the caller knows.
+      ValueError: the shapes differ, a mask or channel is empty, nucleus and cell lie apart, or the size can't be right;
+        a `MaskError` if it is about the masks. The message doesn't say which cell it is: the caller knows.
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)
@@ -128,25 +148,25 @@ def _check_masks(cell_mask, nucleus_mask, shape):
         if mask.ndim == 2:
             mask = mask[None]
         if mask.ndim != 3 or mask.shape[0] not in (1, shape[0]) or mask.shape[1:] != shape[1:]:
-            raise ValueError(
+            raise MaskError(
                 f"the {name} mask has the shape {mask.shape}, the stack {shape} (Z, Y, X); a mask needs the stack's "
                 "shape, or one plane."
             )
         if mask.dtype.kind not in "buif":
-            raise ValueError(f"expected a {name} mask of bools or numbers, found {mask.dtype}.")
+            raise MaskError(f"expected a {name} mask of bools or numbers, found {mask.dtype}.")
         if mask.dtype.kind in "if" and not (mask.min() >= 0 and np.isfinite(mask.max())):  # NaN fails, too
-            raise ValueError(f"the {name} mask has negative, NaN or infinite values: expected 0 outside, more inside.")
+            raise MaskError(f"the {name} mask has negative, NaN or infinite values: expected 0 outside, more inside.")
         inside = mask != 0
         if not inside.any():
-            raise ValueError(f"the {name} mask is empty.")
+            raise MaskError(f"the {name} mask is empty.")
         masks.append(np.broadcast_to(inside, shape))
     if masks[0].all():
-        raise ValueError(
+        raise MaskError(
             "the cell mask fills the whole stack, which leaves no outline: expected a mask that is 0 outside the cell, "
             "and a crop with a margin around it."
         )
     if not any((cell & nucleus).any() for cell, nucleus in zip(*masks, strict=True)):
-        raise ValueError("the nucleus mask lies outside the cell mask: are both of one cell?")
+        raise MaskError("the nucleus mask lies outside the cell mask: are both of one cell?")
     return masks
 
 

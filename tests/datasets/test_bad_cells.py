@@ -129,8 +129,11 @@ OFFENDERS = {
     empty_channel: ("bad_raw.tif", "nucleus channel is empty"),
     not_a_number: ("bad_raw.tif", "structure channel has NaN"),
     infinite: ("bad_raw.tif", "membrane channel has NaN or infinite"),
-    mask_of_another_shape: ("bad_raw.tif", r"mask has the shape \(4, 36, 48\), the stack \(4, 40, 48\)"),
-    label_without_nucleus: ("bad_raw.tif", "nucleus mask is empty"),
+    mask_of_another_shape: (
+        "bad_raw.tif",
+        r"bad_seg.tif: .* mask has the shape \(4, 36, 48\), the stack \(4, 40, 48\)",
+    ),
+    label_without_nucleus: ("bad_raw.tif", "bad_seg.tif: the nucleus mask is empty"),
     misspelt_structure: ("manifest.csv, line 6", "'tom2O' .*'tom20'"),
     duplicate_cell: ("manifest.csv, line 6", "occurs in 2 rows"),
     missing_file: ("manifest.csv, line 6", "bad_seg.tif.*no such file"),

@@ -252,6 +252,8 @@ def test_views_are_of_one_cell():
     signal = base.channels.astype(float) - base.offsets[:, None, None, None]
     first, second = (simulate_view(shape, 8, exposure=number).channels.astype(float) for number in (0, 1))
     assert (first != second).any()
+    dark = first[2][signal[2] < 1].mean() - simulate_view(shape, 8, exposure=0).offsets[2]
+    assert abs(dark) < 0.2  # counts
     for channel, noisy in zip(signal, first, strict=True):
         assert correlation(ndimage.gaussian_filter(noisy, 2), ndimage.gaussian_filter(channel, 2)) > 0.98
 

@@ -13,6 +13,7 @@ PSF_SIGMA_Z, PSF_SIGMA_XY = 0.55, 0.17  # of a spinning disk with a 1.25 NA wate
 VOXEL_BLUR = 0.5  # in voxels, added in quadrature: a pixel integrates over its area
 MARGIN = 1.6  # around the cell, in x and y
 CAMERA_OFFSET, GAIN, READ_NOISE = 100.0, 1.5, 3.0  # counts, counts a photon, counts
+PHOTONS = 180.0  # of the brightest voxel, typically
 MAX_VOXELS = 1 << 20  # of the volumes rasterised at once
 
 
@@ -144,7 +145,7 @@ def expose(signal, rng):
     Brightness and background are random for each channel and say nothing of what is in it. Args: signal: (Z, Y, X) in
     [0, 1]. Returns: counts uint16 (Z, Y, X), and the counts expected where there is no signal.
     """
-    photons, background = 180 * np.exp(0.35 * rng.standard_normal()), rng.uniform(2, 8)
+    photons, background = PHOTONS * np.exp(0.35 * rng.standard_normal()), rng.uniform(2, 8)
     return capture(signal, photons, background, rng), CAMERA_OFFSET + GAIN * background
 
 

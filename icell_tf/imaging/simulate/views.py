@@ -9,12 +9,23 @@ import dataclasses
 import numpy as np
 
 from icell_tf.imaging.simulate import PROGRAMS, SimulatedCell
-from icell_tf.imaging.simulate.microscope import Strands, blur, capture, fit_grid, masks, rasterize
+from icell_tf.imaging.simulate.microscope import (
+    CAMERA_OFFSET,
+    GAIN,
+    PHOTONS,
+    Strands,
+    blur,
+    capture,
+    fit_grid,
+    masks,
+    rasterize,
+)
 from icell_tf.imaging.simulate.reference import membrane
 from icell_tf.imaging.simulate.walks import lognormal, normal, uniform
 
 SCALE = (0.3, 0.13, 0.13)  # µm; the point-spread function is 0.4 µm wide at half its height
-PHOTONS, BACKGROUND, OFFSET, NOISELESS = 180.0, 5.0, 100, 10000
+BACKGROUND = 5.0  # photons
+NOISELESS = 10000  # counts of the brightest voxel
 MEMBRANE_DENSITY = 50.0  # dye molecules a µm²
 CHROMATIN = 900, 25  # clumps, and molecules in each
 
@@ -48,11 +59,11 @@ def simulate_view(shape, y, scale=SCALE, angle=0.0, mirrored=False, shift=(0.0, 
         volume = blur(rasterize(shape, grid, strands, 1), grid.scale)[0]
         signals.append(volume / volume[cell_mask].max())
     if exposure is None:
-        channels = [np.rint(OFFSET + NOISELESS * signal).astype(np.uint16) for signal in signals]
+        channels = [np.rint(CAMERA_OFFSET + NOISELESS * signal).astype(np.uint16) for signal in signals]
     else:
         rng = np.random.default_rng([shape.seed, 8, y, exposure])
         channels = [capture(signal, PHOTONS, BACKGROUND, rng) for signal in signals]
-    offsets = np.full(3, OFFSET if exposure is None else np.nan)
+    offsets = np.full(3, CAMERA_OFFSET + (0 if exposure is None else GAIN * BACKGROUND))
     return SimulatedCell(np.stack(channels), cell_mask, nucleus_mask, grid.scale, y, offsets, shape, grid)
 
 

@@ -1,12 +1,13 @@
 """The data set's configs build each collection from a miniature of it."""
 
 import collections
+import pathlib
 
 import numpy as np
 import pytest
 
-from datasets.integrated_cell import build_report
-from datasets.integrated_cell import integrated_cell_dataset_builder as module
+from datasets.integrated_cell import build_report, sources
+from datasets.integrated_cell.build_config import IntegratedCellConfig
 from tests.datasets.test_integrated_cell import build, records
 
 
@@ -29,4 +30,10 @@ def test_the_hipsc_dataset_in_part(tmp_path, hipsc_folder):
     assert builder.info.features["structure"].names == ["beta-actin", "lamin-b1"]
     fields = collections.Counter(r["fov_id"] for split in builder.info.splits for r in records(builder, split))
     assert fields == {b"7000": 2}
-    assert "\n230002," in (module.tfds.core.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()
+    assert "\n230002," in (pathlib.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()
+
+
+def test_axes_of_the_hipsc_dataset_may_be_given(hipsc_folder):
+    config = IntegratedCellConfig(name="x", kind="hipsc_single_cell", axes="ZCYX")
+    cells, _, _ = sources.list_cells(config, hipsc_folder[0])
+    assert {cell.axes for cell in cells} == {"ZCYX"} and config.arguments()["axes"] == "ZCYX"
