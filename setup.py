@@ -26,7 +26,8 @@ REQUIREMENTS = [
     "mlcroissant>=1.1,<1.2",
 ]
 
-# What some formats need; the readers say which one to install. bioio is the Allen Institute's, and so are its plugins;
+# What some formats need; the readers say which one to install. No test installs czi, lif, nd2 or codecs, so nothing has
+# run with their ranges. bioio is the Allen Institute's, and so are its plugins;
 # the one for CZI is under the GPL, so it is never installed unasked.
 ZARR = ["zarr>=3.1.6,<3.2"]
 EXTRAS = {

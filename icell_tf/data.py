@@ -10,8 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from icell_tf.config import FIRST_PREPARATION, Cells
-from icell_tf.imaging.prepare import describe
-from icell_tf.imaging.preprocess import Preparation
+from icell_tf.imaging.preprocess import Preparation, describe
 
 READ_BATCH = 64
 

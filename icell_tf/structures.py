@@ -42,56 +42,50 @@ STRUCTURES = (
 )
 NAMES = tuple(structure.name for structure in STRUCTURES)
 BY_NAME = {structure.name: structure for structure in STRUCTURES}
-_BY_GENE = {structure.gene: structure.name for structure in STRUCTURES}
 
 # The tagged genes of the hiPSC Single-Cell Image Dataset (Viana et al. 2023), as its structure_name has them.
-ALLEN_GENES = {
-    "AAVS1": "plasma membrane",
-    "ACTB": "actin filaments",
-    "ACTN1": "actin bundles",
-    "ATP2A2": "endoplasmic reticulum (SERCA2)",
-    "CETN2": "centrioles",
-    "CTNNB1": "adherens junctions",
-    "DSP": "desmosomes",
-    "FBL": "nucleoli, dense fibrillar component",
-    "GJA1": "gap junctions",
-    "HIST1H2BJ": "histones",
-    "LAMP1": "lysosomes",
-    "LMNB1": "nuclear envelope",
-    "MYH10": "actomyosin bundles",
-    "NPM1": "nucleoli, granular component",
-    "NUP153": "nuclear pores",
-    "PXN": "matrix adhesions",
-    "RAB5A": "early endosomes",
-    "SEC61B": "endoplasmic reticulum (Sec61 beta)",
-    "SLC25A17": "peroxisomes",
-    "SMC1A": "cohesins",
-    "SON": "nuclear speckles",
-    "ST6GAL1": "Golgi",
-    "TJP1": "tight junctions",
-    "TOMM20": "mitochondria",
-    "TUBA1B": "microtubules",
-}
+ALLEN_GENES = (
+    "AAVS1",
+    "ACTB",
+    "ACTN1",
+    "ATP2A2",
+    "CETN2",
+    "CTNNB1",
+    "DSP",
+    "FBL",
+    "GJA1",
+    "HIST1H2BJ",
+    "LAMP1",
+    "LMNB1",
+    "MYH10",
+    "NPM1",
+    "NUP153",
+    "PXN",
+    "RAB5A",
+    "SEC61B",
+    "SLC25A17",
+    "SMC1A",
+    "SON",
+    "ST6GAL1",
+    "TJP1",
+    "TOMM20",
+    "TUBA1B",
+)
 KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # spellings that are right as they stand
 
 
-def canonical_name(label):
-    """Returns our name of a structure: Allen gene symbols are mapped, any other label is only stripped of space."""
-    label = label.strip()
-    return _BY_GENE.get(label, label)
-
-
-def _key(label):
+def spelling_key(label):
+    """What different spellings of a name have in common: no case, space or hyphens, and α and β written out."""
     label = label.casefold().replace("α", "alpha").replace("β", "beta")
-    return re.sub(r"[\W_]+", "", label)
+    return re.sub(r"[\s_\u2010-\u2015-]+", "", label)
 
 
-_BY_KEY = {_key(spelling): s.name for s in STRUCTURES for spelling in (s.name, s.display, s.gene)}
+_BY_KEY = {spelling_key(spelling): s.name for s in STRUCTURES for spelling in (s.name, s.display, s.gene)}
 
 
-def name_of_folder(label):
-    """Returns our name of a structure that a folder is called by (Beta actin, ACTB); any other is only stripped."""
-    return _BY_KEY.get(_key(label)) or canonical_name(label)
+def canonical_name(label):
+    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); any other is only stripped."""
+    return _BY_KEY.get(spelling_key(label), label.strip())
 
 
 def in_table_order(names):

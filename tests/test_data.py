@@ -5,8 +5,7 @@ import pytest
 
 from icell_tf.config import FIRST_PREPARATION
 from icell_tf.data import DatasetError, PreparedCells, find_prepared
-from icell_tf.imaging.prepare import describe
-from icell_tf.imaging.preprocess import Preparation
+from icell_tf.imaging.preprocess import Preparation, describe
 
 
 def order(batches):

@@ -9,11 +9,6 @@ def test_counts_add_up_as_in_table_s8():
     assert sum(s.test for s in structures.STRUCTURES) == 304
 
 
-def test_gene_names_become_ours_and_others_stay():
-    assert structures.canonical_name("TOMM20") == "tom20"
-    assert structures.canonical_name(" lysosome ") == "lysosome"
-
-
 def test_table_order_comes_first():
     assert structures.in_table_order(["zo1", "lysosome", "alpha-actinin", "endosome"]) == (
         "alpha-actinin",
@@ -29,13 +24,21 @@ def test_colors_are_distinct_also_for_unknown_structures():
     assert min(distances) > 0.1
 
 
-def test_folders_are_known_by_any_spelling_of_their_structure():
+def test_structures_are_known_by_any_spelling_and_others_stay():
     released = "Alpha actinin,Alpha tubulin,Beta actin,Desmoplakin,Fibrillarin,Lamin B1,Myosin IIB,Sec61 beta,Tom20,ZO1"
-    assert tuple(map(structures.name_of_folder, released.split(","))) == structures.NAMES
+    assert tuple(map(structures.canonical_name, released.split(","))) == structures.NAMES
     for structure in structures.STRUCTURES:
         spellings = (structure.name, structure.display, structure.gene, structure.gene.lower())
-        assert {structures.name_of_folder(spelling) for spelling in spellings} == {structure.name}
-    assert structures.name_of_folder(" Golgi ") == "Golgi"
+        spellings += (f" {structure.name.upper()} ", structure.name.replace("-", "_"), structure.display + " ")
+        assert {structures.canonical_name(spelling) for spelling in spellings} == {structure.name}
+    assert [structures.canonical_name(name) for name in (" Golgi ", "golgi", "Lamin B2", "LAMP1", "ACTB+", "")] == [
+        "Golgi",
+        "golgi",
+        "Lamin B2",
+        "LAMP1",
+        "ACTB+",
+        "",
+    ]
 
 
 def test_the_papers_genes_are_among_allens():

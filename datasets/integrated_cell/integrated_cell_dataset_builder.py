@@ -13,8 +13,7 @@ from tensorflow_datasets.core import shuffle
 from icell_tf import structures
 from icell_tf.evaluation import figures
 from icell_tf.imaging import prepare, splits
-from icell_tf.imaging.cells import BadCell
-from icell_tf.imaging.manifest import LeftOut
+from icell_tf.imaging.cells import BadCell, LeftOut
 
 from . import build_report, examination, sources
 from .build_config import IntegratedCellConfig

@@ -16,8 +16,7 @@ from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
-from icell_tf.imaging.prepare import parse_preparation
-from icell_tf.imaging.preprocess import preprocess
+from icell_tf.imaging.preprocess import parse_preparation, preprocess
 from icell_tf.imaging.read import dimensions, is_zarr, print_guess, read_stack
 
 CHANNEL_ROLES = ("membrane", "nucleus", "structure")

@@ -1,1 +1,1 @@
-"""From stacks to pictures: read, preprocess and simulate cells. Needs NumPy, SciPy and Pillow, not TensorFlow."""
+"""From stacks to pictures, without TensorFlow: needs NumPy, SciPy, Pillow, tifffile and scikit-image."""

@@ -46,3 +46,15 @@ class BadCell(ValueError):
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
+
+
+class LeftOut(BadCell):
+    """A cell of a public collection that a build goes without though nothing is wrong with it."""
+
+
+class NotDownloaded(LeftOut):
+    """A cell of which this folder holds no file."""
+
+
+class NotAskedFor(LeftOut):
+    """A cell of a structure that the config's argument `structures` doesn't name."""

@@ -4,6 +4,8 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters
 
+from icell_tf.imaging.pieces import largest_piece
+
 _MOST_INSIDE = 0.9  # of a stack's voxels; where more are not 0, nothing was cut out
 
 
@@ -27,9 +29,7 @@ def crop_masks(channels, nucleus):
             f"{inside.mean():.0%} of its voxels are not 0, so no cell is cut out in it: masks can only be told from a "
             "crop that is 0 outside its cell. Give its masks with --segmentation, or cut it with train/fields.py."
         )
-    pieces, count = ndimage.label(inside)
-    cell = pieces == 1 + np.argmax(np.bincount(pieces.ravel(), minlength=count + 1)[1:])
-    cell = np.stack([ndimage.binary_fill_holes(plane) for plane in cell])
+    cell = np.stack([ndimage.binary_fill_holes(plane) for plane in largest_piece(inside)[0]])
     if np.ptp(nucleus[cell]) == 0:
         raise ValueError("its nucleus channel is the same everywhere in the cell: check --channels.")
     # Averaged over the cell alone: otherwise the 0 outside would darken its rim.

@@ -24,7 +24,7 @@ class Intensities(NamedTuple):
 def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
     """The intensity that means nothing is there: of a segmentation its lower value, else the most populous intensity.
 
-    Of a stack of more voxels than `sample` only about so many are counted, and then, in the whole stack, those
+    Of a stack of at least twice `sample` voxels only about so many are counted, and then, in the whole stack, those
     intensities that came within three standard deviations of the sample's commonest. What a sample can't tell (whether
     the channel is a segmentation or was masked before, or which of many about equally common intensities is ahead) is
     counted in the whole stack.

@@ -7,23 +7,19 @@ import pathlib
 from typing import NamedTuple
 
 from icell_tf.imaging import spelling
-from icell_tf.imaging.cells import BadCell, LoadedCell
-from icell_tf.imaging.read import dimensions, read_stack
+from icell_tf.imaging.cells import BadCell, LoadedCell, NotAskedFor, NotDownloaded
+from icell_tf.imaging.read import fitting_axes, read_stack
 from icell_tf.imaging.rows import OPTIONAL, RAW_NAMES, REQUIRED, SEGMENTATION_NAMES, RowParser, shown
 from icell_tf.imaging.table import read_table
-from icell_tf.structures import KNOWN, canonical_name, in_table_order
+from icell_tf.structures import KNOWN, canonical_name
 
 __all__ = [
     "RAW_NAMES",
     "SEGMENTATION_NAMES",
-    "LeftOut",
     "ManifestCell",
-    "NotAskedFor",
-    "NotDownloaded",
     "list_manifest",
     "manifest_digest",
     "read_manifest",
-    "structure_names",
 ]
 _SHOWN_ERRORS = 20
 _SHOWN_LINES = 5
@@ -62,9 +58,8 @@ class ManifestCell:
     def load(self) -> LoadedCell:
         """Reads the channels that have a role, and the masks. Raises: ValueError: with the reason."""
         raw = read_stack(self.raw, axes=self.axes, channels=self.raw_channels, scale=self.scale)
-        masks = read_stack(
-            self.segmentation, axes=self._mask_axes(), channels=self.segmentation_channels, scale=raw.scale[1:]
-        )
+        axes = fitting_axes(self.segmentation, self.axes)
+        masks = read_stack(self.segmentation, axes=axes, channels=self.segmentation_channels, scale=raw.scale[1:])
         return LoadedCell(
             channels=[raw.channel(self.roles[role]) for role in RAW_NAMES if role in self.roles],
             cell_mask=masks.channel(self.roles["cell_mask"]),
@@ -72,23 +67,6 @@ class ManifestCell:
             scale=raw.scale,
             guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
         )
-
-    def _mask_axes(self):
-        if self.axes is None or self.segmentation == self.raw:
-            return self.axes
-        return self.axes if dimensions(self.segmentation) == len(self.axes) else None
-
-
-class LeftOut(BadCell):
-    """A cell of a public collection that a build goes without though nothing is wrong with it."""
-
-
-class NotDownloaded(LeftOut):
-    """A cell of which this folder holds no file."""
-
-
-class NotAskedFor(LeftOut):
-    """A cell of a structure that the config's argument `structures` doesn't name."""
 
 
 def manifest_digest(path) -> str:
@@ -193,11 +171,6 @@ def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
         shown_problems += [f"... and {left} more"] * (left > 0)
         raise ValueError(f"{path}: {len(problems)} rows can't be used:\n  " + "\n  ".join(shown_problems))
     return cells
-
-
-def structure_names(cells) -> tuple[str, ...]:
-    """The manifest's own structures: those of Table S8 in its order, then the others alphabetically."""
-    return in_table_order(cell.structure for cell in cells)
 
 
 def _existing(path):

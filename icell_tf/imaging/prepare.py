@@ -13,7 +13,7 @@ from icell_tf import structures
 from icell_tf.imaging import simulate
 from icell_tf.imaging.cells import BadCell, CellSource
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation, preprocess
+from icell_tf.imaging.preprocess import Preparation, preprocess
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1
@@ -66,22 +66,6 @@ class Findings:
     ranges: tuple[tuple[float, float], ...]
     ambiguous_pose: bool
     guesses: tuple[str, ...] = ()
-
-
-def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
-    """One line for all that decides how a voxel becomes a pixel: what data sets and models are compared by."""
-    return f"{preparation.alignment}, {preparation.normalization}, {version}"
-
-
-def parse_preparation(description: str) -> Preparation:
-    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing than this one."""
-    alignment, normalization, version = description.split(", ")
-    if version != str(PREPROCESSING_VERSION):
-        raise ValueError(
-            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
-            f"{PREPROCESSING_VERSION}: take the release of icell_tf that it was trained with, or train again"
-        )
-    return Preparation(alignment, normalization)
 
 
 def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings] | BadCell:

@@ -40,6 +40,22 @@ class Preparation:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}.")
 
 
+def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
+    """One line for all that decides how a voxel becomes a pixel: what data sets and models are compared by."""
+    return f"{preparation.alignment}, {preparation.normalization}, {version}"
+
+
+def parse_preparation(description: str) -> Preparation:
+    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing than this one."""
+    alignment, normalization, version = description.split(", ")
+    if version != str(PREPROCESSING_VERSION):
+        raise ValueError(
+            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
+            f"{PREPROCESSING_VERSION}: take the release of icell_tf that it was trained with, or train again"
+        )
+    return Preparation(alignment, normalization)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreprocessedCell:
     """A cell in its frame.

@@ -54,7 +54,7 @@ class RowParser:
         for column in ("CellId", "FOVId", "structure_name"):  # TFDS keeps the names one a line
             if not row.get(column, "").strip().isprintable():
                 reasons.append(f"{column} is {shown(row[column])!r}, expected printable text on one line")
-        channels = self._try(reasons, parse_channels, row["name_dict"].strip(), self._labelled)
+        channels = self._try(reasons, parse_name_dict, row["name_dict"].strip(), self._labelled)
         scale = self._try(reasons, parse_scale, row.get("scale_micron", "").strip())
         paths, absent = {}, []
         for column in ("crop_raw", "crop_seg"):
@@ -88,9 +88,9 @@ class RowParser:
 
 
 @functools.lru_cache(maxsize=1024)  # most manifests have one and the same name_dict in every row
-def parse_channels(text, labelled):
+def parse_name_dict(text, labelled):
     """All channels of crop_raw, of crop_seg, and {role: channel}, from name_dict. Raises: ValueError."""
-    raw_channels, segmentation_channels = _parse_name_dict(text)
+    raw_channels, segmentation_channels = _channel_names(text)
     roles = {}
     for role, names in RAW_NAMES.items():
         if labelled or role != "structure" or _named(raw_channels, names) is not None:
@@ -100,7 +100,7 @@ def parse_channels(text, labelled):
     return raw_channels, segmentation_channels, roles
 
 
-def _parse_name_dict(text):
+def _channel_names(text):
     """The channel names of crop_raw and crop_seg from a Python literal; nothing is ever evaluated."""
     expected = "expected {'crop_raw': [channel names], 'crop_seg': [channel names]}"
     try:

@@ -3,21 +3,20 @@
 import os
 from collections.abc import Mapping
 
-from icell_tf import structures
+from icell_tf.structures import KNOWN, canonical_name, spelling_key
 
 _DISTANCE = 2
 MAX_NAMES = 1000  # no data set has so many structures; it is another column then
 
 
-def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canonical_name) -> dict[str, str]:
+def misspelt(counts: Mapping[str, int], allowed=None) -> dict[str, str]:
     """Finds the names that can't stand.
 
     Args:
       counts: {structure name as it was found: number of cells}.
       allowed: names that are right; any other is wrong. None: a name is suspected within edit distance 2 of another, or
-        if it differs from that only in case or space. Of two names the rarer is suspected, or both where neither is
-        rarer; those we know never are, and may lie as close to each other as they do (ACTB, ACTN1).
-      canonical: a function from a name as it was found to ours, if it has one: one of `structures.KNOWN`.
+        if it differs from that only in case, space or hyphens. Of two names the rarer is suspected, or both where
+        neither is rarer; those we know never are, and may lie as close to each other as they do (ACTB, ACTN1).
 
     Returns:
       {name: why it can't stand}, with the other name.
@@ -26,15 +25,15 @@ def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canon
       ValueError: there are more than `MAX_NAMES` names.
     """
     if allowed is not None:
-        right = {canonical(name) for name in allowed}
-        wrong = [name for name in counts if canonical(name) not in right]
+        right = {canonical_name(name) for name in allowed}
+        wrong = [name for name in counts if canonical_name(name) not in right]
         return {name: _not_allowed(name, counts, allowed) for name in wrong}
     if len(counts) > MAX_NAMES:
         raise ValueError(
             f"found {len(counts)} different structure names: is that really where the "
             "structure stands? If it is, list them in the config's argument structures."
         )
-    known = {name for name in counts if canonical(name) in structures.KNOWN}
+    known = {name for name in counts if canonical_name(name) in KNOWN}
     signs = {name: _sign(name) for name in counts}
     reasons = {}
     for name, count in counts.items():
@@ -45,9 +44,8 @@ def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canon
         near = [found for found in near if found[0] is not None]
         if near:
             distance, _, other = min(near)
-            how = (
-                f"differs by {distance} letter{'s' * (distance > 1)} from" if distance else "is, but for case or space,"
-            )
+            letters = f"{distance} letter{'s' * (distance > 1)}"
+            how = f"differs by {letters} from" if distance else "is, but for case, space or hyphens,"
             reasons[name] = (
                 f"structure_name {name!r} ({_cells(count)}) {how} {other!r} ({_cells(counts[other])}): is it the same? "
                 "Correct it, or list all that are right in the config's argument structures"
@@ -56,7 +54,8 @@ def misspelt(counts: Mapping[str, int], allowed=None, canonical=structures.canon
 
 
 def _not_allowed(name, counts, allowed):
-    near = [other for other in allowed if edit_distance(_key(name), _key(other), _DISTANCE) <= _DISTANCE]
+    key = spelling_key(name)
+    near = [other for other in allowed if edit_distance(key, spelling_key(other), _DISTANCE) <= _DISTANCE]
     guess = f"; did you mean {near[0]!r}?" if near else ""
     found = f"structure_name {name!r} ({_cells(counts[name])})"
     return f"{found} is none of the config's structures {', '.join(allowed)}{guess}"
@@ -66,18 +65,14 @@ def _cells(count):
     return f"{count} cell{'s' * (count != 1)}"
 
 
-def _key(name):
-    return "".join(name.casefold().split())
-
-
 def _sign(name):
-    """The name without case and space, and the letters in it as bits: two names far apart differ in many."""
-    key = _key(name)
+    """The name without case, space and hyphens, and the letters in it as bits: two names far apart differ in many."""
+    key = spelling_key(name)
     return key, sum({1 << (ord(letter) % 64) for letter in key})
 
 
 def _difference(name, other, signs):
-    """The edit distance of two names without case and space if that makes them suspicious, else None."""
+    """The edit distance of two names without case, space and hyphens if that makes them suspicious, else None."""
     (key, bits), (other_key, other_bits) = signs[name], signs[other]
     if abs(len(key) - len(other_key)) > _DISTANCE or (bits ^ other_bits).bit_count() > 2 * _DISTANCE:
         return None

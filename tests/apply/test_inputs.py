@@ -8,8 +8,7 @@ import tifffile
 from icell_tf.apply import inputs
 from icell_tf.config import FIRST_PREPARATION, Cells
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.prepare import describe
-from icell_tf.imaging.preprocess import Preparation, preprocess
+from icell_tf.imaging.preprocess import Preparation, describe, preprocess
 
 MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION)
 SCALE = (0.5, 0.4, 0.4)

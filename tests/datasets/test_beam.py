@@ -5,20 +5,12 @@ import shutil
 import apache_beam as beam
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 from apache_beam.runners.portability import prism_runner
 
 from datasets.integrated_cell import build_report
-from datasets.integrated_cell import integrated_cell_dataset_builder as module
-from tests.datasets.test_integrated_cell import DUMMY, STACKS, records
+from tests.datasets.test_integrated_cell import DUMMY, STACKS, build, records
 
 CONFIG = STACKS | {"on_bad_cell": "skip"}
-
-
-def build(data_dir, config, manual_dir, **engine):
-    builder = module.Builder(data_dir=data_dir, config=module.IntegratedCellConfig(**config))
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **engine))
-    return builder
 
 
 @pytest.fixture(autouse=True)

@@ -31,11 +31,14 @@ TINY = {
 STACKS = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
 
 
-def build(data_dir, config, manual_dir=None):
-    """Builds a config, by name or from its arguments, as `tfds build` does, and reads it back as training does."""
+def build(data_dir, config, manual_dir=None, **engine):
+    """Builds a config, by name or from its arguments, as `tfds build` does, and reads it back as training does.
+
+    Args: engine: arguments of TFDS' DownloadConfig, for Beam.
+    """
     config = config if isinstance(config, str) else module.IntegratedCellConfig(**config)
     builder = module.Builder(data_dir=data_dir, config=config)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **engine))
     return tfds.builder_from_directory(builder.data_dir)
 
 
@@ -135,7 +138,9 @@ def test_metadata_says_what_the_data_was_made_from(tiny):
 
 def test_same_build_is_reused_and_another_refused(tiny):
     data_dir = pathlib.Path(tiny.data_dir).parents[2]
+    written = (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns
     build(data_dir, TINY)
+    assert (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns == written
     with pytest.raises(ValueError, match=r"prepared differently:\n  seed: there 0, asked for 1\n.*--overwrite"):
         build(data_dir, TINY | {"seed": 1})
 
@@ -233,7 +238,7 @@ def test_command_line(tmp_path):
     environment = {"PATH": "", "PYTHONPATH": str(FOLDER.parents[1]), "HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / "1.1.0")
+    builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / str(module.Builder.VERSION))
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
     assert f"\n{(builder.data_path / build_report.REPORT).read_text()}" in done.stdout
     command[5] = f"--config={json.dumps(STACKS | {'name': 'other', 'pixel_size': 0.5})}"

@@ -9,8 +9,9 @@ import pytest
 import tifffile
 
 from icell_tf.imaging import manifest as manifests
-from icell_tf.imaging.cells import BadCell
-from icell_tf.imaging.manifest import NotDownloaded, list_manifest
+from icell_tf.imaging.cells import BadCell, NotDownloaded
+from icell_tf.imaging.manifest import list_manifest
+from icell_tf.structures import in_table_order
 
 NAMES = (
     "{'crop_raw': ['dna', 'membrane', 'structure'], 'crop_seg': ['dna_segmentation', 'membrane_segmentation', "
@@ -68,7 +69,7 @@ def test_structures_are_in_table_order_then_alphabetical(write):
     labels = ["zebra", "DSP", "lysosome", "ACTN1", "lysosome"]
     rows = [ROW | {"CellId": str(i), "structure_name": label} for i, label in enumerate(labels)]
     cells = manifests.read_manifest(write(*rows))
-    assert manifests.structure_names(cells) == ("alpha-actinin", "desmoplakin", "lysosome", "zebra")
+    assert in_table_order(cell.structure for cell in cells) == ("alpha-actinin", "desmoplakin", "lysosome", "zebra")
 
 
 def test_digest_is_of_the_bytes(write):
@@ -230,4 +231,4 @@ def test_duplicate_ids_missing_columns_and_empty_manifests_are_refused(write, tm
 def test_real_manifest(real_data):
     cells = manifests.read_manifest(real_data / "hela3d" / "manifest.csv")
     assert len(cells) == 151
-    assert manifests.structure_names(cells) == ("endosome", "lysosome", "mitochondria", "nucleolus")
+    assert in_table_order(cell.structure for cell in cells) == ("endosome", "lysosome", "mitochondria", "nucleolus")

@@ -15,7 +15,6 @@ from icell_tf.imaging import prepare
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
-from icell_tf.imaging.preprocess import Preparation
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
 FRAME = Frame(32, 1.0)
@@ -70,13 +69,6 @@ def test_engines_pass_cells_on_as_lines(cell):
     assert prepare.example_of_line(line, examine) == (cell.cell_id, examine(cell)[0])
     with pytest.raises(prepare.BadCell, match="no such file"):
         prepare.example_of_line(prepare.to_line((5, dataclasses.replace(cell, raw="nowhere.tif"))), examine)
-
-
-def test_a_preparation_is_described_and_read_back():
-    for preparation in (Preparation(), Preparation("none", "percentile")):
-        assert prepare.parse_preparation(prepare.describe(preparation)) == preparation
-    with pytest.raises(ValueError, match="version 99 of the preprocessing"):
-        prepare.parse_preparation(prepare.describe(Preparation(), 99))
 
 
 def test_simulated_cells_have_seeds_of_their_own():

@@ -17,9 +17,9 @@ def test_known_names_are_never_each_others_misspelling():
     ("rare", "common", "how"),
     [
         ("TOMM2O", "TOMM20", "differs by 1 letter from"),
-        ("tomm20", "TOMM20", "is, but for case or space,"),
-        ("lamin b1", "laminb1", "is, but for case or space,"),
-        ("Lysosome", "lysosome", "is, but for case or space,"),
+        ("lamp 1", "LAMP1", "is, but for case, space or hyphens,"),
+        ("early-endosome", "early endosome", "is, but for case, space or hyphens,"),
+        ("Lysosome", "lysosome", "is, but for case, space or hyphens,"),
         ("lysosmoe", "lysosome", "differs by 2 letters from"),
         ("lyosome", "lysosome", "differs by 1 letter from"),
     ],
@@ -28,6 +28,10 @@ def test_the_rarer_is_suspected_and_both_are_named(rare, common, how):
     (name, reason), *others = misspelt({rare: 1, common: 30, "endosome": 30}).items()
     assert not others and name == rare
     assert f"{rare!r} (1 cell) {how} {common!r} (30 cells)" in reason and "structures" in reason
+
+
+def test_other_spellings_of_the_ten_structures_are_right():
+    assert not misspelt({"tomm20": 1, "TOMM20": 30, "lamin b1": 1, "LMNB1": 9, "laminb1": 3, "β-actin": 1, "ACTB": 5})
 
 
 def test_a_known_name_is_right_however_rare():

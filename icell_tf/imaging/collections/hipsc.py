@@ -7,8 +7,8 @@ anybody has all 7 TB of it, so a cell of which there is neither file is no error
 
 import pathlib
 
-from icell_tf.imaging.cells import BadCell
-from icell_tf.imaging.manifest import LeftOut, ManifestCell, NotDownloaded, list_manifest
+from icell_tf.imaging.cells import BadCell, LeftOut, NotDownloaded
+from icell_tf.imaging.manifest import ManifestCell, list_manifest
 from icell_tf.structures import ALLEN_GENES, canonical_name
 
 _STRUCTURES = {canonical_name(gene) for gene in ALLEN_GENES}

@@ -15,11 +15,12 @@ import tarfile
 import numpy as np
 from PIL import Image
 from scipy import ndimage
+from skimage import filters
 
 from icell_tf.imaging import spelling
-from icell_tf.imaging.cells import BadCell, LoadedCell
-from icell_tf.imaging.manifest import NotAskedFor
-from icell_tf.structures import KNOWN, name_of_folder
+from icell_tf.imaging.cells import BadCell, LoadedCell, NotAskedFor
+from icell_tf.imaging.pieces import largest_piece
+from icell_tf.structures import KNOWN, canonical_name
 
 PIXEL_SIZE = 0.108  # µm
 _CHANNELS = (0, 2, 1)  # red, blue, green: membrane, nucleus, structure
@@ -92,13 +93,13 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
         found, problems = _pictures_of_archive(_only_archive(folder))
     named, nameless = _name(found)
     labels = collections.Counter(label for label, _ in named)
-    missing = {name_of_folder(name) for name in structures or ()} - set(map(name_of_folder, labels))
+    missing = {canonical_name(name) for name in structures or ()} - set(map(canonical_name, labels))
     if missing:
         raise ValueError(
             f"{folder}: there is no picture of {', '.join(sorted(missing))}, which the config's structures name; found "
             f"the folders {', '.join(sorted(labels))}."
         )
-    wrong = spelling.misspelt(labels, structures or None, name_of_folder)
+    wrong = spelling.misspelt(labels, structures or None)
     ids = collections.Counter(cell.cell_id for _, cell in named)
     good, problems = [], problems + nameless
     for label, cell in named:
@@ -121,7 +122,7 @@ def _name(found):
         if label is None:
             problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
         else:
-            named.append((label, _identify(picture, name_of_folder(label), name)))
+            named.append((label, _identify(picture, canonical_name(label), name)))
     return named, problems
 
 
@@ -175,7 +176,7 @@ def _pictures_of_archive(path):
 
 
 def _is_known(folder):
-    return name_of_folder(folder) in KNOWN
+    return canonical_name(folder) in KNOWN
 
 
 def _label(relative):
@@ -219,30 +220,20 @@ def find_cell(picture) -> np.ndarray:
     """
     red, inside = picture[..., 0], picture.any(axis=-1)
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    return _largest(red > otsu(red) if border.mean() > 0.5 else inside, "cell", "the picture is black")
+    if border.mean() > 0.5:
+        return _largest(red > filters.threshold_otsu(red), "cell", "red is the same all over the picture")
+    return _largest(inside, "cell", "the picture is black")
 
 
 def find_nucleus(blue, cell_mask) -> np.ndarray:
     """The nucleus: the largest region, filled, of a blue channel (Y, X) above Otsu's threshold within the cell."""
-    return (
-        _largest((blue > otsu(blue[cell_mask])) & cell_mask, "nucleus", "blue is the same all over the cell")
-        & cell_mask
-    )
+    bright = (blue > filters.threshold_otsu(blue[cell_mask])) & cell_mask
+    return _largest(bright, "nucleus", "blue is the same all over the cell") & cell_mask
 
 
 def _largest(region, what, problem):
     region = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(region, 2), iterations=2))[2:-2, 2:-2]
-    labels, count = ndimage.label(region)
+    piece, _, count = largest_piece(region)
     if not count:
         raise ValueError(f"the {what} can't be found: {problem}")
-    return labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-
-
-def otsu(values) -> int:
-    """The threshold of uint8 values that leaves the least variance within the two classes (Otsu 1979)."""
-    counts = np.bincount(np.ravel(values), minlength=256).astype(np.float64)
-    below, mean = np.cumsum(counts), np.cumsum(counts * np.arange(256))
-    above = below[-1] - below
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (mean / below - (mean[-1] - mean) / above) ** 2
-    return int(np.argmax(np.nan_to_num(between)))
+    return piece

@@ -11,12 +11,12 @@ from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
 from icell_tf.imaging.read.tiff import MAGIC as TIFF_MAGIC
 from icell_tf.imaging.read.tiff import open_tiff
-from icell_tf.imaging.read.units import micrometres, resolve_scale
+from icell_tf.imaging.read.units import resolve_scale
 from icell_tf.imaging.read.vendors import SUFFIXES as VENDOR_SUFFIXES
 from icell_tf.imaging.read.vendors import open_vendor
 from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
-__all__ = ["Stack", "StackError", "dimensions", "is_zarr", "micrometres", "print_guess", "read_stack"]
+__all__ = ["Stack", "StackError", "dimensions", "fitting_axes", "is_zarr", "print_guess", "read_stack"]
 
 _printed_guesses: set[str] = set()
 
@@ -59,6 +59,11 @@ def dimensions(path) -> int | None:
         return len(_opener(os.fspath(path))(os.fspath(path), None).shape)
     except (ValueError, OSError):
         return None
+
+
+def fitting_axes(path, axes: str | None) -> str | None:
+    """The axes given for stacks where a file of masks has as many dimensions; else None: as the file says."""
+    return axes if axes and dimensions(path) == len(axes) else None
 
 
 def print_guess(stack: Stack):

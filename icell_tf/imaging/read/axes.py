@@ -15,7 +15,7 @@ from icell_tf.imaging.read.stack import czyx_shape, read_part
 _KNOWN = "TCZYXS"
 _FLAG = '(--axes, or for a data set its config argument "axes")'
 _MOST_CHANNELS = 8  # more than there are in a stack without names
-# Neighbouring planes correlate more than channels do; see the measurement in tests/imaging/test_read_axes.py.
+# Neighbouring planes correlate more than channels do; see the measurement in tests/imaging/read/test_axes.py.
 _CLEAR_DIFFERENCE = 0.2
 # Names like C=1, Ch 2 or Channel:0:3 say nothing.
 _NO_NAME = re.compile(r"(channel|ch|c)?[\s:=_-]*[\d:]*", re.IGNORECASE)

@@ -45,8 +45,8 @@ def choose_scene(path: str, names: Sequence[str], scene) -> int:
         if len(names) == 1:
             return 0
         raise StackError(
-            f"{path}: holds {len(names)} scenes ({listed}); one is expected. Save each as a file of its own, or choose "
-            "one with read_stack's argument scene, by its name or number."
+            f"{path}: holds {len(names)} scenes ({listed}); one is expected. Save each as a file of its own; in "
+            "Python, read_stack takes scene=NAME_OR_NUMBER."
         )
     scene = str(scene)
     if scene in names:

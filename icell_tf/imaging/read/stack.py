@@ -52,12 +52,13 @@ class Stack:
         Raises:
           StackError: there is no such channel, or more than one, or the file is damaged.
         """
-        number = self._number(str(name_or_number))
+        number = self.channel_number(name_or_number)
         c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
         return self._read(c, s)[0]
 
-    def _number(self, name):
-        """The number of a channel given by name or number."""
+    def channel_number(self, name_or_number) -> int:
+        """The 0-based number of a channel, given by its name or number. Raises: StackError: as `channel` does."""
+        name = str(name_or_number)
         path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
         if self.channels.count(name) > 1:
             raise StackError(f"{path}: several channels are called {name!r} ({listed}). Give their numbers instead.")

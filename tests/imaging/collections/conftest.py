@@ -32,7 +32,7 @@ def simulated():
 
 
 @pytest.fixture(scope="session")
-def prepared(simulated):
+def pictures(simulated):
     """The simulated cells as the authors' release has its pictures: masked, background off, aligned, at 0.108 µm."""
     return {
         name: preprocess(c.channels, c.cell_mask, c.nucleus_mask, c.scale, Frame(300, 0.108)).image
@@ -41,13 +41,13 @@ def prepared(simulated):
 
 
 @pytest.fixture
-def paper_folder(tmp_path, prepared):
+def paper_folder(tmp_path, pictures):
     """The release's layout: a folder a structure, called by its name, RGB: membrane, structure, nucleus."""
     folder = tmp_path / "ic2D"
-    pictures = [("Beta actin", "beta-actin"), ("Lamin B1", "lamin-b1"), ("Tom20", "tom20")]
-    for name, structure in pictures:
+    folders = [("Beta actin", "beta-actin"), ("Lamin B1", "lamin-b1"), ("Tom20", "tom20")]
+    for name, structure in folders:
         (folder / name).mkdir(parents=True)
-        picture = prepared[structure][..., [CHANNELS.index(c) for c in ("membrane", "structure", "nucleus")]]
+        picture = pictures[structure][..., [CHANNELS.index(c) for c in ("membrane", "structure", "nucleus")]]
         for number in (1, 2):
             Image.fromarray(np.ascontiguousarray(picture)).save(folder / name / f"AICS-11_42_{number}.png")
     (folder / "citation.bib").write_text("@article{johnson2017generative,}")

@@ -1,12 +1,12 @@
 """The data set's configs build each collection from a miniature of it."""
 
 import collections
+import pathlib
 
 import numpy as np
 import pytest
 
 from datasets.integrated_cell import build_report
-from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from tests.datasets.test_integrated_cell import build, records
 
 
@@ -29,4 +29,4 @@ def test_the_hipsc_dataset_in_part(tmp_path, hipsc_folder):
     assert builder.info.features["structure"].names == ["beta-actin", "lamin-b1"]
     fields = collections.Counter(r["fov_id"] for split in builder.info.splits for r in records(builder, split))
     assert fields == {b"7000": 2}
-    assert "\n230002," in (module.tfds.core.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()
+    assert "\n230002," in (pathlib.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()

@@ -5,12 +5,12 @@ import csv
 import numpy as np
 import pytest
 
-from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.cells import BadCell, NotAskedFor, NotDownloaded
 from icell_tf.imaging.collections import hipsc
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.manifest import NotAskedFor, NotDownloaded
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
+from tests.imaging.collections.conftest import write_table
 
 FRAME = Frame(64, 0.6)
 
@@ -50,16 +50,9 @@ def test_only_the_structures_asked_for(hipsc_folder):
     with pytest.raises(ValueError, match="none of its cells of the structures TOMM20 has its crops here"):
         hipsc.list_cells(folder, structures=("TOMM20",))
     rows[1]["structure_name"] = "LMNB"
-    write_table(folder, rows)
+    write_table(folder / "metadata.csv", rows)
     cells, problems = hipsc.list_cells(folder, structures=("ACTB", "LMNB1"))
     assert len(cells) == 1 and [type(problem) for problem in problems] == [BadCell, NotAskedFor]
-
-
-def write_table(folder, rows):
-    with (folder / "metadata.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def test_a_folder_without_table_or_without_crops_says_what_is_missing(hipsc_folder, tmp_path):

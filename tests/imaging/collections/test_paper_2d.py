@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.cells import BadCell, NotAskedFor
 from icell_tf.imaging.collections import paper_2d
 from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.manifest import NotAskedFor
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
@@ -121,6 +120,7 @@ def test_only_the_structures_asked_for(paper_folder):
         (b"\x89PNG\r\n\x1a\n", "can't be read as a PNG"),
         (np.full((20, 20), 7, np.uint8), "expected an RGB picture .*found mode L"),
         (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: the picture is black"),
+        (np.full((20, 20, 3), 7, np.uint8), "the cell can't be found: red is the same all over the picture"),
     ],
 )
 def test_bad_pictures_say_why(tmp_path, picture, message):

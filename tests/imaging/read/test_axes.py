@@ -132,7 +132,9 @@ def test_likeness_on_real_stacks(real_data):
     from icell_tf.imaging.read.axes import _CLEAR_DIFFERENCE, _likeness
     from icell_tf.imaging.read.tiff import open_tiff
 
-    for path in sorted((real_data / "hela3d").glob("*.tif"))[::10]:
+    paths = sorted((real_data / "hela3d").glob("*.tif"))[::10]
+    assert paths
+    for path in paths:
         source = open_tiff(str(path))
         between_channels, between_planes = _likeness(source, "CZYX", "C"), _likeness(source, "CZYX", "Z")
         assert between_planes > between_channels + _CLEAR_DIFFERENCE

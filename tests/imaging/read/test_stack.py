@@ -60,7 +60,7 @@ def test_scenes():
     assert choose_scene("a.czi", ["only"], None) == 0
     assert choose_scene("a.czi", ["P2", "1", "P0"], "1") == 1  # a name goes before a number
     assert choose_scene("a.czi", ["P2", "P1", "P0"], 2) == 2
-    with pytest.raises(ValueError, match=r"a\.czi: holds 2 scenes \(0: P1, 1: P2\).*argument scene"):
+    with pytest.raises(ValueError, match=r"a\.czi: holds 2 scenes \(0: P1, 1: P2\).*a file of its own"):
         choose_scene("a.czi", ["P1", "P2"], None)
     with pytest.raises(ValueError, match=r"a\.czi: there is no scene 'P3'; its scenes are 0: P1, 1: P2"):
         choose_scene("a.czi", ["P1", "P2"], "P3")

@@ -4,10 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+import zarr
 
 from icell_tf.imaging.read import read_stack
-
-zarr = pytest.importorskip("zarr")
 
 UNIT = "micrometer"
 
@@ -58,6 +57,18 @@ def test_finest_resolution_with_names_and_scale(tmp_path, pixels, version, lette
     assert stack.channels == ("membrane", "dna", "actin")
     assert stack.scale == pytest.approx((0.5, 0.3, 0.2))
     np.testing.assert_array_equal(stack.channel("dna"), data[1])
+    np.testing.assert_array_equal(stack.data, data)
+
+
+@pytest.mark.parametrize("axes", [None, ["c", "z", "y", "x"]])
+def test_versions_before_0_4_name_no_axes_or_only_their_letters(tmp_path, pixels, axes):
+    data = pixels(3, 4, 9, 10)
+    metadata = metadata_of("CZYX", "0.1")
+    del metadata["multiscales"][0]["axes"]
+    metadata["multiscales"][0] |= {"axes": axes} if axes else {}
+    write(create(tmp_path / "a.zarr", "0.1"), data, metadata)
+    stack = read_stack(tmp_path / "a.zarr", scale=(0.5, 0.3, 0.2))
+    assert (stack.axes, stack.shape, stack.guess) == ("CZYX", (3, 4, 9, 10), "")
     np.testing.assert_array_equal(stack.data, data)
 
 
