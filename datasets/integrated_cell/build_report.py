@@ -21,11 +21,12 @@ SHOWN = 1000  # bad cells in a message; TFDS' own output is longer
 
 
 class BadCells(ValueError):
-    """Cells that can't be used; the message lists CellId, file and reason of each."""
+    """Cells that can't be used; the message lists CellId, file and reason of each, and how to go on without them."""
 
-    def __init__(self, problems):
+    def __init__(self, problems, may_skip):
         super().__init__(problems)
         self.problems = problems
+        self.may_skip = may_skip
 
     def __str__(self):
         shown, count = self.problems[:SHOWN], len(self.problems)
@@ -36,7 +37,9 @@ class BadCells(ValueError):
             ) as file:
                 file.write(to_csv(self.problems))
             text += f"These are the first {SHOWN}; all of them are listed in {file.name}.\n"
-        return text + 'Mend or remove them; or have them set aside with "on_bad_cell": "skip" in --config.'
+        if self.may_skip:
+            return text + 'Mend or remove them; or have them set aside with "on_bad_cell": "skip" in --config.'
+        return text + "No cell is left. Mend them."
 
 
 class Tally:

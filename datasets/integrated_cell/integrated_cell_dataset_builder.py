@@ -107,6 +107,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         cells, problems, fingerprint = self._list_cells(dl_manager)
         fingerprint = self.builder_config.arguments() | fingerprint
+        if config.max_examples_per_split is not None:  # such a part must not pass for the whole
+            fingerprint["max_examples_per_split"] = config.max_examples_per_split
         if self.data_path.exists() and not config.download_mode.overwrite_dataset:
             self._check_prepared(fingerprint)
             return prepare_super()
@@ -146,11 +148,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 tally.add(outcome)
         bad = [problem for problem in problems if not isinstance(problem, LeftOut)]
         if bad and (self.builder_config.on_bad_cell == "fail" or not good):
-            raise build_report.BadCells(bad)
+            raise build_report.BadCells(bad, self.builder_config.on_bad_cell == "fail")
         return _Build(cells, passes, self._divide(cells, good), tally, problems)
 
     def _check_prepared(self, wanted):
-        stored = json.loads((self.data_path / "metadata.json").read_text())
+        try:
+            stored = json.loads((self.data_path / "metadata.json").read_text())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.data_path} holds no finished data set ({error}): remove the folder.") from error
         differences = [
             f"{name}: there {stored.get(name)!r}, asked for {wanted.get(name)!r}"
             for name in sorted(stored.keys() | wanted.keys())

@@ -43,8 +43,10 @@ class BadCell(ValueError):
     """A cell that can't be used; the message names its CellId, file and reason."""
 
     def __init__(self, cell_id: str, source: str, reason: str):
-        super().__init__(cell_id, source, reason)
-        self.cell_id, self.source, self.reason = cell_id, source, reason
+        # Bytes of a user's table that are not UTF-8 are written out, or no report could be written.
+        texts = [text.encode("utf-8", "backslashreplace").decode("utf-8") for text in (cell_id, source, reason)]
+        super().__init__(*texts)
+        self.cell_id, self.source, self.reason = texts
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"

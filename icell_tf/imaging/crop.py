@@ -6,6 +6,7 @@ from skimage import filters
 
 from icell_tf.imaging.pieces import largest_piece
 
+_LEAST_SHARE = 0.9  # of what is not 0 is the cell; the rest are specks
 _MOST_INSIDE = 0.9  # of a stack's voxels; where more are not 0, nothing was cut out
 
 
@@ -29,7 +30,12 @@ def crop_masks(channels, nucleus):
             f"{inside.mean():.0%} of its voxels are not 0, so no cell is cut out in it: masks can only be told from a "
             "crop that is 0 outside its cell. Give its masks with --segmentation, or cut it with train/fields.py."
         )
-    cell = np.stack([ndimage.binary_fill_holes(plane) for plane in largest_piece(inside)[0]])
+    piece, share, _ = largest_piece(inside)
+    if share < _LEAST_SHARE:
+        raise ValueError(f"only {share:.0%} of what is not 0 is one piece: are there several cells? One is expected.")
+    cell = np.stack([ndimage.binary_fill_holes(plane) for plane in piece])
+    if not all(np.isfinite(channel).all() for channel in channels):
+        raise ValueError("the stack has NaN or infinite intensities.")
     if np.ptp(nucleus[cell]) == 0:
         raise ValueError("its nucleus channel is the same everywhere in the cell: check --channels.")
     # Averaged over the cell alone: otherwise the 0 outside would darken its rim.

@@ -10,6 +10,8 @@ from icell_tf.imaging.frame import Frame, Transform
 ALIGNMENTS = ("major_axis", "none")
 MIN_AXIS_RATIO, MIN_SKEWNESS = 1.1, 0.05  # below either, the pose is a matter of chance
 
+_MOST_OBLONG = 100  # a pixel of so many times its width is a slip, which would have the low-pass take for ever
+
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
@@ -43,6 +45,11 @@ def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") 
       ValueError: the cell reaches beyond the frame.
     """
     scale = np.asarray(scale, np.float64)
+    if max(scale) > min(_MOST_OBLONG * min(scale), frame.extent):
+        raise ValueError(
+            f"its pixels are {scale[0]:g} µm high and {scale[1]:g} µm wide, in a frame of {frame.extent:g} µm: check "
+            "--pixel_size or scale_micron."
+        )
     rows, cols = np.nonzero(outline)
     shape = np.stack([rows, cols]) * scale[:, None]  # (2, N): y and x of the shape's pixels, µm
     centre = centre_of_mass(nucleus) * scale

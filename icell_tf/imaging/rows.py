@@ -105,7 +105,7 @@ def _channel_names(text):
     expected = "expected {'crop_raw': [channel names], 'crop_seg': [channel names]}"
     try:
         names = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError(f"name_dict {shown(text)!r} is not a Python literal; {expected}") from error
     if not isinstance(names, dict) or not {"crop_raw", "crop_seg"} <= set(names):
         raise ValueError(f"name_dict is {shown(text)!r}; {expected}")

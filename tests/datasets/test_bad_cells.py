@@ -219,9 +219,23 @@ def test_guessed_axes_are_reported_and_overridden(tmp_path):
     assert "guessed" not in (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
 
 
+def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
+    folder = Folder(tmp_path / "manual").write()
+    build(tmp_path / "data", CONFIG, folder, max_examples_per_split=1)
+    with pytest.raises(ValueError, match="max_examples_per_split: there 1, asked for None"):
+        build(tmp_path / "data", CONFIG, folder)
+
+
+def test_what_is_not_utf_8_can_be_reported():
+    problem = prepare.BadCell("g\udcfc", "file", "reason")
+    assert build_report.to_csv([problem]).encode().endswith(b"g\\udcfc,file,reason\n")
+    text = str(build_report.BadCells([problem], may_skip=False))
+    assert "No cell is left" in text and "skip" not in text
+
+
 def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
     monkeypatch.setattr(build_report, "SHOWN", 2)
-    text = str(build_report.BadCells([prepare.BadCell(str(i), "file", "reason") for i in range(5)]))
+    text = str(build_report.BadCells([prepare.BadCell(str(i), "file", "reason") for i in range(5)], True))
     path = pathlib.Path(text.split("all of them are listed in ")[1].split(".csv")[0] + ".csv")
     assert "1,file,reason\nThese are the first 2" in text
     assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]

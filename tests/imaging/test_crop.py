@@ -31,5 +31,8 @@ def test_what_is_no_crop_is_refused(crop):
     for stack in (channels + np.uint8(1), np.zeros_like(channels)):
         with pytest.raises(ValueError, match="no cell is cut out in it.*--segmentation.*train/fields.py"):
             crop_masks(stack, stack[1])
+    two = np.concatenate([channels, channels], axis=-1)
+    with pytest.raises(ValueError, match="only 50% of what is not 0 is one piece"):
+        crop_masks(two, two[1])
     with pytest.raises(ValueError, match="nucleus channel is the same everywhere"):
         crop_masks(channels, np.full_like(channels[1], 7))

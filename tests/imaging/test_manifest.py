@@ -85,6 +85,7 @@ def test_digest_is_of_the_bytes(write):
     [
         ({"name_dict": "__import__('os').getcwd()"}, "not a Python literal"),
         ({"name_dict": "{'crop_raw': ['a']}"}, "expected {'crop_raw'"),
+        ({"name_dict": "{[]: 1}"}, "not a Python literal"),
         ({"name_dict": NAMES.replace("'membrane',", "'mebrane',", 1)}, "names no channel of crop_raw for the membrane"),
         ({"crop_raw": "../a.tif"}, "crop_raw ../a.tif leaves the manifest's folder"),
         ({"crop_raw": "raw/../../a.tif"}, "leaves the manifest's folder"),

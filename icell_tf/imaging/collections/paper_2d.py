@@ -119,7 +119,9 @@ def _name(found):
     named, problems = [], []
     for relative, picture in found:
         label, name = _label(relative)
-        if label is None:
+        if not f"{label}{name}".isprintable():  # TFDS keeps structures one a line
+            problems.append(BadCell(ascii(name), ascii(picture.source), "its name, or its folder's, is not printable"))
+        elif label is None:
             problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
         else:
             named.append((label, _identify(picture, canonical_name(label), name)))
@@ -127,7 +129,9 @@ def _name(found):
 
 
 def _is_picture(path):
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)  # ._x.png: not a picture
+    hidden = any(
+        (part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts
+    )  # ._x.png: not a picture
     return path.suffix.lower() == ".png" and not hidden
 
 
@@ -206,7 +210,7 @@ def _read_picture(data):
             mode = image.mode
             picture = np.asarray(image)
     except Exception as error:  # damaged files raise whatever their decoder raises
-        raise ValueError(f"can't be read as a PNG: {error}") from error
+        raise ValueError("can't be read as a PNG: it is damaged or in another format. Copy it again.") from error
     if mode not in ("RGB", "RGBA"):
         raise ValueError(f"expected an RGB picture (red membrane, green structure, blue nucleus), found mode {mode}")
     return picture[..., :3]

@@ -130,7 +130,7 @@ def _check_likeness(path, source, axes, guess, names):
     """Guessed or many unnamed channels are no planes: planes are more like their neighbours than channels are."""
     count, planes, *_ = czyx_shape(source.shape, axes)
     named = names is not None or any(not _NO_NAME.fullmatch(name) for name in source.channels)
-    if "C" not in axes or (not guess and (named or count <= _MOST_CHANNELS)):
+    if "C" not in axes or (not guess and count != planes and (named or count <= _MOST_CHANNELS)):
         return
     found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
     advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {_FLAG}."

@@ -158,3 +158,15 @@ def test_empty_folders_say_what_to_put_there(tmp_path):
         paper_2d.list_cells(tmp_path)
     with pytest.raises(ValueError, match="there is no such folder"):
         paper_2d.list_cells(tmp_path / "none")
+
+
+def test_names_that_can_t_be_listed_are_bad_and_paths_that_lead_up_are_not_lost(paper_folder, tmp_path):
+    (picture, *_) = sorted(paper_folder.rglob("*.png"))
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    with tarfile.open(folder / "ic2D.tar", "w") as tar:
+        for name in ("Tom20/a.png", "../Tom20/b.png", "Tom\n20/c.png"):
+            tar.add(picture, name)
+    cells, problems = paper_2d.list_cells(folder)
+    assert [cell.cell_id for cell in cells] == ["tom20/a", "tom20/b"]
+    assert [problem.reason for problem in problems] == ["its name, or its folder's, is not printable"]
