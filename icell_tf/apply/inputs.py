@@ -172,10 +172,4 @@ def _masks_of(stack, segmentation, reading):
     channels = reading.segmentation_channels or channels_by_name(
         masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
     )
-    cell_mask, nucleus_mask = (masks.channel(channels[role]) for role in SEGMENTATION_ROLES)
-    if np.count_nonzero(nucleus_mask) > np.count_nonzero(cell_mask):
-        raise ValueError(
-            f"in {masks.path} the nucleus mask is larger than the cell mask: are they the wrong way round? "
-            f"(--segmentation_channels; taken: {channels})"
-        )
-    return cell_mask, nucleus_mask
+    return tuple(masks.channel(channels[role]) for role in SEGMENTATION_ROLES)

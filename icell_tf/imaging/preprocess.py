@@ -161,7 +161,10 @@ def _check_masks(cell_mask, nucleus_mask, shape):
             raise MaskError(f"the {name} mask is empty.")
         masks.append(np.broadcast_to(inside, shape))
     if np.count_nonzero(masks[1]) > np.count_nonzero(masks[0]):
-        raise ValueError("the nucleus mask is larger than the cell mask: are they the wrong way round?")
+        raise MaskError(
+            "the nucleus mask is larger than the cell mask: are they the wrong way round? Check the names of their "
+            "channels (name_dict, or --segmentation_channels)."
+        )
     if masks[0].all():
         raise MaskError(
             "the cell mask fills the whole stack, which leaves no outline: expected a mask that is 0 outside the cell, "
