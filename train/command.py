@@ -120,4 +120,4 @@ def run(main, argv=()):
     except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
-        sys.exit("Interrupted. A training run goes on after its last completed epoch with the same command.")
+        sys.exit("Interrupted. The same command goes on after the last epoch, or field of view, that was completed.")

@@ -46,6 +46,11 @@ class Settings:
     nucleus_diameter: float = segment.NUCLEUS_DIAMETER
     overwrite: bool = False
 
+    def __post_init__(self):
+        for name in ("margin", "nucleus_diameter"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} is {getattr(self, name)}, expected a number of µm, 0 or more.")
+
 
 def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> collections.Counter:
     """Cuts the cells out of fields of view, one field after the other; only one is held in memory.

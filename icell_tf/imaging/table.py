@@ -60,7 +60,15 @@ def _check_header(path, header, required, columns, noun):
     twice = [name for name in columns if names.count(name) > 1]
     if twice:
         raise ValueError(f"{path}: the columns {', '.join(twice)} occur twice in its header.")
+    meant = {_bare(name): name for name in columns if name not in names}
+    for name in names:  # an optional column that is spelt otherwise would be passed over in silence
+        if name not in columns and _bare(name) in meant:
+            raise ValueError(f"{path}: its header has the column {name!r}; write {meant[_bare(name)]!r}, or rename it.")
     return names
+
+
+def _bare(name):
+    return name.lower().replace("_", "").replace(" ", "")
 
 
 def _split(file):

@@ -61,6 +61,7 @@ def test_values_may_be_long(path):
         (b"name,extra\n", "the columns id are missing; found name, extra. It needs id, and may have name"),
         (b"id;name\n1;2\n", "semicolons or tabs"),
         (b"id,name,id\n", "the columns id occur twice"),
+        (b"id,Na_me\n", "the column 'Na_me'; write 'name'"),
     ],
 )
 def test_headers_that_cant_be_used(path, content, message):
