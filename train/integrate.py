@@ -22,6 +22,7 @@ SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "as c
 PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x")
 AXES = flags.DEFINE_string("axes", None, "axes of the stacks' arrays, such as CZYX")
 SPLIT = flags.DEFINE_string("split", "test", "split of a prepared data set")
+ON_BAD_CELL = flags.DEFINE_enum("on_bad_cell", "fail", ["fail", "skip"], "of a manifest: stop, or go on without it")
 LIMIT = flags.DEFINE_integer("limit", None, "cells taken from a data set or a manifest", lower_bound=1)
 
 
@@ -36,6 +37,7 @@ def reading_from_flags():
         axes=AXES.value,
         split=SPLIT.value,
         limit=LIMIT.value,
+        on_bad_cell=ON_BAD_CELL.value,
     )
 
 

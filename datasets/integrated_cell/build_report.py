@@ -90,6 +90,12 @@ def report_text(name, divided, tally, problems, pictured):
     rows = [(structure, *(counts[split][structure] for split in splits)) for structure in pictured]
     rows = [(*row, sum(row[1:])) for row in rows]
     totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    lacking = [
+        f"{structure} has no cell in {' or '.join(s for s in SPLITS if not counts[s][structure])}: one in each takes three "
+        "fields of view."
+        for structure in pictured
+        if not all(counts[s][structure] for s in SPLITS)
+    ]
     reasons = [f"  {problem}" for problem in problems[:REASONS]]
     if len(problems) > REASONS:
         reasons.append(f"  ... and {len(problems) - REASONS:,} more")
@@ -98,6 +104,7 @@ def report_text(name, divided, tally, problems, pictured):
             f"{name}: {_cells(totals[-1])}.",
             "",
             *table([("structure", *splits, "all"), *rows, totals]),
+            *lacking,
             "",
             *tally.lines(),
             "",

@@ -11,6 +11,7 @@ import numpy as np
 
 from icell_tf.apply.arguments import CHANNEL_ROLES, SEGMENTATION_ROLES, channels_by_name, safe_names, stem
 from icell_tf.data import PreparedCells
+from icell_tf.imaging.cells import BadCell
 from icell_tf.imaging.crop import crop_masks
 from icell_tf.imaging.frame import Frame, Transform
 from icell_tf.imaging.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
@@ -52,6 +53,7 @@ class Reading:
       axes: of a stack's array, such as CZYX.
       split: of a prepared data set.
       limit: of cells from a prepared data set or a manifest, each.
+      on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
     """
 
     segmentation: tuple[str, ...] = ()
@@ -61,6 +63,7 @@ class Reading:
     axes: str | None = None
     split: str = "test"
     limit: int | None = None
+    on_bad_cell: str = "fail"
 
 
 def read_inputs(paths, integrator, reading=None):
@@ -140,15 +143,24 @@ def _from_prepared(path, integrator, reading):
 
 
 def _from_manifest(path, frame, preparation, reading):
-    cells, guesses = [], set()
+    cells, bad, guesses = [], [], set()
     for row in read_manifest(path, labelled=False)[: reading.limit]:
         row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
-        loaded, cell = load_and_preprocess(row, frame, preparation)
+        try:
+            loaded, cell = load_and_preprocess(row, frame, preparation)
+        except BadCell as error:
+            bad.append(error)
+            continue
         for guess in loaded.guesses:
             if guess not in guesses:
                 print(f"{row.source}: {guess}", flush=True)
         guesses.update(loaded.guesses)
         cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
+    if bad and (reading.on_bad_cell == "fail" or not cells):
+        advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
+        raise ValueError("\n  ".join([f"{path}: {len(bad)} cells can't be used{advice}:", *map(str, bad)]))
+    for error in bad:
+        print(f"set aside: {error}", flush=True)
     return cells
 
 
@@ -158,7 +170,11 @@ def _from_stack(path, segmentation, frame, preparation, reading):
     channels = reading.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     try:
-        masks = _masks_of(stack, segmentation, reading) if segmentation else crop_masks(planes, planes[1])
+        if segmentation:
+            masks = _masks_of(stack, segmentation, reading)
+        else:
+            masks = crop_masks(planes, planes[1])
+            planes = [np.where(masks[0], plane, 0) for plane in planes]  # a stray speck outside is no background
         cell = preprocess(planes, *masks, stack.scale, frame, preparation)
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error

@@ -122,14 +122,22 @@ def test_bad_cells_of_a_manifest_and_guessed_axes(files, capsys):
         with open(manifest, "w", newline="") as file:
             header = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
             csv.writer(file).writerows([header, *rows])
-        return inputs.read_inputs([manifest], MODEL)
+        return inputs.read_inputs([manifest], MODEL, reading)
 
+    reading = inputs.Reading()
     assert len(read("bare.tif", "bare.tif")) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert "bare.tif: the file doesn't name its axes" in line and "taken as CZYX" in line
     with pytest.raises(ValueError, match="CellId c1, .*damaged.tif: ") as error:
         read(files.stack.name, "damaged.tif")
     assert str(error.value).count("damaged.tif") == 1
+    with pytest.raises(ValueError, match="2 cells can't be used; --on_bad_cell=skip.*\n.*CellId c0.*\n.*CellId c2"):
+        read("damaged.tif", files.stack.name, "damaged.tif")
+    reading = inputs.Reading(on_bad_cell="skip")
+    assert [cell.name for cell in read("damaged.tif", files.stack.name)] == ["c1"]
+    assert "set aside: CellId c0, " in capsys.readouterr().out
+    with pytest.raises(ValueError, match="1 cells can't be used:\n"):
+        read("damaged.tif")
 
 
 def test_manifest_of_cells_without_a_structure(files):
