@@ -90,11 +90,11 @@ def report_text(name, divided, tally, problems, pictured):
     rows = [(structure, *(counts[split][structure] for split in splits)) for structure in pictured]
     rows = [(*row, sum(row[1:])) for row in rows]
     totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    absent = {name: [s for s in SPLITS if not counts[s][name]] for name in pictured}
     lacking = [
-        f"{structure} has no cell in {' or '.join(s for s in SPLITS if not counts[s][structure])}: one in each takes three "
-        "fields of view."
-        for structure in pictured
-        if not all(counts[s][structure] for s in SPLITS)
+        f"{name} has no cell in {' or '.join(missing)}: one in each split takes three fields of view."
+        for name, missing in absent.items()
+        if missing
     ]
     reasons = [f"  {problem}" for problem in problems[:REASONS]]
     if len(problems) > REASONS:
