@@ -54,6 +54,7 @@ class Signatures:
 
     def integrate(self, x_r):
         """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""
+        x_r = self._checked(x_r, self.enc_r)
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.z_s_dim])
         poses = [self._decode_all(z_r, z_s)]
@@ -93,14 +94,17 @@ class Signatures:
         z_r, z_s = _normal(seed, Z_R, self.z_r_dim), _normal(seed, Z_S, self.z_s_dim)
         return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
 
-    def _encode_r(self, x_r):
+    @staticmethod
+    def _checked(images, network):
         # A server does not check: an image without a batch axis would end its process in the convolution's kernel.
-        x_r = tf.ensure_shape(x_r, self.enc_r.inputs[0].shape)
-        return tf.cast(self.enc_r(x_r, training=False), tf.float32)
+        return tf.ensure_shape(images, network.inputs[0].shape)
+
+    def _encode_r(self, x_r):
+        return tf.cast(self.enc_r(self._checked(x_r, self.enc_r), training=False), tf.float32)
 
     def _encode_rs(self, x_rs):
-        x_rs = tf.ensure_shape(x_rs, self.enc_rs.inputs[0].shape)
-        logits, z_r, z_s = (tf.cast(t, tf.float32) for t in self.enc_rs(x_rs, training=False))
+        outputs = self.enc_rs(self._checked(x_rs, self.enc_rs), training=False)
+        logits, z_r, z_s = (tf.cast(t, tf.float32) for t in outputs)
         return tf.nn.softmax(logits), z_r, z_s
 
     def _decode(self, y, z_r, z_s):
