@@ -11,10 +11,13 @@ INIT = pathlib.Path(__file__).parent / "icell_tf" / "__init__.py"
 # the code relies on behaviour of theirs that changes between them; requirements.lock pins everything exactly.
 REQUIREMENTS = [
     "absl-py>=2.5,<3",
+    "jinja2>=3.1.6,<4",
     "keras>=3.15,<3.16",
+    "matplotlib>=3.11,<3.12",
     "numpy>=2.4,<2.5",
     "pillow>=12.3,<13",
     "scikit-image>=0.26,<0.27",
+    "scikit-learn>=1.9,<1.10",
     "scipy>=1.17,<1.18",
     "tensorboard>=2.21,<2.22",  # TensorFlow 2.21 no longer brings it
     "tensorflow>=2.21,<2.22",

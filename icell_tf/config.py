@@ -149,12 +149,14 @@ class Run:
       config: the phase's settings.
       cells: what it was trained on.
       reference: in phase 2, the settings of the run whose encoder it is built on.
+      reference_dir: in phase 2, where that run lay; its curves and its decoder are not needed to use the model.
     """
 
     phase: str
     config: ReferenceConfig
     cells: Cells
     reference: ReferenceConfig | None = None
+    reference_dir: str = ""
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
@@ -177,7 +179,7 @@ class Run:
             cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
             config = PHASES[content["phase"]](**content["config"])
             reference = ReferenceConfig(**content["reference"]) if content["reference"] else None
-            return cls(content["phase"], config, Cells(**cells), reference)
+            return cls(content["phase"], config, Cells(**cells), reference, content.get("reference_dir", ""))
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
 

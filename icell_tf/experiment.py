@@ -48,7 +48,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
         )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
-    run = Run("conditional", config, prepared.cells, reference.config)
+    run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
     return _train(run, prepared, run_dir, reference_dir)
 
 

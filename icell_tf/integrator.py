@@ -146,6 +146,7 @@ class Integrator:
     def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION, mirrored=False):
         _, height, _, _ = enc_r.inputs[0].shape
         self.signatures = Signatures(enc_r, enc_rs, dec_rs, structures, mirrored)
+        self.mirrored = bool(mirrored)
         latent_dim = enc_rs.outputs[1].shape[-1]
         self._describe(self.signatures.functions, structures, pixel_size, height, latent_dim, preparation)
 
@@ -154,6 +155,7 @@ class Integrator:
         """Returns an Integrator on the signatures of what tf.saved_model.load returned, with its `describe()`."""
         integrator = cls.__new__(cls)
         integrator.signatures = None
+        integrator.mirrored = False  # what an export does is in its signatures
         integrator.loaded = loaded  # the variables live as long as this does
         integrator._describe({name: loaded.signatures[name] for name in loaded.signatures}, **description)
         return integrator

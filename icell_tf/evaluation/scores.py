@@ -1,0 +1,80 @@
+"""A line of the scorecard: a value, how sure it is, and what an honest sceptic holds it against."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Score:
+    """One value of the scorecard.
+
+    Attributes:
+      value: what was measured.
+      n: how many cells (or draws, or pairs; `unit` says which) it was measured on.
+      interval: 95% confidence interval, or None where the value has none.
+      baselines: {name: value}: the rivals, floor, ceiling or chance that it is read beside.
+      better: "higher", "lower", or "near" where it should equal its first baseline.
+      about: what it is, in a phrase, with its unit and where it comes from.
+      unit: what n counts.
+    """
+
+    value: float
+    n: int
+    interval: tuple[float, float] | None = None
+    baselines: dict[str, float] = field(default_factory=dict)
+    better: str = "higher"
+    about: str = ""
+    unit: str = "cells"
+
+    def to_json(self):
+        """Returns the score as JSON types; NaN, which JSON lacks, becomes None."""
+        return {
+            "value": _finite(self.value),
+            "n": int(self.n),
+            "interval": [_finite(end) for end in self.interval] if self.interval else None,
+            "baselines": {name: _finite(value) for name, value in self.baselines.items()},
+            "better": self.better,
+            "about": self.about,
+            "unit": self.unit,
+        }
+
+
+def proportion(hits, n, **kwargs):
+    """Returns the score of hits out of n, with Wilson's interval (n = 0: NaN without one)."""
+    if not n:
+        return Score(math.nan, 0, **kwargs)
+    interval = stats.binomtest(int(hits), int(n)).proportion_ci(CONFIDENCE, method="wilson")
+    return Score(hits / n, int(n), (float(interval.low), float(interval.high)), **kwargs)
+
+
+def mean_score(values, **kwargs):
+    """Returns the score of the mean of (n,) values, with a percentile bootstrap interval over them, seeded."""
+    values = np.asarray(values, float)
+    return Score(float(values.mean()) if len(values) else math.nan, len(values), bootstrap(values), **kwargs)
+
+
+def bootstrap(values, statistic=np.mean, resamples=RESAMPLES):
+    """Returns the percentile bootstrap interval of a statistic of (n,) values or (n, ...) rows, or None for n < 2.
+
+    Args:
+      values: rows are drawn with replacement, from a fixed seed.
+      statistic: a function of such rows that returns a number.
+      resamples: how often.
+    """
+    values = np.asarray(values)
+    if len(values) < 2:
+        return None
+    rng = np.random.default_rng(0)
+    drawn = [statistic(values[rng.integers(len(values), size=len(values))]) for _ in range(resamples)]
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _finite(value):
+    return float(value) if math.isfinite(value) else None
