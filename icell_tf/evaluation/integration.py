@@ -69,7 +69,7 @@ def measure(integrator, test, training, draws=32, seed=0):
             parts.append(_against_expected(predictions, test.expected[rows], mask))
         predicted.append(integrated["structures"][np.arange(len(y)), ..., y])
     r, r_inside = ({name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in (0, 1))
-    r, r_inside = _keep_the_better(r, r_inside)
+    r, r_inside = keep_the_better(r, r_inside)
     if test.ceiling is not None:
         r["ceiling"] = test.ceiling
     pairs = _pairs(test, np.concatenate(predicted), integrator.structures)
@@ -95,7 +95,7 @@ def _against_observed(predictions, x_s, y, k, mask):
     return correlations(None), correlations(mask)
 
 
-def _keep_the_better(r, r_inside):
+def keep_the_better(r, r_inside):
     """Keeps of a neighbour in one pose and in four the one with the higher mean r, under the name without _mirrored."""
     r, r_inside = dict(r), dict(r_inside)
     for name in [name for name in r if name.endswith("_mirrored")]:
