@@ -22,8 +22,9 @@ class Integration:
       structures: K names.
       compared_with: "expected", the expected localization of every structure, or "observed", the one that is shown.
       r: {prediction: (N, K)}, Pearson correlation over the frame, NaN where there is nothing to compare with. The
-        predictions: model (Algorithm 3), mean_of_draws, class_mean, nearest, nearest_pixels (see `Neighbours`), and
-        with "expected" the ceiling, a second estimate of the expected localization.
+        predictions: model (Algorithm 3), mean_of_draws, the rivals class_mean, nearest, nearest_pixels,
+        mean_of_nearest and mean_of_nearest_pixels (see `Neighbours`), and with "expected" the ceiling, a second
+        estimate of the expected localization.
       r_inside: the same inside the cell, without ceiling.
       pairs: {structure: (n, n)}, over the n cells that show it, in order: correlation over the frame of the observed
         structure of cell i with Algorithm 3's prediction for the shape of cell j.
@@ -39,8 +40,8 @@ class Integration:
 def measure(integrator, test, training, draws=32, seed=0):
     """Predicts every structure in every cell by the model and its rivals, and correlates with what is known.
 
-    For a model trained on mirrored cells, each nearest neighbour is sought as `Neighbours` says once among the training
-    cells and once among them in four poses, and the better of the two by mean correlation over the frame is the rival.
+    For a model trained on mirrored cells, `Neighbours` looks once among the training cells and once among them in four
+    poses; the better of the two by mean correlation over the frame is the rival.
 
     Args:
       integrator: the trained `Integrator`.
@@ -96,7 +97,7 @@ def _against_observed(predictions, x_s, y, k, mask):
 
 
 def keep_the_better(r, r_inside):
-    """Keeps of a neighbour in one pose and in four the one with the higher mean r, under the name without _mirrored."""
+    """Keeps of neighbours in one pose and in four those with the higher mean r, under the name without _mirrored."""
     r, r_inside = dict(r), dict(r_inside)
     for name in [name for name in r if name.endswith("_mirrored")]:
         plain = name.removesuffix("_mirrored")

@@ -6,7 +6,7 @@ from icell_tf.evaluation.integration import known_structures
 from icell_tf.evaluation.permutation import shape_test
 from icell_tf.evaluation.scores import Score, mean_of_means, mean_score
 
-RIVALS = ("class_mean", "nearest", "nearest_pixels")
+RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
 
 
 def scores(integration):

@@ -2,12 +2,13 @@
 
 import numpy as np
 from skimage.transform import downscale_local_mean
-from sklearn.metrics import pairwise_distances_argmin
+from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation import metrics
 from icell_tf.integrator import MIRRORED_AXES
 
 SEARCH_SIZE = 32  # pixels a side of the images that are searched; a larger frame is averaged down to it
+MEAN_OF = 20  # nearest cells in a mean: on simulated_64 better rivals than 10 or 40 (docs/paper.md)
 BATCH = 50
 
 
@@ -15,13 +16,18 @@ class Neighbours:
     """The training cells, as predictors of every structure in another cell.
 
     `class_mean` (H, W, K) is the mean structure channel of each structure's training cells; zeros where there are none.
-    The others show the structure of one training cell that has it: the nearest in z_r (`nearest`), or the nearest by
-    squared Euclidean distance in the pixels of x_r (`nearest_pixels`). A frame larger than `SEARCH_SIZE` is averaged
-    down to that for the search, which keeps the search of large frames in memory.
+    The others look for the training cells of each structure whose shape is nearest, and show
+
+      nearest: the structure channel of the one nearest in z_r;
+      nearest_pixels: that of the one nearest by Euclidean distance in the pixels of x_r;
+      mean_of_nearest, mean_of_nearest_pixels: the mean of the `MEAN_OF` nearest, which averages out what the shape
+        leaves open, as the class mean does, and still goes by the shape. It is the hardest rival.
+
+    A frame larger than `SEARCH_SIZE` is averaged down to that for the search, which keeps large frames in memory.
 
     A model trained on mirrored cells has seen every training cell in four poses and integrates by the mean over four.
-    For such a model the same two are also sought among the training cells in all four poses, with their structure
-    mirrored (`nearest_mirrored`, `nearest_pixels_mirrored`), so that no rival lacks what the model was given.
+    For such a model all four are also sought among the training cells in all four poses, with their structure mirrored
+    (their names end in _mirrored), so that no rival lacks what the model was given.
 
     Args:
       integrator: the trained `Integrator`, for z_r of mirrored training cells.
@@ -40,32 +46,42 @@ class Neighbours:
         self._codes, self._pixels = np.concatenate(codes), np.concatenate(pixels)
 
     def find(self, cells):
-        """Finds the neighbours of N `CodedCells`: {rival: (N, K) indices for `structures`}, -1 for no such cell."""
-        cell_pixels, one_pose = _searched(cells, ()), len(self._y)
-        found = {
-            "nearest": self._nearest(cells.z_r, self._codes[:one_pose]),
-            "nearest_pixels": self._nearest(cell_pixels, self._pixels[:one_pose]),
-        }
-        if len(self.poses) > 1:
-            found["nearest_mirrored"] = self._nearest(cells.z_r, self._codes)
-            found["nearest_pixels_mirrored"] = self._nearest(cell_pixels, self._pixels)
+        """Finds the neighbours of N `CodedCells`, for `structures`.
+
+        Returns: {rival: (N, K, n) indices}, n = 1 or `MEAN_OF`, nearest first; -1 where a structure has too few cells.
+        """
+        found = {}
+        searches = {"nearest": (cells.z_r, self._codes), "nearest_pixels": (_searched(cells, ()), self._pixels)}
+        for name, (points, training_points) in searches.items():
+            for suffix, poses in ({"": 1} if len(self.poses) == 1 else {"": 1, "_mirrored": len(self.poses)}).items():
+                nearest = self._nearest(points, training_points[: poses * len(self._y)])
+                found |= {name + suffix: nearest[..., :1], f"mean_of_{name}{suffix}": nearest}
         return found
 
     def structures(self, indices):
-        """Returns the structure channels of neighbours: indices (B, K) -> uint8 (B, H, W, K), 0 where there is none."""
-        images = self.structure[indices % len(self._y)]  # (B, K, H, W); a pose after the other in the search
-        for pose, axes in enumerate(self.poses):
-            chosen = indices // len(self._y) == pose
-            images[chosen] = np.flip(images[chosen], axes)  # axes (n, H, W): as MIRRORED_AXES count them
-        images[indices < 0] = 0
-        return np.moveaxis(images, 1, -1)
+        """Returns the mean structure channels of neighbours.
+
+        Args: indices (B, K, n), of `find`. Returns: (B, H, W, K) float32 in 0..255; 0 where there is no neighbour.
+        """
+        mean = np.zeros((*indices.shape[:2], *self.structure.shape[1:]), np.float32)
+        for nearest in np.moveaxis(indices, -1, 0):
+            images = self.structure[nearest % len(self._y)]  # (B, K, H, W); the search has one pose after the other
+            for pose, axes in enumerate(self.poses):
+                chosen = nearest // len(self._y) == pose
+                images[chosen] = np.flip(images[chosen], axes)  # axes of (n, H, W), as MIRRORED_AXES count them
+            images[nearest < 0] = 0
+            mean += images
+        mean /= np.maximum((indices >= 0).sum(axis=-1), 1)[..., None, None]
+        return np.moveaxis(mean, 1, -1)
 
     def _nearest(self, points, training_points):
-        nearest = np.full((len(points), self._k), -1)
+        nearest = np.full((len(points), self._k, MEAN_OF), -1)
         y = np.tile(self._y, len(training_points) // len(self._y))
         for k in np.unique(self._y):
             (of_class,) = np.nonzero(y == k)
-            nearest[:, k] = of_class[pairwise_distances_argmin(points, training_points[of_class])]
+            n = min(MEAN_OF, len(of_class))
+            search = NearestNeighbors(n_neighbors=n, algorithm="brute").fit(training_points[of_class])
+            nearest[:, k, :n] = of_class[search.kneighbors(points, return_distance=False)]
         return nearest
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation.cells import CodedCells
-from icell_tf.evaluation.neighbours import Neighbours
+from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
 SIZE = 64  # twice the search's, so that images are averaged down
 
@@ -51,14 +51,31 @@ def neighbours():
 @pytest.mark.parametrize("rival", ["nearest", "nearest_pixels"])
 def test_the_nearest_training_cell_of_each_structure(neighbours, rival):
     found = neighbours.find(cells([(38, 10), (9, 37)], [1, 0]))
-    assert set(found) == {"nearest", "nearest_pixels"}
-    np.testing.assert_array_equal(found[rival][:, 2], [-1, -1])  # no training cell shows it
-    assert found[rival][0, 0] == 1 and found[rival][1, 1] == 2
+    assert set(found) == {"nearest", "nearest_pixels", "mean_of_nearest", "mean_of_nearest_pixels"}
+    np.testing.assert_array_equal(found[rival][:, 2], [[-1], [-1]])  # no training cell shows it
+    assert found[rival][0, 0] == [1] and found[rival][1, 1] == [2]
+    assert found[f"mean_of_{rival}"].shape == (2, 3, MEAN_OF)
+    assert found[f"mean_of_{rival}"][0, 0, :3].tolist() == [1, 0, -1]  # two cells have it
+
+
+def test_the_mean_of_few_cells_is_the_class_mean(neighbours):
+    shown = neighbours.structures(neighbours.find(cells([(38, 10)], [1]))["mean_of_nearest"])
+    np.testing.assert_allclose(shown[0] / 255, neighbours.class_mean, atol=1e-6)
+
+
+def test_the_mean_is_of_the_nearest():
+    places = [(8, column) for column in range(0, 50, 2)]
+    training = cells(places, [0] * len(places))
+    neighbours = Neighbours(FakeIntegrator(mirrored=False), training)
+    for rival in ("mean_of_nearest", "mean_of_nearest_pixels"):
+        shown = neighbours.structures(neighbours.find(cells([(8, 0)], [0]))[rival])
+        np.testing.assert_allclose(shown[0, ..., 0], training.images[:MEAN_OF, ..., 2].mean(axis=0), atol=1e-4)
 
 
 def test_training_cells_are_their_own_neighbours(neighbours):
-    for indices in neighbours.find(TRAINING).values():
-        np.testing.assert_array_equal(indices[np.arange(4), TRAINING.y], np.arange(4))
+    found = neighbours.find(TRAINING)
+    for indices in (found["nearest"], found["nearest_pixels"]):
+        np.testing.assert_array_equal(indices[np.arange(4), TRAINING.y, 0], np.arange(4))
         shown = neighbours.structures(indices)
         assert shown.shape == (4, SIZE, SIZE, 3) and not shown[..., 2].any()
         for i, k in enumerate(TRAINING.y):
