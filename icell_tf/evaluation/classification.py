@@ -64,56 +64,74 @@ def expected_calibration_error(confidence, hit):
     return float(np.abs(np.bincount(_bins(confidence), difference, BINS)).sum() / len(difference))
 
 
-def scores(test, training, structures):
-    """Returns {name: Score} of how well the model says which structure a cell shows.
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Which structures N cells show, and which the model and simpler classifiers see.
 
-      accuracy: with Wilson's interval;
-      balanced_accuracy: mean recall of the structures that occur, bootstrapped within each. Beside both stand the
-        paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
-      STRUCTURE_recall: with Wilson's interval, beside the paper's where Table S9 has the structure, and the rivals';
-      calibration_error: see `expected_calibration_error`. Chance keeps it above 0, so beside it stands its mean for
-        cells whose structures are drawn with the model's probabilities;
-      confidence: mean probability of the predicted structure, which should equal the accuracy.
-
-    Args:
-      test, training: `CodedCells` of the test and the training split.
+    Attributes:
       structures: K names.
+      y, predicted: (N,) structure indices: the true ones and the model's.
+      confidence: (N,), the model's probabilities of `predicted`.
+      rivals: {name: (N,) structure indices}, of `rival_predictions`.
     """
-    y, predicted, confidence = test.y, test.probabilities.argmax(axis=1), test.probabilities.max(axis=1)
-    hit, occurring = predicted == y, np.unique(test.y)
+
+    structures: tuple[str, ...]
+    y: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    rivals: dict[str, np.ndarray]
+
+
+def measure(test, training, structures):
+    """Returns the `Classification` of test cells, from `CodedCells` of the test and the training split and K names."""
+    probabilities = test.probabilities
     rivals = rival_predictions(test, training)
-    chance = {"chance": 1 / len(structures)}
+    return Classification(tuple(structures), test.y, probabilities.argmax(axis=1), probabilities.max(axis=1), rivals)
+
+
+def content(classification):
+    """Returns what metrics.json says of classification, Table S9 (`confusion`) included."""
+    y, predicted = classification.y, classification.predicted
+    return {
+        "accuracy": metrics.accuracy(y, predicted),
+        "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
+        "confusion": metrics.confusion(y, predicted, len(classification.structures)).tolist(),
+    }
+
+
+def scores(classification):
+    """Returns {name: Score} of a `Classification`.
+
+    accuracy: with Wilson's interval;
+    balanced_accuracy: mean recall of the structures that occur, bootstrapped within each. Beside both stand the
+      paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
+    STRUCTURE_recall: with Wilson's interval, beside the paper's where Table S9 has the structure, and the rivals';
+    calibration_error: see `expected_calibration_error`. Chance keeps it above 0, so beside it stands its mean for
+      cells whose structures are drawn with the model's probabilities;
+    confidence: mean probability of the predicted structure, which should equal the accuracy.
+    """
+    y, hit = classification.y, classification.predicted == classification.y
+    occurring, rivals = np.unique(y), classification.rivals
+    chance = {"chance": 1 / len(classification.structures)}
     hits, n = np.sum(list(PAPER.values()), axis=0)
-    found = {
+    accuracies = {name: metrics.accuracy(y, p) for name, p in rivals.items()}
+    balanced = {name: metrics.balanced_accuracy(y, p) for name, p in rivals.items()}
+    recalls = {k: _recall(classification, k) for k in occurring}
+    return {
         "accuracy": proportion(
             hit.sum(),
             len(y),
-            baselines={
-                "paper": float(hits / n),
-                **chance,
-                **{name: metrics.accuracy(y, p) for name, p in rivals.items()},
-            },
+            baselines={"paper": float(hits / n), **chance, **accuracies},
             about="test cells whose structure is recognised",
         ),
         "balanced_accuracy": mean_of_means(
             [hit[y == k] for k in occurring],
-            baselines={
-                "paper": float(np.mean([hits / n for hits, n in PAPER.values()])),
-                **chance,
-                **{name: metrics.balanced_accuracy(y, p) for name, p in rivals.items()},
-            },
+            baselines={"paper": float(np.mean([hits / n for hits, n in PAPER.values()])), **chance, **balanced},
             about="mean recall of the structures",
         ),
+        **{f"{classification.structures[k]}_recall": score for k, score in recalls.items()},
+        **_calibration(classification.confidence, hit),
     }
-    for k in occurring:
-        of_class, name = y == k, structures[k]
-        paper = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
-        others = {
-            rival: metrics.accuracy(y[of_class], p[of_class]) for rival, p in rivals.items() if rival != "majority"
-        }
-        about = f"cells of {name} that are recognised"
-        found[f"{name}_recall"] = proportion(hit[of_class].sum(), of_class.sum(), baselines=paper | others, about=about)
-    return found | _calibration(confidence, hit)
 
 
 def rival_predictions(test, training):
@@ -138,6 +156,16 @@ def rival_predictions(test, training):
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
         found["logistic_regression"] = regression.fit(_small(training), training.y).predict(_small(test))
     return found
+
+
+def _recall(classification, k):
+    of_class, name = classification.y == k, classification.structures[k]
+    baselines = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
+    for rival, predicted in classification.rivals.items():
+        if rival != "majority":  # all of one structure's cells and none of the others'
+            baselines[rival] = metrics.accuracy(classification.y[of_class], predicted[of_class])
+    hits = (classification.predicted[of_class] == k).sum()
+    return proportion(hits, of_class.sum(), baselines=baselines, about=f"cells of {name} that are recognised")
 
 
 def _calibration(confidence, hit):

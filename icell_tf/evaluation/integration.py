@@ -1,17 +1,13 @@
 """Integration beside its rivals: does the model say where a structure is better than the training cells do?"""
 
-import csv
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from icell_tf.evaluation import metrics
 from icell_tf.evaluation.neighbours import Neighbours
-from icell_tf.evaluation.permutation import own_and_others
 
 BATCH = 12  # cells whose K predictions are floats at once: 63 MB an array at 256 px and K = 10
-CELLS_FILE, PAIRS_FILE = "cells.csv", "pairs.npz"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,15 +22,16 @@ class Integration:
         mean_of_nearest and mean_of_nearest_pixels (see `Neighbours`), and with "expected" the ceiling, a second
         estimate of the expected localization.
       r_inside: the same inside the cell, without ceiling.
-      pairs: {structure: (n, n)}, over the n cells that show it, in order: correlation over the frame of the observed
-        structure of cell i with Algorithm 3's prediction for the shape of cell j.
+      pairs: {structure: list of (n, n)}, over the n cells that show it, in order: correlation over the frame of the
+        observed structure of cell i with Algorithm 3's prediction for the shape of cell j. One matrix, or, where the
+        folds of a cross-validation are pooled, one a fold.
     """
 
     structures: tuple[str, ...]
     compared_with: str
     r: dict[str, np.ndarray]
     r_inside: dict[str, np.ndarray]
-    pairs: dict[str, np.ndarray]
+    pairs: dict[str, list[np.ndarray]]
 
 
 def measure(integrator, test, training, draws=32, seed=0):
@@ -113,7 +110,7 @@ def _pairs(test, predicted, structures):
     for k, name in enumerate(structures):
         (shown,) = np.nonzero(test.y == k)
         if len(shown):
-            pairs[name] = metrics.pearson_of_pairs(test.images[shown, ..., -1], predicted[shown])
+            pairs[name] = [metrics.pearson_of_pairs(test.images[shown, ..., -1], predicted[shown])]
     return pairs
 
 
@@ -139,49 +136,3 @@ def content(integration):
         "integration_inside_cell": by_structure(integration.r_inside),
         "integration_mean": means,
     }
-
-
-def write_cells(test, integration, output):
-    """Writes what was measured of each test cell, so that the folds of a cross-validation can be pooled.
-
-    cells.csv has a row a cell, in order: cell_id; fov_id; structure; predicted, the likeliest structure, and its
-    probability; r_PREDICTION, the correlation over the frame of that prediction of the cell's structure with its
-    expected or, in real cells, its observed localization; r_own and r_others, the correlation of the observed structure
-    with Algorithm 3's prediction for the cell's own shape and the mean of those for the shapes of the other test cells
-    that show it (empty where there are none). pairs.npz holds `Integration.pairs`, one array a structure.
-
-    Args:
-      test: the `CodedCells` that were measured.
-      integration: their `Integration`.
-      output: folder.
-
-    Returns: the two paths.
-    """
-    output, n = Path(output), np.arange(len(test))
-    predicted = test.probabilities.argmax(axis=1)
-    columns = {
-        "cell_id": test.cell_ids,
-        "fov_id": test.fov_ids,
-        "structure": [integration.structures[k] for k in test.y],
-        "predicted": [integration.structures[k] for k in predicted],
-        "probability": test.probabilities[n, predicted],
-        **{f"r_{name}": r[n, test.y] for name, r in integration.r.items()},
-        "r_own": np.full(len(test), np.nan),
-        "r_others": np.full(len(test), np.nan),
-    }
-    for name, pairs in integration.pairs.items():
-        shown = test.y == integration.structures.index(name)
-        columns["r_own"][shown], columns["r_others"][shown] = own_and_others(pairs)
-    paths = [output / CELLS_FILE, output / PAIRS_FILE]
-    with paths[0].open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows([_as_text(value) for value in row] for row in zip(*columns.values(), strict=True))
-    np.savez_compressed(paths[1], **integration.pairs)
-    return paths
-
-
-def _as_text(value):
-    if isinstance(value, str):
-        return value
-    return "" if np.isnan(value) else f"{value:.6f}"

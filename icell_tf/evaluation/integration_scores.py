@@ -71,16 +71,24 @@ def _groups_mean(r):
 
 
 def _shape_scores(pairs):
+    tested = {"": [matrix for matrices in pairs.values() for matrix in matrices]}
+    tested |= {f"{name}_": matrices for name, matrices in pairs.items()}
     found = {}
-    several = {name: matrix for name, matrix in pairs.items() if len(matrix) > 1}
-    tested = {"": list(several.values())} if several else {}
-    for prefix, matrices in (tested | {f"{name}_": [matrix] for name, matrix in several.items()}).items():
+    for prefix, matrices in tested.items():
+        if max(map(len, matrices)) < 2:  # no other cell shows the structure
+            continue
         test = shape_test(matrices)
-        about = (
-            "r of the observed structure with Algorithm 3's image for the own shape minus those for other cells' shapes"
+        found[f"{prefix}shape_gain"] = mean_score(
+            test.gains,
+            baselines={"no gain": 0.0},
+            about="r of the observed structure with Algorithm 3's image for the cell's own shape, minus the mean r "
+            "with those for the shapes of other cells that show it",
         )
-        found[f"{prefix}shape_gain"] = mean_score(test.gains, baselines={"no gain": 0.0}, about=about)
-        about = f"one-sided p value of that gain by {test.permutations} permutations of the cells within a structure"
-        least = {"significant below": 0.01, "least possible": 1 / (test.permutations + 1)}
-        found[f"{prefix}shape_p"] = Score(test.p, len(test.gains), None, least, "lower", about)
+        found[f"{prefix}shape_p"] = Score(
+            test.p,
+            len(test.gains),
+            baselines={"least possible": 1 / (test.permutations + 1)},
+            better="lower",
+            about=f"one-sided p value of that gain, {test.permutations} permutations of the cells within a structure",
+        )
     return found

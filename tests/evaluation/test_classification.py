@@ -38,7 +38,9 @@ def test_scores_by_hand():
     test = cells(y, np.eye(3)[predicted] * 0.7 + 0.1)
     y = 50 * [0] + 70 * [1]
     training = cells(y, np.eye(3)[y], seed=1)
-    scores = classification.scores(test, training, NAMES)
+    measured = classification.measure(test, training, NAMES)
+    assert classification.content(measured)["confusion"] == [[2, 1, 0], [0, 4, 1], [0, 0, 0]]
+    scores = classification.scores(measured)
     assert scores["accuracy"].value == 6 / 8 and scores["accuracy"].n == 8
     assert scores["balanced_accuracy"].value == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert scores["tom20_recall"].value == 2 / 3 and scores["zo1_recall"].n == 5
