@@ -15,6 +15,7 @@ from icell_tf.evaluation.scores import ahead
 PAGE_FILE = "report.html"
 TEMPLATE = "page.html"
 BETTER = {"higher": "higher is better", "lower": "lower is better", "near": "should equal its baseline"}
+MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
 FIGURES = 3  # significant, of a number on the page
 
 
@@ -46,7 +47,7 @@ def render(title, summary, parts, exhibits=(), pictures=()):
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.update(ahead=ahead, better=BETTER, data_uri=data_uri)
+    environment.globals.update(ahead=ahead, columns=columns, better=BETTER, data_uri=data_uri)
     environment.filters.update(number=number, words=words)
     source = resources.files("icell_tf.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
     behind = [(part, name) for part in parts for name, score in part.scores.items() if ahead(score)]
@@ -59,6 +60,13 @@ def render(title, summary, parts, exhibits=(), pictures=()):
         exhibits=exhibits,
         pictures=pictures,
     )
+
+
+def columns(part):
+    """Returns the baselines that get a column each in a part's table: all, if most scores have them, or else none."""
+    names = list(dict.fromkeys(name for score in part.scores.values() for name in score.baselines))
+    given = sum(len(score.baselines) for score in part.scores.values())
+    return names if len(names) <= MOST_COLUMNS and 2 * given > len(names) * len(part.scores) else []
 
 
 def number(value):

@@ -18,7 +18,7 @@ PICTURE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 GOOD = Score(0.9312, 400, (0.91, 0.95), {"class_mean": 0.62, "ceiling": 0.99}, about="Pearson's r")
 BEATEN = Score(0.51, 38, (0.4, 0.6), {"nearest_x": 0.7, "chance": 0.1}, about="a <b>bold</b> & claim")
 PARTS = [
-    Part("Integration", "Does it work?", {"tom20_r": GOOD, "zo1_r": BEATEN}),
+    Part("Integration", "Does it work?", {"tom20_r": GOOD, "zo1_r": BEATEN, "recall": Score(1, 5)}),
     Part("Latent & space", "x < y", {"mmd": Score(math.nan, 0, better="lower", unit="draws")}),
 ]
 TABLE = [["structure", "train"], ["tom20 <i>", 12]]
@@ -79,9 +79,17 @@ def test_every_score_is_on_the_page_with_interval_n_and_baselines(text):
     for expected in ("tom20 r", "0.931", "0.910 to 0.950", "400 cells", "class mean 0.620", "ceiling 0.990"):
         assert expected in words
     assert "nearest x 0.700 ▼" in words and "chance 0.100 ▼" not in words and "ceiling 0.990 ▼" not in words
-    assert "behind a baseline in 1 of 3 scores: zo1 r." in words
+    assert "behind a baseline in 1 of 4 scores: zo1 r." in words
     assert "a <b>bold</b> & claim; higher is better" in words and "x < y" in words  # escaped, so read as text
     assert "0 draws" in words and "nan" not in words
+
+
+def test_baselines_that_most_scores_have_get_a_column_each():
+    table = Reader(page.render("r", [], [Part("a", "b", {"x": GOOD, "y": Score(0.5, 9, None, {"class_mean": 0.6})})]))
+    words = " ".join("".join(table.texts).split())
+    assert "n class mean ceiling" in words.replace("nclass meanceiling", "n class mean ceiling")
+    assert "9 cells 0.600 ▼ –" in words
+    assert not page.columns(Part("a", "b", {"x": GOOD, "y": BEATEN, "z": Score(1, 5)}))
 
 
 def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
