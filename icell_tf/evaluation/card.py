@@ -138,21 +138,42 @@ def weaknesses(run, counts, parts=()):
     if run.phase == "conditional" and not parts:
         lines.append("Not evaluated: nothing is known of how good it is.")
     for part in parts:
+        lines += _rivals_ahead(part)
         for name, score in part.scores.items():
-            lines += [f"{part.heading}, {name}: {problem}." for problem in _problems(name, score)]
+            lines += [f"{part.heading}, {name}: {problem}." for problem in _problems(name, score, run.cells.structures)]
     return lines or ["None was found, which is not to say that there are none."]
+
+
+def _rivals_ahead(part):
+    behind = [
+        f"{name} {score.value:.3g} ("
+        + ", ".join(f"{rival} {score.baselines[rival]:.3g}" for rival in ahead(score))
+        + ")"
+        for name, score in part.scores.items()
+        if ahead(score)
+    ]
+    return [f"{part.heading}, behind a baseline, which stands in brackets: {'; '.join(behind)}."] if behind else []
+
+
+def scores_table(part):
+    """Returns the scores of a `Part` as a table in Markdown."""
+    rows = []
+    for name, score in part.scores.items():
+        interval = f"{score.interval[0]:.3g} to {score.interval[1]:.3g}" if score.interval else ""
+        rivals = ", ".join(f"{baseline} {value:.3g}" for baseline, value in score.baselines.items())
+        rows.append([name, f"{score.value:.3g}", interval, f"{score.n} {score.unit}", rivals])
+    return _table(["score", "value", "95% interval", "n", "baselines"], rows)
 
 
 def _simulated(run):
     return run.cells.dataset.startswith(SIMULATED)
 
 
-def _problems(name, score):
-    value = f"{score.value:.3g}"
+def _problems(name, score, structures):
+    value, found = f"{score.value:.3g}", []
     if not math.isfinite(score.value):
         return ["could not be measured"]
-    found = [f"{value} is behind {rival} ({score.baselines[rival]:.3g})" for rival in ahead(score)]
-    if name.startswith("recall_") and score.value < LOW_RECALL:
+    if name.endswith("_recall") and name.removesuffix("_recall") in structures and score.value < LOW_RECALL:
         found.append(f"only {value} of {score.n} {score.unit} are recognised")
     if "spread" in name and score.value < LOW_SPREAD:
         found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
@@ -177,15 +198,7 @@ def _recipe(run):
 
 
 def _scorecard(parts):
-    blocks = []
-    for part in parts:
-        rows = []
-        for name, score in part.scores.items():
-            interval = f"{score.interval[0]:.3g} to {score.interval[1]:.3g}" if score.interval else ""
-            rivals = ", ".join(f"{baseline} {value:.3g}" for baseline, value in score.baselines.items())
-            rows.append([name, f"{score.value:.3g}", interval, f"{score.n} {score.unit}", rivals])
-        blocks.append(f"### {part.heading}\n\n" + _table(["score", "value", "95% interval", "n", "baselines"], rows))
-    return "\n\n".join(blocks)
+    return "\n\n".join(f"### {part.heading}\n\n{scores_table(part)}" for part in parts)
 
 
 def _table(head, rows):

@@ -27,9 +27,7 @@ def write(path, title, summary, parts, exhibits=(), pictures=()):
       title: of the page.
       summary: sentences for its head: the run, its data, what was measured.
       parts: `Part`s of the scorecard.
-      exhibits: things with key, title, caption, picture, table and paper. The picture is uint8 (h, w, 3), or None; the
-        table rows of cells, the first of them the heads of columns, or None; paper says which exhibit of the paper it
-        is, or is empty.
+      exhibits: `Exhibit`s of the paper.
       pictures: (title, caption, uint8 (h, w, 3)) of what else there is to see.
 
     Returns: the path.

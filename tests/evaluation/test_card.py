@@ -17,7 +17,7 @@ PARTS = [
     Part(
         "Classification",
         "",
-        {"accuracy": proportion(50, 59, baselines={"chance": 0.5}), "recall_zo1": proportion(7, 10)},
+        {"accuracy": proportion(50, 59, baselines={"chance": 0.5}), "zo1_recall": proportion(7, 10)},
     ),
     Part("Integration", "", {"tom20_r": Score(0.7, 30, (0.6, 0.8), {"class_mean": 0.75, "ceiling": 0.99})}),
     Part("Samples", "", {"spread_ratio": Score(0.25, 30)}),
@@ -45,8 +45,8 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
 
 def test_weaknesses_follow_from_the_scores():
     assert card.weaknesses(RUN, COUNTS, PARTS)[1:] == [
-        "Classification, recall_zo1: only 0.7 of 10 cells are recognised.",
-        "Integration, tom20_r: 0.7 is behind class_mean (0.75).",
+        "Classification, zo1_recall: only 0.7 of 10 cells are recognised.",
+        "Integration, behind a baseline, which stands in brackets: tom20_r 0.7 (class_mean 0.75).",
         "Samples, spread_ratio: draws of z_s vary 0.25 times as much as cells do: z_s is used little.",
         "Latent, z_r_mmd_p_value: the codes are not distributed as the prior (p = 0.001).",
         "Latent, ks: could not be measured.",

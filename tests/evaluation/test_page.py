@@ -21,7 +21,7 @@ PARTS = [
     Part("Integration", "Does it work?", {"tom20_r": GOOD, "zo1_r": BEATEN, "recall": Score(1, 5)}),
     Part("Latent & space", "x < y", {"mmd": Score(math.nan, 0, better="lower", unit="draws")}),
 ]
-TABLE = [["structure", "train"], ["tom20 <i>", 12]]
+TABLE = (("structure", "train"), [("tom20 <i>", "12")])
 EXHIBITS = [
     SimpleNamespace(key="figure_2", title="Six cells", caption='"Quoted"', picture=PICTURE, table=None, paper="Fig. 2"),
     SimpleNamespace(key="table_s8", title="Counts", caption="By split", picture=None, table=TABLE, paper=""),
