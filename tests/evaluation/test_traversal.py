@@ -6,6 +6,7 @@ import pytest
 from icell_tf import networks
 from icell_tf.evaluation import traversal
 from icell_tf.integrator import DECODER_BATCH
+
 from ..conftest import LATENT, SIZE, STRUCTURES
 
 

@@ -1,0 +1,76 @@
+"""Figure S3: the training curves of both phases."""
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from icell_tf.evaluation import plots
+from icell_tf.evaluation.exhibits.exhibit import Exhibit, source
+
+ADVERSARIAL = "adversarial terms"
+# (title, {metric of history.csv: label}, chance level or None), a panel each
+SHARED = (
+    ("reconstruction, cross-entropy", {"reconstruction": "H(x̂, x)", "integration": "at y, zʳ, zˢ = 0"}, None),
+    (
+        ADVERSARIAL,
+        {
+            "latent_discriminator": "EncD",
+            "image_discriminator": "DecD",
+            "passed_as_prior": "Enc against EncD",
+            "passed_as_data": "Dec against DecD",
+        },
+        None,
+    ),
+    (
+        "discriminators, share right",
+        {"latent_discriminator_accuracy": "EncD", "image_discriminator_accuracy": "DecD"},
+        0.5,
+    ),
+)
+CONDITIONAL = (
+    ("classification, cross-entropy", {"classification": "ŷ"}, None),
+    ("classification, share right", {"classification_accuracy": "ŷ"}, None),
+    ("shape code, squared error", {"reference_code": "zʳ and its estimate"}, None),
+)
+COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+_NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model"}
+_PANEL = (4.2, 3.1)  # inches
+
+
+def training_curves(subject):
+    """Returns Figure S3, of the phases whose curves the subject has; None if it has none."""
+    phases = {phase: subject.curves[phase] for phase in _NAMES if subject.curves.get(phase)}
+    if not phases:
+        return None
+    rows = [(phase, SHARED) for phase in phases] + [("conditional", CONDITIONAL)] * ("conditional" in phases)
+    figure = Figure(figsize=(3 * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
+    axes = figure.subplots(len(rows), 3, squeeze=False)
+    for line, (phase, wanted) in zip(axes, rows, strict=True):
+        for ax, (title, metrics, chance) in zip(line, wanted, strict=True):
+            _draw(ax, phases[phase], metrics, chance)
+            if title == ADVERSARIAL:  # a discriminator that is sure of itself has a loss far from the others'
+                ax.set_yscale("log")
+            ax.set_title(f"{_NAMES[phase]}: {title}", fontsize=9)
+    counts = " and ".join(f"{len(curve)} epochs of the {phase} model" for phase, curve in phases.items())
+    caption = (
+        "Training curves: solid for training cells, dashed for validation cells. EncD tells codes from draws of the "
+        "prior, DecD observed cells from generated ones, which in the conditional model are one more structure; dotted "
+        "is chance between two. " + source(subject, counts, subject.run.config.seed)
+    )
+    return Exhibit("figure_s3", "Training curves", caption, plots.render(figure), paper="Figure S3")
+
+
+def _draw(ax, curve, metrics, chance):
+    """One panel: each metric on training and on validation cells, over epochs."""
+    for color, (metric, label) in zip(COLORS, metrics.items(), strict=False):
+        for name, style, split in ((metric, "-", ""), (f"val_{metric}", "--", ", validation")):
+            points = [(row["epoch"] + 1, row[name]) for row in curve if name in row]
+            if points:
+                ax.plot(*zip(*points, strict=True), style, color=color, linewidth=1.2, label=label + split)
+    if chance is not None:
+        ax.axhline(chance, color="grey", linestyle=":", linewidth=1)
+        ax.set_ylim(0, 1.02)
+    ax.set_xlabel("epoch", fontsize=8)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.tick_params(labelsize=8)
+    ax.grid(alpha=0.25)
+    ax.legend(fontsize=7, framealpha=0.9)
