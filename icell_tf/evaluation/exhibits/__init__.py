@@ -1,7 +1,7 @@
 """The paper's figures and tables, made from a trained model and its cells."""
 
 from icell_tf.evaluation.exhibits import cells as pictures
-from icell_tf.evaluation.exhibits import counts, curves, latent, networks
+from icell_tf.evaluation.exhibits import counts, curves, diagram, latent, networks
 from icell_tf.evaluation.exhibits.exhibit import Exhibit
 
 __all__ = ["Exhibit", "draw"]
@@ -18,15 +18,15 @@ def draw(subject, cells, seed=0, structure="tom20"):
 
     Returns: `Exhibit`s in the paper's order, without those of a phase whose curves or decoder are gone.
     """
-    tables = networks.network_tables(subject)
     exhibits = [
+        diagram.model_diagram(subject, cells, seed),
         *pictures.observed_cells(subject, cells, seed),
         *pictures.predicted_cells(subject, cells, seed),
         *pictures.reconstructed_cells(subject, cells, seed),
         curves.training_curves(subject),
         *latent.reference_codes(subject, cells, seed),
         *latent.structure_codes(subject, cells, seed, structure),
-        *tables,
+        *networks.network_tables(subject),
         counts.split_table(subject, cells),
         counts.confusion_table(subject, cells, seed),
     ]

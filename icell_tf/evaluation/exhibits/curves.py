@@ -1,6 +1,7 @@
 """Figure S3: the training curves of both phases."""
 
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from icell_tf.evaluation import plots
@@ -33,6 +34,7 @@ CONDITIONAL = (
 )
 COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
 _NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model"}
+STYLES = {"training cells": "-", "validation cells": "--", "chance": ":"}
 _PANEL = (4.2, 3.1)  # inches
 
 
@@ -50,6 +52,8 @@ def training_curves(subject):
             if title == ADVERSARIAL:  # a discriminator that is sure of itself has a loss far from the others'
                 ax.set_yscale("log")
             ax.set_title(f"{_NAMES[phase]}: {title}", fontsize=9)
+    styles = [Line2D([], [], color="black", linestyle=style, label=label) for label, style in STYLES.items()]
+    figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9, frameon=False)
     counts = " and ".join(f"{len(curve)} epochs of the {phase} model" for phase, curve in phases.items())
     caption = (
         "Training curves: solid for training cells, dashed for validation cells. EncD tells codes from draws of the "
@@ -62,10 +66,10 @@ def training_curves(subject):
 def _draw(ax, curve, metrics, chance):
     """One panel: each metric on training and on validation cells, over epochs."""
     for color, (metric, label) in zip(COLORS, metrics.items(), strict=False):
-        for name, style, split in ((metric, "-", ""), (f"val_{metric}", "--", ", validation")):
+        for name, style, text in ((metric, "-", label), (f"val_{metric}", "--", None)):
             points = [(row["epoch"] + 1, row[name]) for row in curve if name in row]
             if points:
-                ax.plot(*zip(*points, strict=True), style, color=color, linewidth=1.2, label=label + split)
+                ax.plot(*zip(*points, strict=True), style, color=color, linewidth=1.2, label=text)
     if chance is not None:
         ax.axhline(chance, color="grey", linestyle=":", linewidth=1)
         ax.set_ylim(0, 1.02)
@@ -73,4 +77,4 @@ def _draw(ax, curve, metrics, chance):
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.tick_params(labelsize=8)
     ax.grid(alpha=0.25)
-    ax.legend(fontsize=7, framealpha=0.9)
+    ax.legend(fontsize=8, framealpha=0.9)

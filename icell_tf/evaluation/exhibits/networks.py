@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from icell_tf.evaluation.exhibits.exhibit import Exhibit
 
 HEADER = ("layer", "normalization", "activation", "output", "parameters")
-# (number, networks that share it, title, what the callers apply to the logits)
+# (number, network, title, what the callers apply to the logits)
 TABLES = (
-    (1, ("enc_r",), "Encoder of the reference model, Enc_r", ""),
-    (2, ("dec_r",), "Decoder of the reference model, Dec_r", "sigmoid"),
-    (3, ("enc_d_r", "enc_d_s"), "Latent discriminators, EncD_r and EncD_s", "sigmoid"),
-    (4, ("dec_d_r",), "Image discriminator of the reference model, DecD_r", "sigmoid"),
-    (5, ("enc_rs",), "Encoder of the conditional model, Enc_{r,s}", "{softmax, , }"),
-    (6, ("dec_rs",), "Decoder of the conditional model, Dec_{r,s}", "sigmoid"),
-    (7, ("dec_d_rs",), "Image discriminator of the conditional model, DecD_{r,s}", "softmax"),
+    (1, "enc_r", "Encoder of the reference model, Enc_r", ""),
+    (2, "dec_r", "Decoder of the reference model, Dec_r", "sigmoid"),
+    (3, "enc_d_r", "Latent discriminators, EncD_r and EncD_s", "sigmoid"),
+    (4, "dec_d_r", "Image discriminator of the reference model, DecD_r", "sigmoid"),
+    (5, "enc_rs", "Encoder of the conditional model, Enc_{r,s}", "{softmax, , }"),
+    (6, "dec_rs", "Decoder of the conditional model, Dec_{r,s}", "sigmoid"),
+    (7, "dec_d_rs", "Image discriminator of the conditional model, DecD_{r,s}", "softmax"),
 )
 _NO_ROW = ("InputLayer", "Concatenate", "Flatten")
 
@@ -28,11 +28,8 @@ def network_tables(subject):
         f"{run.cells.dataset}, seed {run.config.seed}, run {subject.name}."
     )
     exhibits = []
-    for number, symbols, title, activation in TABLES:
-        networks = [subject.networks[symbol] for symbol in symbols if symbol in subject.networks]
-        if not networks:
-            continue
-        rows = table_of(networks[0], activation)
+    for number, symbol, title, activation in TABLES:
+        rows = table_of(subject.networks[symbol], activation)
         note = " Networks return logits; the activation in braces or last row is applied to them." if activation else ""
         caption = f"{title}, layer by layer as it was built: n = {rows[-1][-1]} trained parameters; {made}{note}"
         exhibits.append(Exhibit(f"table_s{number}", title, caption, table=(HEADER, rows), paper=f"Table S{number}"))
