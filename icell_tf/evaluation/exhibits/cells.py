@@ -10,7 +10,8 @@ OBSERVED_CELLS = 6  # a row of Figure 2
 PREDICTED_CELLS = 5  # columns of Figures 3 and S6
 RECONSTRUCTED_CELLS = 8  # columns of Figures S1 and S2, or as many as there are structures, if more
 CONTRAST = "percentile"
-_COLORS = "the membrane is magenta, the nucleus cyan, the structure yellow"
+_REFERENCE_COLORS = "the membrane is magenta, the nucleus cyan"
+_COLORS = f"{_REFERENCE_COLORS}, the structure yellow"
 _SCALED = "every channel of every panel is scaled on its own"
 
 
@@ -109,12 +110,15 @@ def _reconstructed(subject, cells, chosen, seed, reference):
     picture = _montage(
         rows, subject, [display(name) for name in labels], ["training", "decoded", "held out", "decoded"]
     )
-    model, coded_by = ("reference", "Enc_r and Dec_r") if reference else ("conditional", "Enc_{r,s} and Dec_{r,s}")
-    number = 1 if reference else 2
+    model, coded_by, colors, number = (
+        ("reference", "Enc_r and Dec_r", _REFERENCE_COLORS, 1)
+        if reference
+        else ("conditional", "Enc_{r,s} and Dec_{r,s}", _COLORS, 2)
+    )
     counts = " and ".join(_count(cells[split], pairs[split][0]) for split in chosen)
     caption = (
         f"Cells (rows 1 and 3) over what {coded_by} make of them (rows 2 and 4): training cells above, held-out cells "
-        f"below. {_COLORS.capitalize()}; {_SCALED}. {_cropped(subject, where)} {source(subject, counts, seed)}"
+        f"below. {colors.capitalize()}; {_SCALED}. {_cropped(subject, where)} {source(subject, counts, seed)}"
     )
     return Exhibit(
         f"figure_s{number}", f"Reconstruction by the {model} model", caption, picture, paper=f"Figure S{number}"

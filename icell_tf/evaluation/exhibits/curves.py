@@ -7,20 +7,11 @@ from matplotlib.ticker import MaxNLocator
 from icell_tf.evaluation import plots
 from icell_tf.evaluation.exhibits.exhibit import Exhibit, source
 
-ADVERSARIAL = "adversarial terms"
 # (title, {metric of history.csv: label}, chance level or None), a panel each
 SHARED = (
-    ("reconstruction, cross-entropy", {"reconstruction": "H(x̂, x)", "integration": "at y, zʳ, zˢ = 0"}, None),
-    (
-        ADVERSARIAL,
-        {
-            "latent_discriminator": "EncD",
-            "image_discriminator": "DecD",
-            "passed_as_prior": "Enc against EncD",
-            "passed_as_data": "Dec against DecD",
-        },
-        None,
-    ),
+    ("reconstruction", {"reconstruction": "H(x̂, x)", "integration": "at y, zʳ, zˢ = 0"}, None),
+    ("discriminators' losses", {"latent_discriminator": "EncD", "image_discriminator": "DecD"}, None),
+    ("losses against them", {"passed_as_prior": "Enc against EncD", "passed_as_data": "Dec against DecD"}, None),
     (
         "discriminators, share right",
         {"latent_discriminator_accuracy": "EncD", "image_discriminator_accuracy": "DecD"},
@@ -28,14 +19,15 @@ SHARED = (
     ),
 )
 CONDITIONAL = (
-    ("classification, cross-entropy", {"classification": "ŷ"}, None),
+    ("classification loss", {"classification": "ŷ"}, None),
     ("classification, share right", {"classification_accuracy": "ŷ"}, None),
     ("shape code, squared error", {"reference_code": "zʳ and its estimate"}, None),
 )
-COLORS = ("tab:blue", "tab:orange", "tab:green", "tab:red")
+COLORS = ("tab:blue", "tab:orange")
 _NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model"}
 STYLES = {"training cells": "-", "validation cells": "--", "chance": ":"}
-_PANEL = (4.2, 3.1)  # inches
+COLUMNS = 4
+_PANEL = (3.9, 3.1)  # inches
 
 
 def training_curves(subject):
@@ -44,14 +36,16 @@ def training_curves(subject):
     if not phases:
         return None
     rows = [(phase, SHARED) for phase in phases] + [("conditional", CONDITIONAL)] * ("conditional" in phases)
-    figure = Figure(figsize=(3 * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
-    axes = figure.subplots(len(rows), 3, squeeze=False)
+    figure = Figure(figsize=(COLUMNS * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
+    axes = figure.subplots(len(rows), COLUMNS, squeeze=False)
     for line, (phase, wanted) in zip(axes, rows, strict=True):
-        for ax, (title, metrics, chance) in zip(line, wanted, strict=True):
+        for ax, (title, metrics, chance) in zip(line, wanted, strict=False):
             _draw(ax, phases[phase], metrics, chance)
-            if title == ADVERSARIAL:  # a discriminator that is sure of itself has a loss far from the others'
+            if "losses" in title:  # a discriminator that is sure of itself, and wrong, loses a hundred times more
                 ax.set_yscale("log")
             ax.set_title(f"{_NAMES[phase]}: {title}", fontsize=9)
+        for ax in line[len(wanted) :]:
+            ax.axis("off")
     styles = [Line2D([], [], color="black", linestyle=style, label=label) for label, style in STYLES.items()]
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9, frameon=False)
     counts = " and ".join(f"{len(curve)} epochs of the {phase} model" for phase, curve in phases.items())

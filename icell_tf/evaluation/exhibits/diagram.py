@@ -89,10 +89,9 @@ def _draw_conditional(ax, networks, images):
     y = LOWER
     _image(ax, IMAGE, y, images.get("x_rs"), "$x^{r,s}$", networks["enc_rs"].inputs[0])
     _network(ax, ENC, y, networks["enc_rs"], r"$\mathrm{Enc}_{r,s}$", CONDITIONAL, TALL, SHORT)
-    for height, symbol, tensor in zip(
-        (1.0, 0.0, -1.0), (r"$\hat{z}^r$", r"$\hat{y}$", "$z^s$"), (1, 0, 2), strict=True
-    ):
-        _box(ax, CODES, y + height, 0.8, symbol, networks["dec_rs"].inputs[tensor])
+    structure, shape, rest = networks["dec_rs"].inputs
+    for height, symbol, code in ((1.1, r"$\hat{z}^r$", shape), (0.0, r"$\hat{y}$", structure), (-1.1, "$z^s$", rest)):
+        _box(ax, CODES, y + height, 0.75, symbol, code)
         _arrow(ax, (4.8, y + height / 3), (5.4, y + height))
         _arrow(ax, (7.4, y + height), (8.0, y + height / 3))
     ax.text(6.4, y - 0.55, r"$-\log \hat{y}_y$, eq. 10", fontsize=9, color=LOSS, ha="center", va="center")
@@ -110,11 +109,7 @@ def _discriminated_codes(ax, y, code_edge, network, space, equation, decoder_edg
     """A latent discriminator above or below the codes, and the prior, which goes into it and into the decoder."""
     towards = 1 if y > code_edge else -1
     text = rf"$\mathrm{{EncD}}_{space}$   {parameters(network):,} parameters"
-    ax.add_patch(
-        FancyBboxPatch(
-            (CODES[0] - 0.2, y - 0.35), 2.4, 0.7, "round,pad=0,rounding_size=0.05", fc=DISCRIMINATOR, ec=LINE
-        )
-    )
+    _rounded(ax, (CODES[0] - 0.3, y - 0.35), 2.6, 0.7, 0.05, fc=DISCRIMINATOR, ec=LINE)
     ax.text(6.4, y + 0.13, text, fontsize=10, ha="center", va="center")
     ax.text(6.4, y - 0.17, _layers(network), fontsize=9, ha="center", va="center")
     _arrow(ax, (6.4, code_edge), (6.4, y - towards * 0.35))
@@ -150,11 +145,8 @@ def _network(ax, column, y, network, symbol, color, left_height, right_height):
         (left + width, y - right_height / 2),
     ]
     ax.add_patch(Polygon(corners, closed=True, fc=color, ec=LINE, linewidth=1.2))
-    for height, text, size in (
-        (0.33, symbol, 15),
-        (-0.05, _layers(network), 9),
-        (-0.33, f"{parameters(network):,}", 9),
-    ):
+    weights = f"{parameters(network):,} parameters"
+    for height, text, size in ((0.33, symbol, 15), (-0.05, _layers(network), 9), (-0.33, weights, 9)):
         ax.text(left + width / 2, y + height, text, fontsize=size, ha="center", va="center")
 
 
