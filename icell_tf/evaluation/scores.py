@@ -8,6 +8,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+LANDMARKS = ("ceiling", "floor", "if", "least", "paper", "real", "true")  # baselines that begin so are no rivals
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,36 @@ class Score:
             "about": self.about,
             "unit": self.unit,
         }
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the scorecard.
+
+    Attributes:
+      heading: its title.
+      about: what it asks, in a sentence or two.
+      scores: {name: `Score`}.
+    """
+
+    heading: str
+    about: str
+    scores: dict[str, Score]
+
+
+def ahead(score):
+    """Returns the names of the baselines that do better than the model.
+
+    Floors, ceilings, and figures of the paper or of real cells are landmarks, which need not be beaten: `LANDMARKS`.
+    A score that should be near its first baseline is behind it where its interval leaves that baseline out.
+    """
+    if score.better == "near":
+        first = next(iter(score.baselines.items()), None)
+        outside = first and score.interval and not score.interval[0] <= first[1] <= score.interval[1]
+        return (first[0],) if outside else ()
+    sign = 1 if score.better == "higher" else -1
+    rivals = {name: value for name, value in score.baselines.items() if not name.startswith(LANDMARKS)}
+    return tuple(name for name, value in rivals.items() if sign * value > sign * score.value)
 
 
 def proportion(hits, n, **kwargs):
