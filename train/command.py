@@ -42,6 +42,10 @@ class TrainingFlags:
             "run_dir", None, f"where the run goes, or lies (default: runs/PRESET-{phase})"
         )
         self.data_dir_flag = define_data_dir()
+        self.overwrite = flags.DEFINE_bool("overwrite", False, "start anew, and remove the run that lies in --run_dir")
+        self.deterministic = flags.DEFINE_bool(
+            "deterministic", False, "the same run for the same seed on a GPU too, where that costs time"
+        )
         self.fields = {field.name: _define(field) for field in dataclasses.fields(PHASES[phase])}
 
     @property
@@ -49,6 +53,11 @@ class TrainingFlags:
         """The preset's config with what the flags override."""
         given = {name: flag.value for name, flag in self.fields.items() if flag.value is not None}
         return dataclasses.replace(PRESETS[self.preset.value][self.phase], **given)
+
+    @property
+    def how(self):
+        """How to train: what is no setting of the run, and so not in its config."""
+        return {"overwrite": self.overwrite.value, "deterministic": self.deterministic.value}
 
     @property
     def data_dir(self):
@@ -119,5 +128,8 @@ def run(main, argv=()):
         main()
     except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
         sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Interrupted. The same command goes on after the last epoch, or field of view, that was completed.")
+    except KeyboardInterrupt as stopped:
+        sys.exit(
+            str(stopped)
+            or "Interrupted. The same command goes on after the last epoch, or field of view, that was completed."
+        )
