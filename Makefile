@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test soak lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -42,6 +42,9 @@ demo: $(STAMP)  ## Prepare simulated cells, train both phases small, evaluate: t
 # No GPU: the tests say what the code computes, and that must not depend on the machine.
 test: $(STAMP)  ## Run all tests, on the CPU
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest --durations=10
+
+soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s
 
 lint: $(STAMP)  ## Check style and formatting with ruff
 	$(BIN)/ruff check .

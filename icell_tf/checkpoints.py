@@ -10,6 +10,7 @@ import csv
 import filecmp
 import os
 import shutil
+import warnings
 from pathlib import Path
 
 import tensorflow as tf
@@ -75,7 +76,8 @@ def save_weights(model, path):
 def load_weights(model, path):
     """Loads what `save_weights` wrote. Raises: ConfigError: if the file is damaged, or is of another model."""
     try:
-        model.load_weights(path)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # Keras', before it fails
+            model.load_weights(path)
         model.check_loaded()
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # what h5py and Keras raise
         raise ConfigError(

@@ -1,3 +1,4 @@
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,22 @@ from icell_tf.imaging.preprocess import Preparation, describe
 def order(batches):
     """What tells cells apart in a run's batches: their first pixels' sum."""
     return [tuple(np.asarray(batch["x_rs"]).sum(axis=(1, 2, 3)).tolist()) for batch in batches]
+
+
+def test_a_file_of_records_that_was_cut_off_is_named(prepared, tmp_path):
+    folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
+    (path,) = folder.glob("*-train.tfrecord-*")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DatasetError, match=f"{path.name} can't be read; prepare the data set anew"):
+        PreparedCells(folder).training_batches(16, seed=0, epochs=1)
+
+
+def test_batches_that_were_trained_on_are_left_out(prepared):
+    whole = list(prepared.training_batches(16, 3, 3, 1, mirror=True).as_numpy_iterator())
+    rest = list(prepared.training_batches(16, 3, 3, 1, mirror=True, skip=2).as_numpy_iterator())
+    assert len(whole) == len(rest) + 2
+    for ours, theirs in zip(rest, whole[2:], strict=True):
+        np.testing.assert_array_equal(ours["x_rs"], theirs["x_rs"])
 
 
 def test_cells_of_a_prepared_data_set(prepared):

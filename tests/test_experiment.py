@@ -96,9 +96,23 @@ def test_more_epochs_continue_a_finished_run(reference_run, reference_config, tm
     assert any(np.any(a != b) for a, b in zip(before, weights_of(run_dir), strict=True))
 
 
+def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, reference_config, tmp_path):
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    (run_dir / "notes.txt").touch()
+    other = dataclasses.replace(reference_config, seed=7, epochs=1)
+    with pytest.raises(ConfigError, match="seed was 0, now 7.*--overwrite"):
+        experiment.train_reference(other, run_dir)
+    experiment.train_reference(other, run_dir, overwrite=True)
+    assert Run.load(run_dir).config == other and (run_dir / "notes.txt").is_file()
+    assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0]
+    assert {step for step, _ in logged(run_dir / "tensorboard")} == {0}
+    assert not (run_dir / checkpoints.PREVIOUS).exists()
+
+
 def test_the_closing_line_says_what_was_trained_and_where_it_lies(reference_config, tmp_path, capsys):
     experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
-    line = capsys.readouterr().out.splitlines()[-1]
+    first, *_, line = capsys.readouterr().out.splitlines()
+    assert first.startswith("The same seed gives the same run, bit for bit, on this machine with ")
     assert line.startswith("Trained the reference model (") and line.endswith(str(tmp_path / "run"))
     assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
 
@@ -227,6 +241,7 @@ def spoil_tree(path):
 @pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(path.read_bytes()[:9999]), spoil_tree])
 def test_damaged_weights_are_refused_by_name(reference_run, reference_config, tmp_path, spoil):
     run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    (run_dir / checkpoints.PREVIOUS).unlink()  # or it would be taken instead
     for name in (checkpoints.LAST, checkpoints.BEST):
         spoil(run_dir / name)
         with pytest.raises(ConfigError, match=f"run/{name} does not hold this model's weights: it is damaged"):

@@ -1,0 +1,147 @@
+"""Real processes killed, or out of disk space, at random moments end as one that was not: `make soak`, minutes."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf import checkpoints
+
+pytestmark = pytest.mark.soak
+
+KILLS, TERMINATIONS = 12, 4
+TRAIN = """
+import os
+import resource
+import sys
+from icell_tf import experiment, training
+from icell_tf.config import ConditionalConfig, ReferenceConfig
+
+if "LARGEST_FILE" in os.environ:  # what is larger can't be written, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
+training.SAVE_SECONDS = 0  # saves after every step, so that many kills come while it saves
+dataset, run_dir, reference_dir = sys.argv[1:]
+settings = dict(dataset=dataset, epochs=4, width=1 / 16, latent_dim=4, batch_size=8, mirror=True)
+if reference_dir:
+    experiment.train_conditional(ConditionalConfig(**settings, architecture="released"), reference_dir, run_dir)
+else:
+    experiment.train_reference(ReferenceConfig(**settings, architecture="released"), run_dir)
+"""
+
+
+def start(prepared, run_dir, reference_dir="", **environment):
+    """A process that trains, once it is about to take its first step."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(prepared.folder), str(run_dir), str(reference_dir)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", **environment},
+    )
+    for line in process.stdout:
+        if line.startswith("The same seed"):
+            break
+    return process
+
+
+def finish(process):
+    """Waits for the end of a process that was left alone."""
+    out, errors = process.communicate()
+    assert process.returncode == 0, errors[-3000:]
+    return out
+
+
+def weights(path):
+    """{name in the file: array}, of everything in it: networks, optimizers, means."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def events(run_dir):
+    """{folder: [(step, tag, bytes of the value)]} of TensorBoard's files, in order of their steps."""
+    found = {}
+    for folder in sorted((run_dir / "tensorboard").iterdir()):
+        for path in folder.glob("events*"):
+            for record in tf.data.TFRecordDataset(str(path)):
+                event = tf.compat.v1.Event.FromString(record.numpy())
+                for value in event.summary.value:
+                    row = event.step, value.tag, value.tensor.SerializeToString()
+                    found.setdefault(folder.name, []).append(row)
+    return {name: sorted(rows) for name, rows in found.items()}
+
+
+def assert_same_run(run_dir, other):
+    """Last and best weights, moments, steps, curves and events are equal to the bit."""
+    for name in (checkpoints.LAST, checkpoints.BEST):
+        ours, theirs = weights(run_dir / name), weights(other / name)
+        assert list(ours) == list(theirs)
+        for key, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[key], err_msg=f"{name}: {key}")
+    assert (run_dir / checkpoints.HISTORY).read_bytes() == (other / checkpoints.HISTORY).read_bytes()
+    assert events(run_dir) == events(other)
+    assert not list(run_dir.glob("partial*"))
+
+
+@pytest.fixture(scope="module")
+def whole(prepared, tmp_path_factory):
+    """A run of each phase that was never interrupted, and the seconds that it took from its first step."""
+    folder, seconds = tmp_path_factory.mktemp("runs"), {}
+    for phase, reference in (("reference", ""), ("conditional", folder / "reference")):
+        process = start(prepared, folder / phase, reference)
+        begun = time.monotonic()
+        finish(process)
+        seconds[phase] = time.monotonic() - begun
+    return folder, seconds
+
+
+@pytest.mark.parametrize("phase", ["reference", "conditional"])
+def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepared, tmp_path, phase):
+    folder, seconds = whole
+    rng = random.Random(phase)
+    sent, met_saving, started = {"SIGKILL": 0, "SIGTERM": 0}, 0, time.monotonic()
+    signals = [signal.SIGKILL] * KILLS + [signal.SIGTERM] * TERMINATIONS
+    rng.shuffle(signals)
+    reference = folder / "reference" if phase == "conditional" else ""
+    for number in signals:
+        process = start(prepared, tmp_path / "run", reference)
+        time.sleep(rng.uniform(0, seconds[phase] / 3))
+        if process.poll() is not None:
+            break  # it was done
+        process.send_signal(number)
+        process.communicate()
+        sent[signal.Signals(number).name] += 1
+        met_saving += bool(list((tmp_path / "run").glob("partial*")))
+    finish(start(prepared, tmp_path / "run", reference))
+    assert_same_run(tmp_path / "run", folder / phase)
+    print(
+        f"\n{phase}: survived {sent['SIGKILL']} kills, {met_saving} of them while it saved, and {sent['SIGTERM']} "
+        f"terminations in {time.monotonic() - started:.0f} s; nothing lost"
+    )
+
+
+def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whole, prepared, tmp_path):
+    folder, _ = whole
+    process = start(prepared, tmp_path / "run")
+    while not (tmp_path / "run" / checkpoints.PREVIOUS).exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    kept = (tmp_path / "run" / checkpoints.LAST).read_bytes()
+
+    process = start(prepared, tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
+    _, errors = process.communicate()
+    assert process.returncode and "TrainingError" in errors
+    assert "can't be written (" in errors and "the same command goes on" in errors
+    assert (tmp_path / "run" / checkpoints.LAST).read_bytes() == kept
+    finish(start(prepared, tmp_path / "run"))
+    assert_same_run(tmp_path / "run", folder / "reference")
+    print("\nfull disk: 1 fault injected; nothing lost")
