@@ -71,7 +71,7 @@ class LogCurves(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         losses = {name: value for name, value in (logs or {}).items() if not name.startswith("val_")}
         validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
-        losses["learning_rate"] = float(self.model.optimizers["enc"].learning_rate)
+        losses["learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
         for name, values in zip(checkpoints.CURVES, (losses, validation), strict=True):
             if values:
                 if name not in self.events:

@@ -87,6 +87,8 @@ def load_weights(model, path):
 
 
 def _reason(error):
+    if getattr(error, "errno", None):
+        return os.strerror(error.errno)
     return (str(error) or type(error).__name__).partition("\n")[0]
 
 

@@ -222,7 +222,7 @@ def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
         model.compile(config.learning_rate, config.beta_1)
         if old and not overwrite:
             checkpoints.resume(model, run_dir)
-    step = int(model.step)
+    step = int(model.step.numpy())
     if old and not overwrite:
         training.settle(run_dir, step, steps)
     if step >= config.epochs * steps:

@@ -107,7 +107,7 @@ class SaveRun(keras.callbacks.Callback):
         try:
             checkpoints.commit(self.model, self.run_dir)
         except TrainingError as error:
-            raise TrainingError(f"{error} at {self._place()}. {self._kept()}") from error
+            raise TrainingError(f"At {self._place()}, {error}. {self._kept()}") from error
         self.saved, self.due = self.step, time.monotonic() + SAVE_SECONDS
 
     def _heed(self):
@@ -165,7 +165,7 @@ def fit(model, run, prepared, run_dir, strategy):
     Raises: TrainingError, Stopped.
     """
     config, replicas = run.config, strategy.num_replicas_in_sync
-    steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step)
+    steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
     stop = StopRequest()
     batches = prepared.training_batches(

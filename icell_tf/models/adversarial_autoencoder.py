@@ -151,7 +151,7 @@ class AdversarialAutoencoder(keras.Model):
     @property
     def means(self):
         """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy."""
-        return np.array([[tracker.total, tracker.count] for tracker in self.metrics], np.float32)
+        return np.array([[tracker.total.numpy(), tracker.count.numpy()] for tracker in self.metrics], np.float32)
 
     @means.setter
     def means(self, values):
@@ -164,7 +164,7 @@ class AdversarialAutoencoder(keras.Model):
         return [
             network.name
             for network in self.trained.values()
-            if not all(np.isfinite(np.asarray(variable)).all() for variable in network.weights)
+            if not all(np.isfinite(variable.numpy()).all() for variable in network.weights)
         ]
 
     def save_own_variables(self, store):
@@ -196,7 +196,7 @@ class AdversarialAutoencoder(keras.Model):
 def _checksum(variables):
     total = 0
     for variable in variables:
-        total = zlib.crc32(np.ascontiguousarray(variable), total)
+        total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
     return total
 
 
