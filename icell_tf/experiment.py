@@ -27,29 +27,50 @@ def train_reference(config, run_dir, data_dir=None):
 
     Raises: ConfigError, DatasetError: before anything is written.
     """
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
+    prepared = prepared_of(config, data_dir=data_dir)
     return _train(Run("reference", config, prepared.cells), prepared, run_dir)
 
 
 def train_conditional(config, reference_dir, run_dir, data_dir=None):
     """Trains phase 2 on the reference model of phase 1, or goes on with it; see `train_reference`.
 
-    Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its latent dimension is another.
+    Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
+      is another.
     """
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
+    prepared = prepared_of(config, data_dir=data_dir)
     changed = differences(reference.cells, prepared.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(
             f"--reference: {reference_dir} was trained on cells prepared otherwise than those of {prepared.folder} "
             f"({'; '.join(changed)}): train phase 1 on them"
         )
+    if reference.config.fold != config.fold:
+        raise ConfigError(
+            f"fold is {config.fold!r}, but {reference_dir} was trained with fold {reference.config.fold!r}, so that it "
+            "knows cells that are held out here: train phase 1 with the same --fold"
+        )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
     return _train(run, prepared, run_dir, reference_dir)
+
+
+def prepared_of(config, dataset=None, data_dir=None):
+    """Returns the `PreparedCells` that a phase's config is trained and evaluated on.
+
+    Args:
+      config: of either phase.
+      dataset: another prepared data set, to evaluate on; None is the config's.
+      data_dir: where prepared data sets lie; None is TFDS' default.
+
+    Raises: DatasetError: if there is none.
+    """
+    names = getattr(config, "leave_out", "")  # phase 1 sees no structures
+    leave_out = tuple(names.split(",")) if names else ()
+    return PreparedCells(find_prepared(dataset or config.dataset, data_dir), config.train_split, config.fold, leave_out)
 
 
 def build_model(run, mean_logits=None):
