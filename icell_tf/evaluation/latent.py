@@ -170,7 +170,7 @@ def information(dec_rs, cells, probed=PROBED):
 
 
 def shares(lost, name):
-    """Returns the part that each dimension of a code has in what both tell, (Z,). Args: as of `information`; "z_r" or "z_s"."""
+    """Returns the part that each dimension of a code, "z_r" or "z_s", has in what both tell, (Z,); see `information`."""
     return lost[name].mean(axis=(1, 2)) / lost["both"].mean()
 
 
