@@ -88,6 +88,11 @@ def canonical_name(label):
     return _BY_KEY.get(spelling_key(label), label.strip())
 
 
+def display(name):
+    """Returns a structure's name for people: as the paper writes it, where it is one of its ten."""
+    return BY_NAME[name].display if name in BY_NAME else name
+
+
 def in_table_order(names):
     """Returns the names without repetition: those of Table S8 in its order, then the others alphabetically."""
     names = set(names)

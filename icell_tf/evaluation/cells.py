@@ -107,5 +107,5 @@ def code_cells(integrator, prepared, split):
         coded["shape"],
         coded["z_r"],
         coded["z_s"],
-        **{name: read[name] for name in TRUTHS if name in read and read[name].size},
+        **{name: read[name] for name in TRUTHS if name in read and read[name].any()},
     )
