@@ -39,6 +39,8 @@ def training_curves(subject):
     figure = Figure(figsize=(COLUMNS * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
     axes = figure.subplots(len(rows), COLUMNS, squeeze=False)
     for line, (phase, wanted) in zip(axes, rows, strict=True):
+        logged = {name for row in phases[phase] for name in row}
+        wanted = [panel for panel in wanted if logged & set(panel[1])]
         for ax, (title, metrics, chance) in zip(line, wanted, strict=False):
             _draw(ax, phases[phase], metrics, chance)
             if "losses" in title:  # a discriminator that is sure of itself, and wrong, loses a hundred times more
