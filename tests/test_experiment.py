@@ -180,6 +180,23 @@ def test_a_reference_of_another_latent_dimension_is_refused(reference_run, condi
     assert not (tmp_path / "new").exists()
 
 
+def test_phase_two_trains_without_structures_in_the_fold_of_its_reference(
+    reference_run, conditional_config, prepared, tmp_path
+):
+    reference = shutil.copytree(reference_run, tmp_path / "reference")
+    run = Run.load(reference)
+    dataclasses.replace(run, config=dataclasses.replace(run.config, fold="2/4")).save(reference)
+    config = dataclasses.replace(conditional_config, fold="2/4", leave_out="TOM20, zo1", epochs=1)
+    with pytest.raises(ConfigError, match="fold is '1/4', but .* was trained with fold '2/4'.*the same --fold"):
+        experiment.train_conditional(dataclasses.replace(config, fold="1/4"), reference, tmp_path / "other")
+    run_dir = experiment.train_conditional(config, reference, tmp_path / "run")
+    known = experiment.prepared_of(Run.load(run_dir).config)
+    assert known.splits == {"train": 48, "test": 16}  # no validation: best are the last weights
+    assert experiment.load_integrator(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
+    with pytest.raises(ConfigError, match="leave_out was TOM20, zo1, now "):
+        experiment.train_conditional(dataclasses.replace(config, leave_out=""), reference, run_dir)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -91,6 +91,22 @@ def mean_score(values, **kwargs):
     return Score(float(values.mean()) if len(values) else math.nan, len(values), bootstrap(values), **kwargs)
 
 
+def mean_of_means(groups, **kwargs):
+    """Returns the score of the mean over groups of each group's mean, bootstrapped within the groups, seeded.
+
+    Args: groups: list of (n,) values, such as those of the cells of one structure; empty ones don't count.
+    """
+    groups = [np.asarray(values, float) for values in groups if len(values)]
+    n = sum(map(len, groups))
+    if not n:
+        return Score(math.nan, 0, **kwargs)
+    rng = np.random.default_rng(0)
+    drawn = [values[rng.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1) for values in groups]
+    low, high = np.quantile(np.mean(drawn, axis=0), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    interval = (float(low), float(high)) if n > len(groups) else None  # one cell a group says nothing of its spread
+    return Score(float(np.mean([values.mean() for values in groups])), n, interval, **kwargs)
+
+
 def bootstrap(values, statistic=np.mean, resamples=RESAMPLES):
     """Returns the percentile bootstrap interval of a statistic of (n,) values or (n, ...) rows, or None for n < 2.
 

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from icell_tf.models.adam import Adam
+
 ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
 
 
@@ -60,7 +62,7 @@ class AdversarialAutoencoder(keras.Model):
           make_optimizer: a function without arguments that returns another optimizer; then the others do not count.
         """
         super().compile(optimizer=None)
-        make = make_optimizer or (lambda: keras.optimizers.Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
+        make = make_optimizer or (lambda: Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
         self.optimizers = {role: make() for role in self.trained}
         for role, network in self.trained.items():
             self.optimizers[role].build(network.trainable_variables)

@@ -1,0 +1,164 @@
+"""Generated cells beside real ones: does a judge believe them, are they as varied, and have they the right shapes?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from icell_tf.evaluation.distances import covered, frechet_distance, two_sample_interval
+from icell_tf.evaluation.judge import mirrored_at_random
+from icell_tf.evaluation.scores import Score, proportion
+from icell_tf.evaluation.shapes import SHAPES, measure_shapes
+
+ENOUGH = 400  # cells for a proportion within 0.05, however few the test split has
+BATCH = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Cells that are compared with each other, all uint8 (H, W, 3), in the poses the model was trained on.
+
+    Attributes:
+      generated: (G, H, W, 3), G >= N, the first N with the structures `y` of the held-out ones.
+      generated_y: (G,).
+      heldout: (N, H, W, 3), real and not trained on. y: (N,).
+      training: (M, H, W, 3), real, M = N where there are as many: a random part.
+      reconstructed: (N, H, W, 3), the held-out ones, encoded and decoded: as blurred as generated ones, of real shapes.
+    """
+
+    generated: np.ndarray
+    generated_y: np.ndarray
+    heldout: np.ndarray
+    y: np.ndarray
+    training: np.ndarray
+    reconstructed: np.ndarray
+
+
+def draw_samples(integrator, heldout, training, seed=0):
+    """Generates cells in the held-out split's proportions, and puts beside them what they are compared with.
+
+    Args:
+      integrator: the trained `Integrator`.
+      heldout, training: `CodedCells`.
+      seed: of the codes, the poses and the part of the training cells.
+
+    Returns: `Samples`.
+    """
+    rng = np.random.default_rng(seed)
+    part = rng.permutation(len(training))[: len(heldout)]
+    poses = (lambda images: mirrored_at_random(images, rng)) if integrator.mirrored else np.asarray
+    real = poses(heldout.images)
+    y = np.tile(heldout.y, -(-ENOUGH // len(heldout)))
+    return Samples(
+        np.concatenate([_sample(integrator, y[i : i + BATCH], seed + i) for i in range(0, len(y), BATCH)]),
+        y,
+        real,
+        heldout.y,
+        poses(training.images[part]),
+        np.concatenate([_reconstruct(integrator, real[i : i + BATCH]) for i in range(0, len(real), BATCH)]),
+    )
+
+
+def _sample(integrator, y, seed):
+    return _to_uint8(integrator.sample(y, seed)["x_rs"])
+
+
+def _reconstruct(integrator, images):
+    return _to_uint8(integrator.reconstruct(images.astype(np.float32) / 255)["x_rs_hat"])
+
+
+def _to_uint8(images):
+    return np.rint(255 * images).astype(np.uint8)
+
+
+def generated_scores(samples, judge, pixel_size):
+    """Returns {name: Score} of generated cells, and what to draw of them: {sample: {shape: (N,)}}.
+
+    Args:
+      samples: `Samples`.
+      judge: `Judge`, trained on real training cells.
+      pixel_size: in µm.
+    """
+    shapes = {
+        name: measure_shapes(images, pixel_size)
+        for name, images in (
+            ("generated", samples.generated),
+            ("held-out", samples.heldout),
+            ("training", samples.training),
+            ("reconstructed", samples.reconstructed),
+        )
+    }
+    return judged_scores(samples, judge) | shape_scores(shapes), shapes
+
+
+def judged_scores(samples, judge):
+    """Returns {name: Score} of the judge's verdicts and of its features."""
+    n = len(samples.y)
+    generated, verdicts = judge.look(samples.generated)
+    heldout, real_verdicts = judge.look(samples.heldout)
+    reconstructed, reconstructed_verdicts = judge.look(samples.reconstructed)
+    training = judge.features(samples.training)
+    rivals = {"real training cells": training, "reconstructed cells": reconstructed}
+    hits = verdicts == samples.generated_y
+    return {
+        "judge_accuracy": proportion(
+            hits.sum(),
+            len(hits),
+            baselines={
+                "real held-out cells": float(np.mean(real_verdicts == samples.y)),
+                "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
+                "chance": 1 / judge.structures,
+            },
+            about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
+        ),
+        "judge_accuracy_on_real_cells": proportion(
+            np.sum(real_verdicts == samples.y),
+            n,
+            baselines={"chance": 1 / judge.structures},
+            about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
+        ),
+        "frechet_distance": Score(
+            frechet_distance(generated[:n], heldout),
+            n,
+            two_sample_interval(frechet_distance, generated[:n], heldout),
+            {name: frechet_distance(features, heldout) for name, features in rivals.items()},
+            "lower",
+            "Fréchet distance of generated from real held-out cells in the judge's features",
+        ),
+        "precision": proportion(
+            covered(generated[:n], heldout).sum(),
+            n,
+            baselines={name: float(covered(features, heldout).mean()) for name, features in rivals.items()},
+            about="generated cells among real held-out ones in the judge's features (k = 3)",
+        ),
+        "recall": proportion(
+            covered(heldout, generated[:n]).sum(),
+            n,
+            baselines={name: float(covered(heldout, features).mean()) for name, features in rivals.items()},
+            about="real held-out cells among generated ones in the judge's features (k = 3)",
+        ),
+    }
+
+
+def shape_scores(shapes):
+    """Returns {name: Score} of how far the generated cells' shapes are from those of held-out ones.
+
+    Wasserstein distances, in the unit of the quantity. Args: {sample: {shape: (N,)}} as of `generated_scores`.
+    """
+    scores = {}
+    for shape, meaning in SHAPES.items():
+        of = {sample: values[shape][~np.isnan(values[shape])] for sample, values in shapes.items()}
+        real = of["held-out"]
+        if not len(real) or not len(of["generated"]):
+            continue
+        rivals = {"real training cells": of["training"], "reconstructed cells": of["reconstructed"]}
+        scores[f"{shape}_distance"] = Score(
+            stats.wasserstein_distance(of["generated"], real),
+            len(of["generated"]),
+            two_sample_interval(stats.wasserstein_distance, of["generated"], real),
+            {name: stats.wasserstein_distance(values, real) for name, values in rivals.items() if len(values)},
+            "lower",
+            f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
+            f"{np.median(of['generated']):.3g} and {np.median(real):.3g}",
+        )
+    return scores
