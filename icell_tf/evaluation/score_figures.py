@@ -34,9 +34,9 @@ def reliability_curve(classification):
             top.plot([confidence, confidence], [low, high], color="tab:blue", linewidth=1)
     top.plot(curve.confidence, curve.accuracy, "o", color="tab:blue", label="cells of a bin, 95% interval")
     top.set(ylabel="share recognised", xlim=(0, 1.02), ylim=(-0.02, 1.02))
-    top.legend(loc="upper left", fontsize=9)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
     bottom.bar(curve.edges[:-1], curve.n, np.diff(curve.edges), align="edge", color="tab:blue", edgecolor="white")
-    bottom.set(xlabel="probability of the predicted structure", ylabel="cells")
+    bottom.set(xlabel="probability of the predicted structure", ylabel="cells", yscale="log", ylim=(0.7, None))
     for ax in (top, bottom):
         ax.grid(alpha=0.25)
     return plots.render(figure)
