@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, stats
 
-from icell_tf.evaluation.distances import covered, frechet_distance, two_sample_interval
+from icell_tf.evaluation.distances import NEIGHBOURS, covered, frechet_distance, two_sample_interval
 from icell_tf.evaluation.judge import mirrored_at_random
 from icell_tf.evaluation.scores import Score, mean_score, proportion
 from icell_tf.evaluation.shapes import SHAPES, SMOOTHING, measure_shapes
@@ -103,50 +103,57 @@ def generated_scores(samples, judge, pixel_size):
 
 
 def judged_scores(samples, judge):
-    """Returns {name: Score} of the judge's verdicts and of its features."""
-    n = len(samples.y)
+    """Returns {name: Score} of the judge's verdicts and, where there are more than k cells, of its features."""
     generated, verdicts = judge.look(samples.generated)
     heldout, real_verdicts = judge.look(samples.heldout)
     reconstructed, reconstructed_verdicts = judge.look(samples.reconstructed)
-    training = judge.features(samples.training)
-    rivals = {"real training cells": training, "reconstructed cells": reconstructed}
-    hits = verdicts == samples.generated_y
-    return {
+    chance, hits = {"chance": 1 / judge.structures}, verdicts == samples.generated_y
+    real = {
+        "real held-out cells": float(np.mean(real_verdicts == samples.y)),
+        "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
+    }
+    scores = {
         "judge_accuracy": proportion(
             hits.sum(),
             len(hits),
-            baselines={
-                "real held-out cells": float(np.mean(real_verdicts == samples.y)),
-                "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
-                "chance": 1 / judge.structures,
-            },
+            baselines=real | chance,
             about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
         ),
         "judge_accuracy_on_real_cells": proportion(
             np.sum(real_verdicts == samples.y),
-            n,
-            baselines={"chance": 1 / judge.structures},
+            len(samples.y),
+            baselines=chance,
             about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
         ),
+    }
+    if len(heldout) <= NEIGHBOURS:
+        return scores
+    rivals = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
+    return scores | feature_scores(generated[: len(heldout)], heldout, rivals)
+
+
+def feature_scores(generated, heldout, rivals):
+    """Returns {name: Score}: Fréchet distance, precision and recall. Args: features (N, D); {name: features}."""
+    return {
         "frechet_distance": Score(
-            frechet_distance(generated[:n], heldout),
-            n,
-            two_sample_interval(frechet_distance, generated[:n], heldout),
+            frechet_distance(generated, heldout),
+            len(generated),
+            two_sample_interval(frechet_distance, generated, heldout),
             {name: frechet_distance(features, heldout) for name, features in rivals.items()},
             "lower",
             "Fréchet distance of generated from real held-out cells in the judge's features",
         ),
         "precision": proportion(
-            covered(generated[:n], heldout).sum(),
-            n,
+            covered(generated, heldout).sum(),
+            len(generated),
             baselines={name: float(covered(features, heldout).mean()) for name, features in rivals.items()},
-            about="generated cells among real held-out ones in the judge's features (k = 3)",
+            about=f"generated cells among real held-out ones in the judge's features (k = {NEIGHBOURS})",
         ),
         "recall": proportion(
-            covered(heldout, generated[:n]).sum(),
-            n,
+            covered(heldout, generated).sum(),
+            len(heldout),
             baselines={name: float(covered(heldout, features).mean()) for name, features in rivals.items()},
-            about="real held-out cells among generated ones in the judge's features (k = 3)",
+            about=f"real held-out cells among generated ones in the judge's features (k = {NEIGHBOURS})",
         ),
     }
 

@@ -3,9 +3,9 @@
 Its features stand in for those of an Inception network in the Fréchet distance and in precision and recall: cells are
 no photographs, and features of what tells structures apart are at least about cells.
 
-Half of the cells it learns from are smoothed. A decoder leaves out noise, and what a judge that has only seen noisy
-cells makes of such images is chance: of the same reconstructions two of them, of two seeds, recognised 0.73 and 0.81,
-two of this kind 0.89 and 0.90. How much detail is missing is a score of its own.
+Half of the cells it learns from are smoothed. A decoder leaves out noise, and what a judge that only knows noisy cells
+makes of such images is chance: of the same reconstructions two of them, of two seeds, recognised 0.73 and 0.81, two of
+this kind 0.89 and 0.90. How much detail is missing is a score of its own.
 """
 
 from dataclasses import dataclass

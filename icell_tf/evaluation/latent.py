@@ -48,9 +48,9 @@ def draw_codes(integrator, cells, seed=0):
 
 
 def prior_scores(codes):
-    """Returns {name: Score} of how well z_r and z_s follow their prior. Args: `Codes`."""
+    """Returns {name: Score} of how well z_r and z_s follow their prior, none of a single cell. Args: `Codes`."""
     scores = {}
-    for name in ("z_r", "z_s"):
+    for name in ("z_r", "z_s") if len(codes.posed["z_r"]) > 1 else ():
         scores |= {f"{name}_{key}": score for key, score in _beside_prior(codes, name).items()}
     return scores
 

@@ -41,7 +41,7 @@ def test_judge_recognises_cells_it_has_not_seen(trained):
 
 def test_judge_is_the_same_again(trained):
     images, y = two_structures(40, np.random.default_rng(0))
-    short = [judge.train_judge(images, y, 2, seed, steps=3).features(images) for seed in (0, 0, 1)]
+    short = [judge.train_judge(images, y, 2, seed, steps=2).features(images) for seed in (0, 0, 1)]
     assert np.array_equal(short[0], short[1])
     assert not np.allclose(short[0], short[2], rtol=0.1)
 
@@ -111,6 +111,12 @@ def test_cells_of_the_wrong_structure_and_without_anything_get_the_worst(trained
     assert empty["frechet_distance"].value > 100 * empty["frechet_distance"].baselines["real training cells"]
 
 
+def test_too_few_cells_for_neighbours_have_the_verdicts_alone(trained):
+    cells, y = two_structures(3, np.random.default_rng(2))
+    scores = generated.judged_scores(samples_of(cells, y, cells), trained)
+    assert set(scores) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
+
+
 def test_detail_of_noise_and_of_nothing():
     noise = np.random.default_rng(0).integers(0, 255, (1, 64, 64), np.uint8)
     smooth = np.full((1, 64, 64), 100, np.uint8)
@@ -119,18 +125,22 @@ def test_detail_of_noise_and_of_nothing():
     assert generated.detail(smooth * 0)[0] == 0
 
 
-def test_samples_of_a_model(make_integrator):
+def test_samples_of_a_model(make_integrator, monkeypatch):
+    integrator = make_integrator(mirrored=True)
     rng = np.random.default_rng(0)
     images, y = rng.integers(0, 255, (6, SIZE, SIZE, 3), np.uint8), np.array([0, 1, 2, 2, 1, 0])
     names, codes = [str(i) for i in range(6)], np.zeros((6, 4), np.float32)
     cells = CodedCells("test", images, y, names, names, np.eye(3)[y], codes, codes, codes)
-    samples = generated.draw_samples(make_integrator(mirrored=True), cells, cells)
-    assert len(samples.generated) == len(samples.generated_y) >= generated.ENOUGH
+    monkeypatch.setattr(generated, "ENOUGH", 10)
+    samples = generated.draw_samples(integrator, cells, cells)
+    assert len(samples.generated) == len(samples.generated_y) == 12
     assert (samples.generated_y[:6] == y).all()
     assert len(np.unique(samples.generated.reshape(len(samples.generated), -1), axis=0)) == len(samples.generated)
     assert np.array_equal(np.sort(samples.heldout, axis=None), np.sort(images, axis=None))
     assert not np.array_equal(samples.heldout, images)  # mirrored
-    plain = generated.draw_samples(make_integrator(), cells, cells)
+    monkeypatch.setattr(integrator, "mirrored", False)
+    monkeypatch.setattr(generated, "ENOUGH", 6)
+    plain = generated.draw_samples(integrator, cells, cells)
     assert np.array_equal(plain.heldout, images)
 
 

@@ -59,19 +59,24 @@ def test_holm_corrects_as_by_hand():
     assert latent.holm(np.array([0.5, 0.9])) == pytest.approx([1, 1])
 
 
-def test_codes_of_a_mirrored_model_are_of_mirrored_cells(make_integrator):
+@pytest.fixture(scope="module")
+def integrator(make_integrator):
+    return make_integrator(mirrored=True)
+
+
+def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch):
     size = 32
     images = np.random.default_rng(0).integers(0, 255, (40, size, size, 3), np.uint8)
     zeros = np.zeros((40, 4), np.float32)
     cells = latent_cells(images, zeros, zeros)
-    integrator = make_integrator()
-    assert latent.draw_codes(integrator, cells).posed["z_r"] is cells.z_r
-    mirrored = latent.draw_codes(make_integrator(mirrored=True), cells)
+    mirrored = latent.draw_codes(integrator, cells)
     x_r = images[..., :2] / np.float32(255)
     poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
     apart = np.abs(np.array(poses) - mirrored.posed["z_r"]).max(axis=2)  # (4, N)
     assert np.allclose(apart.min(axis=0), 0, atol=1e-4)
     assert set(apart.argmin(axis=0)) == {0, 1, 2, 3}
+    monkeypatch.setattr(integrator, "mirrored", False)
+    assert latent.draw_codes(integrator, cells).posed["z_r"] is cells.z_r
 
 
 def latent_cells(images, z_r, z_s, structures=1):
@@ -105,8 +110,12 @@ def test_information_is_where_the_decoder_reads_it():
     assert scores["z_r_share_of_structure"].value == pytest.approx(0, abs=1e-6)
 
 
-def test_latent_scores_of_a_model(make_integrator):
-    integrator = make_integrator(mirrored=True)
+def test_a_single_code_is_not_compared_with_the_prior():
+    one = {"z_r": np.zeros((1, DIMS)), "z_s": np.zeros((1, DIMS))}
+    assert latent.prior_scores(latent.Codes(one, one, False)) == {}
+
+
+def test_latent_scores_of_a_model(integrator):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
     z = rng.standard_normal((12, 4)).astype(np.float32)
