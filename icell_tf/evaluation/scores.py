@@ -85,6 +85,21 @@ def proportion(hits, n, **kwargs):
     return Score(hits / n, int(n), (float(interval.low), float(interval.high)), **kwargs)
 
 
+def mean_of_proportions(hits, n, **kwargs):
+    """Returns the score of the mean of several proportions, hits out of n each, as balanced accuracy is.
+
+    Wilson's intervals of the proportions are combined by their distances from them (MOVER: Zou & Donner 2008,
+    Statistics in Medicine 27, 1693). A bootstrap would say nothing of a proportion of 0 or 1.
+
+    Args: hits, n: lists of one number a group, n > 0.
+    """
+    parts = [proportion(*pair) for pair in zip(hits, n, strict=True)]
+    value = float(np.mean([part.value for part in parts]))
+    below, above = np.abs([np.subtract(part.interval, part.value) for part in parts]).T
+    interval = value - np.linalg.norm(below) / len(parts), value + np.linalg.norm(above) / len(parts)
+    return Score(value, int(np.sum(n)), tuple(map(float, interval)), **kwargs)
+
+
 def mean_score(values, **kwargs):
     """Returns the score of the mean of (n,) values, with a percentile bootstrap interval over them, seeded."""
     values = np.asarray(values, float)

@@ -72,6 +72,13 @@ def batch_norm(name=None, offset="zeros"):
     )
 
 
+def set_norm_momentum(network, momentum):
+    """Sets the momentum of all BatchNorms of a network: the weight of the past in the statistics that they keep."""
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = momentum
+
+
 def prelu(channel_slopes=True):
     """PReLU for (B, H, W, C), its slopes starting at 0.25: one a channel, or one for the layer."""
     shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
