@@ -6,9 +6,8 @@ from command import define_data_dir, run
 from icell_tf import structures
 from icell_tf.apply import traverse
 from icell_tf.config import Run
-from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.evaluation.walks import PATHS
-from icell_tf.experiment import load_integrator
+from icell_tf.experiment import load_integrator, prepared_of
 
 MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py", required=True)
 CODE = flags.DEFINE_enum("code", None, traverse.CODES, "code to walk in (default: z_r; from cell to cell: both)")
@@ -33,12 +32,11 @@ def main():
     given = [(flag.name, flag.value) for flag in (CELL, FROM, TO) if flag.value is not None]
     cells = []
     if given:
-        config = Run.load(MODEL.value).config
-        prepared = PreparedCells(find_prepared(DATASET.value or config.dataset, DATA_DIR.value), config.train_split)
+        prepared = prepared_of(Run.load(MODEL.value).config, DATASET.value, DATA_DIR.value)
         cells = [traverse.find_cell(integrator, prepared, cell_id, f"--{name}") for name, cell_id in given]
     own = integrator.structures
     names = [n if n in own else structures.canonical_name(n) for n in STRUCTURES.value or ()]
-    names = names or list(dict.fromkeys(own[cell.structure] for cell in cells)) or own
+    names = names or list(dict.fromkeys(own[cell.structure] for cell in cells if cell.structure is not None)) or own
     where = (STEPS.value, OUTPUT.value, OVERWRITE.value)
     if FROM.value:
         codes = (CODE.value,) if CODE.value else traverse.CODES

@@ -2,8 +2,6 @@
 
 import csv
 import math
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import tifffile
 from icell_tf import structures
 from icell_tf.apply.arguments import safe_names
 from icell_tf.evaluation import figures
+from icell_tf.evaluation.files import whole
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
@@ -193,14 +192,3 @@ def prepare_output(output, paths, overwrite):
             "give another --output, or --overwrite to replace them"
         )
     output.mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def whole(path):
-    """Yields a path to write to; the file appears under its own name only when all of it is there."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.apply.arguments import safe_names
-from icell_tf.apply.outputs import prepare_output, whole
+from icell_tf.apply.outputs import prepare_output
 from icell_tf.evaluation import figures, walks
+from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.panels import montage
 from icell_tf.evaluation.traversal import decode
 
@@ -23,7 +24,7 @@ class Start:
 
     Attributes:
       z_r, z_s: (Z,) codes.
-      structure: index of the structure the cell shows, or None; z_s is that structure's.
+      structure: index of the structure the cell shows, None if the model doesn't know it; z_s is that structure's.
       image: (H, W, 3) in [0, 1], or None.
       name: for labels and files.
     """
@@ -63,7 +64,9 @@ def find_cell(integrator, prepared, cell_id, flag):
                 x_rs = batch["image"][row : row + 1].astype(np.float32) / 255
                 z_r = integrator.encode_reference(x_rs[..., :-1])["z_r"][0]
                 z_s = integrator.encode(x_rs)["z_s"][0]
-                return Start(z_r, z_s, int(batch["structure"][row]), x_rs[0], cell_id)
+                name = prepared.cells.structures[batch["structure"][row]]
+                known = integrator.structures.index(name) if name in integrator.structures else None
+                return Start(z_r, z_s, known, x_rs[0], cell_id)
     raise ValueError(
         f"{flag}: {prepared.folder} has no cell {cell_id!r}; the column id of codes.csv, which train/evaluate.py "
         "writes, lists its cells"
@@ -132,7 +135,7 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
         else:
             rows = [row(f"{code}_{dimension + 1}", k, dimension) for dimension in dimensions]
         grids[f"{stem}_{integrator.structures[k]}"] = rows
-    labels = [f"{value:+.1f} σ" for value in np.linspace(-reach, reach, steps)]
+    labels = [f"{value:+.1f} σ" if value else "0" for value in np.linspace(-reach, reach, steps)]
     observed = {0: start} if start.image is not None else {}
     return _write(integrator, grids, labels, observed, output, overwrite)
 

@@ -2,7 +2,6 @@
 
 import csv
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from icell_tf.evaluation import figures
+from icell_tf.evaluation.files import whole
 
 CODES_FILE = "codes.csv"
 CODES = ("z_r", "z_s")
@@ -43,13 +43,11 @@ def write_codes(cells_by_split, structures, folder, log_dir=None):
     head = ["id", "structure", "split"] + [f"{name}_{i + 1}" for name in CODES for i in range(codes[name].shape[1])]
     rows = np.concatenate([codes[name] for name in CODES], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(head)
         for label, row in zip(labels, rows, strict=True):
             writer.writerow([*label[:3], *(format(value, EXACT) for value in row)])
-    os.replace(partial, path)
     return [path, *(_write_projector(codes, labels, list(cells_by_split.values()), Path(log_dir)) if log_dir else ())]
 
 
@@ -69,10 +67,10 @@ def sprite(splits):
     canvas = np.zeros((across * side, across * side, 3), np.uint8)
     images = (image for cells in splits for image in cells.images)
     for i, image in enumerate(images):
-        rgb = figures.overlay(image[middle, middle] / np.float32(255), contrast="percentile")
+        small = Image.fromarray(image[middle, middle]).resize((side, side), Image.Resampling.BOX)
         row, column = (side * place for place in divmod(i, across))
-        thumbnail = Image.fromarray(rgb).resize((side, side), Image.Resampling.BOX)
-        canvas[row : row + side, column : column + side] = np.asarray(thumbnail)
+        thumbnail = figures.overlay(np.asarray(small) / np.float32(255), contrast="percentile")
+        canvas[row : row + side, column : column + side] = thumbnail
     return canvas, side
 
 

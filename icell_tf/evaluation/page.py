@@ -3,13 +3,13 @@
 import base64
 import io
 import math
-import os
 from importlib import resources
 from pathlib import Path
 
 import jinja2
 from PIL import Image
 
+from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.scores import ahead
 
 PAGE_FILE = "report.html"
@@ -34,9 +34,8 @@ def write(path, title, summary, parts, exhibits=(), pictures=()):
     """
     text = render(title, summary, parts, exhibits, pictures)
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 

@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
-from icell_tf.evaluation import card, cell_table, exhibits, figures, page, scorecard, tensorboard
+from icell_tf.evaluation import card, cell_table, codes, exhibits, figures, files, page, scorecard, tensorboard
 from icell_tf.evaluation.cells import code_cells
 
 METRICS_FILE = "metrics.json"
@@ -88,7 +87,10 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
         paths.append(card.write(run_dir, subject.run, counts, rows, parts))
         named = {name: picture for name, (_, picture) in pictures.items()}
         named |= {e.key: e.picture for e in shown if e.picture is not None}
-        tensorboard.write(Path(run_dir) / "tensorboard", rows[-1]["epoch"] if rows else 0, parts, named)
+        log_dir = Path(run_dir) / "tensorboard"
+        tensorboard.write(log_dir, rows[-1]["epoch"] if rows else 0, parts, named)
+    projector = None if run_dir is None else log_dir / tensorboard.FOLDER
+    paths += codes.write_codes(cells, subject.integrator.structures, output, projector)
     return Report(content, parts, cells, paths)
 
 
@@ -110,9 +112,8 @@ def table(content):
 
 
 def _write_metrics(content, path):
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
+    with files.whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
     return path
 
 
