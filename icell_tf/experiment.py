@@ -82,9 +82,16 @@ def build_model(run, mean_logits=None):
       mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
         `dark_start`; not needed for a model whose weights are loaded.
     """
+    model = _build_networks(run, mean_logits)
+    for network in model.trained.values():
+        networks.set_norm_momentum(network, run.config.norm_momentum)
+    return model
+
+
+def _build_networks(run, mean_logits):
     config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
     shape = dict(width=config.width, architecture=config.architecture)
-    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec)
+    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, seed=config.seed)
     noise = dict(white_noise=config.white_noise)
     start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
     if run.phase == "reference":
@@ -231,7 +238,6 @@ def _train(run, prepared, run_dir, reference_dir=None):
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
     if completed:
         print(f"Resuming {run_dir} after epoch {completed}.")
-        keras.utils.set_random_seed(config.seed + completed)  # or the noise of the first epochs would come again
     history = model.fit(
         prepared.training_batches(
             config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror

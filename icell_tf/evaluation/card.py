@@ -177,9 +177,9 @@ def _problems(name, score, structures):
         found.append(f"only {value} of {score.n} {score.unit} are recognised")
     if "spread" in name and score.value < LOW_SPREAD:
         found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
-    if "judge" in name and score.value < LOW_JUDGED:
+    if name == "judge_accuracy" and score.value < LOW_JUDGED:
         found.append(f"an independent classifier recognises the structure in {value} of generated cells")
-    if name.endswith("p_value") and "mmd" in name and score.value < SIGNIFICANT:
+    if name.endswith("_mmd_p") and score.value <= SIGNIFICANT:
         found.append(f"the codes are not distributed as the prior (p = {value})")
     return found
 

@@ -1,4 +1,4 @@
-"""The report on a trained model: scorecard, the paper's exhibits and pictures, as a page, as files and in TensorBoard."""
+"""The report on a trained model: scorecard, the paper's exhibits and pictures; as a page, files and in TensorBoard."""
 
 import dataclasses
 import json

@@ -120,7 +120,7 @@ def test_numbers_have_three_figures(value, text):
     "better, value, baselines, names",
     [
         ("higher", 0.5, {"a": 0.4, "b": 0.6, "ceiling_of_32": 0.9}, ("b",)),
-        ("lower", 0.5, {"a": 0.4, "b": 0.6, "floor": 0.1, "real_test": 0.2}, ("a",)),
+        ("lower", 0.5, {"a": 0.4, "b": 0.6, "floor": 0.1, "real cells": 0.2, "all": 0, "p in": 0}, ("a",)),
         ("higher", 0.5, {"a": 0.5, "b": math.nan}, ()),
         ("near", 0.5, {"target": 0.45, "other": 2}, ()),
         ("near", 0.5, {"target": 0.7}, ("target",)),
