@@ -41,12 +41,23 @@ def _require(config, name, holds, expected):
         raise ConfigError(f"{name} is {getattr(config, name)!r}, but has to be {expected}")
 
 
+def parse_fold(text):
+    """Returns (2, 4) of 2/4. Raises: ConfigError: if the text is not PART/PARTS, of two parts or more."""
+    part, slash, parts = text.partition("/")
+    if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) and int(parts) >= 2):
+        raise ConfigError(f"fold is {text!r}, but has to be PART/PARTS, such as 2/4 for the second of four")
+    return int(part), int(parts)
+
+
 @dataclass(frozen=True)
 class ReferenceConfig:
     """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
 
     dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
     train_split: str = setting("train", "split to train on, or a part of it as TFDS slices it: train[:640]")
+    fold: str = setting(
+        "", "PART/PARTS, such as 2/4: test on that part of all cells, divided by field of view, and train on the others"
+    )
     architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
     width: float = setting(1.0, "multiplier of the networks' widths")
     latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")
@@ -59,17 +70,24 @@ class ReferenceConfig:
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
+    norm_momentum: float = setting(
+        0.9, "BatchNorm's memory: weight of the past, against that of a batch, in the statistics that it keeps"
+    )
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
 
     def __post_init__(self):
         _check_choices(self)
+        if self.fold:
+            parse_fold(self.fold)
+            _require(self, "train_split", self.train_split == "train", "train, whole, in a fold")
         for name in ("width", "learning_rate"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
         for name in ("gamma_enc", "gamma_dec", "white_noise"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
-        _require(self, "beta_1", 0 <= self.beta_1 < 1, "a number from 0 to below 1")
+        for name in ("beta_1", "norm_momentum"):
+            _require(self, name, 0 <= getattr(self, name) < 1, "a number from 0 to below 1")
         _require(self, "cooldown", 0 <= self.cooldown <= 1, "a number from 0 to 1")
         _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
         for name in ("latent_dim", "epochs"):
@@ -82,6 +100,10 @@ class ConditionalConfig(ReferenceConfig):
     """Settings of phase 2, the model of structure localization given the shape. Defaults: the paper's."""
 
     epochs: int = setting(220, EPOCHS_HELP)
+    leave_out: str = setting(
+        "",
+        "structures to train without, separated by commas; the evaluation then says how well they are told as unknown",
+    )
     generate_from: str = setting(
         "estimates",
         "what x_gen is made from: y_hat and z_r_hat (the paper's Algorithm 2) or y and z_r (the released code)",
@@ -93,13 +115,20 @@ class ConditionalConfig(ReferenceConfig):
 
     def __post_init__(self):
         super().__post_init__()
+        names = self.leave_out.split(",")
+        _require(self, "leave_out", not self.leave_out or all(map(str.strip, names)), "names separated by commas")
         weight = self.integration_weight
         _require(self, "integration_weight", math.isfinite(weight) and weight >= 0, "a number, 0 or more")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
 _SMALL = dict(
-    dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
+    dataset="integrated_cell/simulated_64",
+    width=0.25,
+    architecture="released",
+    learning_rate=8e-4,
+    dark_start=True,
+    norm_momentum=0.99,
 )
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},

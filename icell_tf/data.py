@@ -1,18 +1,23 @@
 """A prepared data set -> batches of cells, as tf.data."""
 
 import os
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from sklearn.model_selection import StratifiedGroupKFold
 
-from icell_tf.config import FIRST_PREPARATION, Cells
+from icell_tf.config import FIRST_PREPARATION, Cells, parse_fold
 from icell_tf.imaging.preprocess import Preparation, describe
+from icell_tf.structures import canonical_name
 
 READ_BATCH = 64
+# What simulated cells of the test split know besides: a last axis of structures, or of channels.
+TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
+TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
 
 
 class DatasetError(ValueError):
@@ -56,10 +61,17 @@ class PreparedCells:
     Attributes:
       folder: holds dataset_info.json.
       train_split: the split to train on, also a part of it as TFDS slices it: "train[:640]".
+      fold: "2/4" divides the cells of all splits anew, by field of view, into four parts with as equal shares of every
+        structure as its fields allow: part 2 is `test`, the others are `train`, and there is no validation split. The
+        same cells are divided in the same way in whatever order they lie. "" keeps the splits as they were prepared.
+      leave_out: structures in any spelling, whose cells are in no split; the others are numbered without them. The
+        parts of a fold are the same with and without them.
     """
 
     folder: Path
     train_split: str = "train"
+    fold: str = ""
+    leave_out: tuple[str, ...] = ()
 
     @cached_property
     def builder(self):
@@ -74,7 +86,7 @@ class PreparedCells:
         image_size = features["image"].shape[0]
         pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
         return Cells(
-            tuple(features["structure"].names),
+            tuple(features["structure"].names[k] for k in self._kept),
             image_size,
             round(pixel_size, 6),
             self.builder.info.full_name,
@@ -90,21 +102,82 @@ class PreparedCells:
     @property
     def splits(self):
         """{split: number of cells}, for the splits that have cells."""
-        return {name: split.num_examples for name, split in self.builder.info.splits.items() if split.num_examples}
+        if not self.fold and not self.leave_out:
+            return self._stored
+        counts = {name: int(self._source(name)[1].sum()) for name in (("train", "test") if self.fold else self._stored)}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def unseen(self):
+        """The cells that are left out, as `PreparedCells` of their own, or None if none are."""
+        return replace(self, leave_out=self.cells.structures) if self.leave_out else None
 
     def examples(self, split, batch_size):
         """Returns whole records, in order and in NumPy, image uint8: for the evaluation and for pictures."""
         self.size(split)  # or an error
+        source, taken = self._source(split)
         read_config = tfds.ReadConfig(try_autocache=False)
-        dataset = self.builder.as_dataset(split=split, shuffle_files=False, read_config=read_config)
-        return dataset.batch(batch_size).as_numpy_iterator()
+        dataset = self.builder.as_dataset(split=source, shuffle_files=False, read_config=read_config)
+        if taken is not None:
+            marked = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(taken))
+            dataset = marked.filter(lambda _, take: take).map(lambda record, _: record)
+        if self.fold:  # only some of its cells know the truth
+            dataset = dataset.map(lambda record: {n: record[n] for n in record if n not in TRUTHS})
+        batches = dataset.batch(batch_size).as_numpy_iterator()
+        return map(self._without_left_out, batches) if self.leave_out else batches
 
     def size(self, split):
         """Returns the number of cells of a split, or of a slice of one. Raises: DatasetError: if it has none."""
         name = split.partition("[")[0]
         if name not in self.splits:
-            raise DatasetError(f"{self.folder} has no cells in split {split!r}, only in {', '.join(self.splits)}")
-        return self.builder.info.splits[split].num_examples
+            of_fold = f" of fold {self.fold}" if self.fold else ""
+            raise DatasetError(
+                f"{self.folder} has no cells in split {split!r}{of_fold}, only in {', '.join(self.splits)}"
+            )
+        _, taken = self._source(split)
+        return self.builder.info.splits[split].num_examples if taken is None else int(taken.sum())
+
+    @cached_property
+    def _stored(self):
+        return {name: split.num_examples for name, split in self.builder.info.splits.items() if split.num_examples}
+
+    def _source(self, split):
+        """Returns the TFDS split that holds a split's records, and which of them it takes: (N,) bool, None for all."""
+        source, taken = split, None
+        if self.fold:
+            source = "+".join(self._stored)
+            if split not in ("train", "test"):
+                raise DatasetError(f"fold {self.fold} of {self.folder} has splits train and test, whole, not {split!r}")
+            taken = self._held_out if split == "test" else ~self._held_out
+        if self.leave_out:
+            known = np.isin(_labels(self.folder, source)["structure"], self._kept)
+            taken = known if taken is None else taken & known
+        return source, taken
+
+    @cached_property
+    def _held_out(self):
+        """Which of all stored cells the fold tests on, (N,) bool."""
+        try:
+            return held_out(_labels(self.folder, "+".join(self._stored)), self.fold)
+        except DatasetError as error:
+            raise DatasetError(f"{self.folder}: {error}") from None
+
+    @cached_property
+    def _kept(self):
+        """The structures that are not left out, as indices of the stored records."""
+        names = self.builder.info.features["structure"].names
+        left_out = {canonical_name(name) for name in self.leave_out}
+        kept = [k for k, name in enumerate(names) if canonical_name(name) not in left_out]
+        unknown = left_out - {canonical_name(name) for name in names}
+        if unknown or not kept:
+            found = f"has no {', '.join(sorted(unknown))}, only" if unknown else "would have no cells without"
+            raise DatasetError(f"--leave_out: {self.folder} {found} {', '.join(names)}")
+        return kept
+
+    def _without_left_out(self, records):
+        truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
+        numbered = {"structure": np.searchsorted(self._kept, records["structure"])}
+        return records | numbered | {name: records[name][..., self._kept] for name in truths}
 
     def first(self, split, count):
         """Returns the first cells of a split in NumPy: x_rs (count, H, W, 3) in [0, 1], and y (count,)."""
@@ -168,6 +241,39 @@ class PreparedCells:
         records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
         images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
         return images, y.astype(np.int32)
+
+
+def held_out(labels, fold):
+    """Divides cells by field of view, with as equal shares of every structure as the fields allow.
+
+    Args:
+      labels: {"cell_id", "fov_id", "structure"}, (N,) each; their order doesn't matter.
+      fold: PART/PARTS.
+
+    Returns: which cells are in that part, (N,) bool. Raises: DatasetError: if there are too few fields.
+    """
+    part, parts = parse_fold(fold)
+    order = np.lexsort((labels["cell_id"], labels["fov_id"]))
+    y, fields = labels["structure"][order], labels["fov_id"][order]
+    if max(len(set(fields[y == k])) for k in np.unique(y)) < parts:
+        raise DatasetError(f"fold {fold}: no structure has cells in {parts} fields of view; divide into fewer parts")
+    divided = list(StratifiedGroupKFold(parts, shuffle=True, random_state=0).split(y, y, fields))
+    _, tested = divided[part - 1]
+    return np.isin(np.arange(len(y)), order[tested])
+
+
+@cache
+def _labels(folder, split):
+    """Returns id, field of view and structure of a split's stored cells, (N,) each, in the order of `examples`."""
+    builder = tfds.builder_from_directory(folder)
+    wanted = {name: builder.info.features[name] for name in ("cell_id", "fov_id", "structure")}
+    labels = builder.as_dataset(
+        split=split,
+        decoders=tfds.decode.PartialDecoding(wanted),
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+    batches = list(labels.batch(READ_BATCH).as_numpy_iterator())
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in wanted}
 
 
 def _to_batches(indices, images, y):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from icell_tf import callbacks, checkpoints, networks
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
+from icell_tf.evaluation.cells import Subject
 from icell_tf.integrator import Integrator
 from icell_tf.models import ConditionalModel, ReferenceModel
 
@@ -27,29 +28,50 @@ def train_reference(config, run_dir, data_dir=None):
 
     Raises: ConfigError, DatasetError: before anything is written.
     """
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
+    prepared = prepared_of(config, data_dir=data_dir)
     return _train(Run("reference", config, prepared.cells), prepared, run_dir)
 
 
 def train_conditional(config, reference_dir, run_dir, data_dir=None):
     """Trains phase 2 on the reference model of phase 1, or goes on with it; see `train_reference`.
 
-    Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its latent dimension is another.
+    Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
+      is another.
     """
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    prepared = PreparedCells(find_prepared(config.dataset, data_dir), config.train_split)
+    prepared = prepared_of(config, data_dir=data_dir)
     changed = differences(reference.cells, prepared.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(
             f"--reference: {reference_dir} was trained on cells prepared otherwise than those of {prepared.folder} "
             f"({'; '.join(changed)}): train phase 1 on them"
         )
+    if reference.config.fold != config.fold:
+        raise ConfigError(
+            f"fold is {config.fold!r}, but {reference_dir} was trained with fold {reference.config.fold!r}, so that it "
+            "knows cells that are held out here: train phase 1 with the same --fold"
+        )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
     return _train(run, prepared, run_dir, reference_dir)
+
+
+def prepared_of(config, dataset=None, data_dir=None):
+    """Returns the `PreparedCells` that a phase's config is trained and evaluated on.
+
+    Args:
+      config: of either phase.
+      dataset: another prepared data set, to evaluate on; None is the config's.
+      data_dir: where prepared data sets lie; None is TFDS' default.
+
+    Raises: DatasetError: if there is none.
+    """
+    names = getattr(config, "leave_out", "")  # phase 1 sees no structures
+    leave_out = tuple(names.split(",")) if names else ()
+    return PreparedCells(find_prepared(dataset or config.dataset, data_dir), config.train_split, config.fold, leave_out)
 
 
 def build_model(run, mean_logits=None):
@@ -60,9 +82,16 @@ def build_model(run, mean_logits=None):
       mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
         `dark_start`; not needed for a model whose weights are loaded.
     """
+    model = _build_networks(run, mean_logits)
+    for network in model.trained.values():
+        networks.set_norm_momentum(network, run.config.norm_momentum)
+    return model
+
+
+def _build_networks(run, mean_logits):
     config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
     shape = dict(width=config.width, architecture=config.architecture)
-    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec)
+    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, seed=config.seed)
     noise = dict(white_noise=config.white_noise)
     start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
     if run.phase == "reference":
@@ -104,11 +133,58 @@ def load_model(run_dir, weights=checkpoints.BEST):
 
 def load_integrator(run_dir, weights=checkpoints.BEST):
     """Returns the `Integrator` of a phase 2 run. Raises: ConfigError: if it is another phase's, or has no weights."""
+    return _integrator(*_load_conditional(run_dir, weights))
+
+
+def load_subject(run_dir, weights=checkpoints.BEST, dataset=None, data_dir=None, reference_dir=None):
+    """Returns what the evaluation looks at: a phase 2 run with all its networks, its curves and its data set.
+
+    Args:
+      run_dir: of the phase 2 run.
+      weights: which of its weights; those of phase 1 are always its best.
+      dataset, data_dir: see `prepared_of`.
+      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where there is none, Dec_r and the
+        discriminators of phase 1 are untrained, and its curves are missing.
+
+    Raises: ConfigError, DatasetError: if the run or the data set can't be read.
+    """
+    model, run = _load_conditional(run_dir, weights)
+    curves = {"conditional": checkpoints.read_history(run_dir)}
+    lies = Path(reference_dir or run.reference_dir or run_dir)
+    trained = reference_dir or (run.reference_dir and (lies / checkpoints.BEST).is_file())
+    if trained:
+        reference, reference_run = load_model(lies)
+        changed = differences(reference_run.config, run.reference, ignore=("epochs",))
+        if reference_run.phase != "reference" or changed:
+            raise ConfigError(
+                f"--reference: {lies} is not the run that {run_dir} was trained on ({'; '.join(changed)})"
+            )
+        curves["reference"] = checkpoints.read_history(lies)
+    else:
+        reference = build_model(Run("reference", run.reference, run.cells))
+    networks_of_both = {
+        "enc_r": model.enc_r,
+        "dec_r": reference.dec,
+        "enc_d_r": reference.enc_d,
+        "dec_d_r": reference.dec_d,
+        "enc_rs": model.enc,
+        "dec_rs": model.dec,
+        "enc_d_s": model.enc_d,
+        "dec_d_rs": model.dec_d,
+    }
+    prepared = prepared_of(run.config, dataset, data_dir)
+    name = Path(run_dir).resolve().name
+    return Subject(_integrator(model, run), run, prepared, name, networks_of_both, curves, bool(trained))
+
+
+def _load_conditional(run_dir, weights):
     model, run = load_model(run_dir, weights)
     if run.phase != "conditional":
-        raise ConfigError(
-            f"{run_dir} is a run of phase {run.phase!r}, but integration takes one of train/conditional.py"
-        )
+        raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of train/conditional.py")
+    return model, run
+
+
+def _integrator(model, run):
     cells = run.cells
     return Integrator(
         model.enc_r,
@@ -162,7 +238,6 @@ def _train(run, prepared, run_dir, reference_dir=None):
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
     if completed:
         print(f"Resuming {run_dir} after epoch {completed}.")
-        keras.utils.set_random_seed(config.seed + completed)  # or the noise of the first epochs would come again
     history = model.fit(
         prepared.training_batches(
             config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror

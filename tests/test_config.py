@@ -47,11 +47,21 @@ def test_a_run_from_before_preparations_were_told_has_the_first(tmp_path):
         ("batch_size", 1),
         ("epochs", 0),
         ("seed", -1),
+        ("fold", "5/4"),
+        ("fold", "1/1"),
+        ("fold", "second"),
     ],
 )
 def test_a_bad_setting_is_refused_by_name_and_value(field, value):
     with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
         dataclasses.replace(ReferenceConfig(), **{field: value})
+
+
+def test_a_fold_takes_the_whole_training_split_and_names_are_separated_by_commas():
+    with pytest.raises(ConfigError, match=r"train_split is 'train\[:9\]', but has to be train, whole, in a fold"):
+        ReferenceConfig(fold="1/4", train_split="train[:9]")
+    with pytest.raises(ConfigError, match="leave_out is 'tom20,', but has to be names separated by commas"):
+        ConditionalConfig(leave_out="tom20,")
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

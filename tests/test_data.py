@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icell_tf.config import FIRST_PREPARATION
-from icell_tf.data import DatasetError, PreparedCells, find_prepared
+from icell_tf.data import DatasetError, PreparedCells, find_prepared, held_out
 from icell_tf.imaging.preprocess import Preparation, describe
 
 
@@ -123,3 +123,95 @@ def test_a_slice_of_the_training_cells(prepared):
     assert sorted(order([batch])[0]) == sorted(order([{"x_rs": first}])[0])
     with pytest.raises(DatasetError, match="20 cells in 'train\\[:20\\]', fewer than one batch of 21"):
         part.steps_per_epoch(21)
+
+
+def ids(prepared, split):
+    return [cell for batch in prepared.examples(split, 7) for cell in batch["cell_id"].tolist()]
+
+
+@pytest.fixture(scope="module")
+def fields():
+    """The labels of 240 cells of three structures, in 60 fields of view with one to seven cells each."""
+    rng = np.random.default_rng(0)
+    fov = np.sort(rng.integers(0, 60, 240))
+    names = np.array([f"cell-{i}" for i in range(240)])
+    return {"cell_id": names, "fov_id": np.array([f"field-{i}" for i in fov]), "structure": fov % 3}
+
+
+def test_folds_are_disjoint_cover_all_cells_and_never_split_a_field(fields):
+    parts = [held_out(fields, f"{part}/4") for part in (1, 2, 3, 4)]
+    np.testing.assert_array_equal(np.sum(parts, axis=0), 1)
+    for part in parts:
+        assert not set(fields["fov_id"][part]) & set(fields["fov_id"][~part])
+        shares = [part[fields["structure"] == k].mean() for k in range(3)]
+        np.testing.assert_allclose(shares, 0.25, atol=0.04)
+
+
+def test_a_fold_does_not_depend_on_the_order_of_the_records(fields):
+    order = np.random.default_rng(1).permutation(240)
+    shuffled = {name: values[order] for name, values in fields.items()}
+    np.testing.assert_array_equal(held_out(shuffled, "2/4"), held_out(fields, "2/4")[order])
+
+
+def test_more_parts_than_fields_of_view_are_refused(fields):
+    with pytest.raises(DatasetError, match="fold 1/30: no structure has cells in 30 fields of view"):
+        held_out(fields, "1/30")
+
+
+def test_a_folds_splits_are_its_part_and_all_other_cells(prepared):
+    folds = [PreparedCells(prepared.folder, fold=f"{part}/4") for part in (1, 2, 3, 4)]
+    everything = sorted(cell for split in prepared.splits for cell in ids(prepared, split))
+    assert sorted(cell for fold in folds for cell in ids(fold, "test")) == everything
+    for fold in folds:
+        assert fold.splits == {"train": 60, "test": 20}
+        assert sorted(ids(fold, "train") + ids(fold, "test")) == everything
+        assert fold.cells == prepared.cells
+        assert fold.steps_per_epoch(16) == 3
+    batch = next(folds[0].examples("test", 20))
+    np.testing.assert_array_equal(np.bincount(batch["structure"]), 2)
+    assert "expected" not in batch  # which cells of the other splits lack
+    x_rs, y = folds[0].first("train", 5)
+    (first,) = folds[0].training_batches(60, seed=0, epochs=1)
+    assert {*order([{"x_rs": x_rs}])[0]} <= {*order([first])[0]} and np.bincount(first["y"]).tolist() == [6] * 10
+    with pytest.raises(DatasetError, match="no cells in split 'validation' of fold 1/4"):
+        folds[0].batches("validation", 8)
+    with pytest.raises(DatasetError, match=r"splits train and test, whole, not 'train\[:9\]'"):
+        folds[0].size("train[:9]")
+
+
+def test_left_out_structures_are_in_no_split_and_the_others_are_numbered_without_them(prepared):
+    part = PreparedCells(prepared.folder, leave_out=("Tom20", "ACTB"))
+    assert part.cells.structures == tuple(n for n in prepared.cells.structures if n not in ("tom20", "beta-actin"))
+    assert part.splits == {name: count * 8 // 10 for name, count in prepared.splits.items()}
+    named = {
+        cell: prepared.cells.structures[k]
+        for batch in prepared.examples("test", 100)
+        for cell, k in zip(batch["cell_id"], batch["structure"], strict=True)
+    }
+    (batch,) = part.examples("test", 100)
+    assert batch["cell_id"].tolist() == [c for c, name in named.items() if name not in ("tom20", "beta-actin")]
+    assert [part.cells.structures[k] for k in batch["structure"]] == [named[cell] for cell in batch["cell_id"]]
+    (whole,) = prepared.examples("test", 100)
+    rows = np.isin(whole["cell_id"], batch["cell_id"])
+    np.testing.assert_array_equal(batch["expected"], np.delete(whole["expected"][rows], [2, 8], axis=-1))
+    np.testing.assert_array_equal(batch["ceiling"], np.delete(whole["ceiling"][rows], [2, 8], axis=-1))
+    assert part.size("train[:20]") == sum(cell[:5] not in (b"tom20", b"beta-") for cell in ids(prepared, "train[:20]"))
+
+
+def test_what_is_left_out_is_a_data_set_of_its_own(prepared):
+    part = PreparedCells(prepared.folder, leave_out=("tom20", "zo1"))
+    assert part.unseen.cells.structures == ("tom20", "zo1")
+    assert sorted(ids(part, "test") + ids(part.unseen, "test")) == sorted(ids(prepared, "test"))
+    assert prepared.unseen is None
+
+
+def test_a_fold_is_divided_alike_with_and_without_structures(prepared):
+    whole, part = (PreparedCells(prepared.folder, "train", "3/4", left_out) for left_out in ((), ("tom20",)))
+    assert ids(part, "test") == [cell for cell in ids(whole, "test") if not cell.startswith(b"tom20")]
+
+
+def test_unknown_structures_and_leaving_out_all_are_refused_with_those_there_are(prepared):
+    with pytest.raises(DatasetError, match="--leave_out: .* has no lysosome, only alpha-actinin, .*zo1"):
+        PreparedCells(prepared.folder, leave_out=("zo1", "lysosome")).cells  # noqa: B018
+    with pytest.raises(DatasetError, match="would have no cells without alpha-actinin"):
+        PreparedCells(prepared.folder, leave_out=prepared.cells.structures).splits  # noqa: B018

@@ -103,19 +103,16 @@ def test_the_closing_line_says_what_was_trained_and_where_it_lies(reference_conf
     assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
 
 
-def test_an_interrupted_run_goes_on_after_its_last_epoch(reference_run, reference_config, tmp_path, monkeypatch):
-    """Ctrl-C in the third epoch of three; the same command then does the third anew, with noise of its own."""
-    config = dataclasses.replace(reference_config, epochs=3)
-    run_dir = shutil.copytree(reference_run, tmp_path / "run")
-    seeds = []
-    monkeypatch.setattr(experiment.keras.utils, "set_random_seed", seeds.append)
+def test_an_interrupted_run_ends_as_one_that_was_not(reference_run, reference_config, tmp_path, monkeypatch):
+    """Ctrl-C at the end of the second epoch of two, before it is saved; the same command then does it anew."""
+    one = experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(experiment.checkpoints, "save_weights", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            experiment.train_reference(config, run_dir)
-    experiment.train_reference(config, run_dir)
-    assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0, 1, 2]
-    assert seeds == [0, 2, 0, 2]
+            experiment.train_reference(reference_config, one)
+    experiment.train_reference(reference_config, one)
+    assert checkpoints.read_history(one) == checkpoints.read_history(reference_run)
+    assert_equal(weights_of(reference_run), weights_of(one))
 
 
 def interrupt(*_):
@@ -178,6 +175,23 @@ def test_a_reference_of_another_latent_dimension_is_refused(reference_run, condi
     with pytest.raises(ConfigError, match="latent_dim is 5"):
         experiment.train_conditional(config, reference_run, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_phase_two_trains_without_structures_in_the_fold_of_its_reference(
+    reference_run, conditional_config, prepared, tmp_path
+):
+    reference = shutil.copytree(reference_run, tmp_path / "reference")
+    run = Run.load(reference)
+    dataclasses.replace(run, config=dataclasses.replace(run.config, fold="2/4")).save(reference)
+    config = dataclasses.replace(conditional_config, fold="2/4", leave_out="TOM20, zo1", epochs=1)
+    with pytest.raises(ConfigError, match="fold is '1/4', but .* was trained with fold '2/4'.*the same --fold"):
+        experiment.train_conditional(dataclasses.replace(config, fold="1/4"), reference, tmp_path / "other")
+    run_dir = experiment.train_conditional(config, reference, tmp_path / "run")
+    known = experiment.prepared_of(Run.load(run_dir).config)
+    assert known.splits == {"train": 48, "test": 16}  # no validation: best are the last weights
+    assert experiment.load_integrator(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
+    with pytest.raises(ConfigError, match="leave_out was TOM20, zo1, now "):
+        experiment.train_conditional(dataclasses.replace(config, leave_out=""), reference, run_dir)
 
 
 @pytest.mark.parametrize(

@@ -44,3 +44,7 @@ def test_structures_are_known_by_any_spelling_and_others_stay():
 def test_the_papers_genes_are_among_allens():
     assert len(structures.ALLEN_GENES) == 25
     assert {structure.gene for structure in structures.STRUCTURES} < set(structures.ALLEN_GENES)
+
+
+def test_display_is_the_papers_spelling_where_it_has_one():
+    assert [structures.display(name) for name in ("alpha-actinin", "lysosome")] == ["α-actinin", "lysosome"]

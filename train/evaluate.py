@@ -7,28 +7,28 @@ from command import define_data_dir, ensure_prepared, run
 
 from icell_tf.checkpoints import BEST, LAST
 from icell_tf.config import Run
-from icell_tf.data import PreparedCells, find_prepared
-from icell_tf.evaluation.report import METRICS_FILE, evaluate, table
-from icell_tf.experiment import load_integrator
+from icell_tf.evaluation.report import evaluate, table
+from icell_tf.experiment import load_subject
 
 MODEL = flags.DEFINE_string("model", None, "the run of train/conditional.py", required=True)
+REFERENCE = flags.DEFINE_string("reference", None, "its run of train/reference.py (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
-OUTPUT = flags.DEFINE_string("output", None, "where metrics.json and pictures go (default: MODEL/evaluation)")
+OUTPUT = flags.DEFINE_string("output", None, "where the report goes (default: MODEL/evaluation)")
 DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells and the choice of pictures", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
 
 
 def main():
-    integrator = load_integrator(MODEL.value, BEST if WEIGHTS.value == "best" else LAST)
-    config = Run.load(MODEL.value).config
-    dataset = DATASET.value or config.dataset
-    ensure_prepared(dataset, DATA_DIR.value)
-    prepared = PreparedCells(find_prepared(dataset, DATA_DIR.value), config.train_split)
+    ensure_prepared(DATASET.value or Run.load(MODEL.value).config.dataset, DATA_DIR.value)
+    weights = BEST if WEIGHTS.value == "best" else LAST
+    subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
     output = Path(OUTPUT.value or Path(MODEL.value) / "evaluation")
-    content, pictures = evaluate(integrator, prepared, output, DRAWS.value)
-    print(table(content))
-    print("\n".join(f"wrote {path}" for path in [output / METRICS_FILE, *pictures]))
+    tell = lambda part: print(f"Evaluating: {part}", flush=True)  # noqa: E731
+    report = evaluate(subject, output, MODEL.value, DRAWS.value, SEED.value, tell)
+    print(table(report.content))
+    print("\n".join(f"wrote {path}" for path in report.paths))
 
 
 if __name__ == "__main__":

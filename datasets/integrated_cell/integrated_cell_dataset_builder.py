@@ -27,8 +27,9 @@ shuffle.MAX_MEM_BUFFER_SIZE = 32 << 20
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Builds `integrated_cell`; README.md says what each config holds and how to make one's own."""
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {
+        "1.2.0": "The features `noise_free` and `spread` of simulated test cells. All that was there is unchanged.",
         "1.1.0": "The feature `ambiguous_pose`, and reports beside the data. The pictures are unchanged, "
         "but for stacks of continuous floats, whose background was arbitrary.",
         "1.0.0": "First release: simulated cells and stacks listed in a manifest.",
@@ -87,6 +88,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if config.simulated:
             features["expected"] = tfds.features.Tensor(shape=(None, None, None), dtype=np.uint8, encoding="zlib")
             features["ceiling"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
+            features["noise_free"] = tfds.features.Tensor(shape=(None, None, 3), dtype=np.uint8, encoding="zlib")
+            features["spread"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "structure"),

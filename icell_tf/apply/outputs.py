@@ -69,7 +69,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
     if with_structure:
         paths.append(output / "classes.csv")
-    _prepare(output, paths, settings.overwrite)
+    prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([cell.image[..., :2] for cell in batch]) / np.float32(255)
         result = integrator.integrate(x_r, settings.samples, settings.seed)
@@ -112,7 +112,7 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     names = list(dict.fromkeys(names))
     files = safe_names(names)
     paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
-    _prepare(output, paths, overwrite)
+    prepare_output(output, paths, overwrite)
     for name, file in zip(names, files, strict=True):
         x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
         grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
@@ -184,7 +184,8 @@ def ome_metadata(channels, scale) -> dict:
     return {"axes": f"C{axes}", "Channel": {"Name": list(channels)}, **sizes, **units}
 
 
-def _prepare(output, paths, overwrite):
+def prepare_output(output, paths, overwrite):
+    """Makes a folder for files. Raises: FileExistsError: one of them exists, and overwrite is off."""
     existing = [path for path in paths if path.exists()]
     if existing and not overwrite:
         raise FileExistsError(

@@ -6,12 +6,10 @@ import keras
 import numpy as np
 
 from icell_tf.config import Run
-from icell_tf.data import PreparedCells
+from icell_tf.data import TRUTHS, PreparedCells
 from icell_tf.integrator import Integrator
 
 BATCH = 50
-# What only simulated cells know, as uint8 images or as numbers; a data set without them has None.
-TRUTHS = ("expected", "ceiling", "noise_free", "spread")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,5 +107,5 @@ def code_cells(integrator, prepared, split):
         coded["shape"],
         coded["z_r"],
         coded["z_s"],
-        **{name: read[name] for name in TRUTHS if name in read and read[name].size},
+        **{name: read[name] for name in TRUTHS if name in read and read[name].any()},
     )

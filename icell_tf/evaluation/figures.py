@@ -5,7 +5,9 @@ paper's Figures 2 and 3: membrane magenta, nucleus cyan, structure yellow.
 """
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from icell_tf.evaluation.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width
 
 MEMBRANE = (0.6, 0.0, 0.6)  # not full: a structure has to show also where masks stand for membrane and nucleus
 NUCLEUS = (0.0, 0.6, 0.6)
@@ -14,13 +16,9 @@ WHITE = (1.0, 1.0, 1.0)
 CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)
 CONTRASTS = ("none", "max", "percentile")
 
-PANEL_PIXELS = 160  # a panel smaller than this is enlarged, so that a 64-pixel cell can be looked at
 COMPOSITE_PIXELS = 512
 DOMINANCE = 4
-GAP = 2
-FONT_SIZE = 14
-BACKGROUND = (255, 255, 255)
-INK = (0, 0, 0)
+GREYS = (1.0, 0.6)  # of membrane and nucleus under many structures
 
 
 def stretch(image, contrast="none"):
@@ -86,50 +84,6 @@ def around_cell(x_r, margin=0.1):
     return tuple(slice(start, start + side) for start in starts.tolist())
 
 
-def enlarge(rgb, pixels=PANEL_PIXELS):
-    """Enlarges an RGB image by the smallest whole factor that makes its shorter side at least `pixels` long."""
-    factor = -(-pixels // min(rgb.shape[:2]))
-    if factor <= 1:
-        return rgb
-    size = (rgb.shape[1] * factor, rgb.shape[0] * factor)
-    return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
-
-
-def montage(rows, column_labels=None, row_labels=None):
-    """Lays RGB images out in a labelled grid.
-
-    Args:
-      rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size; None leaves a place empty.
-      column_labels: one text a column, above it; None for no labels.
-      row_labels: one text a row, left of it; None for no labels.
-
-    Returns:
-      uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
-    """
-    rows = [[None if panel is None else enlarge(np.asarray(panel)) for panel in row] for row in rows]
-    shapes = {panel.shape for row in rows for panel in row if panel is not None}
-    if len(shapes) != 1:
-        raise ValueError(f"a montage needs images of one shape, but found {sorted(shapes) or 'no image'}")
-    height, width, _ = shapes.pop()
-    columns = max(len(row) for row in rows)
-    top = FONT_SIZE + 8 if column_labels is not None else 0
-    left = _text_width(row_labels) + 8 if row_labels is not None else 0
-    size = (left + columns * (width + GAP) + GAP, top + len(rows) * (height + GAP) + GAP)
-    canvas = Image.new("RGB", size, BACKGROUND)
-    draw = ImageDraw.Draw(canvas)
-    for j, label in enumerate(column_labels or ()):
-        x = left + GAP + j * (width + GAP) + width // 2
-        draw.text((x, top // 2), str(label), INK, _font_for(label, width), anchor="mm")
-    for i, row in enumerate(rows):
-        y = top + GAP + i * (height + GAP)
-        if row_labels is not None:
-            draw.text((4, y + height // 2), str(row_labels[i]), INK, _font(FONT_SIZE), anchor="lm")
-        for j, panel in enumerate(row):
-            if panel is not None:
-                canvas.paste(Image.fromarray(panel), (left + GAP + j * (width + GAP), y))
-    return np.asarray(canvas)
-
-
 def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):
     """Shows one cell, cut out of its frame, with every structure in its own colour, and a legend beside it.
 
@@ -137,7 +91,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
-      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures.
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, which the legend has last.
       structures: (H, W, K) in [0, 1].
       colors: (K, 3) RGB in [0, 1].
       names: K texts for the legend.
@@ -154,19 +108,11 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     weights = strength**DOMINANCE
     weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
     foreground = weights @ np.asarray(colors, np.float32) * strength.max(axis=-1, keepdims=True)
-    grey = reference_strength * stretch(x_r, contrast)[rows, columns] @ np.array([[1.0], [0.6]], np.float32)
+    grey = reference_strength * stretch(x_r, contrast)[rows, columns] @ np.array(GREYS, np.float32)[:, None]
     rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
     cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
-    line = FONT_SIZE + 10
-    width = _text_width(names) + line + 12
-    canvas = Image.new("RGB", (cell.shape[1] + width, max(cell.shape[0], 8 + line * len(names))), INK)
-    canvas.paste(Image.fromarray(cell), (0, 0))
-    draw = ImageDraw.Draw(canvas)
-    for k, (name, color) in enumerate(zip(names, colors, strict=True)):
-        x, y = cell.shape[1] + 6, 8 + line * k
-        draw.rectangle((x, y, x + FONT_SIZE, y + FONT_SIZE), tuple(int(round(255 * c)) for c in color))
-        draw.text((x + line, y + FONT_SIZE // 2), str(name), BACKGROUND, _font(FONT_SIZE), anchor="lm")
-    return np.asarray(canvas)
+    greys = {name: (reference_strength * grey,) * 3 for name, grey in zip(("membrane", "nucleus"), GREYS, strict=True)}
+    return _with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
 
 
 def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="none"):
@@ -256,15 +202,16 @@ def _with_each_structure(cell, structures, contrast):
     return [overlay(image, contrast=contrast) for image in images]
 
 
-def _font(size):
-    return ImageFont.load_default(size=size)
-
-
-def _text_width(labels):
-    return max((int(_font(FONT_SIZE).getlength(str(label))) + 1 for label in labels), default=0)
-
-
-def _font_for(label, width):
-    """The largest font, up to FONT_SIZE, in which the label fits the width."""
-    needed = _font(FONT_SIZE).getlength(str(label))
-    return _font(max(6, int(FONT_SIZE * min(1, width / max(needed, 1)))))
+def _with_legend(picture, entries):
+    """A picture with (name, RGB colour in [0, 1]) entries beside it, on black."""
+    line = FONT_SIZE + 10
+    width = text_width([name for name, _ in entries]) + line + 12
+    height, columns, _ = picture.shape
+    canvas = Image.new("RGB", (columns + width, max(height, 8 + line * len(entries))), INK)
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for i, (name, color) in enumerate(entries):
+        x, y = columns + 6, 8 + line * i
+        draw.rectangle((x, y, x + FONT_SIZE, y + FONT_SIZE), tuple(int(round(255 * min(c, 1))) for c in color))
+        draw.text((x + line, y + FONT_SIZE // 2), str(name), BACKGROUND, font(FONT_SIZE), anchor="lm")
+    return np.asarray(canvas)

@@ -73,3 +73,18 @@ def cell_mask(x_rs):
     inside = np.asarray(x_rs).max(axis=-1) > 0
     across = np.ones((1, 3, 3), bool)
     return inside | ndimage.binary_closing(inside, across, iterations=2)  # the closing eats into what touches the edge
+
+
+def pearson_of_pairs(a, b):
+    """Pearson correlation over the frame of every image of one list with every image of another.
+
+    Args: a (N, H, W), b (M, H, W). Returns: (N, M) in [-1, 1]; 0 where an image is constant.
+    """
+
+    def standardized(images):
+        flat = np.reshape(images, (len(images), -1)).astype(np.float32)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        norm = np.linalg.norm(flat, axis=1, keepdims=True)
+        return np.divide(flat, norm, out=np.zeros_like(flat), where=norm > 1e-6)
+
+    return standardized(a) @ standardized(b).T

@@ -1,70 +1,123 @@
-"""Evaluates a trained model on the test cells: classification, and integration beside its rivals."""
+"""The report on a trained model: scorecard, the paper's exhibits and pictures; as a page, files and in TensorBoard."""
 
+import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 
-from icell_tf.evaluation import figures, metrics
+from icell_tf.evaluation import card, cell_table, exhibits, figures, page, scorecard, tensorboard
+from icell_tf.evaluation.cells import code_cells
 
 METRICS_FILE = "metrics.json"
-BATCH = 50
 PICTURED = 5
 
 
-def evaluate(integrator, prepared, output, draws=32, seed=0):
-    """Measures a model on the test split, writes metrics.json and pictures, and returns (metrics, paths of pictures).
+@dataclasses.dataclass(frozen=True, eq=False)
+class Report:
+    """What an evaluation found.
+
+    Attributes:
+      content: of metrics.json.
+      parts: the scorecard's `Part`s.
+      cells: {split: `CodedCells`}.
+      paths: of what was written.
+    """
+
+    content: dict
+    parts: list
+    cells: dict
+    paths: list[Path]
+
+
+def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
+    """Measures a model on the test split and writes the report.
 
     Integration is the Pearson correlation over all pixels of the frame, mean over the test cells: with the expected
     localization where the data set knows it (simulated cells), for every structure in every cell; else with the one
     structure that was observed, and a structure that no test cell shows is left out.
 
     Args:
-      integrator: the trained `Integrator`.
-      prepared: the `PreparedCells` it was trained on; the rivals are made from its training cells.
-      output: folder for the results.
+      subject: `Subject`; the rivals are made from the training cells of its data set.
+      output: folder for report.html, metrics.json, cells.csv and pictures.
+      run_dir: the run's folder, whose model card and TensorBoard get the scores; None leaves both alone.
       draws: draws of z_s for the prediction `mean_of_draws`.
-      seed: of the draws.
+      seed: of the draws, and of the choice of cells in pictures.
+      tell: called with a line before each part.
+
+    Returns: `Report`.
 
     Raises: ValueError: if the data set has no test cells, or other structures or another frame than the model.
     """
-    _check_same_cells(integrator, prepared.cells)
-    test, output = prepared.examples("test", BATCH), Path(output)
+    prepared, output = subject.prepared, Path(output)
+    _check_same_cells(subject.integrator, prepared.cells)
+    prepared.size("test")  # or an error, before the work
     output.mkdir(parents=True, exist_ok=True)
-    training = _training_cells(integrator, prepared)
-    results = [_measure(integrator, batch, training, draws, seed) for batch in test]
-    y = np.concatenate([result["y"] for result in results])
-    predicted = np.concatenate([result["predicted"] for result in results])
+    tell("coding the cells")
+    cells = {
+        name: code_cells(subject.integrator, prepared, split)
+        for name, split in {"train": prepared.train_split, "validation": "validation", "test": "test"}.items()
+        if name == "train" or name in prepared.splits
+    }
+    measured = scorecard.measure(subject, cells, draws, seed, tell)
     content = {
         "dataset": prepared.cells.dataset,
-        "test_cells": len(y),
-        "accuracy": metrics.accuracy(y, predicted),
-        "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
-        "confusion": metrics.confusion(y, predicted, len(integrator.structures)).tolist(),
-        "compared_with": "expected" if results[0]["expected"] else "observed",
-        "integration": _integration(results, integrator.structures, "r"),
-        "integration_inside_cell": _integration(results, integrator.structures, "r_inside"),
+        "run": subject.name,
+        "test_cells": len(cells["test"]),
+        "seed": seed,
+        **scorecard.content(measured),
     }
-    content["integration_mean"] = _means(content["integration"])
-    (output / METRICS_FILE).write_text(json.dumps(content, indent=2) + "\n")
-    return content, _draw(integrator, prepared, output, seed)
+    tell("pictures")
+    parts, shown = list(measured.parts.values()), exhibits.draw(subject, cells, seed)
+    pictures = _pictures(subject.integrator, cells["test"], seed)
+    paths = [_write_metrics(content, output / METRICS_FILE)]
+    paths += cell_table.write(cells["test"], measured.classification, measured.integration, output)
+    for name, picture in {f"{e.key}.png": e.picture for e in shown if e.picture is not None}.items():
+        figures.to_png(picture, output / name)
+    for name, (_, picture) in pictures.items():
+        figures.to_png(picture, output / f"{name}.png")
+        paths.append(output / f"{name}.png")
+    further = [(name.capitalize(), caption, picture) for name, (caption, picture) in pictures.items()]
+    paths.insert(
+        0, page.write(output / page.PAGE_FILE, f"Report on {subject.name}", _summary(content), parts, shown, further)
+    )
+    if run_dir is not None:
+        rows = subject.curves.get("conditional", [])
+        counts = card.count(prepared)
+        paths.append(card.write(run_dir, subject.run, counts, rows, parts))
+        named = {name: picture for name, (_, picture) in pictures.items()}
+        named |= {e.key: e.picture for e in shown if e.picture is not None}
+        tensorboard.write(Path(run_dir) / "tensorboard", rows[-1]["epoch"] if rows else 0, parts, named)
+    return Report(content, parts, cells, paths)
 
 
 def table(content):
-    """Returns the metrics as text: accuracy, then a line a structure."""
+    """Returns the main figures as text: accuracy, then a line a structure."""
     rivals = list(content["integration_mean"])
     width = max(len(name) for name in content["integration"]) + 2
     lines = [
         f"{content['dataset']}: {content['test_cells']} test cells",
         f"classification accuracy {content['accuracy']:.3f}, balanced {content['balanced_accuracy']:.3f}",
         f"correlation of predicted with {content['compared_with']} localization:",
-        "".ljust(width) + "".join(rival.rjust(15) for rival in rivals),
+        "".ljust(width) + "".join(rival.rjust(max(15, len(rival) + 2)) for rival in rivals),
     ]
     rows = {**content["integration"], "mean": content["integration_mean"]}
     for name, row in rows.items():
-        values = (f"{row[rival]:.3f}" if rival in row else "-" for rival in rivals)
-        lines.append(name.ljust(width) + "".join(value.rjust(15) for value in values))
+        values = (f"{row[rival]:.3f}".rjust(max(15, len(rival) + 2)) for rival in rivals)
+        lines.append(name.ljust(width) + "".join(values))
     return "\n".join(lines)
+
+
+def _write_metrics(content, path):
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(partial, path)
+    return path
+
+
+def _summary(content):
+    return table(content).splitlines()[:2]
 
 
 def _check_same_cells(integrator, cells):
@@ -78,93 +131,34 @@ def _check_same_cells(integrator, cells):
         )
 
 
-def _training_cells(integrator, prepared):
-    structure, y, codes = [], [], []
-    for batch in prepared.examples(prepared.train_split, BATCH):
-        x_rs = batch["image"].astype(np.float32) / 255
-        structure.append(batch["image"][..., -1])
-        y.append(batch["structure"])
-        codes.append(integrator.encode_reference(x_rs[..., :-1])["z_r"])
-    structure, y = np.concatenate(structure), np.concatenate(y)
-    means = metrics.class_means(structure, y, len(integrator.structures))
-    return {"structure": structure, "y": y, "z_r": np.concatenate(codes), "class_mean": means}
-
-
-def _measure(integrator, batch, training, draws, seed):
-    """Returns the correlations of one batch: (B, K) of all structures, or (B, K) with NaN for those not observed."""
-    x_rs, y = batch["image"].astype(np.float32) / 255, batch["structure"]
-    structures, expected = len(integrator.structures), batch.get("expected")
-    integrated = integrator.integrate(x_rs[..., :-1], samples=draws, seed=seed)
-    nearest = metrics.nearest_of_each_class(integrated["z_r"], training["z_r"], training["y"], structures)
-    predictions = {
-        "model": integrated["structures"],
-        "mean_of_draws": integrated["mean"],
-        "class_mean": np.broadcast_to(training["class_mean"], integrated["structures"].shape),
-        "nearest": np.moveaxis(training["structure"][nearest], 1, -1),
-    }
-    known = expected is not None and expected.size > 0
-    truth = expected if known else np.repeat(x_rs[..., -1:], structures, axis=-1)
-    observed = np.ones((len(y), structures), bool) if known else np.eye(structures, dtype=bool)[y]
-    mask = metrics.cell_mask(x_rs)
-
-    def correlations(mask):
-        return {n: np.where(observed, metrics.pearson(p, truth, mask), np.nan) for n, p in predictions.items()}
-
-    result = {"y": y, "expected": known, "r": correlations(None), "r_inside": correlations(mask)}
-    if known:
-        result["r"]["ceiling"] = batch["ceiling"]
-    result["predicted"] = integrator.classify(x_rs)["probabilities"].argmax(axis=-1)
-    return result
-
-
-def _integration(results, structures, key):
-    """Returns {structure: {rival: mean correlation}}, without the structures that no test cell shows."""
-    values = {rival: np.concatenate([r[key][rival] for r in results]) for rival in results[0][key]}
-    shown = ~np.isnan(values["model"]).all(axis=0)
-    return {
-        name: {rival: float(np.nanmean(v[:, k])) for rival, v in values.items()}
-        for k, name in enumerate(structures)
-        if shown[k]
-    }
-
-
-def _means(integration):
-    rivals = next(iter(integration.values()))
-    return {rival: float(np.mean([row[rival] for row in integration.values()])) for rival in rivals}
-
-
-def _draw(integrator, prepared, output, seed):
-    """Draws test cells, each of another structure, and returns the pictures' paths."""
-    cells = _one_of_each(prepared)
-    x_rs, y = cells["image"].astype(np.float32) / 255, cells["structure"]
-    names = integrator.structures
-    labels = [names[k] for k in y]
-    integrated = integrator.integrate(x_rs[..., :-1])["structures"]
+def _pictures(integrator, test, seed):
+    """Draws test cells, each of another structure: {name: (caption, picture)}."""
+    rows = np.unique(test.y, return_index=True)[1]
+    x_rs, names = test.x_rs(rows), integrator.structures
+    labels = [names[k] for k in test.y[rows]]
+    integrated = integrator.integrate(x_rs[:PICTURED, ..., :-1])["structures"]
+    generated = [integrator.sample(np.arange(len(names)), seed + row)["x_rs"] for row in range(3)]
     pictures = {
-        "integrated.png": figures.integration_grid(x_rs[:PICTURED], integrated[:PICTURED], names),
-        "structures.png": figures.structure_grid(integrated[:PICTURED], names),
-        "reconstructed.png": figures.observed_over_reconstructed(
-            x_rs, integrator.reconstruct(x_rs)["x_rs_hat"], labels, contrast="percentile"
+        "integrated": (
+            "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there.",
+            figures.integration_grid(x_rs[:PICTURED], integrated, names),
         ),
-        "generated.png": figures.cell_grid(
-            np.concatenate([integrator.sample(np.arange(len(names)), seed + row)["x_rs"] for row in range(3)]),
-            columns=len(names),
-            labels=names,
-            contrast="percentile",
+        "structures": ("The predicted structures of the same cells, alone.", figures.structure_grid(integrated, names)),
+        "reconstructed": (
+            "Test cells over their reconstructions by the conditional model.",
+            figures.observed_over_reconstructed(
+                x_rs, integrator.reconstruct(x_rs)["x_rs_hat"], labels, contrast="percentile"
+            ),
+        ),
+        "generated": (
+            "New cells drawn from the prior, one shape and one draw of z_s a row and column.",
+            figures.cell_grid(np.concatenate(generated), columns=len(names), labels=names, contrast="percentile"),
         ),
     }
-    if cells.get("expected") is not None and cells["expected"].size:
-        expected = cells["expected"][:PICTURED] / np.float32(255)
-        pictures["expected.png"] = figures.structure_grid(expected, names)
-    for name, picture in pictures.items():
-        figures.to_png(picture, output / name)
-    return [output / name for name in pictures]
-
-
-def _one_of_each(prepared):
-    found = {}
-    for batch in prepared.examples("test", BATCH):
-        for i, k in enumerate(batch["structure"]):
-            found.setdefault(int(k), {name: values[i] for name, values in batch.items()})
-    cells = [found[k] for k in sorted(found)]
-    return {name: np.stack([cell[name] for cell in cells]) for name in cells[0]}
+    if test.expected is not None:
+        expected = test.expected[rows[:PICTURED]] / np.float32(255)
+        pictures["expected"] = (
+            "What is expected there: the mean of many simulated draws of each structure in the same cells.",
+            figures.structure_grid(expected, names),
+        )
+    return pictures

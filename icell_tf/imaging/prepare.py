@@ -17,6 +17,7 @@ from icell_tf.imaging.preprocess import MaskError, Preparation, PreprocessedCell
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1
+SPREAD_DRAWS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +150,11 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
     """Simulates and preprocesses one cell.
 
     Returns:
-      Its record, and what was seen. `expected` (H, W, K) uint8 is round(255 E[x_s | cell, y]), and `ceiling` (K,)
-      its correlation with the mean of as many other draws; without draws they are (0, 0, K) and zeros.
+      Its record, and what was seen. With `expected_draws` it holds what only a simulator knows of the cell:
+      `expected` (H, W, K) uint8, round(255 E[x_s | cell, y]); `ceiling` (K,), its correlation with the mean of as many
+      other draws; `noise_free` (H, W, 3) uint8, the picture without background and noise; and `spread` (K,), the root
+      of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws. Without
+      draws they are (0, 0, K), zeros, (0, 0, 3) and zeros.
     """
     y = structures.NAMES.index(cell.structure)
     simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size)
@@ -161,19 +165,35 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
         simulated.scale,
         frame,
     )
+    truths = _truths(simulated, prepared.transform, cell.expected_draws)
+    return _record(cell, prepared, frame) | truths, _findings(prepared, simulated.scale)
+
+
+def _truths(simulated, transform, draws):
     count = len(structures.NAMES)
-    expected, ceiling = np.zeros((0, 0, count), np.uint8), np.zeros(count, np.float32)
-    if cell.expected_draws:
+    expected, noise_free = np.zeros((0, 0, count), np.uint8), np.zeros((0, 0, 3), np.uint8)
+    ceiling, spread = np.zeros(count, np.float32), np.zeros(count, np.float32)
+    if draws:
         first, second = (
-            prepared.transform.apply(
-                np.stack([simulate.expected_structure(simulated, k, cell.expected_draws, seed) for k in range(count)])
-            )
+            transform.apply(np.stack([simulate.expected_structure(simulated, k, draws, seed) for k in range(count)]))
             for seed in (0, 1)
         )
-        expected = np.moveaxis(np.rint(255 * np.clip(first, 0, 1)), 0, -1).astype(np.uint8)
+        expected, noise_free = _to_picture(first), _to_picture(transform.apply(simulate.project_signals(simulated)))
         ceiling = np.array([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(first, second, strict=True)])
-    record = _record(cell, prepared, frame) | {"expected": expected, "ceiling": ceiling.astype(np.float32)}
-    return record, _findings(prepared, simulated.scale)
+        for k in range(count):
+            drawn = transform.apply(np.concatenate([*simulate.draw_structure(simulated, k, SPREAD_DRAWS, seed=2)]))
+            spread[k] = np.sqrt(drawn.var(axis=0, ddof=1).mean())
+    return {
+        "expected": expected,
+        "ceiling": ceiling.astype(np.float32),
+        "noise_free": noise_free,
+        "spread": spread,
+    }
+
+
+def _to_picture(planes):
+    """Planes (C, H, W) in [0, 1] as (H, W, C) uint8."""
+    return np.moveaxis(np.rint(255 * np.clip(planes, 0, 1)), 0, -1).astype(np.uint8)
 
 
 def _record(cell, prepared, frame):

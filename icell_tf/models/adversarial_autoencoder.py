@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from icell_tf.models.adam import Adam
+from icell_tf.networks import noise
 
 ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
 
@@ -27,6 +28,7 @@ class AdversarialAutoencoder(keras.Model):
     Args:
       enc, dec, enc_d, dec_d: the networks.
       gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
+      seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
     """
 
     metric_names = (  # what `objectives` logs, in both phases
@@ -41,10 +43,11 @@ class AdversarialAutoencoder(keras.Model):
         "image_discriminator_accuracy",
     )
 
-    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, **kwargs):
+    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
         self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
+        self.seed = seed
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
         self.built = True  # by its networks, which are functional models
@@ -118,15 +121,23 @@ class AdversarialAutoencoder(keras.Model):
             self.optimizers[role].apply(gradients[role], network.trainable_variables)
         return logs
 
+    @property
+    def step(self):
+        """The steps that the model has been trained for, a scalar variable."""
+        return self.optimizers["enc"].iterations
+
     def train_step(self, batch):
-        return self._track(self.update(batch, self._draw_prior(batch)))
+        with noise.drawn_from(self.seed, self.step):
+            return self._track(self.update(batch, self._draw_prior(batch)))
 
     def test_step(self, batch):
-        _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
+        # The cells counted so far tell the batches apart, and every epoch is measured with the same draws.
+        with noise.drawn_from(self.seed, -1 - tf.cast(self.trackers["reconstruction"].count, tf.int64)):
+            _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
         return self._track(logs)
 
     def _draw_prior(self, batch):
-        return tf.random.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])
+        return noise.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])
 
     def _track(self, logs):
         for name, values in logs.items():

@@ -1,4 +1,4 @@
-"""What the networks are made of: stages, normalization, activations, noise and the two architectures."""
+"""What the networks are made of: stages, normalization, activations and the two architectures."""
 
 from dataclasses import dataclass
 
@@ -72,6 +72,13 @@ def batch_norm(name=None, offset="zeros"):
     )
 
 
+def set_norm_momentum(network, momentum):
+    """Sets the momentum of all BatchNorms of a network: the weight of the past in the statistics that they keep."""
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = momentum
+
+
 def prelu(channel_slopes=True):
     """PReLU for (B, H, W, C), its slopes starting at 0.25: one a channel, or one for the layer."""
     shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
@@ -114,23 +121,6 @@ def channel_values(values):
 
 def _conv_initializer():
     return keras.initializers.RandomNormal(0.0, 0.02)
-
-
-@keras.saving.register_keras_serializable("icell_tf")
-class WhiteNoise(keras.layers.Layer):
-    """Adds N(0, stddev) while training, drawn anew on every replica (Keras' GaussianNoise repeats itself there)."""
-
-    def __init__(self, stddev, **kwargs):
-        super().__init__(**kwargs)
-        self.stddev = stddev
-
-    def call(self, x, training=False):
-        if not training or not self.stddev:
-            return x
-        return x + tf.random.normal(tf.shape(x), stddev=self.stddev, dtype=x.dtype)
-
-    def get_config(self):
-        return {**super().get_config(), "stddev": self.stddev}
 
 
 @keras.saving.register_keras_serializable("icell_tf")

@@ -2,7 +2,8 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, WhiteNoise, batch_norm, down_conv, leaky_relu, stage_widths
+from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, leaky_relu, stage_widths
+from icell_tf.networks.noise import WhiteNoise
 
 FILTERS = (64, 128, 256, 512, 512)  # Tables S4 and S7
 

@@ -104,16 +104,20 @@ def test_simulated_records(tiny):
             if split == "test":
                 assert record["expected"].shape == (32, 32, 10) and record["expected"].max() > 80
                 assert (record["ceiling"] > 0.2).all() and (record["ceiling"] <= 1).all()
+                assert record["noise_free"].shape == (32, 32, 3) and (record["noise_free"].max(axis=(0, 1)) > 80).all()
+                assert record["spread"].shape == (10,) and (record["spread"] > 0).all()
             else:
                 assert record["expected"].shape == (0, 0, 10)
                 assert not record["ceiling"].any()
+                assert record["noise_free"].shape == (0, 0, 3)
+                assert not record["spread"].any()
 
 
 def test_records_come_from_the_simulator_whatever_the_number_of_workers(tiny):
     record = records(tiny, "test")[0]
     structure, number = record["cell_id"].decode().rsplit("-", 1)
     again, _ = prepare.prepare_simulated(prepare.SimulatedId(structure, int(number), expected_draws=2), Frame(32, 1.2))
-    for name in ("image", "expected", "ceiling"):
+    for name in ("image", "expected", "ceiling", "noise_free", "spread"):
         np.testing.assert_array_equal(record[name], again[name])
 
 

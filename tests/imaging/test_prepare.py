@@ -11,10 +11,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from icell_tf.imaging import prepare
+from icell_tf.imaging import prepare, simulate
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
+from icell_tf.imaging.preprocess import preprocess
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
 FRAME = Frame(32, 1.0)
@@ -91,3 +92,25 @@ def test_expected_localization_is_for_all_structures_and_repeats_itself():
     np.testing.assert_array_equal(first["image"], plain["image"])
     np.testing.assert_array_equal(first["expected"], second["expected"])
     np.testing.assert_array_equal(first["ceiling"], second["ceiling"])
+
+
+def test_a_simulated_cell_without_noise_and_how_its_structures_vary():
+    frame, cell = Frame(32, 1.2), SimulatedId("tom20", 0, expected_draws=2)
+    plain, record = (prepare_simulated(dataclasses.replace(cell, expected_draws=n), frame)[0] for n in (0, 2))
+    assert plain["noise_free"].shape == (0, 0, 3) and not plain["spread"].any()
+    assert record["noise_free"].shape == (32, 32, 3) and record["noise_free"].dtype == np.uint8
+    correlations = [
+        np.corrcoef(record["noise_free"][..., c].ravel(), record["image"][..., c].ravel())[0, 1] for c in range(3)
+    ]
+    assert min(correlations) > 0.97
+    # By hand: the draws of TOM20, through the cell's own transform.
+    y = 8
+    simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size)
+    masks = simulated.cell_mask, simulated.nucleus_mask
+    transform = preprocess(simulated.channels, *masks, simulated.scale, frame).transform
+    planes = [transform.apply(plane) for part in simulate.draw_structure(simulated, y, 16, seed=2) for plane in part]
+    mean = sum(planes) / 16
+    variance = sum((plane - mean) ** 2 for plane in planes) / 15
+    assert record["spread"].shape == (10,)
+    assert record["spread"][y] == pytest.approx(np.sqrt(variance.mean()), rel=1e-4)
+    assert (record["spread"] > 0).all() and (record["spread"] < 0.2).all()

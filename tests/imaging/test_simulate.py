@@ -6,7 +6,14 @@ from scipy import ndimage
 
 from icell_tf.imaging.frame import Frame
 from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.simulate import PROGRAMS, SIMULATOR_VERSION, expected_structure, simulate_cell
+from icell_tf.imaging.simulate import (
+    PROGRAMS,
+    SIMULATOR_VERSION,
+    draw_structure,
+    expected_structure,
+    project_signals,
+    simulate_cell,
+)
 from icell_tf.imaging.simulate.microscope import Strands, blur, make_grid, rasterize
 from icell_tf.imaging.simulate.shapes import MAX_REACH, sample_shape
 from icell_tf.imaging.simulate.views import simulate_view
@@ -193,6 +200,31 @@ def test_expected_structure(cells, y):
 def test_expected_structure_of_one_draw_is_rescaled(cells):
     for y in range(len(PROGRAMS)):
         assert expected_structure(cells[1], y, 1).max() == pytest.approx(1)
+
+
+def test_the_expected_structure_is_the_mean_of_its_draws(cells):
+    drawn = np.concatenate([*draw_structure(cells[0], 3, 20, seed=5)])
+    assert drawn.shape == (20, *cells[0].cell_mask.shape[1:])
+    np.testing.assert_allclose(drawn.max(axis=(1, 2)), 1, rtol=1e-6)
+    assert not drawn[:, ~cells[0].cell_mask.any(0)].any()
+    np.testing.assert_allclose(drawn.mean(axis=0), expected_structure(cells[0], 3, 20, seed=5), atol=1e-6)
+    with pytest.raises(ValueError, match="draws >= 1, found 0"):
+        next(draw_structure(cells[0], 3, 0))
+
+
+def test_projected_signals_are_what_the_camera_saw_without_its_noise(cells):
+    for cell in cells[:4]:
+        planes, outline = project_signals(cell), cell.cell_mask.any(0)
+        np.testing.assert_array_equal(planes.max(axis=(1, 2)), 1)
+        assert not planes[:, ~outline].any() and planes.min() >= 0
+        seen = [(counts * cell.cell_mask).max(0) for counts in cell.channels]
+        for plane, counts, signal, exposed in zip(planes, seen, cell.signals, cell.channels, strict=True):
+            assert correlation(plane[outline], counts[outline]) > 0.8
+            # A camera's counts are straight in the light that falls on it: background, and photons times gain.
+            slope, background = np.polyfit(signal.ravel(), exposed.ravel(), 1)
+            assert slope > 50
+            residual = exposed - background - slope * signal
+            assert abs(residual[signal > 0.5].mean()) < 0.05 * slope
 
 
 def test_expected_structure_depends_on_the_cell(cells):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icell_tf import networks
 from icell_tf.networks import blocks, layers
 
 SHAPES = [(6, 5, 4, 3), (6, 7)]
@@ -91,3 +92,13 @@ def test_weights_of_the_plain_layers_load(tmp_path):
     fast.load_weights(tmp_path / "plain.weights.h5")
     for a, b in zip(plain.get_weights(), fast.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_momentum_set_in_a_network_is_what_its_statistics_move_by():
+    network = networks.build_reference_encoder(32, latent_dim=4, width=1 / 16)
+    networks.set_norm_momentum(network, 0.25)
+    norm = network.layers[-1]
+    before, x = norm.moving_mean.numpy(), np.random.default_rng(0).random((8, 32, 32, 2), np.float32)
+    network(x, training=True)
+    inputs = keras.Model(network.input, norm.input)(x, training=True).numpy()
+    np.testing.assert_allclose(norm.moving_mean, 0.25 * before + 0.75 * inputs.mean(axis=0), rtol=1e-4, atol=1e-6)

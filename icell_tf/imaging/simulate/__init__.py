@@ -15,7 +15,15 @@ from icell_tf.imaging.simulate.structures_cytoskeleton import alpha_actinin, alp
 from icell_tf.imaging.simulate.structures_junctions import desmoplakin, zo1
 from icell_tf.imaging.simulate.structures_organelles import fibrillarin, lamin_b1, sec61_beta, tom20
 
-__all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "expected_structure", "simulate_cell"]
+__all__ = [
+    "PROGRAMS",
+    "SIMULATOR_VERSION",
+    "SimulatedCell",
+    "draw_structure",
+    "expected_structure",
+    "project_signals",
+    "simulate_cell",
+]
 
 SIMULATOR_VERSION = "1.0.0"
 
@@ -39,6 +47,8 @@ class SimulatedCell:
 
     Attributes:
       channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure.
+      signals: three arrays (Z, Y, X), 0 or more: what each channel is a photograph of, blurred, but without background
+        and noise.
       cell_mask, nucleus_mask: (Z, Y, X) bool, the solids themselves, free of noise.
       scale: (z, y, x), µm a voxel.
       y: structure index.
@@ -47,6 +57,7 @@ class SimulatedCell:
     """
 
     channels: np.ndarray
+    signals: tuple[np.ndarray, ...]
     cell_mask: np.ndarray
     nucleus_mask: np.ndarray
     scale: tuple[float, float, float]
@@ -77,13 +88,15 @@ def simulate_cell(seed, y, pixel_size):
     grid = make_grid(shape, pixel_size)
     cell_mask, nucleus_mask = masks(shape, grid)
     rng = np.random.default_rng([seed, 2])
-    signals = membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)
+    signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]
     exposures = [expose(signal, rng) for signal in signals]
     rng = np.random.default_rng([seed, 3, y])
     volume = _draw(shape, grid, y, 1, rng)[0]
-    exposures.append(expose(volume / volume[cell_mask].max(), rng))
+    signals.append(volume / volume[cell_mask].max())
+    exposures.append(expose(signals[-1], rng))
     return SimulatedCell(
         channels=np.stack([counts for counts, _ in exposures]),
+        signals=tuple(signals),
         cell_mask=cell_mask,
         nucleus_mask=nucleus_mask,
         scale=grid.scale,
@@ -92,6 +105,20 @@ def simulate_cell(seed, y, pixel_size):
         shape=shape,
         grid=grid,
     )
+
+
+def project_signals(cell):
+    """The cell as a microscope without background and noise shows it.
+
+    Args:
+      cell: `SimulatedCell`.
+
+    Returns:
+      (3, Y, X) float32 in [0, 1], in the stack's own pixels: membrane, nucleus and structure, the very same molecules
+      as in its channels, each masked to the cell, maximum-projected along z and divided by its maximum.
+    """
+    planes = np.stack([(signal * cell.cell_mask).max(axis=0) for signal in cell.signals]).astype(np.float32)
+    return planes / planes.max(axis=(1, 2), keepdims=True)
 
 
 def expected_structure(cell, y, draws, seed=0):
@@ -104,25 +131,46 @@ def expected_structure(cell, y, draws, seed=0):
       seed: integer, 0 or more; another one for independent draws.
 
     Returns:
-      (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of draws, each blurred, without noise, masked to the
-      cell, maximum-projected along z and divided by its maximum.
+      (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of the draws that `draw_structure` makes.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+    total = np.zeros(cell.cell_mask.shape[1:], np.float32)
+    for part in draw_structure(cell, y, draws, seed):
+        total += part.sum(0)
+    return total / np.float32(draws)
+
+
+def draw_structure(cell, y, draws, seed=0):
+    """Draws a structure in this very cell, again and again.
+
+    Args:
+      cell: `SimulatedCell`.
+      y: index of any structure, not only the cell's own.
+      draws: how many, 1 or more.
+      seed: integer, 0 or more; another one for independent draws.
+
+    Yields:
+      (n, Y, X) float32 in [0, 1], some of the draws, in the stack's own pixels: each blurred, without noise, masked to
+      the cell, maximum-projected along z and divided by its maximum.
 
     Raises:
       ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if draws < 1:
-        raise ValueError(f"expected_structure needs draws >= 1, found {draws}")
+        raise ValueError(f"a structure is drawn at least once: expected draws >= 1, found {draws}")
     grid, window = cell.grid.crop(cell.cell_mask)  # nothing outside the cell survives the mask
     cell_mask = cell.cell_mask[window]
-    total = np.zeros(cell.cell_mask.shape[1:], np.float32)
     rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
     chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
     for start in range(0, draws, chunk):
         volume = _draw(cell.shape, grid, y, min(chunk, draws - start), rng)
         projection = np.multiply(volume, cell_mask, out=volume).max(1)
-        total[window[1:]] += (projection / projection.max((1, 2), keepdims=True)).sum(0)
-    return total / np.float32(draws)
+        planes = np.zeros((len(projection), *cell.cell_mask.shape[1:]), np.float32)
+        planes[:, *window[1:]] = projection / projection.max((1, 2), keepdims=True)
+        yield planes
 
 
 def _check_structure(y):

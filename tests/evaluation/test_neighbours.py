@@ -1,0 +1,100 @@
+"""The rivals' predictions: which training cell is nearest, in which pose, and what it shows."""
+
+import numpy as np
+import pytest
+
+from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
+
+SIZE = 64  # twice the search's, so that images are averaged down
+
+
+def centre(x_r):
+    """Returns where the reference channels' centre of mass is, (B, 2), as a code of the cell."""
+    place, total = np.arange(SIZE), x_r.sum(axis=(1, 2, 3))
+    rows, columns = np.einsum("nhwc,h->n", x_r, place), np.einsum("nhwc,w->n", x_r, place)
+    return np.stack([rows, columns], axis=1) / total[:, None]
+
+
+class FakeIntegrator:
+    structures = ("tom20", "zo1", "lysosome")
+
+    def __init__(self, mirrored):
+        self.mirrored = mirrored
+
+    def encode_reference(self, x_r):
+        return {"z_r": centre(x_r)}
+
+
+def coded(images, y):
+    names, z_r = [str(i) for i in range(len(y))], centre(images[..., :2] / 255)
+    return CodedCells("train", images, np.array(y), names, names, np.eye(3)[list(y)], z_r, z_r, z_r)
+
+
+def cells(places, y):
+    """Cells whose reference is a square at a place, and whose structure is a square beside it."""
+    images = np.zeros((len(places), SIZE, SIZE, 3), np.uint8)
+    for image, (row, column) in zip(images, places, strict=True):
+        image[row : row + 8, column : column + 8, :2] = 200
+        image[row : row + 4, column + 8 : column + 12, 2] = 100 + row
+    return coded(images, y)
+
+
+TRAINING = cells([(8, 8), (40, 8), (8, 40), (24, 24)], [0, 0, 1, 1])
+
+
+@pytest.fixture
+def neighbours():
+    return Neighbours(FakeIntegrator(mirrored=False), TRAINING)
+
+
+@pytest.mark.parametrize("rival", ["nearest", "nearest_pixels"])
+def test_the_nearest_training_cell_of_each_structure(neighbours, rival):
+    found = neighbours.find(cells([(38, 10), (9, 37)], [1, 0]))
+    assert set(found) == {"nearest", "nearest_pixels", "mean_of_nearest", "mean_of_nearest_pixels"}
+    np.testing.assert_array_equal(found[rival][:, 2], [[-1], [-1]])  # no training cell shows it
+    assert found[rival][0, 0] == [1] and found[rival][1, 1] == [2]
+    assert found[f"mean_of_{rival}"].shape == (2, 3, MEAN_OF)
+    assert found[f"mean_of_{rival}"][0, 0, :3].tolist() == [1, 0, -1]  # two cells have it
+
+
+def test_the_mean_of_few_cells_is_the_class_mean(neighbours):
+    shown = neighbours.structures(neighbours.find(cells([(38, 10)], [1]))["mean_of_nearest"])
+    np.testing.assert_allclose(shown[0] / 255, neighbours.class_mean, atol=1e-6)
+
+
+def test_the_mean_is_of_the_nearest():
+    places = [(8, column) for column in range(0, 50, 2)]
+    training = cells(places, [0] * len(places))
+    neighbours = Neighbours(FakeIntegrator(mirrored=False), training)
+    for rival in ("mean_of_nearest", "mean_of_nearest_pixels"):
+        shown = neighbours.structures(neighbours.find(cells([(8, 0)], [0]))[rival])
+        np.testing.assert_allclose(shown[0, ..., 0], training.images[:MEAN_OF, ..., 2].mean(axis=0), atol=1e-4)
+
+
+def test_training_cells_are_their_own_neighbours(neighbours):
+    found = neighbours.find(TRAINING)
+    for indices in (found["nearest"], found["nearest_pixels"]):
+        np.testing.assert_array_equal(indices[np.arange(4), TRAINING.y, 0], np.arange(4))
+        shown = neighbours.structures(indices)
+        assert shown.shape == (4, SIZE, SIZE, 3) and not shown[..., 2].any()
+        for i, k in enumerate(TRAINING.y):
+            np.testing.assert_array_equal(shown[i, ..., k], TRAINING.images[i, ..., -1])
+
+
+def test_class_mean(neighbours):
+    expected = TRAINING.images[:2, ..., -1].mean(axis=0) / 255
+    np.testing.assert_allclose(neighbours.class_mean[..., 0], expected, atol=1e-6)
+    assert not neighbours.class_mean[..., 2].any()
+
+
+@pytest.mark.parametrize("axes", [(1,), (2,), (1, 2)])
+def test_a_mirrored_cell_finds_itself_among_training_cells_in_four_poses(axes):
+    test = coded(np.flip(TRAINING.images, axes), TRAINING.y)
+    neighbours = Neighbours(FakeIntegrator(mirrored=True), TRAINING)
+    found = neighbours.find(test)
+    for rival in ("nearest_mirrored", "nearest_pixels_mirrored"):
+        shown = neighbours.structures(found[rival])
+        for i, k in enumerate(test.y):
+            np.testing.assert_array_equal(shown[i, ..., k], test.images[i, ..., -1])
+    assert (found["nearest"] < 4).all() and (found["nearest_pixels"] < 4).all()
