@@ -1,12 +1,16 @@
-"""What happens between epochs: the learning rate, and pictures in TensorBoard, which evaluation/figures.py draws."""
+"""What happens between epochs: the learning rate, TensorBoard's curves and pictures, a discriminator that wins."""
 
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from icell_tf import checkpoints
 from icell_tf.evaluation import figures
 from icell_tf.integrator import Integrator
+
+WINNING_ACCURACY, WINNING_STEPS = 0.99, 500
+DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator_accuracy": "images"}
 
 
 class CoolDown(keras.callbacks.Callback):
@@ -15,17 +19,65 @@ class CoolDown(keras.callbacks.Callback):
     Args:
       learning_rate: the rate before.
       cooldown: share of the epochs over which it falls; 0 for none.
+      epochs: of the whole run.
     """
 
-    def __init__(self, learning_rate, cooldown):
+    def __init__(self, learning_rate, cooldown, epochs):
         super().__init__()
-        self.learning_rate, self.cooldown = learning_rate, cooldown
+        self.learning_rate, self.cooldown, self.epochs = learning_rate, cooldown, epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        epochs = self.params["epochs"]
-        left = (epochs - epoch) / max(1, self.cooldown * epochs)  # of the fall; above 1 before it begins
+        left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # of the fall; above 1 before it begins
         for optimizer in self.model.optimizers.values():
             optimizer.learning_rate = self.learning_rate * min(1.0, left)
+
+
+class Events:
+    """TensorBoard's files of a run, on the disk when `write` returns.
+
+    Args:
+      log_dir: TensorBoard's folder.
+      name: of the folder within it.
+    """
+
+    def __init__(self, log_dir, name):
+        self.folder = Path(log_dir) / name
+        with checkpoints.writing(self.folder):
+            self.writer = tf.summary.create_file_writer(str(self.folder))
+
+    def write(self, step, values, kind):
+        """Args: step, an integer; values, {name: value}; kind, a function of tf.summary that writes one."""
+        with checkpoints.writing(self.folder):
+            with self.writer.as_default(step=step):
+                for name, value in values.items():
+                    kind(name, value)
+            self.writer.flush()
+            for path in self.folder.glob("events*"):
+                checkpoints.sync(path)
+
+
+class LogCurves(keras.callbacks.Callback):
+    """Writes an epoch's losses and learning rate, `epoch_NAME`, into a folder for training and one for validation.
+
+    Args:
+      log_dir: TensorBoard's folder.
+    """
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.log_dir = log_dir
+        self.events = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        losses = {name: value for name, value in (logs or {}).items() if not name.startswith("val_")}
+        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        losses["learning_rate"] = float(self.model.optimizers["enc"].learning_rate)
+        for name, values in zip(checkpoints.CURVES, (losses, validation), strict=True):
+            if values:
+                if name not in self.events:
+                    self.events[name] = Events(self.log_dir, name)
+                scalars = {f"epoch_{loss}": value for loss, value in values.items()}
+                self.events[name].write(epoch, scalars, tf.summary.scalar)
 
 
 class LogPictures(keras.callbacks.Callback):
@@ -35,25 +87,52 @@ class LogPictures(keras.callbacks.Callback):
       log_dir: TensorBoard's folder.
       draw: a function without arguments that returns {name: RGB uint8 (h, w, 3)}.
       every: epochs between pictures.
+      epochs: of the whole run.
     """
 
-    def __init__(self, log_dir, draw, every):
+    def __init__(self, log_dir, draw, every, epochs):
         super().__init__()
-        self.log_dir, self.draw, self.every = Path(log_dir), draw, every
-
-    def on_train_begin(self, logs=None):
-        self.writer = tf.summary.create_file_writer(str(self.log_dir / "pictures"))
+        self.log_dir, self.draw, self.every, self.epochs = log_dir, draw, every, epochs
+        self.events = None
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every and epoch + 1 != self.params["epochs"]:
+        if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
-        with self.writer.as_default(step=epoch):
-            for name, picture in self.draw().items():
-                tf.summary.image(name, picture[None])
-        self.writer.flush()
+        self.events = self.events or Events(self.log_dir, checkpoints.PICTURES)
+        pictures = {name: picture[None] for name, picture in self.draw().items()}
+        self.events.write(epoch, pictures, tf.summary.image)
 
-    def on_train_end(self, logs=None):
-        self.writer.close()
+
+class WatchDiscriminators(keras.callbacks.Callback):
+    """Says once, of each discriminator, that it has won: nearly always right in successive epochs of so many steps.
+
+    Args:
+      steps: of an epoch.
+      rows: the curves of the epochs before, in a resumed run.
+    """
+
+    def __init__(self, steps, rows=()):
+        super().__init__()
+        self.steps = steps
+        self.streaks = dict.fromkeys(DISCRIMINATORS, 0)
+        for row in rows:
+            self._count(row)
+
+    def on_epoch_end(self, epoch, logs=None):
+        before = dict(self.streaks)
+        self._count(logs or {})
+        for name, shown in DISCRIMINATORS.items():
+            if before[name] < WINNING_STEPS <= self.streaks[name]:
+                print(
+                    f"Warning: {name.removesuffix('_accuracy')} has won: in the {self.streaks[name]} steps up to step "
+                    f"{(epoch + 1) * self.steps} it was right about more than {WINNING_ACCURACY:.0%} of the {shown}. "
+                    "What it teaches is weak from now on; the other losses train on."
+                )
+
+    def _count(self, logs):
+        for name in self.streaks:
+            won = logs.get(name, 0) > WINNING_ACCURACY
+            self.streaks[name] = self.streaks[name] + self.steps if won else 0
 
 
 def reference_pictures(model, cells, seed=0):

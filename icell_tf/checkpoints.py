@@ -1,43 +1,137 @@
-"""What a run keeps of its training: weights, the optimizers' state, and the curves."""
+"""What a run keeps of its training, so that it can be killed at any moment: weights, the optimizers' state, curves.
 
+The last weights are the commit: an epoch is done once they are renamed into place. Its curves and TensorBoard's events
+are written before, and dropped if the run goes on from an earlier step; the best weights are copied from the last ones
+after.
+"""
+
+import contextlib
 import csv
-import math
+import filecmp
+import os
+import shutil
 from pathlib import Path
 
-import keras
+import tensorflow as tf
 
-from icell_tf.config import ConfigError
+from icell_tf.config import CONFIG_FILE, ConfigError
 
-LAST, BEST = "last.weights.h5", "best.weights.h5"
+LAST, PREVIOUS, BEST = "last.weights.h5", "previous.weights.h5", "best.weights.h5"
+REFUSED = "refused.weights.h5"
 HISTORY = "history.csv"
+EVENTS = "tensorboard"
+CURVES = ("train", "validation")
+PICTURES = "pictures"
 
 
 class TrainingError(ValueError):
     """Training that has broken down; the message says when, and what is left."""
 
 
+@contextlib.contextmanager
+def writing(path):
+    """Names the file, and what to do, if what is written within fails: a full disk, a folder that is read-only."""
+    try:
+        yield
+    except (OSError, RuntimeError, tf.errors.OpError) as error:  # RuntimeError: h5py's, when it closes the file
+        raise TrainingError(
+            f"{path} can't be written ({_reason(error)}). What was saved before is whole: free space there, or make it "
+            "writable, and the same command goes on"
+        ) from error
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives the path of a partial file that takes the place of `path` once it is complete and on the disk."""
+    path = Path(path)
+    partial = path.with_name("partial." + path.name)
+    try:
+        with writing(path):
+            yield partial
+            sync(partial)
+            partial.replace(path)
+            sync(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def sync(path):
+    """Returns once a file's content, or a folder's names, would survive a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def save_weights(model, path):
     """Writes all weights of a model, and its optimizers' moments, so that a reader never meets half a file."""
-    partial = Path(path).with_name("partial." + Path(path).name)
-    model.save_weights(partial, overwrite=True)
-    partial.replace(path)
+    with replacing(path) as partial:
+        model.save_weights(partial, overwrite=True)
 
 
 def load_weights(model, path):
     """Loads what `save_weights` wrote. Raises: ConfigError: if the file is damaged, or is of another model."""
     try:
         model.load_weights(path)
+        model.check_loaded()
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # what h5py and Keras raise
-        reason = str(error).partition("\n")[0]
         raise ConfigError(
-            f"{path} does not hold this model's weights: it is damaged, or of another run ({reason}). Put back a copy "
-            "of it, or remove the run's folder and train again"
+            f"{path} does not hold this model's weights: it is damaged, or of another run ({_reason(error)}). Put back "
+            "a copy of it, or start the run anew with --overwrite"
         ) from error
 
 
-def completed_epochs(model, steps_per_epoch):
-    """Returns the epochs that a model has been trained for, from its optimizers' step count."""
-    return int(model.optimizers["enc"].iterations.numpy()) // steps_per_epoch
+def _reason(error):
+    return (str(error) or type(error).__name__).partition("\n")[0]
+
+
+def resume(model, run_dir):
+    """Loads the last weights, or the ones before if those are damaged or missing; without any, leaves the model as is.
+
+    Raises: ConfigError: if there are some, and none can be used.
+    """
+    last, previous = Path(run_dir) / LAST, Path(run_dir) / PREVIOUS
+    if last.is_file():
+        try:
+            return load_weights(model, last)
+        except ConfigError as error:
+            if not previous.is_file():
+                raise
+            print(f"{error}. It is now {REFUSED}, and the run goes on from {PREVIOUS}, the weights saved before it.")
+        load_weights(model, previous)
+        last.replace(last.with_name(REFUSED))
+    elif previous.is_file():
+        load_weights(model, previous)
+    if previous.is_file():
+        previous.replace(last)
+
+
+def commit(model, run_dir):
+    """Makes a model's state the last of its run, and the last before it the previous one.
+
+    Raises: TrainingError: if it can't be written, or holds NaN; the run is then as before.
+    """
+    broken = model.broken_networks()
+    if broken:
+        raise TrainingError(f"the weights of {', '.join(broken)} became NaN or infinite")
+    last = Path(run_dir) / LAST
+    with replacing(last) as partial:
+        model.save_weights(partial, overwrite=True)
+        sync(partial)
+        if last.is_file():
+            last.replace(last.with_name(PREVIOUS))
+
+
+def copy_weights(run_dir):
+    """Makes the last weights the best ones, if they aren't."""
+    last, best = Path(run_dir) / LAST, Path(run_dir) / BEST
+    if best.is_file() and filecmp.cmp(last, best, shallow=False):
+        return
+    with replacing(best) as partial:
+        shutil.copyfile(last, partial)
 
 
 def read_history(run_dir):
@@ -56,45 +150,42 @@ def read_history(run_dir):
         raise ConfigError(f"{path} is damaged ({error}): remove it to train on without the curves so far") from error
 
 
-class SaveRun(keras.callbacks.Callback):
-    """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
+def write_history(run_dir, rows):
+    """Writes what `read_history` reads."""
+    with replacing(Path(run_dir) / HISTORY) as partial, partial.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, dict.fromkeys(name for row in rows for name in row))
+        writer.writeheader()
+        writer.writerows(rows)
 
-    An epoch that ends with NaN or infinite losses is not written, so that the weights before it stay, and ends the run.
 
-    Args:
-      run_dir: where they go.
-      monitor: a key of the epoch's logs, to be minimised; where it is absent (no validation cells) best is last.
-      completed: epochs trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
+def drop_events(run_dir, completed):
+    """Drops TensorBoard's events of epochs that were not completed, and what a kill left half written."""
+    for path in sorted(Path(run_dir, EVENTS).glob("*/events*")):
+        if path.parent.name not in (*CURVES, PICTURES):
+            continue  # the evaluation's
+        records, whole = [], True
+        try:
+            records.extend(record.numpy() for record in tf.data.TFRecordDataset(str(path)))
+        except tf.errors.DataLossError:
+            whole = False
+        kept = [record for record in records if _step_of(record) < completed]
+        if whole and len(kept) == len(records):
+            continue
+        with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
+            for record in kept:
+                writer.write(record)
 
-    Raises: TrainingError: at the end of an epoch with losses that are not finite.
-    """
 
-    def __init__(self, run_dir, monitor, completed=0):
-        super().__init__()
-        self.run_dir, self.monitor = Path(run_dir), monitor
-        self.rows = [row for row in read_history(run_dir) if row["epoch"] < completed]
-        self.best = min((row.get(monitor, math.inf) for row in self.rows), default=math.inf)
+def _step_of(record):
+    event = tf.compat.v1.Event.FromString(record)
+    return event.step if event.HasField("summary") else -1  # a file's first event tells its version
 
-    def on_epoch_end(self, epoch, logs=None):
-        logs = {name: float(value) for name, value in (logs or {}).items()}
-        broken = [name for name, value in logs.items() if not math.isfinite(value)]
-        if broken:
-            raise TrainingError(
-                f"{', '.join(broken)} became NaN or infinite in epoch {epoch + 1}; {self.run_dir} holds what was "
-                "trained before it. Start anew in another --run_dir, with a lower --learning_rate"
-            )
-        self.rows.append({"epoch": epoch, **logs})
-        self._write_history()
-        value = logs.get(self.monitor, -math.inf)
-        if value <= self.best:
-            self.best = value
-            save_weights(self.model, self.run_dir / BEST)
-        save_weights(self.model, self.run_dir / LAST)
 
-    def _write_history(self):
-        partial = self.run_dir / ("partial." + HISTORY)
-        with partial.open("w", newline="") as lines:
-            writer = csv.DictWriter(lines, dict.fromkeys(name for row in self.rows for name in row))
-            writer.writeheader()
-            writer.writerows(self.rows)
-        partial.replace(self.run_dir / HISTORY)
+def clear(run_dir):
+    """Removes a run's files, and nothing else that lies in its folder."""
+    run_dir = Path(run_dir)
+    names = (CONFIG_FILE, HISTORY, LAST, PREVIOUS, BEST, REFUSED)
+    files = [run_dir / name for name in names] + [run_dir / f"partial.{name}" for name in names]
+    files += [path for folder in (*CURVES, PICTURES) for path in (run_dir / EVENTS / folder).glob("*events*")]
+    for path in files:
+        path.unlink(missing_ok=True)

@@ -189,7 +189,7 @@ class PreparedCells:
         images, y = self._in_memory(split)
         return _to_batches(tf.data.Dataset.range(len(y)).batch(batch_size).map(lambda index: (index,)), images, y)
 
-    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False):
+    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False, skip=0):
         """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, shuffled anew for each.
 
         An epoch's order depends on the seed and its number alone, so that a resumed run sees what an uninterrupted one
@@ -201,6 +201,7 @@ class PreparedCells:
           epochs, initial_epoch: the epochs to run.
           balanced: draw cells with replacement so that all structures are equally frequent, instead of each cell once.
           mirror: show each cell as it is, or mirrored along either axis or both, in each epoch by a draw of its own.
+          skip: batches of the first epoch to leave out, because they were trained on.
 
         Raises: DatasetError: if an epoch has not even one batch.
         """
@@ -217,7 +218,7 @@ class PreparedCells:
             flips = tf.random.stateless_uniform([steps, 2, batch_size], [seed, number]) < 0.5
             return tf.data.Dataset.from_tensor_slices((index, flips) if mirror else (index,))
 
-        return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch), images, y)
+        return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch).skip(skip), images, y)
 
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
@@ -237,10 +238,26 @@ class PreparedCells:
         return steps
 
     def _in_memory(self, split):
-        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,)."""
-        records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
+        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,).
+
+        Raises: DatasetError: if a file of records is damaged.
+        """
+        try:
+            records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
+        except tf.errors.OpError as error:
+            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
         images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
         return images, y.astype(np.int32)
+
+    def _damaged_file(self):
+        """The first file of records that can't be read to its end, or the folder."""
+        for path in (path for split in self.builder.info.splits.values() for path in split.filepaths):
+            try:
+                for _ in tf.data.TFRecordDataset(str(path)):
+                    pass
+            except tf.errors.OpError:
+                return path
+        return self.folder
 
 
 def held_out(labels, fold):

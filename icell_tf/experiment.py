@@ -1,38 +1,37 @@
 """A run from its configuration: data set, models, training, resuming, and loading what was trained."""
 
-import sys
+import os
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from icell_tf import callbacks, checkpoints, networks
+from icell_tf import checkpoints, networks, training
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.evaluation.cells import Subject
 from icell_tf.integrator import Integrator
 from icell_tf.models import ConditionalModel, ReferenceModel
 
-MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
-PICTURES = 8  # cells a picture
-PICTURE_TIMES = 20  # pictures of each kind over a run
 
-
-def train_reference(config, run_dir, data_dir=None):
+def train_reference(config, run_dir, data_dir=None, overwrite=False, deterministic=False):
     """Trains phase 1, or goes on with it, and returns the run's directory.
 
     Args:
       config: a `ReferenceConfig`.
       run_dir: where config.json, weights, curves and TensorBoard's files go.
       data_dir: where prepared data sets lie; None is TFDS' default.
+      overwrite: start anew, and remove the run that lies in run_dir.
+      deterministic: take only operations that add up in one order, which on a GPU not all do.
 
-    Raises: ConfigError, DatasetError: before anything is written.
+    Raises: ConfigError, DatasetError: before anything is written. TrainingError: if training breaks down. Stopped:
+      after a signal, once the step is saved.
     """
     prepared = prepared_of(config, data_dir=data_dir)
-    return _train(Run("reference", config, prepared.cells), prepared, run_dir)
+    return _train(Run("reference", config, prepared.cells), prepared, run_dir, None, overwrite, deterministic)
 
 
-def train_conditional(config, reference_dir, run_dir, data_dir=None):
+def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=False, deterministic=False):
     """Trains phase 2 on the reference model of phase 1, or goes on with it; see `train_reference`.
 
     Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
@@ -56,7 +55,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None):
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
-    return _train(run, prepared, run_dir, reference_dir)
+    return _train(run, prepared, run_dir, reference_dir, overwrite, deterministic)
 
 
 def prepared_of(config, dataset=None, data_dir=None):
@@ -209,96 +208,68 @@ def make_strategy():
     return tf.distribute.get_strategy()
 
 
-def _train(run, prepared, run_dir, reference_dir=None):
+def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
     config, run_dir = run.config, Path(run_dir)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise ConfigError(f"batch_size is {config.batch_size}, which {replicas} devices cannot share evenly")
-    _check_same_run(run, run_dir)
+    old = (run_dir / CONFIG_FILE).is_file()
+    if old and not overwrite:
+        _check_same_run(run, run_dir)
     steps = prepared.steps_per_epoch(config.batch_size)
 
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
         if reference_dir:
             model.enc_r.set_weights(load_model(reference_dir)[0].enc.get_weights())
         model.compile(config.learning_rate, config.beta_1)
-        if (run_dir / checkpoints.LAST).is_file():
-            checkpoints.load_weights(model, run_dir / checkpoints.LAST)
-    completed = checkpoints.completed_epochs(model, steps)
-    if completed >= config.epochs:
-        print(f"{run_dir} is trained for {completed} epochs already; --epochs with a higher number continues it.")
+        if old and not overwrite:
+            checkpoints.resume(model, run_dir)
+    step = int(model.step)
+    if old and not overwrite:
+        training.settle(run_dir, step, steps)
+    if step >= config.epochs * steps:
+        print(
+            f"{run_dir} is trained for {step // steps} epochs already; --epochs with a higher number continues it, "
+            "--overwrite starts it anew."
+        )
         return run_dir
 
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
+        if old and overwrite:
+            checkpoints.clear(run_dir)
         run.save(run_dir)
     except OSError as error:
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
-    if completed:
-        print(f"Resuming {run_dir} after epoch {completed}.")
-    history = model.fit(
-        prepared.training_batches(
-            config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror
-        ),
-        validation_data=_validation_batches(prepared, config.batch_size, replicas),
-        initial_epoch=completed,
-        epochs=config.epochs,
-        steps_per_epoch=steps,
-        shuffle=False,  # the batches are shuffled already
-        callbacks=_callbacks(model, run, prepared, run_dir, completed),
-        verbose=1 if sys.stdout.isatty() else 2,
-    )
-    _report(model, run, run_dir, steps, history.history)
+    if step:
+        within = f" and step {step % steps} of {steps}" if step % steps else ""
+        print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
+    print(_promise(deterministic))
+    training.fit(model, run, prepared, run_dir, strategy)
     return run_dir
 
 
-def _validation_batches(prepared, batch_size, replicas):
-    """The validation cells in batches, or None without any. Keras fails if devices can't share the first one evenly."""
-    shared = prepared.splits.get("validation", 0) // replicas * replicas
-    return prepared.batches("validation", min(batch_size, shared)) if shared else None
+def _promise(deterministic):
+    """What the same seed gives."""
+    if tf.config.list_logical_devices("GPU") and not deterministic:
+        return "On a GPU the same seed gives the same run up to rounding; with --deterministic, bit for bit."
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
+    return f"The same seed gives the same run, bit for bit, on this machine with {threads} threads and these versions."
 
 
 def _check_same_run(run, run_dir):
     """Refuses to go on with a run under other settings, which would be neither the old run nor the new one."""
-    if not (run_dir / CONFIG_FILE).is_file():
-        return
     old = Run.load(run_dir)
+    other = "give another directory, or --overwrite to start anew there"
     if old.phase != run.phase:
-        raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; give another directory")
+        raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; {other}")
     changed = differences(old.config, run.config, ignore=("epochs",)) + differences(old.cells, run.cells)
     if run.reference:
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:
-        raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); give another")
-
-
-def _callbacks(model, run, prepared, run_dir, completed):
-    log_dir = run_dir / "tensorboard"
-    splits = {"train": prepared.train_split, "validation": "validation"}
-    fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
-    cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
-    labels = {name: y for name, (_, y) in fixed.items()}
-
-    def draw():
-        if run.phase == "reference":
-            return callbacks.reference_pictures(model, cells, run.config.seed)
-        return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, run.config.seed)
-
-    return [
-        callbacks.CoolDown(run.config.learning_rate, run.config.cooldown),
-        checkpoints.SaveRun(run_dir, MONITOR, completed),
-        keras.callbacks.TensorBoard(log_dir, write_graph=False),
-        callbacks.LogPictures(log_dir, draw, every=max(1, run.config.epochs // PICTURE_TIMES)),
-    ]
-
-
-def _report(model, run, run_dir, steps, history):
-    epochs = checkpoints.completed_epochs(model, steps)
-    last = {name: history[name][-1] for name in ("reconstruction", "val_reconstruction") if name in history}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
-    print(
-        f"Trained the {run.phase} model ({model.count_params():,} weights) for {epochs} epochs on {run.cells.dataset}: "
-        f"{values}. Weights, curves and TensorBoard's files: {run_dir}"
-    )
+        raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")

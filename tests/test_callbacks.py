@@ -20,12 +20,9 @@ def logged(folder):
 
 @pytest.mark.parametrize(("every", "epochs", "drawn"), [(2, 5, [1, 3, 4]), (1, 2, [0, 1]), (9, 3, [2])])
 def test_pictures_are_drawn_every_few_epochs_and_after_the_last(tmp_path, every, epochs, drawn):
-    callback = callbacks.LogPictures(tmp_path, lambda: {"cells": np.zeros((4, 4, 3), np.uint8)}, every)
-    callback.set_params({"epochs": epochs})
-    callback.on_train_begin()
+    callback = callbacks.LogPictures(tmp_path, lambda: {"cells": np.zeros((4, 4, 3), np.uint8)}, every, epochs)
     for epoch in range(epochs):
         callback.on_epoch_end(epoch)
-    callback.on_train_end()
     assert logged(tmp_path) == [(epoch, "cells") for epoch in drawn]
 
 
@@ -35,9 +32,8 @@ def test_pictures_are_drawn_every_few_epochs_and_after_the_last(tmp_path, every,
 def test_the_learning_rate_falls_in_a_line_over_the_last_epochs(cooldown, rates):
     model = make_model("reference")
     model.compile(learning_rate=1.0)
-    callback = callbacks.CoolDown(1.0, cooldown)
+    callback = callbacks.CoolDown(1.0, cooldown, epochs=4)
     callback.set_model(model)
-    callback.set_params({"epochs": 4})
     for epoch, rate in enumerate(rates):
         callback.on_epoch_begin(epoch)
         assert [float(optimizer.learning_rate) for optimizer in model.optimizers.values()] == [rate] * 4

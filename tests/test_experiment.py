@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from icell_tf import checkpoints, experiment
+from icell_tf import checkpoints, experiment, training
 from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig, Run
 from icell_tf.evaluation.report import evaluate, table
 
@@ -54,7 +54,7 @@ def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_
     assert [row["epoch"] for row in history] == [0, 1]
     assert all(np.isfinite(value) for row in history for value in row.values())
     assert "val_reconstruction" in history[0]
-    assert experiment.MONITOR in history[0]
+    assert training.MONITOR in history[0]
     assert not list(reference_run.glob("partial*"))
 
 
@@ -107,7 +107,7 @@ def test_an_interrupted_run_ends_as_one_that_was_not(reference_run, reference_co
     """Ctrl-C at the end of the second epoch of two, before it is saved; the same command then does it anew."""
     one = experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(experiment.checkpoints, "save_weights", interrupt)
+        patch.setattr(checkpoints, "commit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             experiment.train_reference(reference_config, one)
     experiment.train_reference(reference_config, one)
@@ -239,7 +239,7 @@ def test_damaged_weights_are_refused_by_name(reference_run, reference_config, tm
     ("batch_size", "replicas", "expected"), [(16, 1, [10]), (4, 2, [4, 4, 2]), (16, 4, [8, 2]), (22, 11, None)]
 )
 def test_devices_share_the_first_validation_batch_evenly(prepared, batch_size, replicas, expected):
-    batches = experiment._validation_batches(prepared, batch_size, replicas)
+    batches = training.validation_batches(prepared, batch_size, replicas)
     assert expected == (batches and [len(batch["y"]) for batch in batches])
 
 

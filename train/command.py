@@ -45,6 +45,10 @@ class TrainingFlags:
             output, None, f"where the run goes, or lies (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
+        self.overwrite = flags.DEFINE_bool("overwrite", False, "start anew, and remove the run that lies in --run_dir")
+        self.deterministic = flags.DEFINE_bool(
+            "deterministic", False, "the same run for the same seed on a GPU too, where that costs time"
+        )
         fields = dataclasses.fields(PHASES[phase])
         self.fields = {field.name: _define(field) for field in fields if field.name not in without}
 
@@ -58,6 +62,11 @@ class TrainingFlags:
         preset = PRESETS[self.preset.value][phase]
         given = {name: self.fields[name].value for name in vars(preset) if name in self.fields}
         return dataclasses.replace(preset, **{name: v for name, v in (given | settings).items() if v is not None})
+
+    @property
+    def how(self):
+        """How to train: what is no setting of the run, and so not in its config."""
+        return {"overwrite": self.overwrite.value, "deterministic": self.deterministic.value}
 
     @property
     def data_dir(self):
@@ -128,5 +137,8 @@ def run(main, argv=()):
         main()
     except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
         sys.exit(f"Error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("Interrupted. The same command goes on after the last epoch, or field of view, that was completed.")
+    except KeyboardInterrupt as stopped:
+        sys.exit(
+            str(stopped)
+            or "Interrupted. The same command goes on after the last epoch, or field of view, that was completed."
+        )

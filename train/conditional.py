@@ -12,7 +12,7 @@ REFERENCE = flags.DEFINE_string("reference", None, "run of train/reference.py (d
 def main():
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
     reference = REFERENCE.value or FLAGS.default_run_dir("reference")
-    train_conditional(FLAGS.config, reference, FLAGS.run_dir, FLAGS.data_dir)
+    train_conditional(FLAGS.config, reference, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how)
 
 
 if __name__ == "__main__":

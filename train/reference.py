@@ -10,7 +10,7 @@ FLAGS = TrainingFlags("reference")
 
 def main():
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
-    train_reference(FLAGS.config, FLAGS.run_dir, FLAGS.data_dir)
+    train_reference(FLAGS.config, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how)
 
 
 if __name__ == "__main__":

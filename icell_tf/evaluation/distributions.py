@@ -67,9 +67,10 @@ def draw_dimensions(tables):
 def _histograms(axes, samples):
     """Draws outlines of densities in bins that all samples share. Args: {sample: (N,) with NaN for none}."""
     seen = {name: values[~np.isnan(values)] for name, values in samples.items()}
-    pooled = np.concatenate(list(seen.values()))
-    if not pooled.size:
+    seen = {name: values for name, values in seen.items() if len(values)}
+    if not seen:
         return
+    pooled = np.concatenate(list(seen.values()))
     bins = np.histogram_bin_edges(pooled, BINS, range=tuple(np.quantile(pooled, [0, 0.995])))
     for name, values in seen.items():
         filled = name == "held-out"

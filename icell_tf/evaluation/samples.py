@@ -18,6 +18,7 @@ from icell_tf.evaluation.shapes import outline
 DRAWS, MOST_CELLS = 32, 100
 BATCH = 10  # images of all structures of so many cells are floats at once
 TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's side, which blur and resampling smear over
+OUTSIDE_CELL = "outside the cell, where preprocessing leaves none in observed ones"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,14 @@ class Leaks:
     observed: np.ndarray
     expected: np.ndarray | None
 
+    def complement(self):
+        """Returns the fractions inside the mask."""
+        fractions = (self.model, self.drawn, self.observed, self.expected)
+        return Leaks(*(None if part is None else 1 - part for part in fractions))
+
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Draws:
     """What is measured of N cells' predictions and draws.
 
     Attributes:
@@ -79,7 +85,7 @@ def fraction_outside(images, mask):
     return np.divide(outside, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
-def draw_samples(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
+def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     """Predicts and draws all structures in the first cells of a split.
 
     Args:
@@ -89,7 +95,7 @@ def draw_samples(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
       seed: of the draws.
       most: how many cells at most; the observed structure is measured in all.
 
-    Returns: `Samples`.
+    Returns: `Draws`.
     """
     if draws < 2:
         raise ValueError(f"draws is {draws}, but two are the fewest that can differ")
@@ -115,7 +121,7 @@ def draw_samples(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     ]
     spread = measured["spread"]
     true_spread = None if cells.spread is None else cells.spread[: len(spread)]
-    return Samples(integrator.structures, draws, spread, true_spread, *leaks)
+    return Draws(integrator.structures, draws, spread, true_spread, *leaks)
 
 
 def _batches(count):
@@ -132,40 +138,36 @@ def _observed(cells, count):
     return found
 
 
-def scores(samples):
-    """Returns {name: Score} of `Samples`; each also for one structure, as STRUCTURE_..., means over the cells.
+def scores(measured):
+    """Returns {name: Score} of `Draws`; each also for one structure, as STRUCTURE_..., means over the cells.
 
-    spread: of the draws, see `Samples`; spread_ratio: to the true spread, where that is known;
+    spread: of the draws, see `Draws`; spread_ratio: to the true spread, where that is known;
     outside_cell, outside_cell_in_draws: fraction of the intensity outside the cell, of Algorithm 3 and of the draws;
     STRUCTURE_outside_nucleus, ..._in_draws: outside the dilated nucleus, of structures that belong there;
     STRUCTURE_in_nucleus, ..._in_draws: in it (as it is projected: above and below it, too), of all others.
     """
-    every = list(range(len(samples.structures)))
-    found = _spread_scores(samples, every, "") | _leak_scores(samples.outside_cell, every, "outside_cell", OUTSIDE_CELL)
-    for k, name in enumerate(samples.structures):
-        found |= _spread_scores(samples, [k], f"{name}_")
-        found |= _leak_scores(samples.outside_cell, [k], f"{name}_outside_cell", OUTSIDE_CELL)
-        leaks, inside = samples.outside_nucleus, structures.in_nucleus(name)
-        if not inside:
-            whole = (
-                None if part is None else 1 - part
-                for part in (leaks.model, leaks.drawn, leaks.observed, leaks.expected)
-            )
-            leaks = Leaks(*whole)
-        about = "outside the nucleus, dilated by a 64th of the frame" if inside else "over, in and under the nucleus"
-        found |= _leak_scores(leaks, [k], f"{name}_{'outside' if inside else 'in'}_nucleus", about, "near")
+    every = list(range(len(measured.structures)))
+    found = _spread_scores(measured, every, "") | _leak_scores(
+        measured.outside_cell, every, "outside_cell", OUTSIDE_CELL
+    )
+    for k, name in enumerate(measured.structures):
+        found |= _spread_scores(measured, [k], f"{name}_")
+        found |= _leak_scores(measured.outside_cell, [k], f"{name}_outside_cell", OUTSIDE_CELL)
+        if structures.in_nucleus(name):
+            leaks, where, about = measured.outside_nucleus, "outside_nucleus", "outside the nucleus"
+        else:
+            leaks, where, about = measured.outside_nucleus.complement(), "in_nucleus", "over, in and under the nucleus"
+        about = f"{about}, dilated by a 64th of the frame"
+        found |= _leak_scores(leaks, [k], f"{name}_{where}", about, "near")
     return found
 
 
-OUTSIDE_CELL = "outside the cell"
-
-
-def _spread_scores(samples, columns, prefix):
-    about = f"root of the mean over the frame of the variance over {samples.draws} draws of z_s, images in [0, 1]"
-    spread = samples.spread[:, columns].mean(axis=1)
-    if samples.true_spread is None:
+def _spread_scores(measured, columns, prefix):
+    about = f"root of the mean over the frame of the variance over {measured.draws} draws of z_s, images in [0, 1]"
+    spread = measured.spread[:, columns].mean(axis=1)
+    if measured.true_spread is None:
         return {f"{prefix}spread": mean_score(spread, better="near", about=about)}
-    true = samples.true_spread[:, columns].mean(axis=1)
+    true = measured.true_spread[:, columns].mean(axis=1)
     pairs = np.stack([spread, true], axis=1)
     ratio = float(spread.mean() / true.mean())
     return {

@@ -34,29 +34,28 @@ class Unseen:
     left_out: dict[str, np.ndarray]
 
 
-def measure(integrator, prepared, training, test):
+def measure(integrator, prepared, cells):
     """Measures cells with known and with left-out structures.
 
     Args:
       integrator: the `Integrator`, trained without the structures that `prepared` leaves out.
       prepared: its `PreparedCells`.
-      training, test: `CodedCells` of these splits.
+      cells: {"train", "validation", "test": `CodedCells`}.
 
     Returns: `Unseen`, or None where `why_not` gives a reason.
     """
     if why_not(prepared):
         return None
-    validation = code_cells(integrator, prepared, "validation")
     left_out = code_cells(integrator, prepared.unseen, "test")
 
-    def statistics(cells):
+    def statistics(coded):
         return {
-            "distance": distances(cells.probabilities, training.probabilities),
-            "improbability": 1 - cells.probabilities.max(axis=1),
+            "distance": distances(coded.probabilities, cells["train"].probabilities),
+            "improbability": 1 - coded.probabilities.max(axis=1),
         }
 
-    structures = prepared.unseen.cells.structures
-    return Unseen(structures, left_out.y, statistics(validation), statistics(test), statistics(left_out))
+    validation, known, unknown = map(statistics, (cells["validation"], cells["test"], left_out))
+    return Unseen(prepared.unseen.cells.structures, left_out.y, validation, known, unknown)
 
 
 def why_not(prepared):

@@ -1,6 +1,9 @@
 """What Algorithms 1 and 2 share: four networks, four optimizers, and a step of losses, gradients and updates."""
 
+import zlib
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from icell_tf.models.adam import Adam
@@ -48,8 +51,10 @@ class AdversarialAutoencoder(keras.Model):
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
         self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
         self.seed = seed
+        self.optimizers = {}
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
+        self.loaded_checksums = None
         self.built = True  # by its networks, which are functional models
 
     @property
@@ -143,6 +148,57 @@ class AdversarialAutoencoder(keras.Model):
         for name, values in logs.items():
             self.trackers[name].update_state(values)
         return {name: self.trackers[name].result() for name in logs}
+
+    @property
+    def means(self):
+        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy."""
+        return np.array([[tracker.total, tracker.count] for tracker in self.metrics], np.float32)
+
+    @means.setter
+    def means(self, values):
+        for tracker, (total, count) in zip(self.metrics, values, strict=True):
+            tracker.total.assign(total)
+            tracker.count.assign(count)
+
+    def broken_networks(self):
+        """Returns the names of the networks that have weights which are not finite."""
+        return [
+            network.name
+            for network in self.trained.values()
+            if not all(np.isfinite(np.asarray(variable)).all() for variable in network.weights)
+        ]
+
+    def save_own_variables(self, store):
+        """Adds to what Keras saves what it leaves out: the unfinished epoch's means, and checksums."""
+        store["means"] = self.means
+        store["checksums"] = np.array(self._checksums())
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` wrote; a file from before it was written is taken as it is."""
+        self.loaded_checksums = None
+        if "means" in store.keys():
+            self.means = np.array(store["means"])
+            self.loaded_checksums = np.array(store["checksums"]).tolist()
+
+    def check_loaded(self):
+        """Compares with the checksums what was loaded. Raises: ValueError: if a bit is another."""
+        found, expected = self._checksums(), self.loaded_checksums or []
+        if any(ours != theirs for ours, theirs in zip(found, expected, strict=False)):
+            raise ValueError("its checksum is another")
+
+    def _checksums(self):
+        """Of the weights and, in a compiled model, of the optimizers' variables."""
+        parts = [self.weights]
+        if self.optimizers:
+            parts.append([variable for optimizer in self.optimizers.values() for variable in optimizer.variables])
+        return [_checksum(part) for part in parts]
+
+
+def _checksum(variables):
+    total = 0
+    for variable in variables:
+        total = zlib.crc32(np.ascontiguousarray(variable), total)
+    return total
 
 
 def correct(logits, positive):

@@ -34,8 +34,8 @@ def test_shapes_that_differ_are_drawn_apart():
     samples = {"generated": larger, "held-out": real, "training": real, "reconstructed": real}
     picture = distributions.draw_shapes(samples)
     first = picture[:, : picture.shape[1] // len(distributions.DRAWN)]
-    generated, training = (np.nonzero(drawn(first, name))[1] for name in ("generated", "training"))
-    assert np.median(generated) > np.median(training) + 30
+    generated, real = (np.nonzero(drawn(first, name))[1] for name in ("generated", "reconstructed"))
+    assert np.median(generated) > np.median(real) + 30
 
 
 def test_near_cells_are_drawn_left_of_far_ones():

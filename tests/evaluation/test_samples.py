@@ -42,7 +42,7 @@ class FakeIntegrator:
 
 
 def measure(images, structure, std=0.0, draws=4, **truths):
-    return samples.draw_samples(FakeIntegrator(np.stack(images, axis=-1), std), coded(structure, **truths), draws)
+    return samples.measure(FakeIntegrator(np.stack(images, axis=-1), std), coded(structure, **truths), draws)
 
 
 def test_cell_and_nucleus_are_found():
@@ -112,7 +112,7 @@ def test_without_truth_there_is_only_the_models_spread():
 
 def test_only_the_first_cells_are_drawn_and_one_draw_is_refused():
     images = np.stack([CELL, CELL], axis=-1)
-    few = samples.draw_samples(FakeIntegrator(images), coded(CELL), most=5)
+    few = samples.measure(FakeIntegrator(images), coded(CELL), most=5)
     assert few.spread.shape == (5, 2) and few.outside_cell.observed.shape == (N, 2)
     with pytest.raises(ValueError, match="draws is 1"):
-        samples.draw_samples(types.SimpleNamespace(), coded(CELL), draws=1)
+        samples.measure(types.SimpleNamespace(), coded(CELL), draws=1)

@@ -62,8 +62,8 @@ def test_left_out_cells_of_a_data_set_are_measured(prepared, make_integrator):
     integrator = make_integrator()
     others = tuple(name for name in prepared.cells.structures if name not in integrator.structures)
     known = PreparedCells(prepared.folder, leave_out=others)
-    training, test = (code_cells(integrator, known, split) for split in ("train", "test"))
-    found = unseen.measure(integrator, known, training, test)
+    cells = {split: code_cells(integrator, known, split) for split in known.splits}
+    found = unseen.measure(integrator, known, cells)
     assert found.structures == others
     assert len(found.known["distance"]) == known.splits["test"]
     assert len(found.left_out["distance"]) == len(found.y) == prepared.splits["test"] - known.splits["test"]
@@ -73,7 +73,7 @@ def test_left_out_cells_of_a_data_set_are_measured(prepared, make_integrator):
 
 
 def test_without_left_out_structures_or_validation_cells_the_reason_is_told(prepared):
-    assert unseen.scores(unseen.measure(None, prepared, None, None)) == {}
+    assert unseen.scores(unseen.measure(None, prepared, {})) == {}
     assert "--leave_out=zo1" in unseen.why_not(prepared)
     fold = PreparedCells(prepared.folder, fold="1/4", leave_out=("tom20",))
     assert "no validation cells" in unseen.why_not(fold)

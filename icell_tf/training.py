@@ -1,0 +1,241 @@
+"""Training a model so that it can be stopped at any moment: the saving, the signals, and Keras' `fit` around them."""
+
+import contextlib
+import math
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from icell_tf import callbacks, checkpoints
+from icell_tf.checkpoints import TrainingError
+
+MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
+PICTURES = 8  # cells a picture
+PICTURE_TIMES = 20  # pictures of each kind over a run
+SAVE_SECONDS = 600  # between saves in an epoch that takes longer
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+    """Training that a signal has ended; the message says what is saved, and how to go on."""
+
+
+class StopRequest:
+    """Turns a first SIGINT or SIGTERM into the wish to stop after the step; a second one ends the process as usual."""
+
+    signal = None  # the one that came, if any
+
+    @contextlib.contextmanager
+    def heeded(self):
+        """Within, signals are wishes. Python lets only the main thread say so; in another, they are what they were."""
+        try:
+            self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        except ValueError:
+            self.before = {}
+        try:
+            yield
+        finally:
+            self._forget()
+
+    def _note(self, number, frame):
+        self.signal = signal.Signals(number).name
+        self._forget()
+
+    def _forget(self):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+class SaveRun(keras.callbacks.Callback):
+    """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
+
+    Within an epoch it saves the last weights if it takes long, or if a signal has come. What ends with NaN or infinite
+    losses is not saved, and ends the run.
+
+    Args:
+      run_dir: where they go.
+      monitor: a key of the epoch's logs, to be minimised; where it is absent (no validation cells) best is last.
+      steps: of an epoch.
+      step: the steps that were trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
+      stop: a `StopRequest`.
+
+    Raises: TrainingError: after a step, or at the end of an epoch, with losses that are not finite. Stopped: once what
+      a signal has asked for is done.
+    """
+
+    def __init__(self, run_dir, monitor, steps, step=0, stop=None):
+        super().__init__()
+        self.run_dir, self.monitor, self.steps, self.step = Path(run_dir), monitor, steps, step
+        self.stop = stop or StopRequest()
+        self.rows = [row for row in checkpoints.read_history(run_dir) if row["epoch"] < step // steps]
+        self.best = min((row.get(monitor, -math.inf) for row in self.rows), default=math.inf)
+        self.saved, self.due = step, time.monotonic() + SAVE_SECONDS
+
+    def on_train_begin(self, logs=None):
+        self.means = self.model.means if self.step % self.steps else None  # `fit` resets them
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.means is not None:
+            self.model.means, self.means = self.means, None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step += 1
+        self._refuse_broken(logs or {})
+        if self.step % self.steps == 0:
+            return  # the epoch's end saves
+        if self.stop.signal or time.monotonic() > self.due:
+            self._commit()
+            self._heed()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self._refuse_broken(logs)
+        self.rows.append({"epoch": epoch, **logs})
+        checkpoints.write_history(self.run_dir, self.rows)
+        self._commit()
+        value = logs.get(self.monitor, -math.inf)
+        if value <= self.best:
+            self.best = value
+            checkpoints.copy_weights(self.run_dir)
+        self._heed()
+
+    def _commit(self):
+        try:
+            checkpoints.commit(self.model, self.run_dir)
+        except TrainingError as error:
+            raise TrainingError(f"{error} at {self._place()}. {self._kept()}") from error
+        self.saved, self.due = self.step, time.monotonic() + SAVE_SECONDS
+
+    def _heed(self):
+        if self.stop.signal:
+            raise Stopped(
+                f"Stopped by {self.stop.signal} after {self._place()}, which is saved in {self.run_dir}. The same "
+                "command goes on from there, and ends as if it had not been stopped."
+            )
+
+    def _refuse_broken(self, logs):
+        broken = [name for name, value in logs.items() if not math.isfinite(value)]
+        if not broken:
+            return
+        if self.saved:
+            checkpoints.load_weights(self.model, self.run_dir / checkpoints.LAST)
+        raise TrainingError(
+            f"{', '.join(broken)} became NaN or infinite at {self._place()}. {self._kept()} Start anew, with a lower "
+            "--learning_rate and another --run_dir or --overwrite"
+        )
+
+    def _place(self):
+        epoch, step = divmod(self.step - 1, self.steps)
+        return f"step {self.step} (epoch {epoch + 1}, step {step + 1} of {self.steps})"
+
+    def _kept(self):
+        return f"{self.run_dir} holds the weights after step {self.saved}." if self.saved else "Nothing was saved yet."
+
+
+def settle(run_dir, step, steps):
+    """Finishes what a kill between two writes has left undone, so that all of a run's files are of one step.
+
+    Args:
+      run_dir: holds the run.
+      step: of the last weights.
+      steps: of an epoch.
+    """
+    checkpoints.drop_events(run_dir, step // steps)
+    rows = [row for row in checkpoints.read_history(run_dir) if row["epoch"] < step // steps]
+    if rows and not step % steps:  # within an epoch the best weights were copied before
+        values = [row.get(MONITOR, -math.inf) for row in rows]
+        if values[-1] <= min(values):
+            checkpoints.copy_weights(run_dir)
+
+
+def fit(model, run, prepared, run_dir, strategy):
+    """Trains a run's compiled model from the step that it has to the last, saves it, and says what has come out.
+
+    Args:
+      model: with the weights to go on from.
+      run: its `Run`.
+      prepared: its `PreparedCells`.
+      run_dir: exists, and is settled.
+      strategy: in whose scope the model was made.
+
+    Raises: TrainingError, Stopped.
+    """
+    config, replicas = run.config, strategy.num_replicas_in_sync
+    steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step)
+    completed, done = divmod(step, steps)
+    stop = StopRequest()
+    batches = prepared.training_batches(
+        config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror, skip=done
+    )
+    validation = validation_batches(prepared, config.batch_size, replicas)
+    following = _callbacks(model, run, prepared, run_dir, SaveRun(run_dir, MONITOR, steps, step, stop))
+
+    def train(batches, first, last, steps):
+        return model.fit(
+            batches,
+            validation_data=validation,
+            initial_epoch=first,
+            epochs=last,
+            steps_per_epoch=steps,
+            shuffle=False,  # the batches are shuffled already
+            callbacks=following,
+            verbose=1 if sys.stdout.isatty() else 2,
+        ).history
+
+    try:
+        with stop.heeded():
+            if done:  # `fit` knows only whole epochs: what is left of this one is a call of its own
+                history = train(batches.take(steps - done), completed, completed + 1, steps - done)
+                batches, completed = batches.skip(steps - done), completed + 1
+            if completed < config.epochs:
+                history = train(batches, completed, config.epochs, steps)
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        raise TrainingError(_out_of_memory(config.batch_size, replicas)) from error
+    _report(model, run, run_dir, history)
+
+
+def validation_batches(prepared, batch_size, replicas):
+    """The validation cells in batches, or None without any. Keras fails if devices can't share the first one evenly."""
+    shared = prepared.splits.get("validation", 0) // replicas * replicas
+    return prepared.batches("validation", min(batch_size, shared)) if shared else None
+
+
+def _out_of_memory(batch_size, replicas):
+    smaller = batch_size // 2 // replicas * replicas
+    advice = f"try --batch_size={smaller}" if smaller >= 2 else "try a smaller --width"
+    return f"out of memory with batches of {batch_size}: {advice}, with another --run_dir or --overwrite"
+
+
+def _callbacks(model, run, prepared, run_dir, save):
+    """Everything of an epoch is written before `save` commits it."""
+    config, log_dir = run.config, run_dir / checkpoints.EVENTS
+    splits = {"train": prepared.train_split, "validation": "validation"}
+    fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
+    cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
+    labels = {name: y for name, (_, y) in fixed.items()}
+
+    def draw():
+        if run.phase == "reference":
+            return callbacks.reference_pictures(model, cells, config.seed)
+        return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, config.seed)
+
+    return [
+        callbacks.CoolDown(config.learning_rate, config.cooldown, config.epochs),
+        callbacks.LogCurves(log_dir),
+        callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
+        callbacks.WatchDiscriminators(save.steps, save.rows),
+        save,
+    ]
+
+
+def _report(model, run, run_dir, history):
+    last = {name: history[name][-1] for name in ("reconstruction", "val_reconstruction") if name in history}
+    values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
+    print(
+        f"Trained the {run.phase} model ({model.count_params():,} weights) for {run.config.epochs} epochs on "
+        f"{run.cells.dataset}: {values}. Weights, curves and TensorBoard's files: {run_dir}"
+    )
