@@ -83,9 +83,10 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     parts, shown = list(measured.parts.values()), exhibits.draw(subject, cells, seed)
     pictures = {e.key: (e.title, e.caption, e.picture) for e in shown if e.picture is not None}
     pictures |= (others := _test_cells(subject.integrator, cells["test"], seed) | _measured(measured))
+    names = subject.integrator.structures
     title, further = f"Report on {subject.name}", list(others.values())
     paths = [
-        page.write(output / page.PAGE_FILE, title, table(content).splitlines()[:2], parts, shown, further),
+        page.write(output / page.PAGE_FILE, title, table(content).splitlines()[:2], parts, shown, further, names),
         _write_metrics(content, output / METRICS_FILE),
         *cell_table.write(cells["test"], measured.classification, measured.integration, output),
     ]
@@ -99,7 +100,7 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
         step = rows[-1]["epoch"] if rows else 0
         tensorboard.write(log_dir, step, parts, {name: picture for name, (_, _, picture) in pictures.items()})
     projector = log_dir and log_dir / tensorboard.FOLDER
-    paths += codes.write_codes(cells, subject.integrator.structures, output, projector)
+    paths += codes.write_codes(cells, names, output, projector)
     return Report(content, parts, cells, paths)
 
 
