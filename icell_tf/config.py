@@ -68,6 +68,7 @@ class ReferenceConfig:
     beta_1: float = setting(0.5, "Adam's decay of the first moment")
     gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
+    mmd_weight: float = setting(0.0, "weight in the encoder's objective of the codes' discrepancy from their prior")
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
     norm_momentum: float = setting(
@@ -84,7 +85,7 @@ class ReferenceConfig:
             _require(self, "train_split", self.train_split == "train", "train, whole, in a fold")
         for name in ("width", "learning_rate"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
-        for name in ("gamma_enc", "gamma_dec", "white_noise"):
+        for name in ("gamma_enc", "gamma_dec", "mmd_weight", "white_noise"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
         for name in ("beta_1", "norm_momentum"):
             _require(self, name, 0 <= getattr(self, name) < 1, "a number from 0 to below 1")
