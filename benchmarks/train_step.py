@@ -5,9 +5,10 @@
     python benchmarks/train_step.py --torch_python=PATH --peer=../shared/peers/torch_step.py --json=FILE
 
 Architecture "paper", random images; phase 2 takes z_r as given. Each measurement is a process of its own, so that its
-peak memory is its own, and the implementations take turns, so that what else the machine does meets them all. Figures
-are medians over the rounds of each process' median step; the peer is the faster of its eager and its compiled step. The
-machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
+peak memory is its own, and the implementations take turns, so that what else the machine does meets all of them.
+Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and its compiled
+step.
+The machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
 """
 
 import argparse
