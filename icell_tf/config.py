@@ -134,7 +134,7 @@ _SMALL = dict(
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=120, cooldown=0.5, mirror=True),
+        "reference": ReferenceConfig(**_SMALL, epochs=80, cooldown=0.5, mirror=True, mmd_weight=0.3),
         "conditional": ConditionalConfig(
             **_SMALL,
             epochs=80,
