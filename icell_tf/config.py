@@ -68,8 +68,12 @@ class ReferenceConfig:
     beta_1: float = setting(0.5, "Adam's decay of the first moment")
     gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
+    mmd_weight: float = setting(0.0, "weight in the encoder's objective of the codes' discrepancy from their prior")
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
+    norm_momentum: float = setting(
+        0.9, "BatchNorm's memory: weight of the past, against that of a batch, in the statistics that it keeps"
+    )
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
@@ -81,9 +85,10 @@ class ReferenceConfig:
             _require(self, "train_split", self.train_split == "train", "train, whole, in a fold")
         for name in ("width", "learning_rate"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
-        for name in ("gamma_enc", "gamma_dec", "white_noise"):
+        for name in ("gamma_enc", "gamma_dec", "mmd_weight", "white_noise"):
             _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
-        _require(self, "beta_1", 0 <= self.beta_1 < 1, "a number from 0 to below 1")
+        for name in ("beta_1", "norm_momentum"):
+            _require(self, name, 0 <= getattr(self, name) < 1, "a number from 0 to below 1")
         _require(self, "cooldown", 0 <= self.cooldown <= 1, "a number from 0 to 1")
         _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
         for name in ("latent_dim", "epochs"):
@@ -119,12 +124,17 @@ class ConditionalConfig(ReferenceConfig):
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
 _SMALL = dict(
-    dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
+    dataset="integrated_cell/simulated_64",
+    width=0.25,
+    architecture="released",
+    learning_rate=8e-4,
+    dark_start=True,
+    norm_momentum=0.99,
 )
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=120, cooldown=0.5, mirror=True),
+        "reference": ReferenceConfig(**_SMALL, epochs=80, cooldown=0.5, mirror=True, mmd_weight=0.3),
         "conditional": ConditionalConfig(
             **_SMALL,
             epochs=80,

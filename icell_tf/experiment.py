@@ -81,9 +81,18 @@ def build_model(run, mean_logits=None):
       mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
         `dark_start`; not needed for a model whose weights are loaded.
     """
+    model = _build_networks(run, mean_logits)
+    for network in model.trained.values():
+        networks.set_norm_momentum(network, run.config.norm_momentum)
+    return model
+
+
+def _build_networks(run, mean_logits):
     config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
     shape = dict(width=config.width, architecture=config.architecture)
-    weights = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, seed=config.seed)
+    weights = dict(
+        gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, mmd_weight=config.mmd_weight, seed=config.seed
+    )
     noise = dict(white_noise=config.white_noise)
     start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
     if run.phase == "reference":

@@ -26,7 +26,8 @@ class Signatures:
       enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
       dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
       structures: K names, in the order of y.
-      mirrored: whether `integrate` takes the mean over a cell's four mirrored poses, for networks trained on those.
+      mirrored: whether `integrate` and `reconstruct` take the mean over a cell's four mirrored poses, each mirrored
+        back, for networks trained on those.
     """
 
     def __init__(self, enc_r, enc_rs, dec_rs, structures, mirrored=False):
@@ -57,10 +58,8 @@ class Signatures:
         x_r = self._checked(x_r, self.enc_r)
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.z_s_dim])
-        poses = [self._decode_all(z_r, z_s)]
-        for axes in MIRRORED_AXES if self.mirrored else ():
-            poses.append(tf.reverse(self._decode_all(self._encode_r(tf.reverse(x_r, axes)), z_s), axes))
-        return {"structures": tf.add_n(poses) / len(poses), "z_r": z_r, "names": self._names(z_r)}
+        structures = self._mean_of_poses(x_r, lambda x: self._decode_all(self._encode_r(x), z_s))
+        return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
 
     def integrate_draw(self, x_r, seed, draw):
         """As `integrate`, with z_s ~ N(0, I): draw number `draw` of a seed."""
@@ -84,7 +83,8 @@ class Signatures:
 
     def reconstruct(self, x_rs):
         """Encoded and decoded cells, x_rs_hat (B, H, W, 3)."""
-        return {"x_rs_hat": self._decode(*self._encode_rs(x_rs))}
+        x_rs = self._checked(x_rs, self.enc_rs)
+        return {"x_rs_hat": self._mean_of_poses(x_rs, lambda x: self._decode(*self._encode_rs(x)))}
 
     def sample(self, y, seed):
         """New cells x_rs (B, H, W, 3) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
@@ -93,6 +93,13 @@ class Signatures:
         tf.debugging.assert_less(y, tf.constant(k, tf.int64), f"y must be in 0..{k - 1}")
         z_r, z_s = _normal(seed, Z_R, self.z_r_dim), _normal(seed, Z_S, self.z_s_dim)
         return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
+
+    def _mean_of_poses(self, x, function):
+        """Returns function(x) or, for mirrored networks, its mean over the poses of x, each mirrored back."""
+        poses = [function(x)]
+        for axes in MIRRORED_AXES if self.mirrored else ():
+            poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
+        return tf.add_n(poses) / len(poses)
 
     @staticmethod
     def _checked(images, network):

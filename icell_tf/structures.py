@@ -73,6 +73,14 @@ ALLEN_GENES = (
 )
 KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # spellings that are right as they stand
 
+# Of these, what lies in the nucleus or in its envelope.
+_IN_NUCLEUS = frozenset(("fibrillarin", "lamin-b1", "HIST1H2BJ", "NPM1", "NUP153", "SMC1A", "SON"))
+
+
+def in_nucleus(name):
+    """Says whether a structure lies in the nucleus or its envelope: known ones, and names like nucleolus or nuclear."""
+    return name in _IN_NUCLEUS or spelling_key(name).startswith(("nucleol", "nucleus", "nuclear"))
+
 
 def spelling_key(label):
     """What different spellings of a name have in common: no case, space or hyphens, and α and β written out."""

@@ -49,6 +49,13 @@ def test_mirrored_integration_is_the_mean_over_four_poses(make_integrator, cells
     assert np.abs(poses[0] - poses[3]).max() > 1e-3
 
 
+def test_mirrored_reconstruction_is_the_mean_over_four_poses(make_integrator, cells):
+    plain, mirrored = make_integrator("released"), make_integrator("released", mirrored=True)
+    poses = [(), (1,), (2,), (1, 2)]
+    mean = np.mean([np.flip(plain.reconstruct(np.flip(cells, axes))["x_rs_hat"], axes) for axes in poses], axis=0)
+    np.testing.assert_allclose(mirrored.reconstruct(cells)["x_rs_hat"], mean, atol=1e-5)
+
+
 def test_mean_and_std_are_those_of_the_draws(integrator, cells):
     x_r, n = cells[:2, ..., :2], 4
     draws = [

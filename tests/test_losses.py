@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from icell_tf import losses
 
@@ -98,3 +99,28 @@ def test_objectives_by_hand():
     assert losses.reference_decoder_objective(1.0, 2.0, 1e-5) == 1.00002
     assert losses.conditional_encoder_objective(1.0, 0.25, 0.5, 2.0, 1e-4) == 1.7502
     assert losses.conditional_decoder_objective(1.0, 2.0, 1e-5) == 1.00002
+
+
+def test_discrepancy_is_that_of_many_draws_of_the_prior():
+    rng = np.random.default_rng(0)
+    z, prior = rng.normal(0.5, 1, (40, 3)), rng.standard_normal((20000, 3))
+
+    def mean_kernel(a, b):
+        squares = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+        return np.mean([np.exp(-squares / (2 * v)) for v in (0.75, 1.5, 3.0)], axis=0)
+
+    itself = mean_kernel(z, z)
+    expected = (itself.sum() - len(z)) / (40 * 39) - 2 * mean_kernel(z, prior).mean()
+    found = losses.prior_discrepancy(tf.constant(z, tf.float32))
+    assert found.shape == (40,)
+    np.testing.assert_allclose(tf.reduce_mean(found), expected, atol=3e-3)
+
+
+def test_discrepancy_is_least_for_codes_like_the_prior():
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((400, 8)).astype(np.float32)
+    like, shifted, wide, flat = (
+        float(tf.reduce_mean(losses.prior_discrepancy(tf.constant(codes))))
+        for codes in (z, z + 0.5, 1.5 * z, z * np.float32([1, 1, 1, 1, 1, 1, 0, 0]))
+    )
+    assert like < min(shifted, wide, flat) - 1e-3

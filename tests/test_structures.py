@@ -48,3 +48,12 @@ def test_the_papers_genes_are_among_allens():
 
 def test_display_is_the_papers_spelling_where_it_has_one():
     assert [structures.display(name) for name in ("alpha-actinin", "lysosome")] == ["α-actinin", "lysosome"]
+
+
+def test_what_lies_in_the_nucleus():
+    names = (*structures.NAMES, *structures.ALLEN_GENES, "nucleolus", "Nuclear envelope", "nucleoli", "mitochondria")
+    assert {name for name in names if structures.in_nucleus(name)} == {
+        *("fibrillarin", "lamin-b1"),  # by these names data sets have FBL and LMNB1
+        *("HIST1H2BJ", "NPM1", "NUP153", "SMC1A", "SON"),
+        *("nucleolus", "Nuclear envelope", "nucleoli"),
+    }

@@ -31,28 +31,37 @@ class TrainingFlags:
 
     Args:
       phase: a key of `PHASES`.
+      output: what --run_dir is called.
+      run: what the run is, for its default name; None is the phase.
+      without: fields that get no flag.
     """
 
-    def __init__(self, phase):
-        self.phase = phase
+    def __init__(self, phase, output="run_dir", run=None, without=()):
+        self.phase, self._run = phase, run or phase
         self.preset = flags.DEFINE_enum(
             "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
         )
         self.run_dir_flag = flags.DEFINE_string(
-            "run_dir", None, f"where the run goes, or lies (default: runs/PRESET-{phase})"
+            output, None, f"where the run goes, or lies (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
         self.overwrite = flags.DEFINE_bool("overwrite", False, "start anew, and remove the run that lies in --run_dir")
         self.deterministic = flags.DEFINE_bool(
             "deterministic", False, "the same run for the same seed on a GPU too, where that costs time"
         )
-        self.fields = {field.name: _define(field) for field in dataclasses.fields(PHASES[phase])}
+        fields = dataclasses.fields(PHASES[phase])
+        self.fields = {field.name: _define(field) for field in fields if field.name not in without}
 
     @property
     def config(self):
         """The preset's config with what the flags override."""
-        given = {name: flag.value for name, flag in self.fields.items() if flag.value is not None}
-        return dataclasses.replace(PRESETS[self.preset.value][self.phase], **given)
+        return self.config_of(self.phase)
+
+    def config_of(self, phase, **settings):
+        """Returns the preset's config of a phase with what the flags that it has override, and then the settings."""
+        preset = PRESETS[self.preset.value][phase]
+        given = {name: self.fields[name].value for name in vars(preset) if name in self.fields}
+        return dataclasses.replace(preset, **{name: v for name, v in (given | settings).items() if v is not None})
 
     @property
     def how(self):
@@ -67,11 +76,11 @@ class TrainingFlags:
     @property
     def run_dir(self):
         """The run's directory."""
-        return self.run_dir_flag.value or self.default_run_dir(self.phase)
+        return self.run_dir_flag.value or self.default_run_dir(self._run)
 
-    def default_run_dir(self, phase):
-        """Returns where a phase's run of this preset lies if nothing else is said."""
-        return f"runs/{self.preset.value}-{phase}"
+    def default_run_dir(self, run):
+        """Returns where a run of this preset, such as a phase's, lies if nothing else is said."""
+        return f"runs/{self.preset.value}-{run}"
 
 
 def define_data_dir():

@@ -2,8 +2,6 @@
 
 import csv
 import math
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import tifffile
 from icell_tf import structures
 from icell_tf.apply.arguments import safe_names
 from icell_tf.evaluation import figures
+from icell_tf.evaluation.files import whole
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
@@ -69,7 +68,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
     if with_structure:
         paths.append(output / "classes.csv")
-    _prepare(output, paths, settings.overwrite)
+    prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([cell.image[..., :2] for cell in batch]) / np.float32(255)
         result = integrator.integrate(x_r, settings.samples, settings.seed)
@@ -112,7 +111,7 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     names = list(dict.fromkeys(names))
     files = safe_names(names)
     paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
-    _prepare(output, paths, overwrite)
+    prepare_output(output, paths, overwrite)
     for name, file in zip(names, files, strict=True):
         x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
         grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
@@ -184,7 +183,8 @@ def ome_metadata(channels, scale) -> dict:
     return {"axes": f"C{axes}", "Channel": {"Name": list(channels)}, **sizes, **units}
 
 
-def _prepare(output, paths, overwrite):
+def prepare_output(output, paths, overwrite):
+    """Makes a folder for files. Raises: FileExistsError: one of them exists, and overwrite is off."""
     existing = [path for path in paths if path.exists()]
     if existing and not overwrite:
         raise FileExistsError(
@@ -192,14 +192,3 @@ def _prepare(output, paths, overwrite):
             "give another --output, or --overwrite to replace them"
         )
     output.mkdir(parents=True, exist_ok=True)
-
-
-@contextmanager
-def whole(path):
-    """Yields a path to write to; the file appears under its own name only when all of it is there."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import __version__
+from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.scores import ahead
 
 CARD_FILE = "model_card.md"
@@ -76,7 +77,8 @@ def record_training(run_dir, run, prepared, curves):
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     devices = [gpu.get("device_name", "GPU") for gpu in gpus] or [f"CPU, {os.cpu_count()} cores"]
     environment = {"devices": devices, "versions": versions}
-    _write_whole(Path(run_dir) / ENVIRONMENT_FILE, json.dumps(environment, indent=2) + "\n")
+    with whole(Path(run_dir) / ENVIRONMENT_FILE) as partial:
+        partial.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
     write(run_dir, run, count(prepared), curves)
 
 
@@ -95,7 +97,10 @@ def write(run_dir, run, counts, curves, parts=()):
     old = path.read_text(encoding="utf-8") if path.is_file() else ""
     notes = old.partition(f"\n{NOTES}\n")[2].strip() or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
     name = Path(run_dir).resolve().name
-    _write_whole(path, text(name, run, counts, curves, parts, environment) + f"\n{NOTES}\n\n{notes}\n")
+    with whole(path) as partial:
+        partial.write_text(
+            text(name, run, counts, curves, parts, environment) + f"\n{NOTES}\n\n{notes}\n", encoding="utf-8"
+        )
     return path
 
 
@@ -175,11 +180,11 @@ def _problems(name, score, structures):
         return ["could not be measured"]
     if name.endswith("_recall") and name.removesuffix("_recall") in structures and score.value < LOW_RECALL:
         found.append(f"only {value} of {score.n} {score.unit} are recognised")
-    if "spread" in name and score.value < LOW_SPREAD:
+    if name.endswith("spread_ratio") and score.value < LOW_SPREAD:
         found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
-    if "judge" in name and score.value < LOW_JUDGED:
+    if name == "judge_accuracy" and score.value < LOW_JUDGED:
         found.append(f"an independent classifier recognises the structure in {value} of generated cells")
-    if name.endswith("p_value") and "mmd" in name and score.value < SIGNIFICANT:
+    if name.endswith("_mmd_p") and score.value <= SIGNIFICANT:
         found.append(f"the codes are not distributed as the prior (p = {value})")
     return found
 
@@ -204,9 +209,3 @@ def _scorecard(parts):
 def _table(head, rows):
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _write_whole(path, content):
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)

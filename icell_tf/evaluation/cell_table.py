@@ -66,7 +66,7 @@ def read(folders, structures):
 
     Returns: `Classification` and `Integration`, for the scores.
 
-    Raises: ValueError: if a file names another structure, or the files have different columns.
+    Raises: ValueError: if a file names another structure, the files have different columns, or there are no cells.
     """
     rows, pairs = [], {}
     for folder in map(Path, folders):
@@ -81,6 +81,9 @@ def read(folders, structures):
         with np.load(folder / PAIRS_FILE) as matrices:
             for name in matrices:
                 pairs.setdefault(name, []).append(matrices[name])
+
+    if not rows:
+        raise ValueError(f"no cells in {', '.join(map(str, folders)) or 'no folder'}")
 
     def indices(column):
         return np.array([structures.index(row[column]) for row in rows])

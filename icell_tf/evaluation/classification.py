@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from icell_tf.evaluation import metrics
-from icell_tf.evaluation.scores import Score, bootstrap, mean_of_means, mean_score, proportion
+from icell_tf.evaluation.scores import Score, bootstrap, mean_of_proportions, mean_score, proportion
 
 BINS = 15
 REGRESSION_SIZE = 16  # pixels a side of the images that the logistic regression sees
@@ -103,12 +103,12 @@ def scores(classification):
     """Returns {name: Score} of a `Classification`.
 
     accuracy: with Wilson's interval;
-    balanced_accuracy: mean recall of the structures that occur, bootstrapped within each. Beside both stand the
-      paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
+    balanced_accuracy: mean recall of the structures that occur, with their Wilson's intervals combined. Beside both
+      stand the paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
     STRUCTURE_recall: with Wilson's interval, beside the paper's where Table S9 has the structure, and the rivals';
     calibration_error: see `expected_calibration_error`. Chance keeps it above 0, so beside it stands its mean for
       cells whose structures are drawn with the model's probabilities;
-    confidence: mean probability of the predicted structure, which should equal the accuracy.
+    overconfidence: mean probability of the predicted structure minus the accuracy.
     """
     y, hit = classification.y, classification.predicted == classification.y
     occurring, rivals = np.unique(y), classification.rivals
@@ -124,8 +124,9 @@ def scores(classification):
             baselines={"paper": float(hits / n), **chance, **accuracies},
             about="test cells whose structure is recognised",
         ),
-        "balanced_accuracy": mean_of_means(
-            [hit[y == k] for k in occurring],
+        "balanced_accuracy": mean_of_proportions(
+            [hit[y == k].sum() for k in occurring],
+            [(y == k).sum() for k in occurring],
             baselines={"paper": float(np.mean([hits / n for hits, n in PAPER.values()])), **chance, **balanced},
             about="mean recall of the structures",
         ),
@@ -180,9 +181,9 @@ def _calibration(confidence, hit):
         "lower",
         "mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies high",
     )
-    about = "mean probability of the predicted structure"
-    sure = mean_score(confidence, baselines={"accuracy": float(hit.mean())}, better="near", about=about)
-    return {"calibration_error": error, "confidence": sure}
+    about = "mean probability of the predicted structure minus the share that is right"
+    over = mean_score(confidence - hit, baselines={"calibrated": 0.0}, better="near", about=about)
+    return {"calibration_error": error, "overconfidence": over}
 
 
 def _bins(confidence):

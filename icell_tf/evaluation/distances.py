@@ -65,10 +65,10 @@ def mmd_test(a, b, rng, permutations=PERMUTATIONS):
     first = np.zeros((permutations + 1, len(kernel)))
     first[0, : len(a)] = 1
     first[1:] = rng.permuted(np.tile(first[0], (permutations, 1)), axis=1)
-    second = 1 - first
-    # Sums over the pairs within a, within b and across, for all permutations in two products.
-    within_a, within_b = (np.einsum("pi,pi->p", chosen @ kernel, chosen) for chosen in (first, second))
-    across = (kernel.sum() - within_a - within_b) / 2
+    # Sums over the pairs within a, across, and within b, for all permutations in one product.
+    within_a = np.einsum("pi,pi->p", first @ kernel, first)
+    across = first @ kernel.sum(axis=1) - within_a
+    within_b = kernel.sum() - within_a - 2 * across
     n, m = len(a), len(b)
     statistics = (within_a - n) / (n * (n - 1)) + (within_b - m) / (m * (m - 1)) - 2 * across / (n * m)
     # The observed order counts among the permutations; a rounding error must not make it less than itself.

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import ndimage, stats
 
-from icell_tf.evaluation.distances import covered, frechet_distance, two_sample_interval
+from icell_tf.evaluation.distances import NEIGHBOURS, covered, frechet_distance, two_sample_interval
 from icell_tf.evaluation.judge import mirrored_at_random
-from icell_tf.evaluation.scores import Score, proportion
-from icell_tf.evaluation.shapes import SHAPES, measure_shapes
+from icell_tf.evaluation.scores import Score, mean_score, proportion
+from icell_tf.evaluation.shapes import SHAPES, SMOOTHING, measure_shapes
 
 ENOUGH = 400  # cells for a proportion within 0.05, however few the test split has
 BATCH = 50
@@ -24,6 +24,7 @@ class Samples:
       heldout: (N, H, W, 3), real and not trained on. y: (N,).
       training: (M, H, W, 3), real, M = N where there are as many: a random part.
       reconstructed: (N, H, W, 3), the held-out ones, encoded and decoded: as blurred as generated ones, of real shapes.
+      noise_free: (N, H, W, 3), the held-out ones without noise, or None where the data set doesn't know them.
     """
 
     generated: np.ndarray
@@ -32,6 +33,7 @@ class Samples:
     y: np.ndarray
     training: np.ndarray
     reconstructed: np.ndarray
+    noise_free: np.ndarray | None = None
 
 
 def draw_samples(integrator, heldout, training, seed=0):
@@ -46,17 +48,26 @@ def draw_samples(integrator, heldout, training, seed=0):
     """
     rng = np.random.default_rng(seed)
     part = rng.permutation(len(training))[: len(heldout)]
-    poses = (lambda images: mirrored_at_random(images, rng)) if integrator.mirrored else np.asarray
-    real = poses(heldout.images)
+    pose = in_training_poses if integrator.mirrored else lambda images, seed: images
+    real = pose(heldout.images, seed)
     y = np.tile(heldout.y, -(-ENOUGH // len(heldout)))
     return Samples(
         np.concatenate([_sample(integrator, y[i : i + BATCH], seed + i) for i in range(0, len(y), BATCH)]),
         y,
         real,
         heldout.y,
-        poses(training.images[part]),
+        pose(training.images[part], seed + 1),
         np.concatenate([_reconstruct(integrator, real[i : i + BATCH]) for i in range(0, len(real), BATCH)]),
+        None if heldout.noise_free is None else pose(heldout.noise_free, seed),
     )
+
+
+def in_training_poses(images, seed):
+    """Mirrors cells at random along either axis: a model that was trained so makes cells in all four poses.
+
+    Args: (N, H, W, C); the same seed mirrors the same way. Returns: (N, H, W, C).
+    """
+    return mirrored_at_random(images, np.random.default_rng(seed))
 
 
 def _sample(integrator, y, seed):
@@ -88,56 +99,85 @@ def generated_scores(samples, judge, pixel_size):
             ("reconstructed", samples.reconstructed),
         )
     }
-    return judged_scores(samples, judge) | shape_scores(shapes), shapes
+    return judged_scores(samples, judge) | {"detail": detail_score(samples)} | shape_scores(shapes), shapes
 
 
 def judged_scores(samples, judge):
-    """Returns {name: Score} of the judge's verdicts and of its features."""
-    n = len(samples.y)
+    """Returns {name: Score} of the judge's verdicts and, where there are more than k cells, of its features."""
     generated, verdicts = judge.look(samples.generated)
     heldout, real_verdicts = judge.look(samples.heldout)
     reconstructed, reconstructed_verdicts = judge.look(samples.reconstructed)
-    training = judge.features(samples.training)
-    rivals = {"real training cells": training, "reconstructed cells": reconstructed}
-    hits = verdicts == samples.generated_y
-    return {
+    chance, hits = {"chance": 1 / judge.structures}, verdicts == samples.generated_y
+    real = {
+        "real held-out cells": float(np.mean(real_verdicts == samples.y)),
+        "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
+    }
+    scores = {
         "judge_accuracy": proportion(
             hits.sum(),
             len(hits),
-            baselines={
-                "real held-out cells": float(np.mean(real_verdicts == samples.y)),
-                "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
-                "chance": 1 / judge.structures,
-            },
+            baselines=real | chance,
             about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
         ),
         "judge_accuracy_on_real_cells": proportion(
             np.sum(real_verdicts == samples.y),
-            n,
-            baselines={"chance": 1 / judge.structures},
+            len(samples.y),
+            baselines=chance,
             about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
         ),
+    }
+    if len(heldout) <= NEIGHBOURS:
+        return scores
+    rivals = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
+    return scores | feature_scores(generated[: len(heldout)], heldout, rivals)
+
+
+def feature_scores(generated, heldout, rivals):
+    """Returns {name: Score}: Fréchet distance, precision and recall. Args: features (N, D); {name: features}."""
+    return {
         "frechet_distance": Score(
-            frechet_distance(generated[:n], heldout),
-            n,
-            two_sample_interval(frechet_distance, generated[:n], heldout),
+            frechet_distance(generated, heldout),
+            len(generated),
+            two_sample_interval(frechet_distance, generated, heldout),
             {name: frechet_distance(features, heldout) for name, features in rivals.items()},
             "lower",
             "Fréchet distance of generated from real held-out cells in the judge's features",
         ),
         "precision": proportion(
-            covered(generated[:n], heldout).sum(),
-            n,
+            covered(generated, heldout).sum(),
+            len(generated),
             baselines={name: float(covered(features, heldout).mean()) for name, features in rivals.items()},
-            about="generated cells among real held-out ones in the judge's features (k = 3)",
+            about=f"generated cells among real held-out ones in the judge's features (k = {NEIGHBOURS})",
         ),
         "recall": proportion(
-            covered(heldout, generated[:n]).sum(),
-            n,
+            covered(heldout, generated).sum(),
+            len(heldout),
             baselines={name: float(covered(heldout, features).mean()) for name, features in rivals.items()},
-            about="real held-out cells among generated ones in the judge's features (k = 3)",
+            about=f"real held-out cells among generated ones in the judge's features (k = {NEIGHBOURS})",
         ),
     }
+
+
+def detail_score(samples):
+    """Returns the Score of how much of the structure's image is finer than a 64th of the frame: noise, and detail."""
+    rivals = {"real held-out cells": samples.heldout, "reconstructed cells": samples.reconstructed}
+    if samples.noise_free is not None:
+        rivals["real held-out cells without noise"] = samples.noise_free
+    return mean_score(
+        detail(samples.generated[..., -1]),
+        baselines={name: float(detail(images[..., -1]).mean()) for name, images in rivals.items()},
+        better="near",
+        about="part of the intensity in the structure's images that smoothing by one pixel in 64 takes away",
+    )
+
+
+def detail(images):
+    """Returns |x - smoothed x| / |x| of images (N, H, W) uint8, (N,), 0 for an empty one."""
+    parts = []
+    for image in images.astype(np.float32):
+        rough = image - ndimage.gaussian_filter(image, len(image) / SMOOTHING)
+        parts.append(np.linalg.norm(rough) / max(np.linalg.norm(image), 1e-6))
+    return np.array(parts)
 
 
 def shape_scores(shapes):

@@ -85,8 +85,10 @@ def copying_scores(distances, meaning):
 
 
 def outlook(images):
-    """Returns smoothed membrane and nucleus of cells (N, H, W, 3) uint8 as vectors (N, D), scaled so that the distance
-    of two is their root mean square difference."""
+    """Returns smoothed membrane and nucleus of cells (N, H, W, 3) uint8 as vectors (N, D).
+
+    They are scaled so that the distance of two is their root mean square difference.
+    """
     parts = []
     for start in range(0, len(images), BATCH):
         x_r = shrink(images[start : start + BATCH, ..., :2])

@@ -119,20 +119,21 @@ def known_structures(integration):
     return np.flatnonzero(~np.isnan(integration.r["model"]).all(axis=0))
 
 
+def mean_r(r, structures):
+    """Returns the mean over structures of the mean over cells: r (N, K) with NaN, and the structures' indices."""
+    return float(np.nanmean(r[:, structures], axis=0).mean())
+
+
 def content(integration):
     """Returns what metrics.json says of integration: mean correlations, without structures that no cell shows."""
+    known = known_structures(integration)
 
     def by_structure(values):
-        known = known_structures(integration)
-        return {
-            integration.structures[k]: {name: float(np.nanmean(r[:, k])) for name, r in values.items()} for k in known
-        }
+        return {integration.structures[k]: {name: mean_r(r, [k]) for name, r in values.items()} for k in known}
 
-    over_frame = by_structure(integration.r)
-    means = {name: float(np.mean([row[name] for row in over_frame.values()])) for name in integration.r}
     return {
         "compared_with": integration.compared_with,
-        "integration": over_frame,
+        "integration": by_structure(integration.r),
         "integration_inside_cell": by_structure(integration.r_inside),
-        "integration_mean": means,
+        "integration_mean": {name: mean_r(r, known) for name, r in integration.r.items()},
     }

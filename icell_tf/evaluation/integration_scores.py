@@ -2,11 +2,15 @@
 
 import numpy as np
 
-from icell_tf.evaluation.integration import known_structures
+from icell_tf.evaluation.integration import known_structures, mean_r
 from icell_tf.evaluation.permutation import shape_test
 from icell_tf.evaluation.scores import Score, mean_of_means, mean_score
 
 RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
+PREDICTIONS = {
+    "r": ("model", "Pearson r of Algorithm 3"),
+    "r_of_draws": ("mean_of_draws", "Pearson r of the mean of draws of z_s"),
+}
 
 
 def scores(integration):
@@ -23,40 +27,37 @@ def scores(integration):
       STRUCTURE_r, STRUCTURE_r_of_draws, STRUCTURE_margin: the same for one structure;
       shape_gain, shape_p, STRUCTURE_shape_gain, STRUCTURE_shape_p: see `permutation.shape_test`.
     """
-    known, localization = known_structures(integration), f"with the {integration.compared_with} localization"
-    found = {}
-    for suffix, values in (("", integration.r), ("_inside_cell", integration.r_inside)):
-        where = f"{localization}{' inside the cell' if suffix else ''}, mean over structures"
-        about = f"Pearson r of Algorithm 3 {where}"
-        found["r" + suffix] = _mean(values, "model", known, about)
-        found["r_of_draws" + suffix] = _mean(values, "mean_of_draws", known, about.replace("Algorithm 3", DRAWS))
-    found["margin"] = _margin(integration.r, known, "mean over structures")
+    known = known_structures(integration)
+    found = _over_frame(integration, known, "mean over structures")
+    for name, (prediction, means) in PREDICTIONS.items():
+        about = f"{means}, with the {integration.compared_with} localization inside the cell, mean over structures"
+        found[f"{name}_inside_cell"] = _r(integration.r_inside, prediction, known, about)
+    won = 0
     for k in known:
-        name = integration.structures[k]
-        about = f"Pearson r of Algorithm 3 {localization}"
-        found[f"{name}_r"] = _mean(integration.r, "model", [k], about)
-        found[f"{name}_r_of_draws"] = _mean(integration.r, "mean_of_draws", [k], about.replace("Algorithm 3", DRAWS))
-        found[f"{name}_margin"] = _margin(integration.r, [k], name)
-    won = sum(found[f"{integration.structures[k]}_margin"].value > 0 for k in known)
+        structure = integration.structures[k]
+        of_structure = _over_frame(integration, [k], structure)
+        found |= {f"{structure}_{name}": score for name, score in of_structure.items()}
+        won += of_structure["margin"].value > 0
     about = "structures in which Algorithm 3's mean r is above every rival's"
     found["structures_won"] = Score(won, len(known), None, {"all": len(known)}, about=about, unit="structures")
     return found | _shape_scores(integration.pairs)
 
 
-DRAWS = "the mean of draws of z_s"
-
-
-def _mean(values, prediction, known, about):
-    """Args: values: {prediction: (N, K)}; known: the structures to take the mean over."""
-    others = {name: _groups_mean(r[:, known]) for name, r in values.items() if name != prediction}
-    return _over_structures(values[prediction][:, known], baselines=others, about=about)
-
-
-def _margin(r, known, what):
-    best = max((name for name in RIVALS), key=lambda name: _groups_mean(r[name][:, known]))
-    difference = (r["model"] - r[best])[:, known]
+def _over_frame(integration, chosen, what):
+    r, localization = integration.r, f"with the {integration.compared_with} localization over the frame, {what}"
+    found = {
+        name: _r(r, prediction, chosen, f"{means}, {localization}") for name, (prediction, means) in PREDICTIONS.items()
+    }
+    best = max(RIVALS, key=lambda rival: mean_r(r[rival], chosen))
     about = f"r of Algorithm 3 minus that of its best rival, {best}, {what}"
-    return _over_structures(difference, baselines={"no better": 0.0}, about=about)
+    found["margin"] = _over_structures((r["model"] - r[best])[:, chosen], baselines={"no better": 0.0}, about=about)
+    return found
+
+
+def _r(values, prediction, chosen, about):
+    """Scores a prediction of {prediction: (N, K)} on the chosen structures, beside the rivals and the ceiling."""
+    others = {name: mean_r(r, chosen) for name, r in values.items() if name in (*RIVALS, "ceiling")}
+    return _over_structures(values[prediction][:, chosen], baselines=others, about=about)
 
 
 def _over_structures(r, **kwargs):
@@ -64,10 +65,6 @@ def _over_structures(r, **kwargs):
     if np.isnan(r).any():
         return mean_of_means([column[~np.isnan(column)] for column in r.T], **kwargs)
     return mean_score(r.mean(axis=1), **kwargs)
-
-
-def _groups_mean(r):
-    return float(np.nanmean(r, axis=0).mean())
 
 
 def _shape_scores(pairs):

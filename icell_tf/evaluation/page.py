@@ -3,13 +3,13 @@
 import base64
 import io
 import math
-import os
 from importlib import resources
 from pathlib import Path
 
 import jinja2
 from PIL import Image
 
+from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.scores import ahead
 
 PAGE_FILE = "report.html"
@@ -19,7 +19,7 @@ MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
 FIGURES = 3  # significant, of a number on the page
 
 
-def write(path, title, summary, parts, exhibits=(), pictures=()):
+def write(path, title, summary, parts, exhibits=(), pictures=(), structures=()):
     """Writes the report as one page of HTML, which holds all that it shows.
 
     Args:
@@ -29,24 +29,31 @@ def write(path, title, summary, parts, exhibits=(), pictures=()):
       parts: `Part`s of the scorecard.
       exhibits: `Exhibit`s of the paper.
       pictures: (title, caption, uint8 (h, w, 3)) of what else there is to see.
+      structures: names; scores that begin with one are folded up, unless the model is behind a baseline in one.
 
     Returns: the path.
     """
-    text = render(title, summary, parts, exhibits, pictures)
+    text = render(title, summary, parts, exhibits, pictures, structures)
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
 
 
-def render(title, summary, parts, exhibits=(), pictures=()):
+def render(title, summary, parts, exhibits=(), pictures=(), structures=()):
     """Returns the page that `write` writes, as text."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.update(ahead=ahead, columns=columns, better=BETTER, data_uri=data_uri)
+    environment.globals.update(
+        ahead=ahead,
+        columns=columns,
+        by_structure=lambda part: by_structure(part, structures),
+        better=BETTER,
+        data_uri=data_uri,
+    )
     environment.filters.update(number=number, words=words)
+    environment.tests.update(behind=ahead)
     source = resources.files("icell_tf.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
     behind = [(part, name) for part in parts for name, score in part.scores.items() if ahead(score)]
     return environment.from_string(source).render(
@@ -67,6 +74,14 @@ def columns(part):
     return names if len(names) <= MOST_COLUMNS and 2 * given > len(names) * len(part.scores) else []
 
 
+def by_structure(part, structures):
+    """Returns {name: Score} twice: a part's general scores, and those whose names begin with a structure's."""
+    special = {
+        name: score for name, score in part.scores.items() if name.startswith(tuple(f"{s}_" for s in structures))
+    }
+    return {name: score for name, score in part.scores.items() if name not in special}, special
+
+
 def number(value):
     """Returns a number with three significant figures, as a reader expects it: 0.0123, 12.3, 1,234; a dash for NaN."""
     if not math.isfinite(value):
@@ -75,10 +90,10 @@ def number(value):
         return f"{int(value):,}"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    if abs(value) < 1e-4:
-        return f"{value:.1e}"
+    if abs(value) < 0.01:
+        return f"{value:.{FIGURES}g}"
     decimals = max(0, FIGURES - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(decimals, 3 if abs(value) >= 0.01 else 6)}f}"
+    return f"{value:.{min(decimals, FIGURES)}f}"
 
 
 def words(name):

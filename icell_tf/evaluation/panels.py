@@ -43,11 +43,11 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
     rows = [[None if panel is None else np.asarray(panel) for panel in row] for row in rows]
-    panels = [panel for row in rows for panel in row if panel is not None]
-    shapes = {panel.shape for panel in panels}
+    shapes = {panel.shape for row in rows for panel in row if panel is not None}
     if len(shapes) != 1:
         raise ValueError(f"a montage needs images of one shape, but found {sorted(shapes) or 'no image'}")
-    height, width, _ = enlarge(panels[0]).shape
+    places = [(i, j) for i, row in enumerate(rows) for j, panel in enumerate(row) if panel is not None]
+    height, width, _ = enlarge(rows[places[0][0]][places[0][1]]).shape
     columns = max(len(row) for row in rows)
     top = FONT_SIZE + 8 if column_labels is not None else 0
     left = text_width(row_labels) + 8 if row_labels is not None else 0
@@ -63,8 +63,7 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
             draw.text((4, y + height // 2), str(row_labels[i]), INK, font(FONT_SIZE), anchor="lm")
         for j, panel in enumerate(row):
             if panel is not None:
-                first = panel is panels[0] and pixel_size
-                shown = with_scale_bar(panel, pixel_size) if first else enlarge(panel)
+                shown = with_scale_bar(panel, pixel_size) if pixel_size and (i, j) == places[0] else enlarge(panel)
                 canvas.paste(Image.fromarray(shown), (left + GAP + j * (width + GAP), y))
     return np.asarray(canvas)
 

@@ -1,13 +1,24 @@
-"""The report on a trained model: scorecard, the paper's exhibits and pictures, as a page, as files and in TensorBoard."""
+"""The report on a trained model: scorecard, the paper's exhibits and pictures; as a page, files and in TensorBoard."""
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
-from icell_tf.evaluation import card, cell_table, exhibits, figures, page, scorecard, tensorboard
+from icell_tf.evaluation import (
+    card,
+    cell_table,
+    codes,
+    distributions,
+    exhibits,
+    figures,
+    files,
+    page,
+    score_figures,
+    scorecard,
+    tensorboard,
+)
 from icell_tf.evaluation.cells import code_cells
 
 METRICS_FILE = "metrics.json"
@@ -70,25 +81,26 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     }
     tell("pictures")
     parts, shown = list(measured.parts.values()), exhibits.draw(subject, cells, seed)
-    pictures = _pictures(subject.integrator, cells["test"], seed)
-    paths = [_write_metrics(content, output / METRICS_FILE)]
-    paths += cell_table.write(cells["test"], measured.classification, measured.integration, output)
-    for name, picture in {f"{e.key}.png": e.picture for e in shown if e.picture is not None}.items():
-        figures.to_png(picture, output / name)
-    for name, (_, picture) in pictures.items():
-        figures.to_png(picture, output / f"{name}.png")
+    pictures = {e.key: (e.title, e.caption, e.picture) for e in shown if e.picture is not None}
+    pictures |= (others := _test_cells(subject.integrator, cells["test"], seed) | _measured(measured))
+    names = subject.integrator.structures
+    title, further = f"Report on {subject.name}", list(others.values())
+    paths = [
+        page.write(output / page.PAGE_FILE, title, table(content).splitlines()[:2], parts, shown, further, names),
+        _write_metrics(content, output / METRICS_FILE),
+        *cell_table.write(cells["test"], measured.classification, measured.integration, output),
+    ]
+    for name, (_, _, picture) in pictures.items():
         paths.append(output / f"{name}.png")
-    further = [(name.capitalize(), caption, picture) for name, (caption, picture) in pictures.items()]
-    paths.insert(
-        0, page.write(output / page.PAGE_FILE, f"Report on {subject.name}", _summary(content), parts, shown, further)
-    )
+        figures.to_png(picture, paths[-1])
+    log_dir = None
     if run_dir is not None:
-        rows = subject.curves.get("conditional", [])
-        counts = card.count(prepared)
-        paths.append(card.write(run_dir, subject.run, counts, rows, parts))
-        named = {name: picture for name, (_, picture) in pictures.items()}
-        named |= {e.key: e.picture for e in shown if e.picture is not None}
-        tensorboard.write(Path(run_dir) / "tensorboard", rows[-1]["epoch"] if rows else 0, parts, named)
+        rows, log_dir = subject.curves.get("conditional", []), Path(run_dir) / "tensorboard"
+        paths.append(card.write(run_dir, subject.run, card.count(prepared), rows, parts))
+        step = rows[-1]["epoch"] if rows else 0
+        tensorboard.write(log_dir, step, parts, {name: picture for name, (_, _, picture) in pictures.items()})
+    projector = log_dir and log_dir / tensorboard.FOLDER
+    paths += codes.write_codes(cells, names, output, projector)
     return Report(content, parts, cells, paths)
 
 
@@ -110,14 +122,9 @@ def table(content):
 
 
 def _write_metrics(content, path):
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(partial, path)
+    with files.whole(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n")
     return path
-
-
-def _summary(content):
-    return table(content).splitlines()[:2]
 
 
 def _check_same_cells(integrator, cells):
@@ -131,8 +138,8 @@ def _check_same_cells(integrator, cells):
         )
 
 
-def _pictures(integrator, test, seed):
-    """Draws test cells, each of another structure: {name: (caption, picture)}."""
+def _test_cells(integrator, test, seed):
+    """Draws test cells, each of another structure: {name: (title, caption, picture)}."""
     rows = np.unique(test.y, return_index=True)[1]
     x_rs, names = test.x_rs(rows), integrator.structures
     labels = [names[k] for k in test.y[rows]]
@@ -140,25 +147,54 @@ def _pictures(integrator, test, seed):
     generated = [integrator.sample(np.arange(len(names)), seed + row)["x_rs"] for row in range(3)]
     pictures = {
         "integrated": (
+            "All structures in one cell",
             "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there.",
             figures.integration_grid(x_rs[:PICTURED], integrated, names),
         ),
-        "structures": ("The predicted structures of the same cells, alone.", figures.structure_grid(integrated, names)),
+        "structures": (
+            "Predicted structures",
+            "The predicted structures of the same cells, alone.",
+            figures.structure_grid(integrated, names),
+        ),
         "reconstructed": (
+            "Reconstructions",
             "Test cells over their reconstructions by the conditional model.",
             figures.observed_over_reconstructed(
                 x_rs, integrator.reconstruct(x_rs)["x_rs_hat"], labels, contrast="percentile"
             ),
         ),
         "generated": (
-            "New cells drawn from the prior, one shape and one draw of z_s a row and column.",
+            "New cells",
+            "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure.",
             figures.cell_grid(np.concatenate(generated), columns=len(names), labels=names, contrast="percentile"),
         ),
     }
     if test.expected is not None:
-        expected = test.expected[rows[:PICTURED]] / np.float32(255)
         pictures["expected"] = (
-            "What is expected there: the mean of many simulated draws of each structure in the same cells.",
-            figures.structure_grid(expected, names),
+            "Expected localizations",
+            "What is expected of the predicted structures: the mean of many simulated draws in the same cells.",
+            figures.structure_grid(test.expected[rows[:PICTURED]] / np.float32(255), names),
         )
     return pictures
+
+
+def _measured(measured):
+    """Draws what was measured: {name: (title, caption, picture)}."""
+    drawn = score_figures.pictures(measured.classification, measured.integration)
+    return {title.lower().replace(" ", "_"): (title, caption, picture) for title, caption, picture in drawn} | {
+        "shapes": (
+            "Shapes",
+            "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with.",
+            distributions.draw_shapes(measured.shapes),
+        ),
+        "nearest_training_cells": (
+            "Memorisation",
+            "Distance to the nearest training cell: copies would lie left of the held-out cells.",
+            distributions.draw_nearest(measured.distances),
+        ),
+        "dimensions": (
+            "Dimensions of the codes",
+            "What each dimension tells the decoder, and how it is distributed beside its prior, N(0, 1).",
+            distributions.draw_dimensions(measured.codes),
+        ),
+    }

@@ -4,7 +4,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from icell_tf.evaluation import classification, generated, integration, integration_scores, judge, latent
+from icell_tf.evaluation import (
+    classification,
+    generated,
+    integration,
+    integration_scores,
+    judge,
+    latent,
+    reconstruction,
+    unseen,
+)
+from icell_tf.evaluation import samples as drawn
 from icell_tf.evaluation.classification import Classification
 from icell_tf.evaluation.identity import identity_scores
 from icell_tf.evaluation.integration import Integration
@@ -46,10 +56,23 @@ def measure(subject, cells, draws=32, seed=0, tell=print):
     integrator, train, test = subject.integrator, cells["train"], cells["test"]
     structures = integrator.structures
 
+    tell("reconstruction")
+    reconstructed = Part(
+        "Reconstruction",
+        "How much of a held-out cell survives encoding and decoding?",
+        reconstruction.scores(subject, test, train),
+    )
+
     tell("classification")
     card = Scorecard(classification.measure(test, train, structures), None)
+    card.parts["reconstruction"] = reconstructed
     card.parts["classification"] = Part(
         "Classification", "Which structure does an image show?", classification.scores(card.classification)
+    )
+    card.parts["unseen"] = Part(
+        "None of these",
+        unseen.why_not(subject.prepared) or "Are cells with a structure that was left out of training told as unknown?",
+        unseen.scores(unseen.measure(integrator, subject.prepared, cells)),
     )
 
     tell("integration")
@@ -59,6 +82,13 @@ def measure(subject, cells, draws=32, seed=0, tell=print):
         "Is each structure predicted where it is, given membrane and nucleus alone? Rivals take it from the training "
         "cells: its mean image, or that of the nearest cells, in codes of shape or in pixels.",
         integration_scores.scores(card.integration),
+    )
+
+    tell("draws of z_s")
+    card.parts["samples"] = Part(
+        "Samples",
+        "Do draws of z_s vary as cells do, and does a structure stay where it can be?",
+        drawn.scores(drawn.measure(integrator, test, draws, seed)),
     )
 
     tell("generated cells")

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from icell_tf import losses
+from icell_tf.models.adam import Adam
 from icell_tf.networks import noise
 
 ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
@@ -30,6 +32,8 @@ class AdversarialAutoencoder(keras.Model):
     Args:
       enc, dec, enc_d, dec_d: the networks.
       gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
+      mmd_weight: of `losses.prior_discrepancy` in the encoder's objective; 0, the paper's, leaves the codes'
+        distribution to the latent discriminator. Replicas each compare their own part of a batch.
       seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
     """
 
@@ -43,12 +47,14 @@ class AdversarialAutoencoder(keras.Model):
         "passed_as_data",
         "latent_discriminator_accuracy",
         "image_discriminator_accuracy",
+        "discrepancy",
     )
 
-    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, seed=0, **kwargs):
+    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
         self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
+        self.mmd_weight = mmd_weight
         self.seed = seed
         self.optimizers = {}
         self.latent_dim = enc_d.input_shape[-1]
@@ -69,7 +75,7 @@ class AdversarialAutoencoder(keras.Model):
           make_optimizer: a function without arguments that returns another optimizer; then the others do not count.
         """
         super().compile(optimizer=None)
-        make = make_optimizer or (lambda: keras.optimizers.Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
+        make = make_optimizer or (lambda: Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
         self.optimizers = {role: make() for role in self.trained}
         for role, network in self.trained.items():
             self.optimizers[role].build(network.trainable_variables)
@@ -89,6 +95,14 @@ class AdversarialAutoencoder(keras.Model):
         Returns: {role: (B,)} and {name of a metric: (B,)}.
         """
         raise NotImplementedError
+
+    def _add_discrepancy(self, objectives, z):
+        """Adds the discrepancy of codes (B, Z) from their prior to the encoder's objective; returns it to be logged."""
+        if not self.mmd_weight:
+            return {}
+        discrepancy = losses.prior_discrepancy(z)
+        objectives["enc"] += self.mmd_weight * discrepancy
+        return {"discrepancy": discrepancy}
 
     @staticmethod
     def _logs_of(objectives, reconstruction, passed_as_prior, passed_as_data, verdicts):

@@ -70,10 +70,10 @@ class ConditionalModel(AdversarialAutoencoder):
             "enc_d": losses.latent_discriminator_loss(prior, encoded),
             "dec_d": losses.class_discriminator_loss(observed, generated, y),
         }
-        integration = {}
+        optional = self._add_discrepancy(objectives, z_s)
         if x_mode_logits is not None:
-            integration["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
-            objectives["dec"] += self.integration_weight * integration["integration"]
+            optional["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
+            objectives["dec"] += self.integration_weight * optional["integration"]
         generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
         verdicts = (
             correct(prior, True),
@@ -87,7 +87,7 @@ class ConditionalModel(AdversarialAutoencoder):
             "classification": classification,
             "classification_accuracy": correct_class(y_logits, y),
         }
-        return objectives, logs | own | integration
+        return objectives, logs | own | optional
 
     def _decode(self, y, z_r, estimates, z_prior, training):
         """Returns the logits of x_hat, x_gen and, unless nothing asks for it, of Algorithm 3's image.

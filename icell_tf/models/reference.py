@@ -29,8 +29,10 @@ class ReferenceModel(AdversarialAutoencoder):
             "enc_d": losses.latent_discriminator_loss(prior, encoded),
             "dec_d": losses.image_discriminator_loss(observed, generated),
         }
+        discrepancy = self._add_discrepancy(objectives, z_r)
         verdicts = correct(prior, True), correct(encoded, False), correct(observed, True), correct(generated, False)
-        return objectives, self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_observed, verdicts)
+        logs = self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_observed, verdicts)
+        return objectives, logs | discrepancy
 
     def reconstruct(self, x_r):
         """Returns x_r_hat, (B, H, W, 2) in [0, 1], in NumPy."""

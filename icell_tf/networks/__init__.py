@@ -1,6 +1,6 @@
 """The networks of Tables S1 to S7, as Keras functional models that return logits."""
 
-from icell_tf.networks.blocks import ARCHITECTURES, Architecture
+from icell_tf.networks.blocks import ARCHITECTURES, Architecture, set_norm_momentum
 from icell_tf.networks.decoder import build_conditional_decoder, build_reference_decoder
 from icell_tf.networks.encoder import build_conditional_encoder, build_reference_encoder
 from icell_tf.networks.image_discriminator import build_image_discriminator
@@ -15,4 +15,5 @@ __all__ = [
     "build_latent_discriminator",
     "build_reference_decoder",
     "build_reference_encoder",
+    "set_norm_momentum",
 ]

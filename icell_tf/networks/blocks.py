@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from icell_tf.networks import layers
+
 KERNEL = 4
 LEAKY_SLOPE = 0.2
 IMAGE_SIZES = (32, 64, 128, 256, 512)
@@ -60,7 +62,7 @@ def stage_widths(table, image_size, width, fewer=0):
 
 def batch_norm(name=None, offset="zeros"):
     """BatchNorm with momentum 0.9 and epsilon 1e-5, over all replicas of the strategy in whose scope it is made."""
-    return keras.layers.BatchNormalization(
+    return layers.BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
         gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
@@ -70,10 +72,17 @@ def batch_norm(name=None, offset="zeros"):
     )
 
 
+def set_norm_momentum(network, momentum):
+    """Sets the momentum of all BatchNorms of a network: the weight of the past in the statistics that they keep."""
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = momentum
+
+
 def prelu(channel_slopes=True):
     """PReLU for (B, H, W, C), its slopes starting at 0.25: one a channel, or one for the layer."""
     shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
-    return keras.layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
+    return layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
 
 
 def leaky_relu():

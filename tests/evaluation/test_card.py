@@ -21,7 +21,7 @@ PARTS = [
     ),
     Part("Integration", "", {"tom20_r": Score(0.7, 30, (0.6, 0.8), {"class_mean": 0.75, "ceiling": 0.99})}),
     Part("Samples", "", {"spread_ratio": Score(0.25, 30)}),
-    Part("Latent", "", {"z_r_mmd_p_value": Score(0.001, 200), "ks": Score(math.nan, 0)}),
+    Part("Latent", "", {"z_r_mmd_p": Score(0.001, 200), "ks": Score(math.nan, 0)}),
 ]
 
 
@@ -48,7 +48,7 @@ def test_weaknesses_follow_from_the_scores():
         "Classification, zo1_recall: only 0.7 of 10 cells are recognised.",
         "Integration, behind a baseline, which stands in brackets: tom20_r 0.7 (class_mean 0.75).",
         "Samples, spread_ratio: draws of z_s vary 0.25 times as much as cells do: z_s is used little.",
-        "Latent, z_r_mmd_p_value: the codes are not distributed as the prior (p = 0.001).",
+        "Latent, z_r_mmd_p: the codes are not distributed as the prior (p = 0.001).",
         "Latent, ks: could not be measured.",
     ]
     enough = {"test": {"tom20": 30, "zo1": 30}}

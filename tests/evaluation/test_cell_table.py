@@ -74,3 +74,5 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     cell_table.write(fold[0], other, fold[2], tmp_path / "other")
     with pytest.raises(ValueError, match="other columns"):
         cell_table.read([tmp_path, tmp_path / "other"], NAMES)
+    with pytest.raises(ValueError, match="no cells"):
+        cell_table.read([], NAMES)

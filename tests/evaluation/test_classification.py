@@ -6,7 +6,7 @@ import pytest
 from icell_tf.evaluation import classification
 from icell_tf.evaluation.cells import CodedCells
 from icell_tf.evaluation.classification import expected_calibration_error, reliability
-from icell_tf.evaluation.scores import mean_of_means, proportion
+from icell_tf.evaluation.scores import mean_of_means, mean_of_proportions, proportion
 
 RNG = np.random.default_rng(0)
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
@@ -28,8 +28,9 @@ def test_the_papers_counts_give_the_papers_figures():
     assert (hits, n) == (263, 304) and score.value == pytest.approx(0.865, abs=5e-4)
     # Wilson 1927: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), with z = 1.959964
     assert score.interval == pytest.approx((0.822147, 0.899004), abs=1e-6)
-    recalls = [np.repeat([1, 0], [h, n - h]) for h, n in classification.PAPER.values()]
-    assert mean_of_means(recalls).value == pytest.approx(0.710, abs=5e-4)
+    assert mean_of_proportions(*zip(*classification.PAPER.values(), strict=True)).value == pytest.approx(
+        0.710, abs=5e-4
+    )
 
 
 def test_scores_by_hand():
@@ -50,7 +51,7 @@ def test_scores_by_hand():
     assert baselines["chance"] == 1 / 3 and baselines["majority"] == 5 / 8
     assert baselines["class_mean"] == baselines["logistic_regression"] == 1
     assert scores["balanced_accuracy"].baselines["majority"] == 0.5
-    assert scores["confidence"].value == pytest.approx(0.8)
+    assert scores["overconfidence"].value == pytest.approx(0.05)
     assert scores["calibration_error"].value == pytest.approx(0.05)
     for score in scores.values():
         low, high = score.interval
@@ -65,7 +66,7 @@ def test_a_training_split_of_one_structure_has_no_regression():
 def test_shuffled_predictions_score_chance():
     y = np.repeat([0, 1, 2], 100)
     shuffled = np.random.default_rng(0).permutation(y)
-    score = mean_of_means([shuffled[y == k] == k for k in range(3)])
+    score = mean_of_proportions([(shuffled[y == k] == k).sum() for k in range(3)], [100] * 3)
     assert score.interval[0] < 1 / 3 < score.interval[1]
 
 
@@ -89,6 +90,18 @@ def test_reliability_curve():
     assert curve.confidence[[0, -1]] == pytest.approx([0.02, 0.98])
     assert curve.accuracy[[0, -1]] == pytest.approx([0, 2 / 3])
     assert np.isnan(curve.accuracy[1:-1]).all()
+
+
+def test_interval_of_a_mean_of_proportions():
+    one = proportion(7, 10)
+    assert mean_of_proportions([7], [10]).interval == pytest.approx(one.interval)
+    low, high = mean_of_proportions([7, 7], [10, 10]).interval  # two of equal size: narrower by the root of two
+    assert low == pytest.approx(0.7 - (0.7 - one.interval[0]) / np.sqrt(2)) and high < one.interval[1]
+    perfect = mean_of_proportions([10, 10], [10, 10])
+    assert perfect.interval[0] < 0.85 and perfect.interval[1] == pytest.approx(1) and perfect.n == 20
+    drawn = np.random.default_rng(0).binomial([30, 8], [0.9, 0.5], (400, 2))
+    intervals = np.array([mean_of_proportions(hits, [30, 8]).interval for hits in drawn])
+    assert 0.91 < np.mean((intervals[:, 0] <= 0.7) & (0.7 <= intervals[:, 1])) < 0.99
 
 
 def test_mean_of_means_by_hand():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from icell_tf.evaluation import figures
+from icell_tf.evaluation import figures, panels
 
 
 def one_pixel(*channels):
@@ -45,40 +45,6 @@ def test_stretch():
         figures.stretch(image, "auto")
 
 
-@pytest.mark.parametrize("size, enlarged", [(64, 192), (128, 256), (160, 160), (256, 256)])
-def test_enlarge(size, enlarged):
-    assert figures.enlarge(np.zeros((size, size, 3), np.uint8)).shape == (enlarged, enlarged, 3)
-
-
-def test_montage_places_each_panel():
-    panel = np.zeros((160, 160, 3), np.uint8)
-    red, blue = panel + np.uint8([255, 0, 0]), panel + np.uint8([0, 0, 255])
-    picture = figures.montage([[red, blue], [blue, None]])
-    assert picture.shape == (2 * 162 + 2, 2 * 162 + 2, 3)
-    for (row, column), color in {(0, 0): (255, 0, 0), (0, 1): (0, 0, 255), (1, 0): (0, 0, 255)}.items():
-        inside = picture[2 + row * 162 : 162 + row * 162, 2 + column * 162 : 162 + column * 162]
-        assert (inside == color).all()
-    assert (picture[-150:, -150:] == 255).all()
-
-
-def test_labels_take_room_and_leave_ink_outside_the_panels():
-    panel = np.full((160, 160, 3), 255, np.uint8)
-    plain = figures.montage([[panel, panel]])
-    labelled = figures.montage([[panel, panel]], ["tom20", "a name that is far too long for its column"], ["row"])
-    top, left = np.subtract(labelled.shape, plain.shape)[:2]
-    assert top > 0 and left > 0
-    assert (labelled[:top] < 128).any() and (labelled[top:, :left] < 128).any()
-    assert (labelled[top:, left:] == 255).all()
-    assert (labelled[:top, -1:] == 255).all()  # the long name was shrunk, not cut
-
-
-def test_montage_refuses_unequal_panels():
-    with pytest.raises(ValueError, match="one shape"):
-        figures.montage([[np.zeros((160, 160, 3), np.uint8), np.zeros((170, 170, 3), np.uint8)]])
-    with pytest.raises(ValueError, match="no image"):
-        figures.montage([[None]])
-
-
 def test_composite_shows_each_structure_in_its_colour_and_names_it():
     x_r, structures = np.zeros((64, 64, 2), np.float32), np.zeros((64, 64, 2), np.float32)
     structures[8:24, 8:24, 0] = 0.1
@@ -91,6 +57,8 @@ def test_composite_shows_each_structure_in_its_colour_and_names_it():
     legend = picture[:, 512:]
     for color in (255, 0, 0), (0, 0, 255), (255, 255, 255):  # two keys and the text
         assert (legend == color).all(axis=-1).any()
+    for grey in (round(255 * 0.35), round(255 * 0.35 * 0.6)):  # the keys of membrane and nucleus
+        assert (legend == grey).all(axis=-1).sum() > panels.FONT_SIZE**2
     with pytest.raises(ValueError, match="2 structures, but 1 colours"):
         figures.composite(x_r, structures, colors[:1], ("tom20", "zo1"))
 
@@ -126,8 +94,8 @@ def test_structures_in_cell_cuts_out_and_labels():
     cell[16:48, 16:48] = 0.5
     predicted = np.random.default_rng(0).random((64, 64, 2))
     picture = figures.structures_in_cell(cell, {"z_s = 0": predicted, "mean of 2": predicted}, ("a", "b"))
-    side = -(-160 // 39) * 39 + figures.GAP  # the cell's 32 pixels and a tenth more on each side
-    assert picture.shape[0] == figures.FONT_SIZE + 8 + 3 * side + figures.GAP
+    side = -(-160 // 39) * 39 + panels.GAP  # the cell's 32 pixels and a tenth more on each side
+    assert picture.shape[0] == panels.FONT_SIZE + 8 + 3 * side + panels.GAP
     assert picture.shape[1] > 3 * side
     assert (picture[-side:, :-2][:, -side + 2 :] < 255).any()
 
@@ -136,15 +104,15 @@ def test_grids():
     rng = np.random.default_rng(0)
     cells, predicted = rng.random((2, 64, 64, 3)), rng.random((2, 64, 64, 4))
     names = ("a", "b", "c", "d")
-    side = 192 + figures.GAP
-    top = figures.FONT_SIZE + 8
+    side = 192 + panels.GAP
+    top = panels.FONT_SIZE + 8
     grid = figures.integration_grid(cells, predicted, names)
-    assert grid.shape == (top + 2 * side + figures.GAP, 5 * side + figures.GAP, 3)
+    assert grid.shape == (top + 2 * side + panels.GAP, 5 * side + panels.GAP, 3)
     assert figures.structure_grid(predicted, names).shape == (grid.shape[0], grid.shape[1] - side, 3)
     assert figures.cell_grid(np.repeat(cells, 5, axis=0), columns=4).shape[:2] == (3 * side + 2, 4 * side + 2)
     pairs = figures.observed_over_reconstructed(cells, cells[..., ::-1])
     assert pairs.shape[0] == 2 * side + 2
-    panel = figures.enlarge(figures.overlay(cells[1]))
+    panel = panels.enlarge(figures.overlay(cells[1]))
     np.testing.assert_array_equal(pairs[2:194, -194:-2], panel)
 
 

@@ -88,6 +88,17 @@ def test_observed_structures_are_compared_where_they_show(training):
     assert scores(measured)["r"].value == pytest.approx(content["integration_mean"]["model"])
 
 
+def test_a_mirrored_models_rivals_are_sought_in_four_poses(training):
+    class Mirrored(Oracle):
+        mirrored = True
+
+    test = cells(6, seed=0, expected=True)
+    one, four = (integration.measure(oracle, test, training, draws=1).r for oracle in (Oracle(), Mirrored()))
+    assert one.keys() == four.keys()
+    for name in RIVALS:
+        assert four[name].mean() >= one[name].mean()
+
+
 def test_pairs_are_correlations_of_observed_with_others_predictions(training):
     test = cells(16, seed=0)
     pairs = integration.measure(Oracle(), test, training, draws=1).pairs

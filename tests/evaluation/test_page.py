@@ -92,6 +92,16 @@ def test_baselines_that_most_scores_have_get_a_column_each():
     assert not page.columns(Part("a", "b", {"x": GOOD, "y": BEATEN, "z": Score(1, 5)}))
 
 
+def test_scores_of_single_structures_are_folded_up_unless_the_model_is_behind():
+    good, poor = ({"r": GOOD, "zo1_r": score} for score in (GOOD, BEATEN))
+    for scores, tag in ((good, "<details>"), (poor, "<details open>")):
+        text = page.render("r", [], [Part("a", "b", scores)], structures=["zo1"])
+        assert text.count("<details") == 1 and tag in text and text.index('id="score-1-r"') < text.index(tag)
+        assert text.index(tag) < text.index('id="score-1-zo1_r"') < text.index("</details>")
+        Reader(text)
+    assert "<details" not in page.render("r", [], [Part("a", "b", good)])
+
+
 def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
     read = Reader(text)
     words = " ".join("".join(read.texts).split())
@@ -110,7 +120,15 @@ def test_a_model_without_rivals_ahead_says_so():
 @pytest.mark.parametrize(
     "value, text",
     [(0.9312, "0.931"), (0.01234, "0.012"), (0.00345, "0.00345"), (12.345, "12.3"), (1234.5, "1,234"), (400, "400")]
-    + [(3e-7, "3.0e-07"), (0, "0"), (-0.5, "-0.500"), (math.inf, "–"), (123.4, "123"), (0.5, "0.500")],
+    + [
+        (3e-7, "3e-07"),
+        (0.0001, "0.0001"),
+        (0, "0"),
+        (-0.5, "-0.500"),
+        (math.inf, "–"),
+        (123.4, "123"),
+        (0.5, "0.500"),
+    ],
 )
 def test_numbers_have_three_figures(value, text):
     assert page.number(value) == text
@@ -120,7 +138,7 @@ def test_numbers_have_three_figures(value, text):
     "better, value, baselines, names",
     [
         ("higher", 0.5, {"a": 0.4, "b": 0.6, "ceiling_of_32": 0.9}, ("b",)),
-        ("lower", 0.5, {"a": 0.4, "b": 0.6, "floor": 0.1, "real_test": 0.2}, ("a",)),
+        ("lower", 0.5, {"a": 0.4, "b": 0.6, "floor": 0.1, "real cells": 0.2, "all": 0, "p in": 0}, ("a",)),
         ("higher", 0.5, {"a": 0.5, "b": math.nan}, ()),
         ("near", 0.5, {"target": 0.45, "other": 2}, ()),
         ("near", 0.5, {"target": 0.7}, ("target",)),

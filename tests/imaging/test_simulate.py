@@ -208,7 +208,7 @@ def test_the_expected_structure_is_the_mean_of_its_draws(cells):
     np.testing.assert_allclose(drawn.max(axis=(1, 2)), 1, rtol=1e-6)
     assert not drawn[:, ~cells[0].cell_mask.any(0)].any()
     np.testing.assert_allclose(drawn.mean(axis=0), expected_structure(cells[0], 3, 20, seed=5), atol=1e-6)
-    with pytest.raises(ValueError, match="drawn at least once, found draws = 0"):
+    with pytest.raises(ValueError, match="draws >= 1, found 0"):
         next(draw_structure(cells[0], 3, 0))
 
 

@@ -14,11 +14,11 @@ from train import command
 
 @pytest.fixture
 def parsed():
-    """A function from a phase and arguments to the phase's parsed flags; takes them back after the test."""
+    """A function from a phase, arguments and options to the phase's parsed flags; takes them back after the test."""
     before = set(flags.FLAGS)
 
-    def parse(phase, *arguments):
-        found = command.TrainingFlags(phase)
+    def parse(phase, *arguments, **options):
+        found = command.TrainingFlags(phase, **options)
         flags.FLAGS(["command", *arguments])
         return found
 
@@ -115,3 +115,13 @@ def test_what_the_user_can_mend_ends_with_a_message(error, message):
 def test_a_stray_argument_is_refused_before_anything_runs():
     with pytest.raises(app.UsageError, match="unexpected arguments epochs=3"):
         command.run(lambda: pytest.fail("it ran"), ["reference.py", "epochs=3"])
+
+
+def test_a_command_of_both_phases_gives_each_the_flags_that_it_has(parsed):
+    arguments = ["--preset=small", "--batch_size=16", "--integration_weight=2"]
+    found = parsed("conditional", *arguments, output="output", run="both", without=("epochs",))
+    reference = found.config_of("reference", epochs=3, seed=None)
+    assert reference == dataclasses.replace(PRESETS["small"]["reference"], batch_size=16, epochs=3)
+    conditional = dataclasses.replace(PRESETS["small"]["conditional"], batch_size=16, integration_weight=2.0)
+    assert found.config_of("conditional") == conditional
+    assert (found.run_dir, "epochs" in found.fields) == ("runs/small-both", False)

@@ -47,6 +47,14 @@ def test_evaluate_prints_the_table_and_writes_where_the_run_lies(folder):
         assert not line.startswith("wrote ") or (folder / line.removeprefix("wrote ")).is_file()
 
 
+def test_traverse_walks_from_the_mean_cell_and_from_one_of_the_data_set(folder):
+    model = ["--model=runs/demo-conditional", "--steps=2", "--structures=TOM20"]
+    out = run(folder, "traverse.py", *model, "--cell=tom20-0001", "--code=z_s", "--dimensions=1,2")
+    files = [line.removeprefix("wrote traversed/") for line in out.splitlines()]
+    assert files == [f"tom20-0001_z_s_1_2_tom20.{ending}" for ending in ("png", "gif")]
+    assert all((folder / "traversed" / file).is_file() for file in files)
+
+
 def test_export_takes_a_run_and_counts_versions(folder):
     for version in (1, 2):
         run(folder, "export.py", "--model=runs/demo-conditional")

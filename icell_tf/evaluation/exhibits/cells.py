@@ -70,8 +70,8 @@ def predicted_cells(subject, cells, seed):
         ("figure_3", "Figure 3", "Predicted structures in their cells", slice(None), _COLORS),
         ("figure_s6b", "Figure S6 (b)", "Predicted structures alone", slice(2, None), "only the structure is shown"),
     ):
-        panels_of = [_overlays(None if x is None else x[..., channels] for x in row) for row in rows]
-        picture = _montage(panels_of, subject, columns, _structures(subject))
+        overlays = [_overlays(None if x is None else x[..., channels] for x in row) for row in rows]
+        picture = _montage(overlays, subject, columns, _structures(subject))
         caption = f"{told}{about.capitalize()}; {_SCALED}, {end}"
         exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
     return exhibits
@@ -106,10 +106,8 @@ def _reconstructed(subject, cells, chosen, seed, reference):
         for images in pairs[split]:
             left = iter(_overlays(images[where]))
             rows.append([None if i is None else next(left) for i in places])
-    labels = [subject.integrator.structures[k] for k in _columns(subject)]
-    picture = _montage(
-        rows, subject, [display(name) for name in labels], ["training", "decoded", "held out", "decoded"]
-    )
+    labels = [display(subject.integrator.structures[k]) for k in _columns(subject)]
+    picture = _montage(rows, subject, labels, ["training", "decoded", "held out", "decoded"])
     model, coded_by, colors, number = (
         ("reference", "Enc_r and Dec_r", _REFERENCE_COLORS, 1)
         if reference
@@ -144,10 +142,9 @@ def _spread(subject, cells, seed):
 def _one_of_each(cells, count, rng):
     """An observed cell of each structure or None, held out where one is; and, for the caption, which are not."""
     found, elsewhere = [], []
+    splits = [split for split in (HELD_OUT, "validation", TRAINING) if split in cells]
     for k in range(count):
-        some = {
-            split: choose(cells[split].y, k, 1, rng) for split in (HELD_OUT, "validation", TRAINING) if split in cells
-        }
+        some = {split: choose(cells[split].y, k, 1, rng) for split in splits}
         split = next((split for split, rows in some.items() if len(rows)), None)
         found.append(cells[split].x_rs(some[split])[0] if split else None)
         if split != HELD_OUT:

@@ -26,7 +26,6 @@ CONDITIONAL = (
 COLORS = ("tab:blue", "tab:orange")
 _NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model"}
 STYLES = {"training cells": "-", "validation cells": "--", "chance": ":"}
-COLUMNS = 4
 _PANEL = (3.9, 3.1)  # inches
 
 
@@ -35,16 +34,17 @@ def training_curves(subject):
     phases = {phase: subject.curves[phase] for phase in _NAMES if subject.curves.get(phase)}
     if not phases:
         return None
-    rows = [(phase, SHARED) for phase in phases] + [("conditional", CONDITIONAL)] * ("conditional" in phases)
-    figure = Figure(figsize=(COLUMNS * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
-    axes = figure.subplots(len(rows), COLUMNS, squeeze=False)
-    for line, (phase, wanted) in zip(axes, rows, strict=True):
-        for ax, (title, metrics, chance) in zip(line, wanted, strict=False):
+    wanted = [(phase, SHARED) for phase in phases] + [("conditional", CONDITIONAL)] * ("conditional" in phases)
+    rows = [(phase, [panel for panel in row if _logged(phases[phase], panel[1])]) for phase, row in wanted]
+    columns = max(len(row) for _, row in rows)
+    figure = Figure(figsize=(columns * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
+    for line, (phase, row) in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
+        for ax, (title, metrics, chance) in zip(line, row, strict=False):
             _draw(ax, phases[phase], metrics, chance)
             if "losses" in title:  # a discriminator that is sure of itself, and wrong, loses a hundred times more
                 ax.set_yscale("log")
             ax.set_title(f"{_NAMES[phase]}: {title}", fontsize=9)
-        for ax in line[len(wanted) :]:
+        for ax in line[len(row) :]:
             ax.axis("off")
     styles = [Line2D([], [], color="black", linestyle=style, label=label) for label, style in STYLES.items()]
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9, frameon=False)
@@ -55,6 +55,11 @@ def training_curves(subject):
         "is chance between two. " + source(subject, counts, subject.run.config.seed)
     )
     return Exhibit("figure_s3", "Training curves", caption, plots.render(figure), paper="Figure S3")
+
+
+def _logged(curve, metrics):
+    """Whether an epoch of a curve has any of some metrics."""
+    return any(metric in row for row in curve for metric in metrics)
 
 
 def _draw(ax, curve, metrics, chance):

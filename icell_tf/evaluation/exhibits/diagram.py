@@ -30,7 +30,7 @@ def model_diagram(subject, cells, seed):
     images = {"x_r": x_rs[where][..., :2], "x_rs": x_rs[where], "x_rs_hat": x_rs_hat[where]}
     if x_r_hat is not None:
         images["x_r_hat"] = x_r_hat[where]
-    picture = draw_model(networks, {name: figures.overlay(x, contrast="percentile") for name, x in images.items()})
+    overlays = {name: figures.overlay(x, contrast="percentile") for name, x in images.items()}
     caption = (
         "The model as it was built. Above, the reference model learns a code z_r of cell and nuclear shape; below, the "
         "conditional model learns where a structure y sits in a cell of that shape, and in z_s what shape and "
@@ -39,7 +39,7 @@ def model_diagram(subject, cells, seed):
         "from the prior. "
         f"The cell is {held_out.cell_ids[i]}. {source(subject, f'1 cell of {held_out.split}', seed)}"
     )
-    return Exhibit("figure_1", "The model", caption, picture, paper="Figure 1")
+    return Exhibit("figure_1", "The model", caption, plots.render(draw_model(networks, overlays)), paper="Figure 1")
 
 
 def draw_model(networks, images):
@@ -49,7 +49,7 @@ def draw_model(networks, images):
       networks: all eight by their symbols.
       images: {"x_r", "x_r_hat", "x_rs", "x_rs_hat": uint8 (h, w, 3)}; a place without an image is left empty.
 
-    Returns: uint8 (height, width, 3).
+    Returns: a matplotlib Figure of 1600x1040 px.
     """
     figure = Figure(figsize=SIZE, dpi=100, facecolor="white")
     ax = figure.add_axes((0, 0, 1, 1))
@@ -67,7 +67,7 @@ def draw_model(networks, images):
     _draw_conditional(ax, networks, images)
     _arrow(ax, (6.1, UPPER - 0.45), (6.1, LOWER + 1.475), LOSS, "<->", "--")
     ax.text(6.2, 4.83, r"$\mathrm{MSE}(z^r, \hat{z}^r)$, eq. 8", fontsize=10, color=LOSS, va="center")
-    return plots.render(figure)
+    return figure
 
 
 def _draw_reference(ax, networks, images):

@@ -20,18 +20,19 @@ _NO_ROW = ("InputLayer", "Concatenate", "Flatten")
 
 
 def network_tables(subject):
-    """Returns Tables S1 to S7 of the networks that the subject has."""
-    run = subject.run
-    made = (
-        f"frames of {run.cells.image_size} px, K = {len(run.cells.structures)} structures; networks as in the "
-        f"{'paper' if run.config.architecture == 'paper' else 'released code'}, width {run.config.width:g}; data set "
-        f"{run.cells.dataset}, seed {run.config.seed}, run {subject.name}."
-    )
-    exhibits = []
+    """Returns Tables S1 to S7 of the subject's networks, whatever their phase was trained with."""
+    run, exhibits = subject.run, []
+    cells = f"frames of {run.cells.image_size} px, K = {len(run.cells.structures)} structures"
     for number, symbol, title, activation in TABLES:
+        config = run.reference if symbol.endswith("_r") else run.config
         rows = table_of(subject.networks[symbol], activation)
-        note = " Networks return logits; the activation in braces or last row is applied to them." if activation else ""
-        caption = f"{title}, layer by layer as it was built: n = {rows[-1][-1]} trained parameters; {made}{note}"
+        after = f" It returns logits, to which {activation.strip('{, }')} is applied." if activation else ""
+        caption = (
+            f"{title}, layer by layer as it was built: {cells}, networks as in the "
+            f"{'paper' if config.architecture == 'paper' else 'released code'}, widths times {config.width:g}.{after} "
+            f"n = {rows[-1][-1]} trained parameters; seed {config.seed}; data set {run.cells.dataset}; "
+            f"run {subject.name}."
+        )
         exhibits.append(Exhibit(f"table_s{number}", title, caption, table=(HEADER, rows), paper=f"Table S{number}"))
     return exhibits
 

@@ -160,7 +160,7 @@ def draw_structure(cell, y, draws, seed=0):
     """
     _check_structure(y)
     if draws < 1:
-        raise ValueError(f"a structure is drawn at least once, found draws = {draws}")
+        raise ValueError(f"a structure is drawn at least once: expected draws >= 1, found {draws}")
     grid, window = cell.grid.crop(cell.cell_mask)  # nothing outside the cell survives the mask
     cell_mask = cell.cell_mask[window]
     rng = np.random.default_rng([cell.shape.seed, 4, y, seed])

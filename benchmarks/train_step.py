@@ -1,0 +1,253 @@
+"""How fast a training step is, and how much memory it takes, against the same step in PyTorch and a matrix product.
+
+    python benchmarks/train_step.py
+    python benchmarks/train_step.py --image_size=256 --width=1 --batch_size=8 --steps=3
+    python benchmarks/train_step.py --torch_python=PATH --peer=../shared/peers/torch_step.py --json=FILE
+
+Architecture "paper", random images; phase 2 takes z_r as given. Each measurement is a process of its own, so that its
+peak memory is its own, and the implementations take turns, so that what else the machine does meets all of them.
+Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and its compiled
+step.
+The machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PHASES = ("reference", "conditional")
+STRUCTURES, LATENT = 10, 16
+PRODUCT = 4096  # the side of the matrices whose product is the yardstick
+GIB = 2**30
+
+
+def network_flops(network):
+    """Returns the FLOPs of one example's forward pass, one a convolution or dense layer: two a weight and position."""
+    import keras
+
+    flops = []
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            positions = layer.input.shape[1] * layer.input.shape[2]
+        elif isinstance(layer, keras.layers.Conv2D):
+            positions = layer.output.shape[1] * layer.output.shape[2]
+        elif isinstance(layer, keras.layers.Dense):
+            positions = 1
+        else:
+            continue
+        weights = 1
+        for size in layer.kernel.shape:
+            weights *= size
+        flops.append(2 * positions * weights)
+    return flops
+
+
+def step_flops(model):
+    """Returns the FLOPs that one example's training step needs at least, however the step is written.
+
+    A pass through a network costs its forward FLOPs once for the outputs, once for the gradients of its weights and
+    once for those of its inputs, which the first layer is spared where nothing asks for them.
+    """
+    layers = {role: network_flops(network) for role, network in model.trained.items()}
+    whole = {role: sum(flops) for role, flops in layers.items()}
+    inner = {role: whole[role] - layers[role][0] for role in layers}  # of the inputs of all layers but the first
+    return (
+        2 * whole["enc"] + inner["enc"]
+        # Forward and weights for x_hat and x_gen; inputs for x_hat's reconstruction, which the encoder learns from, and
+        # for the discriminator's verdicts on x_hat and on x_gen.
+        + 4 * whole["dec"] + whole["dec"] + 2 * inner["dec"]
+        # Forward for the prior and the codes, then its own objective, then the encoder's.
+        + 2 * whole["enc_d"] + 2 * (whole["enc_d"] + inner["enc_d"]) + whole["enc_d"]
+        # Forward for x, x_gen and x_hat; its own objective on x and x_gen; the decoder's on x_gen and x_hat.
+        + 3 * whole["dec_d"] + 2 * (whole["dec_d"] + inner["dec_d"]) + 2 * whole["dec_d"]
+    )  # fmt: skip
+
+
+def build(phase, image_size, width):
+    """Returns a compiled model of a phase; phase 2's reference encoder is a stand-in that computes nothing."""
+    import tensorflow as tf
+
+    from icell_tf import networks
+    from icell_tf.models import ConditionalModel, ReferenceModel
+
+    shape, channels = {"width": width}, 2 if phase == "reference" else 3
+    enc_r = networks.build_reference_encoder(image_size, **shape)
+    enc_d = networks.build_latent_discriminator()
+    dec_d = networks.build_image_discriminator(image_size, channels, 1 if channels == 2 else STRUCTURES + 1, **shape)
+    if phase == "reference":
+        model = ReferenceModel(enc_r, networks.build_reference_decoder(image_size, **shape), enc_d, dec_d)
+    else:
+        enc = networks.build_conditional_encoder(image_size, STRUCTURES, **shape)
+        dec = networks.build_conditional_decoder(image_size, STRUCTURES, **shape)
+        model = ConditionalModel(enc_r, enc, dec, enc_d, dec_d)
+        model.enc_r = lambda x_r, training: tf.ones([tf.shape(x_r)[0], LATENT])
+    model.compile()
+    return model
+
+
+def measure(arguments):
+    """Times our step, reads this process' peak memory, then times the matrix product."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    if arguments.threads:
+        tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if arguments.precision == "bfloat16" else "float32")
+    model = build(arguments.phase, arguments.image_size, arguments.width)
+    rng, size = np.random.default_rng(0), arguments.image_size
+    batch = {
+        "x_rs": tf.constant(rng.random((arguments.batch_size, size, size, 3), np.float32)),
+        "y": tf.constant(rng.integers(0, STRUCTURES, arguments.batch_size).astype(np.int32)),
+    }
+    step = tf.function(model.train_step, jit_compile=arguments.jit or None)
+    seconds, processor = timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
+    matrix = tf.cast(tf.random.normal([PRODUCT, PRODUCT]), arguments.precision)
+    product, _ = timed(lambda: float(tf.matmul(matrix, matrix)[0, 0]), 3)
+    flops = step_flops(model) * arguments.batch_size
+    return {
+        "framework": f"tensorflow {tf.__version__}, keras {keras.__version__}",
+        "seconds_per_step": seconds,
+        "cpu_seconds_per_step": processor,
+        "peak_memory_gb": peak,
+        "gflop_per_image": flops / arguments.batch_size / 1e9,
+        "gflop_per_second": flops / seconds / 1e9,
+        "product_gflop_per_second": 2 * PRODUCT**3 / product / 1e9,
+    }
+
+
+def timed(run, times):
+    """Returns the median seconds of a call and the mean processor seconds, after two calls that do not count."""
+    run(), run()
+    walls, processor = [], time.process_time()
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        walls.append(time.perf_counter() - start)
+    return statistics.median(walls), (time.process_time() - processor) / times
+
+
+def ours(arguments, phase):
+    """Runs `measure` in a process of its own."""
+    flags = ["image_size", "width", "batch_size", "steps", "precision", "threads"]
+    command = [sys.executable, __file__, "--worker", f"--phase={phase}", *["--jit"] * arguments.jit]
+    return finished(command + [f"--{flag}={getattr(arguments, flag)}" for flag in flags])
+
+
+def peer(arguments, phase, compiled):
+    """Runs the peer's script with the Python that has torch."""
+    sizes = {"size": arguments.image_size, "width": arguments.width, "batch": arguments.batch_size}
+    command = [arguments.torch_python, arguments.peer, f"--phase={phase}", f"--steps={arguments.steps}"]
+    command += [f"--{flag}={value}" for flag, value in sizes.items()] + [f"--threads={arguments.threads}"]
+    command += ["--bf16"] * (arguments.precision == "bfloat16") + ["--compile"] * compiled
+    return finished(command)
+
+
+def finished(command):
+    """Returns the last line that a command prints, which is JSON. Raises: SystemExit: with its messages if it fails."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    if command[0] != sys.executable:
+        environment.pop("PYTHONPATH")
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def medians(results):
+    """Returns the median of every number of several results, and the text of the first."""
+    return {
+        name: statistics.median(result[name] for result in results) if isinstance(value, float) else value
+        for name, value in results[0].items()
+    }
+
+
+def compare(arguments, phase):
+    """Runs the implementations in turn and returns {implementation: medians} with the ratios."""
+    runs = {"ours": lambda: ours(arguments, phase)}
+    if arguments.torch_python:
+        runs["torch"] = lambda: peer(arguments, phase, compiled=False)
+        if arguments.compiled:
+            runs["torch compiled"] = lambda: peer(arguments, phase, compiled=True)
+    results = {name: [] for name in runs}
+    for _ in range(arguments.rounds):
+        for name, run in runs.items():
+            results[name].append(run())
+            print(f"{phase:12} {name:15} {results[name][-1]['seconds_per_step']:8.4f} s", file=sys.stderr, flush=True)
+    found = {name: medians(each) for name, each in results.items()}
+    mine, others = found["ours"], [found[name] for name in found if name != "ours"]
+    ratios = {"of the product": mine["gflop_per_second"] / mine["product_gflop_per_second"]}
+    if others:
+        ratios["time"] = mine["seconds_per_step"] / min(other["seconds_per_step"] for other in others)
+        ratios["memory"] = mine["peak_memory_gb"] / min(other["peak_memory_gb"] for other in others)
+    return {"phase": phase, "implementations": found, "ratios": ratios}
+
+
+def table(comparisons):
+    """Returns the comparisons as lines of text."""
+    lines = [f"{'phase':12} {'implementation':15} {'s a step':>9} {'images/s':>9} {'peak GiB':>9} {'GFLOP/s':>8}"]
+    for comparison in comparisons["phases"]:
+        for name, result in comparison["implementations"].items():
+            rate = comparisons["batch_size"] / result["seconds_per_step"]
+            flops = comparison["implementations"]["ours"]["gflop_per_image"] * rate
+            lines.append(
+                f"{comparison['phase']:12} {name:15} {result['seconds_per_step']:9.4f} {rate:9.2f} "
+                f"{result['peak_memory_gb']:9.2f} {flops:8.1f}"
+            )
+        lines.append(
+            f"{comparison['phase']:12} ours / peer's: "
+            + ", ".join(f"{what} {ratio:.2f}" for what, ratio in comparison["ratios"].items())
+        )
+    return "\n".join(lines)
+
+
+def machine():
+    """Returns what the figures were measured on."""
+    info = Path("/proc/cpuinfo")
+    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+    return {"processor": (models or [platform.processor()])[0], "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--phase", choices=(*PHASES, "both"), default="both")
+    parser.add_argument("--image_size", type=int, default=64, help="pixels along a side")
+    parser.add_argument("--width", type=float, default=0.25, help="multiplier of the networks' widths")
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two that are not")
+    parser.add_argument("--rounds", type=int, default=3, help="processes of each implementation")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--jit", action="store_true", help="our step through XLA")
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--torch_python", help="a Python that has torch")
+    parser.add_argument("--peer", default="../shared/peers/torch_step.py", help="the step in PyTorch")
+    parser.add_argument(
+        "--compiled", action="store_true", help="also the peer's compiled step, which needs a C++ compiler"
+    )
+    parser.add_argument("--json", help="file for the figures")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        print(json.dumps(measure(arguments)))
+        return
+    phases = PHASES if arguments.phase == "both" else (arguments.phase,)
+    settings = {
+        name: getattr(arguments, name) for name in ("image_size", "width", "batch_size", "precision", "threads")
+    }
+    comparisons = machine() | settings | {"phases": [compare(arguments, phase) for phase in phases]}
+    print(json.dumps({name: value for name, value in comparisons.items() if name != "phases"}))
+    print(table(comparisons))
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(comparisons, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The scorecard's part on "none of these": are cells with a structure left out of training told as unknown?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import NearestNeighbors
+
+from icell_tf.evaluation.cells import code_cells
+from icell_tf.evaluation.scores import CONFIDENCE, Score, proportion
+
+ACCEPTED = 0.95  # of validation cells, whose structures are known
+NEIGHBOUR = 5  # which nearest training cell a distance is to
+RESAMPLES = 500
+SMALLEST = 1e-30  # probability, so that its logarithm is finite in float32
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """How unlike the training cells other cells are, by two statistics that both grow with it.
+
+    Attributes:
+      structures: names of those left out of training.
+      y: (M,), which of them each left-out cell shows.
+      validation, known, left_out: {statistic: (N,)} of validation cells and test cells with known structures, and
+        (M,) of test cells with those left out. The statistics: `distance`, see `distances`, which is judged; and
+        `improbability`, 1 minus the largest probability, its rival.
+    """
+
+    structures: tuple[str, ...]
+    y: np.ndarray
+    validation: dict[str, np.ndarray]
+    known: dict[str, np.ndarray]
+    left_out: dict[str, np.ndarray]
+
+
+def measure(integrator, prepared, cells):
+    """Measures cells with known and with left-out structures.
+
+    Args:
+      integrator: the `Integrator`, trained without the structures that `prepared` leaves out.
+      prepared: its `PreparedCells`.
+      cells: {"train", "validation", "test": `CodedCells`}.
+
+    Returns: `Unseen`, or None where `why_not` gives a reason.
+    """
+    if why_not(prepared):
+        return None
+    left_out = code_cells(integrator, prepared.unseen, "test")
+
+    def statistics(coded):
+        return {
+            "distance": distances(coded.probabilities, cells["train"].probabilities),
+            "improbability": 1 - coded.probabilities.max(axis=1),
+        }
+
+    validation, known, unknown = map(statistics, (cells["validation"], cells["test"], left_out))
+    return Unseen(prepared.unseen.cells.structures, left_out.y, validation, known, unknown)
+
+
+def why_not(prepared):
+    """Returns why nothing can be measured on these `PreparedCells`, and what to do; "" if it can."""
+    if prepared.unseen is None:
+        return (
+            "The model was trained with all structures, so none is unknown to it. Train phase 2 once more without "
+            f"one or two (--leave_out={prepared.cells.structures[-1]}, in another --run_dir), and evaluate that run."
+        )
+    if "validation" not in prepared.splits:
+        return "There are no validation cells to choose the threshold on, as in the folds of a cross-validation."
+    if "test" not in prepared.unseen.splits:
+        return f"No test cell shows a structure that was left out ({', '.join(prepared.unseen.cells.structures)})."
+    return ""
+
+
+def distances(probabilities, training):
+    """Returns each cell's distance to its fifth nearest training cell by what the classifier says of both, (N,).
+
+    Compared are the logits, K numbers a cell, less their mean. Distance to the nearest neighbours as a sign of the
+    unknown: Sun et al. 2022, Out-of-Distribution Detection with Deep Nearest Neighbors.
+
+    Args: probabilities (N, K); training (M, K), the training cells'.
+    """
+    logits, of_training = (np.log(np.maximum(p, SMALLEST)) for p in (probabilities, training))
+    logits, of_training = (values - values.mean(axis=1, keepdims=True) for values in (logits, of_training))
+    nearest = NearestNeighbors(n_neighbors=min(NEIGHBOUR, len(training))).fit(of_training)
+    return nearest.kneighbors(logits)[0][:, -1]
+
+
+def threshold(values):
+    """Returns the least of the values that at least 95% of them don't exceed: what is above it is unknown."""
+    return np.quantile(values, ACCEPTED, method="higher")
+
+
+def scores(unseen):
+    """Returns {name: Score} of an `Unseen`; {} of None.
+
+    left_out_rejected: test cells with left-out structures beyond the threshold that accepts 95% of validation cells;
+    STRUCTURE_rejected: the same for one of them;
+    known_accepted: test cells with known structures within it;
+    left_out_auroc: how often a cell with a left-out structure is farther than one with a known one, over all pairs.
+    Beside them stands a threshold on the largest probability, chosen in the same way.
+    """
+    if unseen is None:
+        return {}
+    limits = {name: threshold(values) for name, values in unseen.validation.items()}
+    rejected = {name: values > limits[name] for name, values in unseen.left_out.items()}
+    accepted = {name: values <= limits[name] for name, values in unseen.known.items()}
+
+    def rejection(rows, what):
+        rival = {"largest probability": float(rejected["improbability"][rows].mean())}
+        about = f"test cells of {what} that are told as unknown, at a threshold that accepts 95% of validation cells"
+        hits = rejected["distance"][rows]
+        return proportion(hits.sum(), len(hits), baselines={"chance": 1 - ACCEPTED, **rival}, about=about)
+
+    shown = [(k, name) for k, name in enumerate(unseen.structures) if (unseen.y == k).any()]
+    known = accepted["distance"]
+    return {
+        "left_out_rejected": rejection(slice(None), "structures left out of training"),
+        **{f"{name}_rejected": rejection(unseen.y == k, f"{name}, left out of training,") for k, name in shown},
+        "known_accepted": proportion(
+            known.sum(),
+            len(known),
+            baselines={"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())},
+            better="near",
+            about="test cells of known structures that are not told as unknown, at that threshold",
+        ),
+        "left_out_auroc": _auroc(unseen),
+    }
+
+
+def _auroc(unseen):
+    rng = np.random.default_rng(0)
+    known, left_out = unseen.known["distance"], unseen.left_out["distance"]
+    drawn = [_area(rng.choice(known, len(known)), rng.choice(left_out, len(left_out))) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Score(
+        _area(known, left_out),
+        len(known) + len(left_out),
+        (float(low), float(high)),
+        {"chance": 0.5, "largest probability": _area(unseen.known["improbability"], unseen.left_out["improbability"])},
+        about="area under the ROC curve of telling left-out structures from known ones, over all thresholds",
+    )
+
+
+def _area(known, left_out):
+    return float(roc_auc_score(np.repeat([0, 1], [len(known), len(left_out)]), np.concatenate([known, left_out])))

@@ -1,0 +1,30 @@
+"""Adam in one pass over memory."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class Adam(keras.optimizers.Adam):
+    """Keras' Adam, its update as TensorFlow's one operation: Keras' own reads and writes the weights a dozen times.
+
+    It bears the name of the optimizer that it stands for: Keras files an optimizer's state under its class.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Updates one weight, on the device whose update this is."""
+        index = self._get_variable_index(variable)
+        momentum, velocity = self._momentums[index].value, self._velocities[index].value
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=momentum.handle,
+            v=velocity.handle,
+            beta1_power=self.beta_1**step,
+            beta2_power=self.beta_2**step,
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )

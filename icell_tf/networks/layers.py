@@ -1,0 +1,69 @@
+"""Keras' BatchNormalization and PReLU in fewer passes over memory.
+
+They bear the names of the layers that they stand for, because Keras files weights under a layer's class: weights saved
+with the plain layers load here, and the other way round.
+"""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Keras' BatchNormalization over the last axis as one operation forward and one backward.
+
+    Statistics, scale and offset stay float32 where the inputs are bfloat16. What replicas share falls back to Keras'.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if self.synchronized:
+            return super().call(inputs, training=training, mask=mask)
+        training = bool(training and self.trainable)
+        shape = tf.shape(inputs)
+        x = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
+        statistics = [] if training else [self.moving_mean, self.moving_variance]
+        statistics = [tf.convert_to_tensor(value) for value in statistics] or [tf.zeros([0])] * 2
+        outputs = tf.raw_ops.FusedBatchNormV3(
+            x=x,
+            scale=tf.convert_to_tensor(self.gamma),
+            offset=tf.convert_to_tensor(self.beta),
+            mean=statistics[0],
+            variance=statistics[1],
+            epsilon=self.epsilon,
+            is_training=training,
+        )
+        if training:
+            self._update_moving_statistics(outputs.batch_mean, outputs.batch_variance, tf.shape(x))
+        return outputs.y if x is inputs else tf.reshape(outputs.y, shape)
+
+    def _update_moving_statistics(self, mean, variance, shape):
+        """The operation returns the variance by n - 1 (Bessel's correction); Keras averages that by n."""
+        n = tf.cast(tf.reduce_prod(shape[:-1]), tf.float32)
+        variance *= (n - 1.0) / n
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class PReLU(keras.layers.PReLU):
+    """Keras' PReLU for (B, H, W, C), with a gradient that keeps and reads one tensor."""
+
+    def call(self, inputs):
+        return leak(inputs, tf.reshape(tf.convert_to_tensor(self.alpha), [-1]))
+
+
+@tf.custom_gradient
+def leak(x, slopes):
+    """PReLU. Args: x, (..., C); slopes, (C,) or (1,). Returns: x where it is above 0, slopes * x elsewhere."""
+    below = tf.nn.relu(-x)
+    loss = 1.0 - slopes
+
+    def gradient(upstream):
+        blocked = tf.raw_ops.ReluGrad(gradients=upstream, features=below)  # upstream where x is below 0
+        # A product with ones: TensorFlow's reduction over all axes but the last is several times slower.
+        products = tf.reshape(blocked * below, [-1, x.shape[-1]])
+        by_channel = tf.linalg.matmul(tf.ones([1, tf.shape(products)[0]], x.dtype), products)[0]
+        by_slope = -by_channel if slopes.shape[0] == x.shape[-1] else -tf.reduce_sum(by_channel, keepdims=True)
+        return upstream - loss * blocked, by_slope
+
+    return x + loss * below, gradient

@@ -1,0 +1,127 @@
+"""Codes beside their prior, with codes whose answer is known."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import stats
+
+from icell_tf.evaluation import latent
+from icell_tf.evaluation.cells import CodedCells
+
+N, DIMS = 240, 6
+
+
+def codes(change, mirrored=False):
+    """Codes of which each dimension has just the quantiles of N(0, 1), so that no test depends on luck."""
+    quantiles = stats.norm.ppf((np.arange(N) + 0.5) / N)
+    z_r, z_s, prepared = np.random.default_rng(0).permuted(np.tile(quantiles[:, None], (3, 1, DIMS)), axis=1)
+    return latent.Codes({"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}, mirrored)
+
+
+def test_codes_that_follow_the_prior_are_not_told_from_it():
+    scores = latent.prior_scores(codes(lambda z: z))
+    for name in ("z_r", "z_s"):
+        assert scores[f"{name}_mmd_p"].value > 0.05
+        assert scores[f"{name}_mmd_rejected"].value <= 0.05
+        assert scores[f"{name}_ks_rejected"].value == 0
+        assert scores[f"{name}_covariance_error"].value == pytest.approx(
+            scores[f"{name}_covariance_error"].baselines["draws of the prior"], rel=0.4
+        )
+
+
+def test_shifted_codes_are():
+    scores = latent.prior_scores(codes(lambda z: z + [1, 0, 0, 0, 0, 0.8]))
+    assert scores["z_r_mmd_p"].value == pytest.approx(0.001)
+    assert scores["z_r_mmd_rejected"].value == 1
+    assert scores["z_r_ks_rejected"].value == 2
+    assert scores["z_s_ks_rejected"].value == 0
+    assert scores["z_r_ks_largest"].value == pytest.approx(0.383, abs=0.08)  # Phi(1/2) - Phi(-1/2) for a shift of 1
+
+
+def test_correlated_codes_have_an_error_of_covariance():
+    def correlated(z):
+        return np.column_stack([z[:, 0], z[:, 0], z[:, 2:]])
+
+    error = latent.prior_scores(codes(correlated))["z_r_covariance_error"]
+    assert error.value == pytest.approx(np.sqrt(2), abs=0.4)  # two entries of 1 where 0 should be
+    assert error.value > 2 * error.baselines["draws of the prior"]
+
+
+def test_a_mirrored_model_is_measured_in_its_poses_with_the_prepared_one_beside():
+    score = latent.prior_scores(codes(lambda z: z, mirrored=True))["z_r_mmd_p"]
+    assert score.value > 0.05
+    assert score.baselines["p in the prepared pose"] == pytest.approx(0.001)
+    assert "p in the prepared pose" not in latent.prior_scores(codes(lambda z: z))["z_r_mmd_p"].baselines
+
+
+def test_holm_corrects_as_by_hand():
+    assert latent.holm(np.array([0.04, 0.01, 0.03])) == pytest.approx([0.06, 0.03, 0.06])
+    assert latent.holm(np.array([0.5, 0.9])) == pytest.approx([1, 1])
+
+
+@pytest.fixture(scope="module")
+def integrator(make_integrator):
+    return make_integrator(mirrored=True)
+
+
+def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch):
+    size = 32
+    images = np.random.default_rng(0).integers(0, 255, (40, size, size, 3), np.uint8)
+    zeros = np.zeros((40, 4), np.float32)
+    cells = latent_cells(images, zeros, zeros)
+    mirrored = latent.draw_codes(integrator, cells)
+    x_r = images[..., :2] / np.float32(255)
+    poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
+    apart = np.abs(np.array(poses) - mirrored.posed["z_r"]).max(axis=2)  # (4, N)
+    assert np.allclose(apart.min(axis=0), 0, atol=1e-4)
+    assert set(apart.argmin(axis=0)) == {0, 1, 2, 3}
+    monkeypatch.setattr(integrator, "mirrored", False)
+    assert latent.draw_codes(integrator, cells).posed["z_r"] is cells.z_r
+
+
+def latent_cells(images, z_r, z_s, structures=1):
+    n = len(images)
+    names = [str(i) for i in range(n)]
+    return CodedCells("test", images, np.zeros(n, int), names, names, np.ones((n, structures)), z_r, z_r, z_s)
+
+
+def test_information_is_where_the_decoder_reads_it():
+    """A decoder whose reference follows z_r's first dimension and whose structure follows z_s' second."""
+    rng = np.random.default_rng(0)
+    z_r, z_s = rng.standard_normal((2, 60, 3)).astype(np.float32)
+
+    def dec_rs(inputs, training):
+        _, z_r, z_s = (np.asarray(each) for each in inputs)
+        logits = np.zeros((len(z_r), 4, 4, 3), np.float32)
+        logits[..., :2] = 4 * z_r[:, None, None, :1]
+        logits[..., 2] = 2 * z_s[:, None, None, 1]
+        return keras.ops.convert_to_tensor(logits)
+
+    truth = 1 / (1 + np.exp(-dec_rs([None, z_r, z_s], False).numpy()))
+    cells = latent_cells(np.rint(255 * truth).astype(np.uint8), z_r, z_s)
+    lost = latent.information(dec_rs, cells)
+    assert latent.shares(lost, "z_r")[1:] == pytest.approx([0, 0], abs=1e-6)
+    assert latent.shares(lost, "z_s")[[0, 2]] == pytest.approx([0, 0], abs=1e-6)
+    assert latent.shares(lost, "z_r")[0] + latent.shares(lost, "z_s")[1] == pytest.approx(1, abs=1e-5)
+    scores = latent.information_scores(lost)
+    assert scores["z_r_dimensions_used"].value == scores["z_s_dimensions_used"].value == 1
+    assert scores["z_s_share_of_structure"].value == pytest.approx(1)
+    assert scores["z_s_share_of_reference"].value == pytest.approx(0, abs=1e-6)
+    assert scores["z_r_share_of_structure"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_a_single_code_is_not_compared_with_the_prior():
+    one = {"z_r": np.zeros((1, DIMS)), "z_s": np.zeros((1, DIMS))}
+    assert latent.prior_scores(latent.Codes(one, one, False)) == {}
+
+
+def test_latent_scores_of_a_model(integrator):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
+    z = rng.standard_normal((12, 4)).astype(np.float32)
+    cells = latent_cells(images, z, z, structures=3)
+    scores, tables = latent.latent_scores(integrator, integrator.signatures.dec_rs, cells)
+    assert {name.split("_")[1] for name in scores} == {"r", "s"}
+    assert tables["z_s"]["share"].shape == tables["z_r"]["ks_p"].shape == (4,)
+    for score in scores.values():
+        assert score.to_json()["value"] is not None
