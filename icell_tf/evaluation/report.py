@@ -14,6 +14,7 @@ from icell_tf.evaluation import (
     exhibits,
     figures,
     files,
+    integration_scores,
     page,
     score_figures,
     scorecard,
@@ -86,7 +87,7 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     names = subject.integrator.structures
     title, further = f"Report on {subject.name}", list(others.values())
     paths = [
-        page.write(output / page.PAGE_FILE, title, table(content).splitlines()[:2], parts, shown, further, names),
+        page.write(output / page.PAGE_FILE, title, _summary(content), parts, shown, further, names),
         _write_metrics(content, output / METRICS_FILE),
         *cell_table.write(cells["test"], measured.classification, measured.integration, output),
     ]
@@ -125,6 +126,18 @@ def _write_metrics(content, path):
     with files.whole(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
     return path
+
+
+def _summary(content):
+    integration = content["integration_mean"]
+    best = max((name for name in integration_scores.RIVALS), key=integration.get)
+    return [
+        f"{content['test_cells']} test cells of {content['dataset']}, unseen in training; seed {content['seed']}.",
+        f"{content['accuracy']:.1%} of their structures are recognised (balanced over structures "
+        f"{content['balanced_accuracy']:.1%}).",
+        f"Predicted and {content['compared_with']} localizations correlate with r = {integration['model']:.3f}; the "
+        f"best that training cells alone offer is {integration[best]:.3f} ({best}).",
+    ]
 
 
 def _check_same_cells(integrator, cells):
@@ -188,7 +201,7 @@ def _measured(measured):
             distributions.draw_shapes(measured.shapes),
         ),
         "nearest_training_cells": (
-            "Memorisation",
+            "Nearest training cells",
             "Distance to the nearest training cell: copies would lie left of the held-out cells.",
             distributions.draw_nearest(measured.distances),
         ),
