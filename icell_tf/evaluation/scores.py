@@ -107,8 +107,7 @@ def mean_of_proportions(hits, n, **kwargs):
 
 def mean_score(values, **kwargs):
     """Returns the score of the mean of (n,) values, with a percentile bootstrap interval over them, seeded."""
-    values = np.asarray(values, float)
-    return Score(float(values.mean()) if len(values) else math.nan, len(values), bootstrap(values), **kwargs)
+    return mean_of_means([values], **kwargs)
 
 
 def mean_of_means(groups, **kwargs):
@@ -127,7 +126,7 @@ def mean_of_means(groups, **kwargs):
     return Score(float(np.mean([values.mean() for values in groups])), n, interval, **kwargs)
 
 
-def bootstrap(values, statistic=np.mean, resamples=RESAMPLES):
+def bootstrap(values, statistic, resamples=RESAMPLES):
     """Returns the percentile bootstrap interval of a statistic of (n,) values or (n, ...) rows, or None for n < 2.
 
     Args:
