@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from icell_tf import callbacks, checkpoints
 from icell_tf.checkpoints import TrainingError
+from icell_tf.evaluation import card
 
 MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
 PICTURES = 8  # cells a picture
@@ -195,6 +196,7 @@ def fit(model, run, prepared, run_dir, strategy):
                 history = train(batches, completed, config.epochs, steps)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrainingError(_out_of_memory(config.batch_size, replicas)) from error
+    card.record_training(run_dir, run, prepared, checkpoints.read_history(run_dir))
     _report(model, run, run_dir, history)
 
 

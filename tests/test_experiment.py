@@ -1,6 +1,7 @@
 """Training both phases on a tiny data set: what a run leaves, resuming, and what is refused."""
 
 import dataclasses
+import json
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from icell_tf import checkpoints, experiment, training
 from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig, Run
-from icell_tf.evaluation.report import evaluate, table
+from icell_tf.evaluation import card
 
 from .test_callbacks import logged
 
@@ -56,6 +57,14 @@ def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_
     assert "val_reconstruction" in history[0]
     assert training.MONITOR in history[0]
     assert not list(reference_run.glob("partial*"))
+
+
+def test_a_finished_run_has_a_model_card_without_scores_and_says_what_it_was_trained_with(conditional_run):
+    text = (conditional_run / card.CARD_FILE).read_text(encoding="utf-8")
+    assert text.startswith("# Model card: conditional\n") and "trained for 2 of 2 epochs" in text
+    assert "Not evaluated yet" in text and "| `latent_dim` | 4 | 4 |" in text
+    environment = json.loads((conditional_run / card.ENVIRONMENT_FILE).read_text(encoding="utf-8"))
+    assert environment["devices"] and "tensorflow" in environment["versions"]
 
 
 @pytest.mark.parametrize("phase", ["reference", "conditional"])
@@ -263,17 +272,3 @@ def test_a_file_as_run_dir_is_refused(reference_config, tmp_path):
     for run_dir in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(ConfigError, match="--run_dir: .* can't be written to"):
             experiment.train_reference(reference_config, run_dir)
-
-
-def test_evaluation_writes_metrics_and_pictures(conditional_run, prepared, tmp_path):
-    integrator = experiment.load_integrator(conditional_run)
-    content, pictures = evaluate(integrator, prepared, tmp_path, draws=2)
-    assert 0 <= content["accuracy"] <= 1
-    assert np.sum(content["confusion"]) == content["test_cells"] == prepared.splits["test"]
-    assert list(content["integration"]) == list(integrator.structures)
-    for row in content["integration"].values():
-        assert set(row) == {"model", "mean_of_draws", "class_mean", "nearest", "ceiling"}
-        assert all(-1 <= value <= 1 for value in row.values())
-        assert row["ceiling"] > row["model"]
-    assert all(path.stat().st_size > 1000 for path in pictures)
-    assert "tom20" in table(content) and "class_mean" in table(content)

@@ -15,7 +15,7 @@ REFERENCE = flags.DEFINE_string("reference", None, "its run of train/reference.p
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
 OUTPUT = flags.DEFINE_string("output", None, "where the report goes (default: MODEL/evaluation)")
-DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction", lower_bound=1)
+DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction and their spread", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells and the choice of pictures", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
 

@@ -121,13 +121,15 @@ def scores(classification):
         "accuracy": proportion(
             hit.sum(),
             len(y),
-            baselines={"paper": float(hits / n), **chance, **accuracies},
+            rivals=chance | accuracies,
+            landmarks={"paper": float(hits / n)},
             about="test cells whose structure is recognised",
         ),
         "balanced_accuracy": mean_of_proportions(
             [hit[y == k].sum() for k in occurring],
             [(y == k).sum() for k in occurring],
-            baselines={"paper": float(np.mean([hits / n for hits, n in PAPER.values()])), **chance, **balanced},
+            rivals=chance | balanced,
+            landmarks={"paper": float(np.mean([hits / n for hits, n in PAPER.values()]))},
             about="mean recall of the structures",
         ),
         **{f"{classification.structures[k]}_recall": score for k, score in recalls.items()},
@@ -161,12 +163,15 @@ def rival_predictions(test, training):
 
 def _recall(classification, k):
     of_class, name = classification.y == k, classification.structures[k]
-    baselines = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
-    for rival, predicted in classification.rivals.items():
-        if rival != "majority":  # all of one structure's cells and none of the others'
-            baselines[rival] = metrics.accuracy(classification.y[of_class], predicted[of_class])
+    rivals = {
+        rival: metrics.accuracy(classification.y[of_class], predicted[of_class])
+        for rival, predicted in classification.rivals.items()
+        if rival != "majority"  # it recognises all of one structure's cells and none of the others'
+    }
+    landmarks = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
     hits = (classification.predicted[of_class] == k).sum()
-    return proportion(hits, of_class.sum(), baselines=baselines, about=f"cells of {name} that are recognised")
+    about = f"cells of {name} that are recognised"
+    return proportion(hits, of_class.sum(), rivals=rivals, landmarks=landmarks, about=about)
 
 
 def _calibration(confidence, hit):
@@ -177,12 +182,13 @@ def _calibration(confidence, hit):
         expected_calibration_error(confidence, hit),
         len(hit),
         bootstrap(rows, lambda drawn: expected_calibration_error(*drawn.T)),
-        {"if calibrated": float(np.mean(ideal))},
-        "lower",
-        "mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies high",
+        landmarks={"if calibrated": float(np.mean(ideal))},
+        better="lower",
+        about="mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies "
+        "high",
     )
     about = "mean probability of the predicted structure minus the share that is right"
-    over = mean_score(confidence - hit, baselines={"calibrated": 0.0}, better="near", about=about)
+    over = mean_score(confidence - hit, landmarks={"calibrated": 0.0}, better="near", about=about)
     return {"calibration_error": error, "overconfidence": over}
 
 

@@ -116,43 +116,49 @@ def judged_scores(samples, judge):
         "judge_accuracy": proportion(
             hits.sum(),
             len(hits),
-            baselines=real | chance,
+            rivals=chance,
+            landmarks=real,
             about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
         ),
         "judge_accuracy_on_real_cells": proportion(
             np.sum(real_verdicts == samples.y),
             len(samples.y),
-            baselines=chance,
+            rivals=chance,
             about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
         ),
     }
     if len(heldout) <= NEIGHBOURS:
         return scores
-    rivals = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
-    return scores | feature_scores(generated[: len(heldout)], heldout, rivals)
+    others = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
+    return scores | feature_scores(generated[: len(heldout)], heldout, others)
 
 
-def feature_scores(generated, heldout, rivals):
-    """Returns {name: Score}: Fréchet distance, precision and recall. Args: features (N, D); {name: features}."""
+def feature_scores(generated, heldout, others):
+    """Returns {name: Score}: Fréchet distance, precision and recall.
+
+    Args:
+      generated, heldout: features (N, D).
+      others: {name: features}, landmarks.
+    """
     return {
         "frechet_distance": Score(
             frechet_distance(generated, heldout),
             len(generated),
             two_sample_interval(frechet_distance, generated, heldout),
-            {name: frechet_distance(features, heldout) for name, features in rivals.items()},
-            "lower",
-            "Fréchet distance of generated from real held-out cells in the judge's features",
+            landmarks={name: frechet_distance(features, heldout) for name, features in others.items()},
+            better="lower",
+            about="Fréchet distance of generated from real held-out cells in the judge's features",
         ),
         "precision": proportion(
             covered(generated, heldout).sum(),
             len(generated),
-            baselines={name: float(covered(features, heldout).mean()) for name, features in rivals.items()},
+            landmarks={name: float(covered(features, heldout).mean()) for name, features in others.items()},
             about=f"generated cells among real held-out ones in the judge's features (k = {NEIGHBOURS})",
         ),
         "recall": proportion(
             covered(heldout, generated).sum(),
             len(heldout),
-            baselines={name: float(covered(heldout, features).mean()) for name, features in rivals.items()},
+            landmarks={name: float(covered(heldout, features).mean()) for name, features in others.items()},
             about=f"real held-out cells among generated ones in the judge's features (k = {NEIGHBOURS})",
         ),
     }
@@ -160,12 +166,12 @@ def feature_scores(generated, heldout, rivals):
 
 def detail_score(samples):
     """Returns the Score of how much of the structure's image is finer than a 64th of the frame: noise, and detail."""
-    rivals = {"real held-out cells": samples.heldout, "reconstructed cells": samples.reconstructed}
+    others = {"real held-out cells": samples.heldout, "reconstructed cells": samples.reconstructed}
     if samples.noise_free is not None:
-        rivals["real held-out cells without noise"] = samples.noise_free
+        others["real held-out cells without noise"] = samples.noise_free
     return mean_score(
         detail(samples.generated[..., -1]),
-        baselines={name: float(detail(images[..., -1]).mean()) for name, images in rivals.items()},
+        landmarks={name: float(detail(images[..., -1]).mean()) for name, images in others.items()},
         better="near",
         about="part of the intensity in the structure's images that smoothing by one pixel in 64 takes away",
     )
@@ -191,14 +197,16 @@ def shape_scores(shapes):
         real = of["held-out"]
         if not len(real) or not len(of["generated"]):
             continue
-        rivals = {"real training cells": of["training"], "reconstructed cells": of["reconstructed"]}
+        others = {"real training cells": of["training"], "reconstructed cells": of["reconstructed"]}
         scores[f"{shape}_distance"] = Score(
             stats.wasserstein_distance(of["generated"], real),
             len(of["generated"]),
             two_sample_interval(stats.wasserstein_distance, of["generated"], real),
-            {name: stats.wasserstein_distance(values, real) for name, values in rivals.items() if len(values)},
-            "lower",
-            f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
+            landmarks={
+                name: stats.wasserstein_distance(values, real) for name, values in others.items() if len(values)
+            },
+            better="lower",
+            about=f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
             f"{np.median(of['generated']):.3g} and {np.median(real):.3g}",
         )
     return scores

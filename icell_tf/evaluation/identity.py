@@ -58,14 +58,14 @@ def copying_scores(distances, meaning):
             median_ratio(generated, heldout),
             len(generated),
             two_sample_interval(median_ratio, generated, heldout),
-            {"real held-out cells": 1.0, "reconstructed cells": median_ratio(reconstructed, heldout)},
-            "near",
-            f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}",
+            landmarks={"real held-out cells": 1.0, "reconstructed cells": median_ratio(reconstructed, heldout)},
+            better="near",
+            about=f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}",
         ),
         "copies": proportion(
             np.sum(generated < near),
             len(generated),
-            baselines={
+            landmarks={
                 "real held-out cells": PERCENTILE / 100,
                 "reconstructed cells": float(np.mean(reconstructed < near)),
             },
@@ -76,9 +76,9 @@ def copying_scores(distances, meaning):
             farther(generated, heldout),
             len(generated),
             two_sample_interval(farther, generated, heldout),
-            {"real held-out cells": 0.5, "reconstructed cells": farther(reconstructed, heldout)},
-            "near",
-            "probability that a generated cell is farther from its nearest training cell than a held-out one "
+            landmarks={"real held-out cells": 0.5, "reconstructed cells": farther(reconstructed, heldout)},
+            better="near",
+            about="probability that a generated cell is farther from its nearest training cell than a held-out one "
             f"(Mann-Whitney); {meaning}",
         ),
     }

@@ -39,7 +39,7 @@ def scores(integration):
         found |= {f"{structure}_{name}": score for name, score in of_structure.items()}
         won += of_structure["margin"].value > 0
     about = "structures in which Algorithm 3's mean r is above every rival's"
-    found["structures_won"] = Score(won, len(known), None, {"all": len(known)}, about=about, unit="structures")
+    found["structures_won"] = Score(won, len(known), landmarks={"all": len(known)}, about=about, unit="structures")
     return found | _shape_scores(integration.pairs)
 
 
@@ -50,14 +50,16 @@ def _over_frame(integration, chosen, what):
     }
     best = max(RIVALS, key=lambda rival: mean_r(r[rival], chosen))
     about = f"r of Algorithm 3 minus that of its best rival, {best}, {what}"
-    found["margin"] = _over_structures((r["model"] - r[best])[:, chosen], baselines={"no better": 0.0}, about=about)
+    found["margin"] = _over_structures((r["model"] - r[best])[:, chosen], rivals={"no better": 0.0}, about=about)
     return found
 
 
 def _r(values, prediction, chosen, about):
     """Scores a prediction of {prediction: (N, K)} on the chosen structures, beside the rivals and the ceiling."""
-    others = {name: mean_r(r, chosen) for name, r in values.items() if name in (*RIVALS, "ceiling")}
-    return _over_structures(values[prediction][:, chosen], baselines=others, about=about)
+    rivals, landmarks = (
+        {name: mean_r(r, chosen) for name, r in values.items() if name in names} for names in (RIVALS, ("ceiling",))
+    )
+    return _over_structures(values[prediction][:, chosen], rivals=rivals, landmarks=landmarks, about=about)
 
 
 def _over_structures(r, **kwargs):
@@ -77,14 +79,14 @@ def _shape_scores(pairs):
         test = shape_test(matrices)
         found[f"{prefix}shape_gain"] = mean_score(
             test.gains,
-            baselines={"no gain": 0.0},
+            rivals={"no gain": 0.0},
             about="r of the observed structure with Algorithm 3's image for the cell's own shape, minus the mean r "
             "with those for the shapes of other cells that show it",
         )
         found[f"{prefix}shape_p"] = Score(
             test.p,
             len(test.gains),
-            baselines={"least possible": 1 / (test.permutations + 1)},
+            landmarks={"least possible": 1 / (test.permutations + 1)},
             better="lower",
             about=f"one-sided p value of that gain, {test.permutations} permutations of the cells within a structure",
         )

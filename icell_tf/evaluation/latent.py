@@ -63,56 +63,53 @@ def _beside_prior(codes, name):
     repeated = np.array([_mmd(z, rng, REPEATED_PERMUTATIONS)[1] for _ in range(DRAWS)])
     prior = [rng.standard_normal((n, dims)) for _ in range(DRAWS)]
     kolmogorov = dimension_table(z)
-    alike = {"level of the test": LEVEL}
+    prepared = {}
     if codes.mirrored:
-        alike["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(0))[1]
+        prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(0))[1]
     drawn = f"{min(n, CODES)} codes and as many draws of the prior"
     return {
         "mmd_p": Score(
             p,
             min(n, CODES),
-            None,
-            alike,
-            "higher",
-            f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
-            "codes",
+            rivals={"level of the test": LEVEL},
+            landmarks=prepared,
+            about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
+            unit="codes",
         ),
         "mmd_rejected": Score(
             float(np.mean(repeated <= LEVEL)),
             DRAWS,
             None,  # the same cells recur: the tests aren't independent
-            {"codes that follow the prior": LEVEL},
-            "lower",
-            f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
+            rivals={"codes that follow the prior": LEVEL},
+            better="lower",
+            about=f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
             f"{np.median(repeated):.3f}",
-            "tests",
+            unit="tests",
         ),
         "ks_rejected": Score(
             int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL)),
             n,
-            None,
-            {"codes that follow the prior": 0},
-            "lower",
-            f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's correction)",
-            "codes",
+            rivals={"codes that follow the prior": 0},
+            better="lower",
+            about=f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's "
+            "correction)",
+            unit="codes",
         ),
         "ks_largest": Score(
             kolmogorov["ks_statistic"].max(),
             n,
-            None,
-            {"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
-            "lower",
-            "largest distance of a dimension's distribution function from that of N(0, 1)",
-            "codes",
+            landmarks={"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
+            better="lower",
+            about="largest distance of a dimension's distribution function from that of N(0, 1)",
+            unit="codes",
         ),
         "covariance_error": Score(
             covariance_error(z),
             n,
-            None,
-            {"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
-            "lower",
-            "Frobenius norm of the codes' covariance minus the identity",
-            "codes",
+            landmarks={"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
+            better="lower",
+            about="Frobenius norm of the codes' covariance minus the identity",
+            unit="codes",
         ),
     }
 
@@ -187,11 +184,9 @@ def information_scores(lost):
         scores[f"{name}_dimensions_used"] = Score(
             int(np.sum(share >= USED)),
             n,
-            None,
-            {"all": len(share)},
-            "higher",
-            f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses without z_r "
-            f"and z_s; most: {share.max():.1%}, dimension {share.argmax()}",
+            landmarks={"all": len(share)},
+            about=f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses "
+            f"without z_r and z_s; most: {share.max():.1%}, dimension {share.argmax()}",
         )
     for name, channel in (("z_r", 2), ("z_s", 2), ("z_s", (0, 1))):
         of = "structure" if channel == 2 else "reference"
@@ -200,9 +195,8 @@ def information_scores(lost):
             _ratio(rows),
             n,
             bootstrap(rows, _ratio),
-            {},
-            "lower" if of == "reference" else "higher",
-            f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
+            better="lower" if of == "reference" else "higher",
+            about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
         )
     return scores
 

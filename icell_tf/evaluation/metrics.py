@@ -51,20 +51,6 @@ def class_means(images, y, structures):
     return np.stack(means, axis=-1).astype(np.float32)
 
 
-def nearest_of_each_class(codes, training_codes, training_y, structures):
-    """Returns for each code and structure the training cell of that structure with the nearest code.
-
-    Args: codes (N, Z); training_codes (M, Z); training_y (M,). Returns: (N, K) indices, -1 where there is no such cell.
-    """
-    nearest = np.full((len(codes), structures), -1)
-    for k in range(structures):
-        (of_class,) = np.nonzero(np.asarray(training_y) == k)
-        if len(of_class):
-            distances = ((codes[:, None] - training_codes[of_class][None]) ** 2).sum(axis=-1)
-            nearest[:, k] = of_class[distances.argmin(axis=1)]
-    return nearest
-
-
 def cell_mask(x_rs):
     """Returns where the cell is, (N, H, W) bool: preprocessing zeroes everything outside it, and little inside.
 

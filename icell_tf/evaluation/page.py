@@ -14,7 +14,7 @@ from icell_tf.evaluation.scores import ahead
 
 PAGE_FILE = "report.html"
 TEMPLATE = "page.html"
-BETTER = {"higher": "higher is better", "lower": "lower is better", "near": "should equal its baseline"}
+BETTER = {"higher": "higher is better", "lower": "lower is better", "near": "should equal its first baseline"}
 MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
 FIGURES = 3  # significant, of a number on the page
 

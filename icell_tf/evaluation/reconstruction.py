@@ -72,26 +72,28 @@ def _measure(cells, mean_image, reconstruct, channels):
 
 
 def _scores(measured, channels, model):
-    cell_baseline = {
-        "cross_entropy": {"floor: the images' own entropy": "cell"},
-        "r": {},
-        "r_noise_free": {"the noisy image itself": "cell"},
-    }
+    rivals = {"mean training image": "mean"}
+    noisy, floor = {"the noisy image itself": "cell"}, {"floor: the images' own entropy": "cell"}
+    rivals_of = {"cross_entropy": rivals, "r": rivals, "r_noise_free": rivals | noisy}
     abouts = {
         "cross_entropy": "binary cross-entropy (eq. 4), in nats a pixel, of the {} by {} with the observed one",
         "r": "Pearson r over the frame of the {} by {} with the observed one",
         "r_noise_free": "Pearson r over the frame of the {} by {} with that of the same cell without noise",
     }
+
+    def means(images, of, column):
+        return {name: float(of[image][:, column].mean()) for name, image in images.items()}
+
     found = {}
     for what, of in measured.items():
         columns = {f"{name}_{what}": (slice(i, i + 1), f"{name} channel") for i, name in enumerate(channels)}
         if what == "cross_entropy":
             columns = {what: (slice(None), "image")} | columns
         for name, (column, channel) in columns.items():
-            baselines = cell_baseline[what] | {"mean training image": "mean"}
             found[name] = mean_score(
                 of["model"][:, column].mean(axis=1),
-                baselines={rival: float(of[image][:, column].mean()) for rival, image in baselines.items()},
+                rivals=means(rivals_of[what], of, column),
+                landmarks=means(floor if what == "cross_entropy" else {}, of, column),
                 better="lower" if what == "cross_entropy" else "higher",
                 about=abouts[what].format(channel, model),
             )

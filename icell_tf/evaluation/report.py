@@ -44,7 +44,7 @@ class Report:
 
 
 def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
-    """Measures a model on the test split and writes the report.
+    """Measures a model on the test split and writes the report, in place of an earlier one in that folder.
 
     Integration is the Pearson correlation over all pixels of the frame, mean over the test cells: with the expected
     localization where the data set knows it (simulated cells), for every structure in every cell; else with the one
@@ -88,7 +88,6 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     title, further = f"Report on {subject.name}", list(others.values())
     paths = [
         page.write(output / page.PAGE_FILE, title, _summary(content), parts, shown, further, names),
-        _write_metrics(content, output / METRICS_FILE),
         *cell_table.write(cells["test"], measured.classification, measured.integration, output),
     ]
     for name, (_, _, picture) in pictures.items():
@@ -102,6 +101,8 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
         tensorboard.write(log_dir, step, parts, {name: picture for name, (_, _, picture) in pictures.items()})
     projector = log_dir and log_dir / tensorboard.FOLDER
     paths += codes.write_codes(cells, names, output, projector)
+    content["files"] = sorted(path.name for path in paths if path.parent == output)
+    paths.append(_write_metrics(content, output / METRICS_FILE))
     return Report(content, parts, cells, paths)
 
 
@@ -123,8 +124,12 @@ def table(content):
 
 
 def _write_metrics(content, path):
+    """Writes metrics.json, the last file of all, and removes those of an earlier evaluation that this one lacks."""
+    earlier = json.loads(path.read_text(encoding="utf-8")).get("files", []) if path.is_file() else []
+    for name in set(earlier) - set(content["files"]):
+        (path.parent / name).unlink(missing_ok=True)
     with files.whole(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
 
 

@@ -171,31 +171,31 @@ def _spread_scores(measured, columns, prefix):
     pairs = np.stack([spread, true], axis=1)
     ratio = float(spread.mean() / true.mean())
     return {
-        f"{prefix}spread": mean_score(spread, baselines={"true": float(true.mean())}, better="near", about=about),
+        f"{prefix}spread": mean_score(spread, landmarks={"true": float(true.mean())}, better="near", about=about),
         f"{prefix}spread_ratio": Score(
             ratio,
             len(pairs),
             bootstrap(pairs, lambda rows: rows[:, 0].mean() / rows[:, 1].mean()),
-            {"as in simulated cells": 1.0},
-            "near",
-            "mean spread of draws over mean true spread",
+            landmarks={"as in simulated cells": 1.0},
+            better="near",
+            about="mean spread of draws over mean true spread",
         ),
     }
 
 
 def _leak_scores(leaks, columns, name, where, better="lower"):
     found = {}
-    rivals = {"observed": leaks.observed, "expected": leaks.expected}
-    baselines = {
-        rival: _mean_of_columns(values[:, columns])
-        for rival, values in rivals.items()
+    cells = {"observed": leaks.observed, "expected": leaks.expected}
+    landmarks = {
+        kind: _mean_of_columns(values[:, columns])
+        for kind, values in cells.items()
         if values is not None and not np.isnan(values[:, columns]).all()
     }
     for suffix, values, images in (("", leaks.model, "Algorithm 3's images"), ("_in_draws", leaks.drawn, "draws")):
         of_cells = np.nanmean(values[:, columns], axis=1)
         found[name + suffix] = mean_score(
             of_cells,
-            baselines=baselines,
+            landmarks=landmarks,
             better=better,
             about=f"fraction of the structure's intensity {where}, in {images}",
         )

@@ -8,8 +8,6 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-# Baselines that begin so are no rivals: what can't be beaten, or what others measured on other cells.
-LANDMARKS = ("all", "ceiling", "draws of", "floor", "if ", "least", "p in", "paper", "real", "reconstructed", "true")
 
 
 @dataclass(frozen=True)
@@ -20,8 +18,10 @@ class Score:
       value: what was measured.
       n: how many cells (or draws, or pairs; `unit` says which) it was measured on.
       interval: 95% confidence interval, or None where the value has none.
-      baselines: {name: value}: the rivals, floor, ceiling or chance that it is read beside.
-      better: "higher", "lower", or "near" where it should equal its first baseline.
+      rivals: {name: value} of what a model should do better than: simpler methods, chance, no gain.
+      landmarks: {name: value} of what it need not beat, but is read beside: a floor or ceiling, real cells, the paper's
+        figures on other cells.
+      better: "higher", "lower", or "near" where it should equal its first landmark.
       about: what it is, in a phrase, with its unit and where it comes from.
       unit: what n counts.
     """
@@ -29,10 +29,16 @@ class Score:
     value: float
     n: int
     interval: tuple[float, float] | None = None
-    baselines: dict[str, float] = field(default_factory=dict)
+    rivals: dict[str, float] = field(default_factory=dict)
+    landmarks: dict[str, float] = field(default_factory=dict)
     better: str = "higher"
     about: str = ""
     unit: str = "cells"
+
+    @property
+    def baselines(self):
+        """{name: value} of rivals and landmarks."""
+        return self.rivals | self.landmarks
 
     def to_json(self):
         """Returns the score as JSON types; NaN, which JSON lacks, becomes None."""
@@ -65,16 +71,15 @@ class Part:
 def ahead(score):
     """Returns the names of the baselines that do better than the model.
 
-    `LANDMARKS`, such as a floor or the paper's figure, need not be beaten. A score that should be near its first
-    baseline is behind it where its interval leaves that baseline out.
+    Those are rivals, never landmarks; but a score that should be near its first landmark is behind it where its
+    interval leaves that out.
     """
     if score.better == "near":
-        first = next(iter(score.baselines.items()), None)
-        outside = first and score.interval and not score.interval[0] <= first[1] <= score.interval[1]
-        return (first[0],) if outside else ()
+        target = next(iter(score.landmarks.items()), None)
+        outside = target and score.interval and not score.interval[0] <= target[1] <= score.interval[1]
+        return (target[0],) if outside else ()
     sign = 1 if score.better == "higher" else -1
-    rivals = {name: value for name, value in score.baselines.items() if not name.startswith(LANDMARKS)}
-    return tuple(name for name, value in rivals.items() if sign * value > sign * score.value)
+    return tuple(name for name, value in score.rivals.items() if sign * value > sign * score.value)
 
 
 def proportion(hits, n, **kwargs):
@@ -102,8 +107,7 @@ def mean_of_proportions(hits, n, **kwargs):
 
 def mean_score(values, **kwargs):
     """Returns the score of the mean of (n,) values, with a percentile bootstrap interval over them, seeded."""
-    values = np.asarray(values, float)
-    return Score(float(values.mean()) if len(values) else math.nan, len(values), bootstrap(values), **kwargs)
+    return mean_of_means([values], **kwargs)
 
 
 def mean_of_means(groups, **kwargs):
@@ -122,7 +126,7 @@ def mean_of_means(groups, **kwargs):
     return Score(float(np.mean([values.mean() for values in groups])), n, interval, **kwargs)
 
 
-def bootstrap(values, statistic=np.mean, resamples=RESAMPLES):
+def bootstrap(values, statistic, resamples=RESAMPLES):
     """Returns the percentile bootstrap interval of a statistic of (n,) values or (n, ...) rows, or None for n < 2.
 
     Args:

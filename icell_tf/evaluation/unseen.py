@@ -110,7 +110,7 @@ def scores(unseen):
         rival = {"largest probability": float(rejected["improbability"][rows].mean())}
         about = f"test cells of {what} that are told as unknown, at a threshold that accepts 95% of validation cells"
         hits = rejected["distance"][rows]
-        return proportion(hits.sum(), len(hits), baselines={"chance": 1 - ACCEPTED, **rival}, about=about)
+        return proportion(hits.sum(), len(hits), rivals={"chance": 1 - ACCEPTED, **rival}, about=about)
 
     shown = [(k, name) for k, name in enumerate(unseen.structures) if (unseen.y == k).any()]
     known = accepted["distance"]
@@ -120,7 +120,7 @@ def scores(unseen):
         "known_accepted": proportion(
             known.sum(),
             len(known),
-            baselines={"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())},
+            landmarks={"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())},
             better="near",
             about="test cells of known structures that are not told as unknown, at that threshold",
         ),

@@ -17,9 +17,9 @@ PARTS = [
     Part(
         "Classification",
         "",
-        {"accuracy": proportion(50, 59, baselines={"chance": 0.5}), "zo1_recall": proportion(7, 10)},
+        {"accuracy": proportion(50, 59, rivals={"chance": 0.5}), "zo1_recall": proportion(7, 10)},
     ),
-    Part("Integration", "", {"tom20_r": Score(0.7, 30, (0.6, 0.8), {"class_mean": 0.75, "ceiling": 0.99})}),
+    Part("Integration", "", {"tom20_r": Score(0.7, 30, (0.6, 0.8), {"class_mean": 0.75}, {"ceiling": 0.99})}),
     Part("Samples", "", {"spread_ratio": Score(0.25, 30)}),
     Part("Latent", "", {"z_r_mmd_p": Score(0.001, 200), "ks": Score(math.nan, 0)}),
 ]

@@ -6,7 +6,7 @@ import pytest
 from icell_tf.evaluation import classification
 from icell_tf.evaluation.cells import CodedCells
 from icell_tf.evaluation.classification import expected_calibration_error, reliability
-from icell_tf.evaluation.scores import mean_of_means, mean_of_proportions, proportion
+from icell_tf.evaluation.scores import mean_of_proportions, proportion
 
 RNG = np.random.default_rng(0)
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
@@ -90,22 +90,3 @@ def test_reliability_curve():
     assert curve.confidence[[0, -1]] == pytest.approx([0.02, 0.98])
     assert curve.accuracy[[0, -1]] == pytest.approx([0, 2 / 3])
     assert np.isnan(curve.accuracy[1:-1]).all()
-
-
-def test_interval_of_a_mean_of_proportions():
-    one = proportion(7, 10)
-    assert mean_of_proportions([7], [10]).interval == pytest.approx(one.interval)
-    low, high = mean_of_proportions([7, 7], [10, 10]).interval  # two of equal size: narrower by the root of two
-    assert low == pytest.approx(0.7 - (0.7 - one.interval[0]) / np.sqrt(2)) and high < one.interval[1]
-    perfect = mean_of_proportions([10, 10], [10, 10])
-    assert perfect.interval[0] < 0.85 and perfect.interval[1] == pytest.approx(1) and perfect.n == 20
-    drawn = np.random.default_rng(0).binomial([30, 8], [0.9, 0.5], (400, 2))
-    intervals = np.array([mean_of_proportions(hits, [30, 8]).interval for hits in drawn])
-    assert 0.91 < np.mean((intervals[:, 0] <= 0.7) & (0.7 <= intervals[:, 1])) < 0.99
-
-
-def test_mean_of_means_by_hand():
-    score = mean_of_means([[1.0, 1.0], [], [0.0, 0.0, 0.0]])
-    assert (score.value, score.n, score.interval) == (0.5, 5, (0.5, 0.5))
-    assert mean_of_means([[0.2], [0.4]]).interval is None
-    assert np.isnan(mean_of_means([[]]).value)

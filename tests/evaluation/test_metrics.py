@@ -37,13 +37,6 @@ def test_class_means_by_hand():
     np.testing.assert_array_equal(means[0, 0], [2, 0, 7])
 
 
-def test_nearest_of_each_class():
-    training = np.array([[0.0], [1.0], [5.0]])
-    np.testing.assert_array_equal(
-        metrics.nearest_of_each_class(np.array([[0.9]]), training, [0, 1, 0], 3), [[0, 1, -1]]
-    )
-
-
 def test_cell_mask_closes_small_gaps_and_leaves_the_outside():
     x = np.zeros((1, 16, 16, 2))
     x[0, 4:12, 4:12] = 0.3

@@ -1,125 +1,195 @@
-"""The evaluation against values worked out by hand, with an integrator and a data set made for it."""
+"""The whole report of a small untrained model, and of an oracle in its place: what is measured, written and refused."""
 
 import dataclasses
+import functools
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from icell_tf.config import FIRST_PREPARATION, Cells
-from icell_tf.evaluation import metrics
+from icell_tf.data import TRUTHS, DatasetError, PreparedCells
+from icell_tf.evaluation import card, judge, scorecard
+from icell_tf.evaluation.cells import code_cells
+from icell_tf.evaluation.codes import CODES_FILE
+from icell_tf.evaluation.page import PAGE_FILE
 from icell_tf.evaluation.report import METRICS_FILE, evaluate, table
 
-NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
+PARTS = {
+    "reconstruction": "Reconstruction",
+    "classification": "Classification",
+    "unseen": "None of these",
+    "integration": "Integration",
+    "samples": "Samples",
+    "generated": "Generated cells",
+    "identity": "Memorisation",
+    "latent": "Latent space",
+}
+RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
+PREDICTIONS = {"model", "mean_of_draws", *RIVALS}
 
 
-class FakeIntegrator:
-    """Predicts structure k as the nucleus to the power of k + 1; the third channel's mean tells the class."""
+class Oracle:
+    """The integrator, but for integration and classification: there it knows the truth of the cells it is given."""
 
-    structures, image_size, pixel_size, preparation = NAMES, SIZE, 1.2, FIRST_PREPARATION
+    def __init__(self, integrator, cells):
+        self.integrator = integrator
+        self.y = {
+            image.tobytes(): k for coded in cells.values() for image, k in zip(coded.images, coded.y, strict=True)
+        }
+        test = cells["test"]
+        self.expected = {image[..., :2].tobytes(): e for image, e in zip(test.images, test.expected, strict=True)}
 
-    def encode_reference(self, x_r):
-        return {"z_r": x_r.mean(axis=(1, 2))}
+    def __getattr__(self, name):
+        return getattr(self.integrator, name)
+
+    def encode(self, x_rs):
+        y = [self.y[image.tobytes()] for image in np.rint(255 * x_rs).astype(np.uint8)]
+        return self.integrator.encode(x_rs) | {"probabilities": np.eye(len(self.structures))[y]}
 
     def integrate(self, x_r, samples=0, seed=0):
-        structures = np.stack([x_r[..., 1] ** (k + 1) for k in range(len(NAMES))], axis=-1)
-        return {"structures": structures, "mean": 1 - structures, **self.encode_reference(x_r)}
-
-    def classify(self, x_rs):
-        return {"probabilities": np.eye(len(NAMES))[np.rint(x_rs[..., 2].mean(axis=(1, 2))).astype(int)]}
-
-    def reconstruct(self, x_rs):
-        return {"x_rs_hat": x_rs}
-
-    def sample(self, y, seed):
-        return {"x_rs": np.full((len(y), SIZE, SIZE, 3), 0.5, np.float32)}
+        found = [self.expected[image.tobytes()] for image in np.rint(255 * x_r).astype(np.uint8)]
+        return self.integrator.integrate(x_r, samples, seed) | {"structures": np.stack(found) / np.float32(255)}
 
 
-class FakePrepared:
-    """Cells of the first two structures; with `expected`, each is just what the integrator predicts."""
-
-    cells = Cells(NAMES, SIZE, 1.2, "fake/1.0.0")
-    train_split = "train"
-
-    def __init__(self, expected):
-        self.expected = expected
+class Observed(PreparedCells):
+    """The same cells without what only simulated ones know, and no test cell with the last structure."""
 
     def examples(self, split, batch_size):
-        rng = np.random.default_rng(len(split))
-        image = rng.integers(1, 256, (4, SIZE, SIZE, 3), np.uint8)
-        y = np.array([0, 0, 1, 1])
-        image[..., 2] = np.where(y == 0, 20, 250)[:, None, None] + rng.integers(0, 5, (4, SIZE, SIZE))
-        nucleus = image[..., 1] / np.float32(255)
-        found = {"image": image, "structure": y}
-        if self.expected:
-            exact = np.stack([nucleus ** (k + 1) for k in range(len(NAMES))], axis=-1)
-            found |= {"expected": np.rint(255 * exact).astype(np.uint8), "ceiling": np.full((4, len(NAMES)), 0.9)}
-        yield from ({name: values[i : i + 2] for name, values in found.items()} for i in (0, 2))
+        for batch in super().examples(split, batch_size):
+            kept = batch["structure"] < len(self.cells.structures) - (split == "test")
+            yield {name: values[kept] for name, values in batch.items() if name not in TRUTHS}
 
 
-def test_a_perfect_prediction_correlates_fully_with_what_is_expected(tmp_path):
-    content, pictures = evaluate(FakeIntegrator(), FakePrepared(expected=True), tmp_path / "out", draws=2)
-    assert content["accuracy"] == content["balanced_accuracy"] == 1
-    assert content["confusion"] == [[2, 0, 0], [0, 2, 0], [0, 0, 0]]
-    assert content["compared_with"] == "expected" and list(content["integration"]) == list(NAMES)
+@pytest.fixture(scope="module", autouse=True)
+def short_training():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "train_judge", functools.partial(judge.train_judge, steps=3))
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs") / "tiny-conditional"
+
+
+@pytest.fixture(scope="module")
+def report(subject, run_dir):
+    told = []
+    report = evaluate(subject, run_dir / "evaluation", run_dir, draws=2, seed=3, tell=told.append)
+    assert told == ["coding the cells", *told[1:-1], "pictures"]
+    return report
+
+
+def test_metrics_have_the_main_figures_and_every_score(report, run_dir, prepared):
+    content, names = report.content, list(prepared.cells.structures)
+    assert json.loads((run_dir / "evaluation" / METRICS_FILE).read_text()) == content
+    assert (content["dataset"], content["run"], content["seed"]) == (prepared.cells.dataset, "tiny-conditional", 3)
+    assert np.sum(content["confusion"]) == content["test_cells"] == prepared.splits["test"]
+    assert content["accuracy"] == np.trace(content["confusion"]) / content["test_cells"]
+    assert 0 <= content["balanced_accuracy"] <= 1
+    assert content["compared_with"] == "expected"
+    assert list(content["integration"]) == list(content["integration_inside_cell"]) == names
     for row in (*content["integration"].values(), content["integration_mean"]):
-        assert row["model"] == pytest.approx(1, abs=1e-3)
-        assert row["mean_of_draws"] == pytest.approx(-1, abs=1e-3)
-        assert row["ceiling"] == pytest.approx(0.9)
-        assert abs(row["class_mean"]) < 0.3
-    assert json.loads((tmp_path / "out" / METRICS_FILE).read_text()) == content
+        assert set(row) == PREDICTIONS | {"ceiling"} and all(-1 <= value <= 1 for value in row.values())
+        assert row["ceiling"] > row["model"]
+    assert all(set(row) == PREDICTIONS for row in content["integration_inside_cell"].values())
+    assert list(content["scores"]) == list(PARTS) and content["scores"]["unseen"] == {}
+    assert content["scores"]["integration"]["r"]["value"] == pytest.approx(content["integration_mean"]["model"])
+    assert "NaN" not in (run_dir / "evaluation" / METRICS_FILE).read_text()
+
+
+def test_every_file_that_is_named_is_there_and_pictures_open(report, run_dir):
+    assert len(set(report.paths)) == len(report.paths)
+    written = {path for path in (run_dir / "evaluation").iterdir()}
+    assert written == {path for path in report.paths if path.parent == run_dir / "evaluation"}
+    assert {PAGE_FILE, METRICS_FILE, "cells.csv", "pairs.npz", CODES_FILE} <= {path.name for path in written}
+    pictures = [path for path in report.paths if path.suffix == ".png"]
+    assert {"integrated", "expected", "figure_2", "figure_s1", "calibration"} <= {path.stem for path in pictures}
     for path in pictures:
         with Image.open(path) as picture:
-            assert picture.width > 100
+            assert picture.width > 100 and np.asarray(picture).std() > 1
 
 
-def test_without_expectations_only_observed_structures_count(tmp_path):
-    prepared = FakePrepared(expected=False)
-    content, _ = evaluate(FakeIntegrator(), prepared, tmp_path, draws=2)
-    assert content["compared_with"] == "observed"
-    assert list(content["integration"]) == ["tom20", "zo1"]  # no test cell shows a lysosome
-    cells = np.concatenate([batch["image"] for batch in prepared.examples("test", 4)])[2:] / np.float32(255)
-    expected = metrics.pearson(cells[..., 1:2] ** 2, cells[..., 2:]).mean()
-    assert content["integration"]["zo1"]["model"] == pytest.approx(expected, abs=1e-6)
-    assert content["integration_mean"]["model"] == pytest.approx(
-        np.mean([row["model"] for row in content["integration"].values()])
+def test_page_card_and_tensorboard_hold_every_part(report, run_dir):
+    text = (run_dir / "evaluation" / PAGE_FILE).read_text(encoding="utf-8")
+    scores = (run_dir / card.CARD_FILE).read_text(encoding="utf-8")
+    for part, heading in zip(report.parts, PARTS.values(), strict=True):
+        assert part.heading == heading and f">{heading}</h3>" in text and f"### {heading}\n" in scores
+    for title in ("Observed cells of each structure", "Predicted structures", "Calibration", "Shapes", "Memorisation"):
+        assert f"<h3>{title}</h3>" in text
+    assert list((run_dir / "tensorboard" / "evaluation").glob("events*"))
+    assert "Not evaluated" not in scores
+
+
+def test_an_oracle_scores_one_and_an_earlier_report_is_replaced(report, run_dir, subject, cells, tmp_path):
+    output = shutil.copytree(run_dir / "evaluation", tmp_path / "evaluation")
+    (output / "notes.txt").write_text("of the user")
+    oracle = dataclasses.replace(
+        subject, integrator=Oracle(subject.integrator, cells), curves={}, reference_trained=False
     )
-    assert "NaN" not in (tmp_path / METRICS_FILE).read_text()
+    found = evaluate(oracle, output, draws=2, tell=lambda _: None)
+    content = found.content
+    assert content["accuracy"] == content["balanced_accuracy"] == 1
+    for row in (*content["integration"].values(), *content["integration_inside_cell"].values()):
+        assert row["model"] == pytest.approx(1)
+        assert all(row[rival] < 0.999 for rival in RIVALS)
+    scores = content["scores"]["integration"]
+    assert scores["structures_won"]["value"] == len(subject.integrator.structures) and scores["margin"]["value"] > 0
+    # Without phase 1 there are no curves and no reconstructions by its decoder, nor those of the earlier report.
+    assert (run_dir / "evaluation" / "figure_s1.png").is_file() and (run_dir / "evaluation" / "figure_s3.png").is_file()
+    assert {path.name for path in output.iterdir()} == {path.name for path in found.paths} | {"notes.txt"}
+    assert not {"figure_s1.png", "figure_s3.png"} & {path.name for path in found.paths}
+    assert not any(name.startswith("reference") for name in content["scores"]["reconstruction"])
+    assert json.loads((output / METRICS_FILE).read_text()) == content
 
 
-def test_the_nearest_neighbour_is_a_training_cell_of_the_structure(tmp_path):
-    class Trained(FakePrepared):
-        """Tests on the training cells, which are their own neighbours."""
-
-        def examples(self, split, batch_size):
-            return super().examples("train", batch_size)
-
-    content, _ = evaluate(FakeIntegrator(), Trained(expected=False), tmp_path, draws=1)
-    assert [row["nearest"] for row in content["integration"].values()] == pytest.approx([1, 1])
+def test_without_expectations_only_observed_structures_count(subject, prepared):
+    observed, integrator = Observed(prepared.folder), subject.integrator
+    cells = {split: code_cells(integrator, observed, split) for split in ("train", "test")}
+    measured = scorecard.measure(dataclasses.replace(subject, prepared=observed), cells, draws=2, tell=lambda _: None)
+    content, test = scorecard.content(measured), cells["test"]
+    assert content["compared_with"] == "observed" and test.expected is None and list(measured.parts) == list(PARTS)
+    known = np.unique(test.y).tolist()
+    assert list(content["integration"]) == [prepared.cells.structures[k] for k in known] and 9 not in known
+    predicted = integrator.integrate(test.x_rs()[..., :-1])["structures"]
+    r = [np.corrcoef(predicted[i, ..., k].ravel(), test.images[i, ..., -1].ravel())[0, 1] for i, k in enumerate(test.y)]
+    for row, k in zip(content["integration"].values(), known, strict=True):
+        assert set(row) == PREDICTIONS and row["model"] == pytest.approx(np.mean(np.array(r)[test.y == k]), abs=1e-5)
+    of_structures = [row["model"] for row in content["integration"].values()]
+    assert content["integration_mean"]["model"] == pytest.approx(np.mean(of_structures))
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"structures": NAMES[::-1]}, {"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}],
+    "other", [{"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}, {"structures": ("tom20",)}]
 )
-def test_a_data_set_of_other_cells_is_refused(tmp_path, other):
-    prepared = FakePrepared(expected=True)
-    prepared.cells = dataclasses.replace(prepared.cells, **other)
-    with pytest.raises(ValueError, match="--dataset: fake/1.0.0 has .* but the model was trained on tom20"):
-        evaluate(FakeIntegrator(), prepared, tmp_path / "out")
+def test_a_data_set_of_other_cells_is_refused_before_anything_is_written(subject, prepared, tmp_path, other):
+    others = SimpleNamespace(cells=dataclasses.replace(prepared.cells, **other))
+    with pytest.raises(ValueError, match="--dataset: .* has .* but the model was trained on "):
+        evaluate(dataclasses.replace(subject, prepared=others), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_table_has_a_line_a_structure_and_a_dash_for_what_is_not_known():
+def test_a_data_set_without_test_cells_is_refused_before_anything_is_written(subject, prepared, tmp_path):
+    class Untested(PreparedCells):
+        splits = {"train": 60, "validation": 10}
+
+    with pytest.raises(DatasetError, match="no cells in split 'test', only in train, validation"):
+        evaluate(dataclasses.replace(subject, prepared=Untested(prepared.folder)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_table_has_a_line_a_structure():
     content = {"dataset": "d", "test_cells": 4, "accuracy": 0.5, "balanced_accuracy": 0.25, "compared_with": "expected"}
-    content["integration"] = {"tom20": {"model": 0.123, "ceiling": 0.9}, "zo1": {"model": -0.5}}
-    content["integration_mean"] = {"model": -0.188, "ceiling": 0.9}
+    content["integration"] = {"tom20": {"model": 0.123, "ceiling": 0.9}, "zo1": {"model": -0.5, "ceiling": 0.8}}
+    content["integration_mean"] = {"model": -0.188, "ceiling": 0.85}
     lines = table(content).splitlines()
     assert lines[0] == "d: 4 test cells" and "0.500, balanced 0.250" in lines[1]
     assert [line.split() for line in lines[3:]] == [
         ["model", "ceiling"],
         ["tom20", "0.123", "0.900"],
-        ["zo1", "-0.500", "-"],
-        ["mean", "-0.188", "0.900"],
+        ["zo1", "-0.500", "0.800"],
+        ["mean", "-0.188", "0.850"],
     ]

@@ -12,7 +12,11 @@ from icell_tf.evaluation.scores import Part, Score
 
 def test_scores_and_pictures_replace_those_of_an_earlier_evaluation(tmp_path):
     parts = [
-        Part("Integration", "", {"tom20_r": Score(0.75, 40, (0.7, 0.8), {"ceiling": 0.9}), "x": Score(math.nan, 0)})
+        Part(
+            "Integration",
+            "",
+            {"tom20_r": Score(0.75, 40, (0.7, 0.8), landmarks={"ceiling": 0.9}), "x": Score(math.nan, 0)},
+        )
     ]
     picture = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
     tensorboard.write(tmp_path, 3, [Part("Old", "", {"gone": Score(1, 1)})])
