@@ -22,7 +22,7 @@ def train_reference(config, run_dir, data_dir=None, overwrite=False, determinist
       run_dir: where config.json, weights, curves and TensorBoard's files go.
       data_dir: where prepared data sets lie; None is TFDS' default.
       overwrite: start anew, and remove the run that lies in run_dir.
-      deterministic: take only operations that add up in one order, which on a GPU not all do.
+      deterministic: on a GPU, take only operations that add up in one order; on a CPU all do.
 
     Raises: ConfigError, DatasetError: before anything is written. TrainingError: if training breaks down. Stopped:
       after a signal, once the step is saved.
@@ -221,7 +221,7 @@ def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
         _check_same_run(run, run_dir)
     steps = prepared.steps_per_epoch(config.batch_size)
 
-    if deterministic:
+    if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without, and would be slowed down
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
