@@ -118,7 +118,7 @@ def test_page_card_and_tensorboard_hold_every_part(report, run_dir):
     scores = (run_dir / card.CARD_FILE).read_text(encoding="utf-8")
     for part, heading in zip(report.parts, PARTS.values(), strict=True):
         assert part.heading == heading and f">{heading}</h3>" in text and f"### {heading}\n" in scores
-    for title in ("Observed cells of each structure", "Predicted structures", "Calibration", "Shapes", "Memorisation"):
+    for title in ("Observed cells of each structure", "Calibration", "Shapes", "Nearest training cells"):
         assert f"<h3>{title}</h3>" in text
     assert list((run_dir / "tensorboard" / "evaluation").glob("events*"))
     assert "Not evaluated" not in scores
