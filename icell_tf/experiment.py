@@ -221,7 +221,7 @@ def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
         _check_same_run(run, run_dir)
     steps = prepared.steps_per_epoch(config.batch_size)
 
-    if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without, and would be slowed down
+    if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
