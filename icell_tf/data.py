@@ -123,8 +123,15 @@ class PreparedCells:
             dataset = marked.filter(lambda _, take: take).map(lambda record, _: record)
         if self.fold:  # only some of its cells know the truth
             dataset = dataset.map(lambda record: {n: record[n] for n in record if n not in TRUTHS})
-        batches = dataset.batch(batch_size).as_numpy_iterator()
+        batches = self._read(dataset.batch(batch_size))
         return map(self._without_left_out, batches) if self.leave_out else batches
+
+    def _read(self, batches):
+        """Yields batches in NumPy. Raises: DatasetError: if a file of records is damaged."""
+        try:
+            yield from batches.as_numpy_iterator()
+        except tf.errors.OpError as error:
+            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
 
     def size(self, split):
         """Returns the number of cells of a split, or of a slice of one. Raises: DatasetError: if it has none."""
@@ -238,14 +245,8 @@ class PreparedCells:
         return steps
 
     def _in_memory(self, split):
-        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,).
-
-        Raises: DatasetError: if a file of records is damaged.
-        """
-        try:
-            records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
-        except tf.errors.OpError as error:
-            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
+        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,)."""
+        records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
         images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
         return images, y.astype(np.int32)
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from icell_tf import checkpoints, networks, training
@@ -144,24 +145,22 @@ def load_subject(run_dir, weights=checkpoints.BEST, dataset=None, data_dir=None,
       run_dir: of the phase 2 run.
       weights: which of its weights; those of phase 1 are always its best.
       dataset, data_dir: see `prepared_of`.
-      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where there is none, Dec_r and the
-        discriminators of phase 1 are untrained, and its curves are missing.
+      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where it lay in training and is not any
+        more, Dec_r and the discriminators of phase 1 are untrained, its curves are missing, and a line is printed.
 
-    Raises: ConfigError, DatasetError: if the run or the data set can't be read.
+    Raises: ConfigError, DatasetError: if the run, that of reference_dir or the data set can't be read.
     """
     model, run = _load_conditional(run_dir, weights)
     curves = {"conditional": checkpoints.read_history(run_dir)}
-    lies = Path(reference_dir or run.reference_dir or run_dir)
-    trained = reference_dir or (run.reference_dir and (lies / checkpoints.BEST).is_file())
-    if trained:
-        reference, reference_run = load_model(lies)
-        changed = differences(reference_run.config, run.reference, ignore=("epochs",))
-        if reference_run.phase != "reference" or changed:
-            raise ConfigError(
-                f"--reference: {lies} is not the run that {run_dir} was trained on ({'; '.join(changed)})"
-            )
-        curves["reference"] = checkpoints.read_history(lies)
-    else:
+    reference = None
+    try:
+        reference, curves["reference"] = _load_reference(model, run, reference_dir or run.reference_dir)
+    except ConfigError as error:
+        if reference_dir:
+            raise ConfigError(f"--reference: {error}") from error
+        print(f"Without phase 1, its curves and its decoder: {error}. Say where it lies with --reference=RUN_DIR.")
+    trained = reference is not None
+    if not trained:
         reference = build_model(Run("reference", run.reference, run.cells))
     networks_of_both = {
         "enc_r": model.enc_r,
@@ -175,7 +174,26 @@ def load_subject(run_dir, weights=checkpoints.BEST, dataset=None, data_dir=None,
     }
     prepared = prepared_of(run.config, dataset, data_dir)
     name = Path(run_dir).resolve().name
-    return Subject(_integrator(model, run), run, prepared, name, networks_of_both, curves, bool(trained))
+    return Subject(_integrator(model, run), run, prepared, name, networks_of_both, curves, trained)
+
+
+def _load_reference(model, run, lies):
+    """Returns the phase 1 model that a phase 2 model was trained on, and its curves.
+
+    Raises: ConfigError: if none lies there, or another, or the same trained on: then Dec_r doesn't fit enc_r any more.
+    """
+    if not lies:
+        raise ConfigError("the run does not say where it lay")
+    reference, found = load_model(lies)
+    if found.phase != "reference":
+        raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
+    changed = differences(found.config, run.reference, ignore=("epochs",))
+    changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
+    if changed:
+        raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")
+    if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):
+        raise ConfigError(f"{lies} has other weights than those that the model was trained on: it was trained since")
+    return reference, checkpoints.read_history(lies)
 
 
 def _load_conditional(run_dir, weights):

@@ -20,6 +20,8 @@ def test_a_file_of_records_that_was_cut_off_is_named(prepared, tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DatasetError, match=f"{path.name} can't be read; prepare the data set anew"):
         PreparedCells(folder).training_batches(16, seed=0, epochs=1)
+    with pytest.raises(DatasetError, match=f"{path.name} can't be read; prepare the data set anew"):
+        list(PreparedCells(folder).examples("train", 50))
 
 
 def test_batches_that_were_trained_on_are_left_out(prepared):

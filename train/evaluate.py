@@ -26,7 +26,8 @@ def main():
     subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
     output = Path(OUTPUT.value or Path(MODEL.value) / "evaluation")
     tell = lambda part: print(f"Evaluating: {part}", flush=True)  # noqa: E731
-    report = evaluate(subject, output, MODEL.value, DRAWS.value, SEED.value, tell)
+    run_dir = MODEL.value if weights == BEST else None  # whose model card tells of the best weights
+    report = evaluate(subject, output, run_dir, DRAWS.value, SEED.value, tell)
     print(table(report.content))
     print("\n".join(f"wrote {path}" for path in report.paths))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.evaluation.classification import Classification
+from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.integration import Integration
 from icell_tf.evaluation.permutation import own_and_others
 
@@ -47,11 +48,12 @@ def write(test, classification, integration, output):
         own[y == names.index(name)], others[y == names.index(name)] = own_and_others(matrix)
     columns |= {"own_shape": own, "other_shapes": others}
     cells_path, pairs_path = Path(output) / CELLS_FILE, Path(output) / PAIRS_FILE
-    with cells_path.open("w", newline="", encoding="utf-8") as file:
+    with whole(cells_path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([_as_text(value) for value in row] for row in zip(*columns.values(), strict=True))
-    np.savez_compressed(pairs_path, **pairs)
+    with whole(pairs_path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **pairs)
     return [cells_path, pairs_path]
 
 

@@ -88,7 +88,8 @@ def code_cells(integrator, prepared, split):
       prepared: `PreparedCells`.
       split: a split, or a part of one as TFDS slices it.
 
-    Returns: `CodedCells`. Raises: DatasetError: the split has no cells.
+    Returns: `CodedCells`. Raises: DatasetError: the split has no cells. ValueError: a code isn't a number, as of a
+      model whose training diverged.
     """
     records, codes = [], []
     for batch in prepared.examples(split, BATCH):
@@ -97,6 +98,12 @@ def code_cells(integrator, prepared, split):
         records.append(batch)
     read = {name: np.concatenate([batch[name] for batch in records]) for name in records[0]}
     coded = {name: np.concatenate([part[name] for part in codes]) for name in codes[0]}
+    for name, values in coded.items():
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"--model: its {name} of cells in split {split!r} are not numbers (NaN): training diverged. Train it "
+                "anew, with a lower --learning_rate"
+            )
     return CodedCells(
         split,
         read["image"],

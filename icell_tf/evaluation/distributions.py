@@ -49,7 +49,7 @@ def draw_dimensions(tables):
     for (bars, points), (name, table) in zip(
         figure.subplots(len(tables), 2, squeeze=False), tables.items(), strict=True
     ):
-        dimensions = np.arange(len(table["share"]))
+        dimensions = np.arange(len(table["share"])) + 1  # as codes.csv numbers them
         bars.bar(dimensions, 100 * table["share"], color=COLORS["generated"])
         bars.set_xticks(dimensions)
         points.set_xticks(dimensions)

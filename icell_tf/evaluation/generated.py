@@ -127,7 +127,7 @@ def judged_scores(samples, judge):
             about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
         ),
     }
-    if len(heldout) <= NEIGHBOURS:
+    if min(len(heldout), len(samples.training)) <= NEIGHBOURS:
         return scores
     others = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
     return scores | feature_scores(generated[: len(heldout)], heldout, others)

@@ -186,7 +186,7 @@ def information_scores(lost):
             n,
             landmarks={"all": len(share)},
             about=f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses "
-            f"without z_r and z_s; most: {share.max():.1%}, dimension {share.argmax()}",
+            f"without z_r and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}",
         )
     for name, channel in (("z_r", 2), ("z_s", 2), ("z_s", (0, 1))):
         of = "structure" if channel == 2 else "reference"

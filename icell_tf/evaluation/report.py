@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -53,19 +54,24 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     Args:
       subject: `Subject`; the rivals are made from the training cells of its data set.
       output: folder for report.html, metrics.json, cells.csv and pictures.
-      run_dir: the run's folder, whose model card and TensorBoard get the scores; None leaves both alone.
+      run_dir: the run's folder, whose model card and TensorBoard get the scores; None leaves both alone, and so does a
+        data set that is not the run's own, or a folder that can't be written to.
       draws: draws of z_s for the prediction `mean_of_draws`.
       seed: of the draws, and of the choice of cells in pictures.
       tell: called with a line before each part.
 
     Returns: `Report`.
 
-    Raises: ValueError: if the data set has no test cells, or other structures or another frame than the model.
+    Raises: ValueError: if the data set has no test cells, or other structures or another frame than the model, or the
+      output can't be written to.
     """
     prepared, output = subject.prepared, Path(output)
     _check_same_cells(subject.integrator, prepared.cells)
     prepared.size("test")  # or an error, before the work
-    output.mkdir(parents=True, exist_ok=True)
+    _make_writable(output)
+    if run_dir is not None and (reason := _why_no_card(subject, run_dir)):
+        tell(f"the model card and TensorBoard are left as they are: {reason}")
+        run_dir = None
     tell("coding the cells")
     cells = {
         name: code_cells(subject.integrator, prepared, split)
@@ -92,7 +98,8 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     ]
     for name, (_, _, picture) in pictures.items():
         paths.append(output / f"{name}.png")
-        figures.to_png(picture, paths[-1])
+        with files.whole(paths[-1]) as partial:
+            figures.to_png(picture, partial)
     log_dir = None
     if run_dir is not None:
         rows, log_dir = subject.curves.get("conditional", []), Path(run_dir) / "tensorboard"
@@ -125,12 +132,20 @@ def table(content):
 
 def _write_metrics(content, path):
     """Writes metrics.json, the last file of all, and removes those of an earlier evaluation that this one lacks."""
-    earlier = json.loads(path.read_text(encoding="utf-8")).get("files", []) if path.is_file() else []
-    for name in set(earlier) - set(content["files"]):
+    for name in _files_of_earlier(path) - set(content["files"]):
         (path.parent / name).unlink(missing_ok=True)
     with files.whole(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def _files_of_earlier(path):
+    """Returns the names of the files that an earlier metrics.json lists; none of one that is cut off, or another's."""
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {name for name in names if Path(name).name == name and (path.parent / name).is_file()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _summary(content):
@@ -143,6 +158,24 @@ def _summary(content):
         f"Predicted and {content['compared_with']} localizations correlate with r = {integration['model']:.3f}; the "
         f"best that training cells alone offer is {integration[best]:.3f} ({best}).",
     ]
+
+
+def _make_writable(output):
+    """Makes a folder, or finds out before the work that nothing can be written there."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--output: {output} can't be made ({error.strerror}); give another folder") from error
+    if not os.access(output, os.W_OK):
+        raise ValueError(f"--output: {output} can't be written to; give another folder")
+
+
+def _why_no_card(subject, run_dir):
+    """Returns why an evaluation must not be told of in the run's folder; "" if it may."""
+    own, measured = (cells.dataset.rpartition("/")[0] for cells in (subject.run.cells, subject.prepared.cells))
+    if own and own != measured:  # another version of it is still its own
+        return f"they tell of {own}, on which the model was trained, not of {measured}"
+    return "" if os.access(run_dir, os.W_OK) else f"{run_dir} can't be written to"
 
 
 def _check_same_cells(integrator, cells):

@@ -115,6 +115,9 @@ def test_too_few_cells_for_neighbours_have_the_verdicts_alone(trained):
     cells, y = two_structures(3, np.random.default_rng(2))
     scores = generated.judged_scores(samples_of(cells, y, cells), trained)
     assert set(scores) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
+    many, y = two_structures(20, np.random.default_rng(2))
+    samples = generated.Samples(many, y, many, y, training=cells, reconstructed=many)
+    assert set(generated.judged_scores(samples, trained)) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
 
 
 def test_detail_of_noise_and_of_nothing():

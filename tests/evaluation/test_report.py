@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import os
 import shutil
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from icell_tf.evaluation import card, judge, scorecard
 from icell_tf.evaluation.cells import code_cells
 from icell_tf.evaluation.codes import CODES_FILE
 from icell_tf.evaluation.page import PAGE_FILE
-from icell_tf.evaluation.report import METRICS_FILE, evaluate, table
+from icell_tf.evaluation.report import METRICS_FILE, _why_no_card, _write_metrics, evaluate, table
 
 PARTS = {
     "reconstruction": "Reconstruction",
@@ -179,6 +180,59 @@ def test_a_data_set_without_test_cells_is_refused_before_anything_is_written(sub
     with pytest.raises(DatasetError, match="no cells in split 'test', only in train, validation"):
         evaluate(dataclasses.replace(subject, prepared=Untested(prepared.folder)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("cut_off", ["", '{"files": ["report.ht', "[]", '{"files": 3}', '{"files": [["a"], "a/b"]}'])
+def test_an_earlier_report_that_was_cut_off_or_is_anothers_is_no_obstacle(tmp_path, cut_off):
+    path = tmp_path / METRICS_FILE
+    path.write_text(cut_off)
+    (tmp_path / "kept.txt").touch()
+    _write_metrics({"files": []}, path)
+    assert json.loads(path.read_text()) == {"files": []} and (tmp_path / "kept.txt").is_file()
+
+
+def test_only_files_in_the_folder_itself_are_removed(tmp_path):
+    output = tmp_path / "evaluation"
+    output.mkdir()
+    for path in (tmp_path / "config.json", output / "old.png"):
+        path.touch()
+    (output / METRICS_FILE).write_text(
+        json.dumps({"files": ["../config.json", str(tmp_path / "config.json"), "old.png"]})
+    )
+    _write_metrics({"files": []}, output / METRICS_FILE)
+    assert (tmp_path / "config.json").is_file() and not (output / "old.png").exists()
+
+
+def test_an_output_that_cannot_be_written_to_is_refused_before_the_work(subject, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="--output: .*file/out can't be made .*; give another folder"):
+        evaluate(subject, tmp_path / "file" / "out")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match="--output: .* can't be written to; give another folder"):
+        evaluate(subject, tmp_path)
+
+
+def test_the_runs_card_is_left_alone_by_other_data_and_where_it_cannot_be_written(subject, tmp_path, monkeypatch):
+    run = subject.run
+    assert _why_no_card(subject, tmp_path) == ""
+    newer = dataclasses.replace(run.cells, dataset=run.cells.dataset.rpartition("/")[0] + "/9.0.0")
+    assert _why_no_card(dataclasses.replace(subject, run=dataclasses.replace(run, cells=newer)), tmp_path) == ""
+    other = dataclasses.replace(run, cells=dataclasses.replace(run.cells, dataset="cells/mine/1.0.0"))
+    told = _why_no_card(dataclasses.replace(subject, run=other), tmp_path)
+    assert told.startswith("they tell of cells/mine, on which the model was trained, not of ")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert _why_no_card(subject, tmp_path) == f"{tmp_path} can't be written to"
+
+
+def test_a_model_that_diverged_is_refused_by_name(subject, prepared):
+    class Diverged:
+        def encode(self, x_rs):
+            return {name: np.full((len(x_rs), 4), np.nan) for name in ("probabilities", "z_r", "z_s")}
+
+        encode_reference = encode
+
+    with pytest.raises(ValueError, match="--model: its probabilities of cells in split 'test' are not numbers"):
+        code_cells(Diverged(), prepared, "test")
 
 
 def test_table_has_a_line_a_structure():

@@ -16,16 +16,18 @@ def draw(subject, cells, seed=0, structure="tom20"):
       seed: of the choice of cells.
       structure: shown in Figure S5 (b); where the data set lacks it, its first.
 
-    Returns: `Exhibit`s in the paper's order, without those of a phase whose curves or decoder are gone.
+    Returns: `Exhibit`s in the paper's order, without those of a phase whose curves or decoder are gone,
+    and without Figures S4 and S5 of codes that have one dimension.
     """
+    planes = subject.integrator.latent_dim > 1  # Figures S4 and S5 are of two dimensions
     exhibits = [
         diagram.model_diagram(subject, cells, seed),
         *pictures.observed_cells(subject, cells, seed),
         *pictures.predicted_cells(subject, cells, seed),
         *pictures.reconstructed_cells(subject, cells, seed),
         curves.training_curves(subject),
-        *latent.reference_codes(subject, cells, seed),
-        *latent.structure_codes(subject, cells, seed, structure),
+        *(latent.reference_codes(subject, cells, seed) if planes else ()),
+        *(latent.structure_codes(subject, cells, seed, structure) if planes else ()),
         *networks.network_tables(subject),
         counts.split_table(subject, cells),
         counts.confusion_table(subject, cells, seed),

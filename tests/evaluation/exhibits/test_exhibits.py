@@ -1,6 +1,7 @@
 """All exhibits together: which there are, and what each caption says."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -45,3 +46,14 @@ def test_a_run_without_its_phase_1_has_the_other_exhibits(subject, cells):
     without_validation = {split: cells[split] for split in ("train", "test")}
     keys = [exhibit.key for exhibit in exhibits.draw(alone, without_validation)]
     assert keys == [key for key in KEYS if key not in ("figure_s1", "figure_s3")]
+
+
+def test_codes_of_one_dimension_have_no_pictures_of_two(subject, cells, monkeypatch):
+    for name in ("observed_cells", "predicted_cells", "reconstructed_cells"):
+        monkeypatch.setattr(exhibits.pictures, name, lambda *_: [])
+    monkeypatch.setattr(exhibits.networks, "network_tables", lambda *_: [])
+    flat = dataclasses.replace(
+        subject, integrator=SimpleNamespace(latent_dim=1, structures=subject.integrator.structures)
+    )
+    keys = [exhibit.key for exhibit in exhibits.draw(flat, cells)]
+    assert keys == ["figure_1", "figure_s3", "table_s8", "table_s9"]
