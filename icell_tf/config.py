@@ -123,30 +123,20 @@ class ConditionalConfig(ReferenceConfig):
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
-_SMALL = dict(
-    dataset="integrated_cell/simulated_64",
-    width=0.25,
-    architecture="released",
-    learning_rate=8e-4,
-    dark_start=True,
-    norm_momentum=0.99,
+_DEMO = dict(
+    dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
 )
+# A memory that long takes ten epochs to forget how training began, which is all the demo has.
+_SMALL = dict(**_DEMO, cooldown=0.5, mirror=True, norm_momentum=0.99)
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
     "small": {
-        "reference": ReferenceConfig(**_SMALL, epochs=80, cooldown=0.5, mirror=True, mmd_weight=0.3),
-        "conditional": ConditionalConfig(
-            **_SMALL,
-            epochs=80,
-            cooldown=0.5,
-            mirror=True,
-            generate_from="targets",
-            integration_weight=1.0,
-        ),
+        "reference": ReferenceConfig(**_SMALL, epochs=80, mmd_weight=0.3),
+        "conditional": ConditionalConfig(**_SMALL, epochs=80, generate_from="targets", integration_weight=1.0),
     },
     "demo": {
-        "reference": ReferenceConfig(**_SMALL, epochs=12),
-        "conditional": ConditionalConfig(**_SMALL, epochs=20, generate_from="targets", integration_weight=1.0),
+        "reference": ReferenceConfig(**_DEMO, epochs=12),
+        "conditional": ConditionalConfig(**_DEMO, epochs=20, generate_from="targets", integration_weight=1.0),
     },
 }
 
