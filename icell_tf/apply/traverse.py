@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.apply.arguments import safe_names
+from icell_tf.apply.inputs import check_prepared
 from icell_tf.apply.outputs import prepare_output
 from icell_tf.evaluation import figures, walks
 from icell_tf.evaluation.files import whole
@@ -54,8 +55,9 @@ def find_cell(integrator, prepared, cell_id, flag):
       cell_id: of the cell, in any split.
       flag: that named it, for the error.
 
-    Raises: ValueError: the data set has no such cell.
+    Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
     """
+    check_prepared(prepared.cells, integrator, f"--dataset: {prepared.folder}")
     for split in prepared.splits:
         for batch in prepared.examples(split, 50):
             ids = batch["cell_id"].tolist()
