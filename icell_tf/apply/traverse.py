@@ -1,5 +1,6 @@
 """Walks through latent space -> files: what varies along its dimensions, and what lies between two cells."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
     Returns: paths of the files.
     Raises: ValueError: a dimension or a structure that the model doesn't have; FileExistsError: nothing was written.
     """
+    if not math.isfinite(reach):
+        raise ValueError(f"--range is {reach}, but has to be a number of standard deviations, such as 3")
     dimensions = _numbers(dimensions, integrator.latent_dim)
     shown = _indices(integrator, names)
     stem = "_".join([start.name, code, *(str(dimension + 1) for dimension in dimensions)])

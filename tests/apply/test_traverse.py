@@ -138,3 +138,10 @@ def test_nothing_is_overwritten_unasked(integrator, tmp_path):
     with pytest.raises(FileExistsError, match="mean_z_r_1.png exists"):
         traverse.traverse(*given)
     traverse.traverse(*given, overwrite=True)
+
+
+@pytest.mark.parametrize("reach", [float("nan"), float("inf")])
+def test_a_range_that_is_no_number_is_refused(integrator, tmp_path, reach):
+    with pytest.raises(ValueError, match=f"--range is {reach}, but has to be a number"):
+        traverse.traverse(integrator, traverse.mean_cell(integrator), "z_r", [1], ["tom20"], reach, output=tmp_path)
+    assert not list(tmp_path.iterdir())
