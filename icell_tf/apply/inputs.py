@@ -121,6 +121,21 @@ def _from_prepared(path, integrator, reading):
         raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
     prepared = PreparedCells(path)
     found = prepared.cells
+    check_prepared(found, integrator, path, "prepare them so, or give their manifest.csv")
+    cells = []
+    for batch in prepared.examples(reading.split, batch_size=64):
+        for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
+            cells.append(InputCell(cell_id.decode(), str(path), image, found.structures[y]))
+        if reading.limit is not None and len(cells) >= reading.limit:
+            break
+    return cells[: reading.limit]
+
+
+def check_prepared(found, integrator, where, remedy="prepare them so"):
+    """Compares a prepared data set's `Cells` with what the model takes; its structures don't matter.
+
+    Raises: ValueError: their frame or preparation is another; it names where they are from and ends with the remedy.
+    """
     same_frame = found.image_size == integrator.image_size and math.isclose(
         found.pixel_size, integrator.pixel_size, rel_tol=1e-3
     )
@@ -129,17 +144,7 @@ def _from_prepared(path, integrator, reading):
             f"{cells.image_size} px at {cells.pixel_size:g} µm, prepared with {cells.preparation}"
             for cells in (found, integrator)
         )
-        raise ValueError(
-            f"{path}: its cells have {described}, but the model takes {wanted}: prepare them so, or give their "
-            "manifest.csv"
-        )
-    cells = []
-    for batch in prepared.examples(reading.split, batch_size=64):
-        for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
-            cells.append(InputCell(cell_id.decode(), str(path), image, found.structures[y]))
-        if reading.limit is not None and len(cells) >= reading.limit:
-            break
-    return cells[: reading.limit]
+        raise ValueError(f"{where}: its cells have {described}, but the model takes {wanted}: {remedy}")
 
 
 def _from_manifest(path, frame, preparation, reading):

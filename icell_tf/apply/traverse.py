@@ -1,5 +1,6 @@
 """Walks through latent space -> files: what varies along its dimensions, and what lies between two cells."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.apply.arguments import safe_names
+from icell_tf.apply.inputs import check_prepared
 from icell_tf.apply.outputs import prepare_output
 from icell_tf.evaluation import figures, walks
 from icell_tf.evaluation.files import whole
@@ -54,8 +56,9 @@ def find_cell(integrator, prepared, cell_id, flag):
       cell_id: of the cell, in any split.
       flag: that named it, for the error.
 
-    Raises: ValueError: the data set has no such cell.
+    Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
     """
+    check_prepared(prepared.cells, integrator, f"--dataset: {prepared.folder}")
     for split in prepared.splits:
         for batch in prepared.examples(split, 50):
             ids = batch["cell_id"].tolist()
@@ -109,6 +112,8 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
     Returns: paths of the files.
     Raises: ValueError: a dimension or a structure that the model doesn't have; FileExistsError: nothing was written.
     """
+    if not math.isfinite(reach):
+        raise ValueError(f"--range is {reach}, but has to be a number of standard deviations, such as 3")
     dimensions = _numbers(dimensions, integrator.latent_dim)
     shown = _indices(integrator, names)
     stem = "_".join([start.name, code, *(str(dimension + 1) for dimension in dimensions)])

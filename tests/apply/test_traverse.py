@@ -1,5 +1,7 @@
 """Traversals and interpolations: what is decoded, what is written, and what is refused."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,14 @@ def drawn(monkeypatch):
 def decoded(integrator, structure, z_r, z_s):
     y_onehot = np.eye(len(STRUCTURES))[STRUCTURES.index(structure)]
     return decode(integrator.signatures.dec_rs, y_onehot, z_r, z_s)[0]
+
+
+@pytest.mark.parametrize("other", [{"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}])
+def test_a_data_set_of_other_frames_or_preparation_is_refused(integrator, other):
+    prepared = FakePrepared()
+    prepared.cells = dataclasses.replace(prepared.cells, **other)
+    with pytest.raises(ValueError, match="--dataset: fake/1.0.0: its cells have .*, but the model takes "):
+        traverse.find_cell(integrator, prepared, "test-0", "--cell")
 
 
 def test_a_cell_is_found_in_any_split_with_its_codes(integrator, ends):
@@ -128,3 +138,10 @@ def test_nothing_is_overwritten_unasked(integrator, tmp_path):
     with pytest.raises(FileExistsError, match="mean_z_r_1.png exists"):
         traverse.traverse(*given)
     traverse.traverse(*given, overwrite=True)
+
+
+@pytest.mark.parametrize("reach", [float("nan"), float("inf")])
+def test_a_range_that_is_no_number_is_refused(integrator, tmp_path, reach):
+    with pytest.raises(ValueError, match=f"--range is {reach}, but has to be a number"):
+        traverse.traverse(integrator, traverse.mean_cell(integrator), "z_r", [1], ["tom20"], reach, output=tmp_path)
+    assert not list(tmp_path.iterdir())
