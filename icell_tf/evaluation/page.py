@@ -56,11 +56,13 @@ def render(title, summary, parts, exhibits=(), pictures=(), structures=()):
     environment.tests.update(behind=ahead)
     source = resources.files("icell_tf.evaluation").joinpath(TEMPLATE).read_text(encoding="utf-8")
     behind = [(part, name) for part in parts for name, score in part.scores.items() if ahead(score)]
+    general = [(part, name) for part, name in behind if name in by_structure(part, structures)[0]]
     return environment.from_string(source).render(
         title=title,
         summary=summary,
         parts=parts,
         behind=behind,
+        general=general,
         total=sum(len(part.scores) for part in parts),
         exhibits=exhibits,
         pictures=pictures,

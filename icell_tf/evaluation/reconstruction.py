@@ -73,8 +73,11 @@ def _measure(cells, mean_image, reconstruct, channels):
 
 def _scores(measured, channels, model):
     rivals = {"mean training image": "mean"}
-    noisy, floor = {"the noisy image itself": "cell"}, {"floor: the images' own entropy": "cell"}
-    rivals_of = {"cross_entropy": rivals, "r": rivals, "r_noise_free": rivals | noisy}
+    landmarks = {  # a copy is what a code of a few numbers can't be
+        "cross_entropy": {"floor: the images' own entropy": "cell"},
+        "r": {},
+        "r_noise_free": {"the noisy image itself": "cell"},
+    }
     abouts = {
         "cross_entropy": "binary cross-entropy (eq. 4), in nats a pixel, of the {} by {} with the observed one",
         "r": "Pearson r over the frame of the {} by {} with the observed one",
@@ -92,8 +95,8 @@ def _scores(measured, channels, model):
         for name, (column, channel) in columns.items():
             found[name] = mean_score(
                 of["model"][:, column].mean(axis=1),
-                rivals=means(rivals_of[what], of, column),
-                landmarks=means(floor if what == "cross_entropy" else {}, of, column),
+                rivals=means(rivals, of, column),
+                landmarks=means(landmarks[what], of, column),
                 better="lower" if what == "cross_entropy" else "higher",
                 about=abouts[what].format(channel, model),
             )
