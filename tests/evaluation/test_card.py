@@ -34,7 +34,7 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
     assert text.startswith("# Model card: my-run\n")
     assert "trained for 2 of 80 epochs" in text
     assert "| tom20 | 200 | 30 |" in text and "| all | 300 | 59 |" in text
-    assert "| `epochs` | 80 | 120 |" in text and "| `generate_from` | targets |  |" in text
+    assert "| `epochs` | 80 | 80 |" in text and "| `generate_from` | targets |  |" in text
     assert "| reconstruction | 0.2500 |" in text and "| val_integration | 0.1250 |" in text
     assert "Not evaluated yet" in text and "not recorded" in text
     assert lines(text, "Known weaknesses") == [
@@ -68,7 +68,7 @@ def test_the_scorecard_is_in_the_card():
 def test_a_run_of_phase_1_has_no_scorecard():
     text = card.text("my-run", Run("reference", SMALL["reference"], CELLS), COUNTS, [])
     assert "Scorecard" not in text and "Not measurable" not in text and "trained for no epoch" in text
-    assert "| `epochs` | 120 |" in text
+    assert "| `epochs` | 80 |" in text
 
 
 def test_notes_of_the_owner_and_what_it_was_trained_with_stay(tmp_path, prepared):
