@@ -169,6 +169,8 @@ class AdversarialAutoencoder(keras.Model):
 
     @means.setter
     def means(self, values):
+        if len(values) != len(self.metrics):
+            return  # of a version with other metrics; only the curve of an epoch that was interrupted needs them
         for tracker, (total, count) in zip(self.metrics, values, strict=True):
             tracker.total.assign(total)
             tracker.count.assign(count)

@@ -33,8 +33,8 @@ def test_one_step_changes_every_network_and_reports_every_metric(model):
     before = {name: weights(network) for name, network in model.trained.items()}
     logs = model.train_step(make_batch())
     assert all(moved(before[name], weights(network)) for name, network in model.trained.items())
-    # Algorithm 3's image is only decoded in training where it is trained.
-    assert set(logs) == set(model.metric_names) - {"integration"}
+    # Algorithm 3's image and the codes' discrepancy are only computed in training where they are trained.
+    assert set(logs) == set(model.metric_names) - {"integration", "discrepancy"}
     assert all(np.isfinite(value) for value in logs.values())
 
 
@@ -164,3 +164,17 @@ def test_every_network_descends_the_objective_that_its_equation_says(phase):
     np.testing.assert_array_equal(logs["image_discriminator_accuracy"], right)
     told = (np.asarray(from_prior)[:, 0] > 0) * 0.5 + (np.asarray(encoded)[:, 0] < 0) * 0.5
     np.testing.assert_array_equal(logs["latent_discriminator_accuracy"], told)
+
+
+def test_means_of_other_metrics_are_passed_over(model):
+    model.train_step(make_batch())
+    before = model.means
+    model.means = before[:-1] + 1
+    np.testing.assert_array_equal(model.means, before)
+    model.means = before + 1
+    np.testing.assert_array_equal(model.means, before + 1)
+
+
+def test_discrepancy_teaches_the_encoder_only(phase, monkeypatch):
+    without, with_it = (step_gradients(phase, monkeypatch, mmd_weight=value) for value in (0.0, 1.0))
+    assert [role for role in ROLES if not same(without[role], with_it[role])] == ["enc"]
