@@ -60,7 +60,7 @@ class Observed(PreparedCells):
 
     def examples(self, split, batch_size):
         for batch in super().examples(split, batch_size):
-            kept = batch["structure"] < len(self.cells.structures) - (split == "test")
+            kept = batch["structure"] < len(self.builder.info.features["structure"].names) - (split == "test")
             yield {name: values[kept] for name, values in batch.items() if name not in TRUTHS}
 
 
