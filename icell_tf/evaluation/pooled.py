@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from icell_tf.evaluation import cell_table, classification, integration, integration_scores
+from icell_tf.evaluation import cell_table, classification, files, integration, integration_scores
 from icell_tf.evaluation.cells import code_cells
 
 POOLED_FILE = "pooled.json"
@@ -55,7 +55,8 @@ def pool(folders, cells, output):
         **integration.content(integrated),
         "scores": {part: {name: score.to_json() for name, score in found.items()} for part, found in scores.items()},
     }
-    (Path(output) / POOLED_FILE).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    with files.whole(Path(output) / POOLED_FILE) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return content
 
 

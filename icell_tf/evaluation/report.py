@@ -87,10 +87,16 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
         **scorecard.content(measured),
     }
     tell("pictures")
-    parts, shown = list(measured.parts.values()), exhibits.draw(subject, cells, seed)
+    return _write(subject, cells, measured, content, output, run_dir)
+
+
+def _write(subject, cells, measured, content, output, run_dir):
+    """Writes all files of a report and, if there is a run_dir, its card and TensorBoard's; returns the `Report`."""
+    parts, names = list(measured.parts.values()), subject.integrator.structures
+    shown = exhibits.draw(subject, cells, content["seed"])
     pictures = {e.key: (e.title, e.caption, e.picture) for e in shown if e.picture is not None}
-    pictures |= (others := _test_cells(subject.integrator, cells["test"], seed) | _measured(measured))
-    names = subject.integrator.structures
+    others = _test_cells(subject.integrator, cells["test"], content["seed"]) | _measured(measured)
+    pictures |= others
     title, further = f"Report on {subject.name}", list(others.values())
     paths = [
         page.write(output / page.PAGE_FILE, title, _summary(content), parts, shown, further, names),
@@ -103,7 +109,7 @@ def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
     log_dir = None
     if run_dir is not None:
         rows, log_dir = subject.curves.get("conditional", []), Path(run_dir) / "tensorboard"
-        paths.append(card.write(run_dir, subject.run, card.count(prepared), rows, parts))
+        paths.append(card.write(run_dir, subject.run, card.count(subject.prepared), rows, parts))
         step = rows[-1]["epoch"] if rows else 0
         tensorboard.write(log_dir, step, parts, {name: picture for name, (_, _, picture) in pictures.items()})
     projector = log_dir and log_dir / tensorboard.FOLDER
@@ -150,7 +156,7 @@ def _files_of_earlier(path):
 
 def _summary(content):
     integration = content["integration_mean"]
-    best = max((name for name in integration_scores.RIVALS), key=integration.get)
+    best = max(integration_scores.RIVALS, key=integration.get)
     return [
         f"{content['test_cells']} test cells of {content['dataset']}, unseen in training; seed {content['seed']}.",
         f"{content['accuracy']:.1%} of their structures are recognised (balanced over structures "
