@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from icell_tf import checkpoints
+from icell_tf import checkpoints, files
 from icell_tf.evaluation import figures
 from icell_tf.integrator import Integrator
 
@@ -53,7 +53,7 @@ class Events:
                     kind(name, value)
             self.writer.flush()
             for path in self.folder.glob("events*"):
-                checkpoints.sync(path)
+                files.sync(path)
 
 
 class LogCurves(keras.callbacks.Callback):

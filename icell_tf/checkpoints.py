@@ -15,6 +15,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from icell_tf import files
 from icell_tf.config import CONFIG_FILE, ConfigError
 
 LAST, PREVIOUS, BEST = "last.weights.h5", "previous.weights.h5", "best.weights.h5"
@@ -43,28 +44,9 @@ def writing(path):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Gives the path of a partial file that takes the place of `path` once it is complete and on the disk."""
-    path = Path(path)
-    partial = path.with_name("partial." + path.name)
-    try:
-        with writing(path):
-            yield partial
-            sync(partial)
-            partial.replace(path)
-            sync(path.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-
-
-def sync(path):
-    """Returns once a file's content, or a folder's names, would survive a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """`files.whole` with the errors of `writing`."""
+    with writing(path), files.whole(path) as partial:
+        yield partial
 
 
 def save_weights(model, path):
@@ -124,7 +106,7 @@ def commit(model, run_dir):
     last = Path(run_dir) / LAST
     with replacing(last) as partial:
         model.save_weights(partial, overwrite=True)
-        sync(partial)
+        files.sync(partial)
         if last.is_file():
             last.replace(last.with_name(PREVIOUS))
 

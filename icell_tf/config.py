@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from icell_tf.files import whole
+
 CONFIG_FILE = "config.json"
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
@@ -180,10 +182,8 @@ class Run:
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
-        path = Path(run_dir) / CONFIG_FILE
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
-        partial.replace(path)
+        with whole(Path(run_dir) / CONFIG_FILE) as partial:
+            partial.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, run_dir):

@@ -8,6 +8,7 @@ import pytest
 
 from icell_tf import callbacks, checkpoints, training
 from icell_tf.checkpoints import BEST, LAST, TrainingError, read_history
+from icell_tf.files import sync
 
 EPOCHS, STEPS = 4, 3
 LOSSES = [3.0, 1.0, 2.0, 0.5]  # of the epochs: the second and the last are the best so far
@@ -115,7 +116,7 @@ def killed(run_dir, at, monkeypatch):
         return call
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "sync", count(checkpoints.sync))
+        patch.setattr("icell_tf.files.sync", count(sync))
         patch.setattr(Path, "replace", count(Path.replace))
         patch.setattr(Path, "unlink", lambda *args, **kwargs: None)
         try:

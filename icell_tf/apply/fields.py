@@ -18,7 +18,7 @@ from icell_tf.apply.arguments import safe_names
 from icell_tf.apply.field_list import check_fields
 from icell_tf.apply.outputs import ome_metadata
 from icell_tf.evaluation import figures, outlines
-from icell_tf.evaluation.files import whole
+from icell_tf.files import whole
 from icell_tf.imaging import segment
 from icell_tf.imaging.fields import MARGIN, Limits, check_labels, cut_cell, divide_field
 from icell_tf.imaging.rows import OPTIONAL, REQUIRED

@@ -11,7 +11,7 @@ import tifffile
 from icell_tf import structures
 from icell_tf.apply.arguments import safe_names
 from icell_tf.evaluation import figures
-from icell_tf.evaluation.files import whole
+from icell_tf.files import whole
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"

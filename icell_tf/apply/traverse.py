@@ -11,9 +11,9 @@ from icell_tf.apply.arguments import safe_names
 from icell_tf.apply.inputs import check_prepared
 from icell_tf.apply.outputs import prepare_output
 from icell_tf.evaluation import figures, walks
-from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.panels import montage
 from icell_tf.evaluation.traversal import decode
+from icell_tf.files import whole
 
 CODES = ("z_r", "z_s")
 FILM_STEPS = 25

@@ -15,8 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import __version__
-from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.scores import ahead
+from icell_tf.files import whole
 
 CARD_FILE = "model_card.md"
 ENVIRONMENT_FILE = "environment.json"  # what a run was trained with; evaluated elsewhere, its card still tells

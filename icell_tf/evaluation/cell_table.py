@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.evaluation.classification import Classification
-from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.integration import Integration
 from icell_tf.evaluation.permutation import own_and_others
+from icell_tf.files import whole
 
 CELLS_FILE, PAIRS_FILE = "cells.csv", "pairs.npz"
 BY, R, INSIDE = "predicted_by_", "r_", "r_inside_"  # what columns begin with; the predictions' names follow

@@ -9,7 +9,7 @@ from PIL import Image
 from tensorboard.plugins import projector
 
 from icell_tf.evaluation import figures
-from icell_tf.evaluation.files import whole
+from icell_tf.files import whole
 
 CODES_FILE = "codes.csv"
 CODES = ("z_r", "z_s")

@@ -9,8 +9,8 @@ from pathlib import Path
 import jinja2
 from PIL import Image
 
-from icell_tf.evaluation.files import whole
 from icell_tf.evaluation.scores import ahead
+from icell_tf.files import whole
 
 PAGE_FILE = "report.html"
 TEMPLATE = "page.html"

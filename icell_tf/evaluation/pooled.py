@@ -5,7 +5,8 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from icell_tf.evaluation import cell_table, classification, files, integration, integration_scores
+from icell_tf import files
+from icell_tf.evaluation import cell_table, classification, integration, integration_scores
 from icell_tf.evaluation.cells import code_cells
 
 POOLED_FILE = "pooled.json"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from icell_tf import files
 from icell_tf.evaluation import (
     card,
     cell_table,
@@ -14,7 +15,6 @@ from icell_tf.evaluation import (
     distributions,
     exhibits,
     figures,
-    files,
     integration_scores,
     page,
     score_figures,

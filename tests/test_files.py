@@ -1,0 +1,29 @@
+"""Files appear whole, or stay as they were."""
+
+import pytest
+
+from icell_tf.files import whole
+
+
+def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with whole(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "new"}
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_leaves_the_file_before_and_no_part(tmp_path, error):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(error), whole(path) as partial:
+        partial.write_text("ne")
+        raise error
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
+
+
+def test_a_folder_that_is_missing_is_the_error_that_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="partial.a.json"), whole(tmp_path / "gone" / "a.json") as partial:
+        partial.write_text("new")
