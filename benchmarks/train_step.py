@@ -93,15 +93,19 @@ def build(phase, image_size, width):
 
 
 def measure(arguments):
-    """Times our step, reads this process' peak memory, then times the matrix product."""
+    """Times our step and reads this process' peak memory."""
     import keras
     import numpy as np
     import tensorflow as tf
 
+    from icell_tf.acceleration import Acceleration, spread_over_cores
+
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    keras.mixed_precision.set_global_policy("mixed_bfloat16" if arguments.precision == "bfloat16" else "float32")
-    model = build(arguments.phase, arguments.image_size, arguments.width)
+    else:
+        spread_over_cores()
+    with Acceleration(arguments.precision, arguments.jit).building():
+        model = build(arguments.phase, arguments.image_size, arguments.width)
     rng, size = np.random.default_rng(0), arguments.image_size
     batch = {
         "x_rs": tf.constant(rng.random((arguments.batch_size, size, size, 3), np.float32)),
@@ -110,8 +114,6 @@ def measure(arguments):
     step = tf.function(model.train_step, jit_compile=arguments.jit or None)
     seconds, processor = timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
-    matrix = tf.cast(tf.random.normal([PRODUCT, PRODUCT]), arguments.precision)
-    product, _ = timed(lambda: float(tf.matmul(matrix, matrix)[0, 0]), 3)
     flops = step_flops(model) * arguments.batch_size
     return {
         "framework": f"tensorflow {tf.__version__}, keras {keras.__version__}",
@@ -120,8 +122,16 @@ def measure(arguments):
         "peak_memory_gb": peak,
         "gflop_per_image": flops / arguments.batch_size / 1e9,
         "gflop_per_second": flops / seconds / 1e9,
-        "product_gflop_per_second": 2 * PRODUCT**3 / product / 1e9,
     }
+
+
+def measure_product(arguments):
+    """Times the matrix product, which takes all cores at once however the step spreads over them."""
+    import tensorflow as tf
+
+    matrix = tf.cast(tf.random.normal([PRODUCT, PRODUCT]), arguments.precision)
+    seconds, _ = timed(lambda: float(tf.matmul(matrix, matrix)[0, 0]), 5)
+    return {"gflop_per_second": 2 * PRODUCT**3 / seconds / 1e9}
 
 
 def timed(run, times):
@@ -135,10 +145,10 @@ def timed(run, times):
     return statistics.median(walls), (time.process_time() - processor) / times
 
 
-def ours(arguments, phase):
-    """Runs `measure` in a process of its own."""
+def ours(arguments, worker, phase):
+    """Runs one of `WORKERS` in a process of its own."""
     flags = ["image_size", "width", "batch_size", "steps", "precision", "threads"]
-    command = [sys.executable, __file__, "--worker", f"--phase={phase}", *["--jit"] * arguments.jit]
+    command = [sys.executable, __file__, f"--worker={worker}", f"--phase={phase}", *["--jit"] * arguments.jit]
     return finished(command + [f"--{flag}={getattr(arguments, flag)}" for flag in flags])
 
 
@@ -172,23 +182,25 @@ def medians(results):
 
 def compare(arguments, phase):
     """Runs the implementations in turn and returns {implementation: medians} with the ratios."""
-    runs = {"ours": lambda: ours(arguments, phase)}
+    runs = {"ours": lambda: ours(arguments, "step", phase)}
     if arguments.torch_python:
         runs["torch"] = lambda: peer(arguments, phase, compiled=False)
         if arguments.compiled:
             runs["torch compiled"] = lambda: peer(arguments, phase, compiled=True)
-    results = {name: [] for name in runs}
+    results, products = {name: [] for name in runs}, []
     for _ in range(arguments.rounds):
         for name, run in runs.items():
             results[name].append(run())
             print(f"{phase:12} {name:15} {results[name][-1]['seconds_per_step']:8.4f} s", file=sys.stderr, flush=True)
+        products.append(ours(arguments, "product", phase))
     found = {name: medians(each) for name, each in results.items()}
     mine, others = found["ours"], [found[name] for name in found if name != "ours"]
-    ratios = {"of the product": mine["gflop_per_second"] / mine["product_gflop_per_second"]}
+    product = medians(products)["gflop_per_second"]
+    ratios = {"of the product": mine["gflop_per_second"] / product}
     if others:
         ratios["time"] = mine["seconds_per_step"] / min(other["seconds_per_step"] for other in others)
         ratios["memory"] = mine["peak_memory_gb"] / min(other["peak_memory_gb"] for other in others)
-    return {"phase": phase, "implementations": found, "ratios": ratios}
+    return {"phase": phase, "implementations": found, "product_gflop_per_second": product, "ratios": ratios}
 
 
 def table(comparisons):
@@ -205,6 +217,7 @@ def table(comparisons):
         lines.append(
             f"{comparison['phase']:12} ours / peer's: "
             + ", ".join(f"{what} {ratio:.2f}" for what, ratio in comparison["ratios"].items())
+            + f"; the product's GFLOP/s: {comparison['product_gflop_per_second']:.0f}"
         )
     return "\n".join(lines)
 
@@ -214,6 +227,9 @@ def machine():
     info = Path("/proc/cpuinfo")
     models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
     return {"processor": (models or [platform.processor()])[0], "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
+WORKERS = {"step": measure, "product": measure_product}
 
 
 def main():
@@ -226,17 +242,17 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="processes of each implementation")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--jit", action="store_true", help="our step through XLA")
-    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--threads", type=int, default=0, help="an operation; 0: as each side chooses")
     parser.add_argument("--torch_python", help="a Python that has torch")
     parser.add_argument("--peer", default="../shared/peers/torch_step.py", help="the step in PyTorch")
     parser.add_argument(
         "--compiled", action="store_true", help="also the peer's compiled step, which needs a C++ compiler"
     )
     parser.add_argument("--json", help="file for the figures")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=WORKERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        print(json.dumps(measure(arguments)))
+        print(json.dumps(WORKERS[arguments.worker](arguments)))
         return
     phases = PHASES if arguments.phase == "both" else (arguments.phase,)
     settings = {

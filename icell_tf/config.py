@@ -14,6 +14,8 @@ from icell_tf.files import whole
 CONFIG_FILE = "config.json"
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+SWITCH = ("auto", "on", "off")
 EPOCHS_HELP = (
     "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
     "where there is a cooldown"
@@ -79,6 +81,10 @@ class ReferenceConfig:
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
+    precision: str = setting(
+        "auto", "of products and activations; auto: float32, on GPUs with fast bfloat16 that", PRECISIONS
+    )
+    jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)
 
     def __post_init__(self):
         _check_choices(self)

@@ -1,6 +1,5 @@
 """A run from its configuration: data set, models, training, resuming, and loading what was trained."""
 
-import os
 from pathlib import Path
 
 import keras
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import checkpoints, networks, training
+from icell_tf.acceleration import Acceleration, spread_over_cores
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.evaluation.cells import Subject
@@ -230,8 +230,10 @@ def make_strategy():
 
 def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
     config, run_dir = run.config, Path(run_dir)
+    spread_over_cores()
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
+    acceleration = Acceleration.of(config, replicas)
     if config.batch_size % replicas:
         raise ConfigError(f"batch_size is {config.batch_size}, which {replicas} devices cannot share evenly")
     old = (run_dir / CONFIG_FILE).is_file()
@@ -242,11 +244,11 @@ def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
-    with strategy.scope():
+    with strategy.scope(), acceleration.building():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
         if reference_dir:
             model.enc_r.set_weights(load_model(reference_dir)[0].enc.get_weights())
-        model.compile(config.learning_rate, config.beta_1)
+        model.compile(config.learning_rate, config.beta_1, jit=acceleration.jit, loss_scale=acceleration.loss_scale)
         if old and not overwrite:
             checkpoints.resume(model, run_dir)
     step = int(model.step.numpy())
@@ -269,7 +271,7 @@ def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
     if step:
         within = f" and step {step % steps} of {steps}" if step % steps else ""
         print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
-    print(_promise(deterministic))
+    print(acceleration, _promise(deterministic))
     training.fit(model, run, prepared, run_dir, strategy)
     return run_dir
 
@@ -278,8 +280,7 @@ def _promise(deterministic):
     """What the same seed gives."""
     if tf.config.list_logical_devices("GPU") and not deterministic:
         return "On a GPU the same seed gives the same run up to rounding; with --deterministic, bit for bit."
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count()
-    return f"The same seed gives the same run, bit for bit, on this machine with {threads} threads and these versions."
+    return "The same seed gives the same run, bit for bit, on this machine with these threads and these versions."
 
 
 def _check_same_run(run, run_dir):

@@ -1,4 +1,4 @@
-"""Adam in one pass over memory."""
+"""Adam in one pass over memory, and a loss scale that counts the steps that it skips."""
 
 import keras
 import tensorflow as tf
@@ -28,3 +28,19 @@ class Adam(keras.optimizers.Adam):
             epsilon=self.epsilon,
             grad=tf.cast(gradient, variable.dtype),
         )
+
+
+@keras.saving.register_keras_serializable("icell_tf")
+class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
+    """Keras' LossScaleOptimizer, with a count of the steps that it skipped because of gradients that overflowed."""
+
+    def build(self, var_list):
+        """Makes the variables, of this optimizer and of the one within."""
+        super().build(var_list)
+        self.skipped = self.add_variable(
+            shape=(), dtype="int", initializer="zeros", aggregation="none", name="skipped_steps"
+        )
+
+    def _stateful_handle_non_finite_grads(self):
+        super()._stateful_handle_non_finite_grads()
+        self.skipped.assign_add(1)

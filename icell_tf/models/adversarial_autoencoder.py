@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import losses
-from icell_tf.models.adam import Adam
+from icell_tf.models.adam import Adam, LossScaleOptimizer
 from icell_tf.networks import noise
 
 ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
@@ -67,16 +67,19 @@ class AdversarialAutoencoder(keras.Model):
         """The networks that this phase trains, by the role that names their objective."""
         return {"enc": self.enc, "dec": self.dec, "enc_d": self.enc_d, "dec_d": self.dec_d}
 
-    def compile(self, learning_rate=2e-4, beta_1=0.5, make_optimizer=None):
+    def compile(self, learning_rate=2e-4, beta_1=0.5, make_optimizer=None, jit=False, loss_scale=False):
         """Makes one optimizer a network and builds its variables: in the strategy's scope, before weights are loaded.
 
         Args:
           learning_rate, beta_1: Adam's.
           make_optimizer: a function without arguments that returns another optimizer; then the others do not count.
+          jit: whether XLA compiles the step.
+          loss_scale: whether each optimizer scales its objective, so that no gradient is too small for float16.
         """
-        super().compile(optimizer=None)
+        super().compile(optimizer=None, jit_compile=jit)
         make = make_optimizer or (lambda: Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
-        self.optimizers = {role: make() for role in self.trained}
+        scaled = LossScaleOptimizer if loss_scale else lambda optimizer: optimizer
+        self.optimizers = {role: scaled(make()) for role in self.trained}
         for role, network in self.trained.items():
             self.optimizers[role].build(network.trainable_variables)
 
@@ -133,7 +136,7 @@ class AdversarialAutoencoder(keras.Model):
         """
         with tf.GradientTape(persistent=True) as tape:
             objectives, logs = self.objectives(batch, z_prior, training=True)
-            totals = {role: batch_mean(values) for role, values in objectives.items()}
+            totals = {role: self.optimizers[role].scale_loss(batch_mean(values)) for role, values in objectives.items()}
         gradients = {role: tape.gradient(totals[role], net.trainable_variables) for role, net in self.trained.items()}
         for role, network in self.trained.items():
             self.optimizers[role].apply(gradients[role], network.trainable_variables)
@@ -141,8 +144,9 @@ class AdversarialAutoencoder(keras.Model):
 
     @property
     def step(self):
-        """The steps that the model has been trained for, a scalar variable."""
-        return self.optimizers["enc"].iterations
+        """The steps that the model has been trained for, a scalar: also those whose gradients overflowed float16."""
+        optimizer = self.optimizers["enc"]
+        return tf.convert_to_tensor(optimizer.iterations) + getattr(optimizer, "skipped", 0)
 
     def train_step(self, batch):
         with noise.drawn_from(self.seed, self.step):

@@ -110,6 +110,12 @@ def up_conv(filters, bias=None):
     )
 
 
+def network(inputs, outputs, name):
+    """Returns a model whose outputs are float32, whatever the precision of its layers: losses are taken of them."""
+    whole = [x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x) for x in outputs]
+    return keras.Model(inputs, whole if len(whole) > 1 else whole[0], name=name)
+
+
 def channel_values(values):
     """Returns an initializer of (C,) weights with one given value a channel."""
 

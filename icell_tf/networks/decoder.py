@@ -7,6 +7,7 @@ from icell_tf.networks.blocks import (
     LogProbability,
     batch_norm,
     channel_values,
+    network,
     prelu,
     stage_widths,
     up_conv,
@@ -20,7 +21,8 @@ def build_reference_decoder(image_size, latent_dim=16, width=1.0, architecture="
     `output_logits`, one a channel, is where the output starts from; None: at 0, which is grey, as in the paper.
     """
     z_r = keras.Input((latent_dim,), name="z_r")
-    return keras.Model(z_r, _image(z_r, image_size, channels, width, architecture, output_logits), name="dec_r")
+    x_r = _image(z_r, image_size, channels, width, architecture, output_logits)
+    return network(z_r, [x_r], name="dec_r")
 
 
 def build_conditional_decoder(
@@ -34,10 +36,10 @@ def build_conditional_decoder(
     y = keras.Input((structures,), name="y")
     z_r = keras.Input((latent_dim,), name="z_r")
     z_s = keras.Input((latent_dim,), name="z_s")
-    fed = LogProbability()(y) if ARCHITECTURES[architecture].log_probabilities else y
+    fed = LogProbability(dtype="float32")(y) if ARCHITECTURES[architecture].log_probabilities else y
     code = keras.layers.Concatenate()([fed, z_r, z_s])
     x_rs = _image(code, image_size, channels, width, architecture, output_logits)
-    return keras.Model([y, z_r, z_s], x_rs, name="dec_rs")
+    return network([y, z_r, z_s], [x_rs], name="dec_rs")
 
 
 def _image(code, image_size, channels, width, architecture, output_logits):

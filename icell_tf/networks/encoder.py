@@ -2,7 +2,7 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, prelu, stage_widths
+from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, network, prelu, stage_widths
 
 FILTERS = (64, 128, 256, 512, 1024, 1024)  # Tables S1 and S5
 
@@ -11,7 +11,7 @@ def build_reference_encoder(image_size, latent_dim=16, width=1.0, architecture="
     """Enc_r, eq. 1 and Table S1. Input x_r, (B, H, W, 2) in [0, 1]. Output z_r, (B, latent_dim)."""
     x_r = keras.Input((image_size, image_size, channels), name="x_r")
     h = _trunk(x_r, width, architecture)
-    return keras.Model(x_r, _head(h, latent_dim, "z_r"), name="enc_r")
+    return network(x_r, [_head(h, latent_dim, "z_r")], name="enc_r")
 
 
 def build_conditional_encoder(image_size, structures, latent_dim=16, width=1.0, architecture="paper", channels=3):
@@ -22,7 +22,7 @@ def build_conditional_encoder(image_size, structures, latent_dim=16, width=1.0, 
     x_rs = keras.Input((image_size, image_size, channels), name="x_rs")
     h = _trunk(x_rs, width, architecture)
     heads = [_head(h, structures, "y_logits"), _head(h, latent_dim, "z_r_hat"), _head(h, latent_dim, "z_s")]
-    return keras.Model(x_rs, heads, name="enc_rs")
+    return network(x_rs, heads, name="enc_rs")
 
 
 def _trunk(x, width, architecture):

@@ -2,7 +2,7 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, leaky_relu, stage_widths
+from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, leaky_relu, network, stage_widths
 from icell_tf.networks.noise import WhiteNoise
 
 FILTERS = (64, 128, 256, 512, 512)  # Tables S4 and S7
@@ -36,4 +36,4 @@ def build_image_discriminator(
         logits = keras.layers.Dense(outputs)(keras.layers.Flatten()(WhiteNoise(white_noise)(h)))
     else:
         logits = keras.layers.GlobalAveragePooling2D()(down_conv(outputs, use_bias=True)(h))  # (B, 4, 4, outputs)
-    return keras.Model(x, logits, name=name)
+    return network(x, [logits], name=name)

@@ -2,7 +2,7 @@
 
 import keras
 
-from icell_tf.networks.blocks import batch_norm, leaky_relu
+from icell_tf.networks.blocks import batch_norm, leaky_relu, network
 
 
 def build_latent_discriminator(latent_dim=16, name="enc_d_r"):
@@ -11,4 +11,4 @@ def build_latent_discriminator(latent_dim=16, name="enc_d_r"):
     h = leaky_relu()(keras.layers.Dense(1024)(z))
     for units in (1024, 512):
         h = leaky_relu()(batch_norm()(keras.layers.Dense(units)(h)))
-    return keras.Model(z, keras.layers.Dense(1)(h), name=name)
+    return network(z, [keras.layers.Dense(1)(h)], name=name)

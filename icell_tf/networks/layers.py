@@ -62,8 +62,10 @@ def leak(x, slopes):
         blocked = tf.raw_ops.ReluGrad(gradients=upstream, features=below)  # upstream where x is below 0
         # A product with ones: TensorFlow's reduction over all axes but the last is several times slower.
         products = tf.reshape(blocked * below, [-1, x.shape[-1]])
-        by_channel = tf.linalg.matmul(tf.ones([1, tf.shape(products)[0]], x.dtype), products)[0]
+        if x.dtype == tf.float16:
+            products = tf.cast(products, tf.float32)  # sums over pixels leave float16's range
+        by_channel = tf.linalg.matmul(tf.ones([1, tf.shape(products)[0]], products.dtype), products)[0]
         by_slope = -by_channel if slopes.shape[0] == x.shape[-1] else -tf.reduce_sum(by_channel, keepdims=True)
-        return upstream - loss * blocked, by_slope
+        return upstream - loss * blocked, tf.cast(by_slope, slopes.dtype)
 
     return x + loss * below, gradient
