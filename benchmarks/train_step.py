@@ -103,7 +103,7 @@ def measure(arguments):
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     else:
-        spread_over_cores()
+        spread_over_cores(arguments.image_size)
     with Acceleration(arguments.precision, arguments.jit).building():
         model = build(arguments.phase, arguments.image_size, arguments.width)
     rng, size = np.random.default_rng(0), arguments.image_size

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from icell_tf.config import ConfigError
 
+SMALL_IMAGE = 128  # pixels along a side
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are the fast ones
 
 
@@ -62,14 +63,16 @@ class Acceleration:
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
-def spread_over_cores():
-    """Lets a step's independent operations run side by side on two cores, each in one thread.
+def spread_over_cores(image_size):
+    """Lets a step's independent operations run side by side on two cores, each in one thread, where images are small.
 
-    Two threads for each operation, which is TensorFlow's way, cost 15 % at 64 pixels and save nothing at 256
-    (benchmarks/train_step.py --threads=2). Without effect once TensorFlow has begun to compute, on more cores, for
-    which this is not measured, and with GPUs.
+    Two threads for each operation, which is TensorFlow's way, cost 15 % at 64 pixels, 5 % at 128, and gain 6 % at 256.
+    Without effect once TensorFlow has begun to compute, on more cores, for which this is not measured, and with GPUs.
+
+    Args: image_size: pixels along a side.
     """
-    if len(os.sched_getaffinity(0)) == 2 and not tf.config.list_physical_devices("GPU"):
+    two_cores = len(os.sched_getaffinity(0)) == 2
+    if two_cores and image_size <= SMALL_IMAGE and not tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(2)

@@ -230,7 +230,7 @@ def make_strategy():
 
 def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
     config, run_dir = run.config, Path(run_dir)
-    spread_over_cores()
+    spread_over_cores(run.cells.image_size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     acceleration = Acceleration.of(config, replicas)

@@ -6,8 +6,8 @@ import keras
 import tensorflow as tf
 
 from icell_tf.networks import layers
+from icell_tf.networks.convolution import KERNEL, STRIDE, Conv2D, Conv2DTranspose
 
-KERNEL = 4
 LEAKY_SLOPE = 0.2
 IMAGE_SIZES = (32, 64, 128, 256, 512)
 MIN_LOG_PROBABILITY = -25.0
@@ -92,17 +92,17 @@ def leaky_relu():
 
 def down_conv(filters, use_bias=False):
     """4x4 convolution that halves H and W."""
-    return keras.layers.Conv2D(
-        filters, KERNEL, strides=2, padding="same", use_bias=use_bias, kernel_initializer=_conv_initializer()
+    return Conv2D(
+        filters, KERNEL, strides=STRIDE, padding="same", use_bias=use_bias, kernel_initializer=_conv_initializer()
     )
 
 
 def up_conv(filters, bias=None):
     """4x4 transposed convolution that doubles H and W; `bias` initializes one, None leaves it out."""
-    return keras.layers.Conv2DTranspose(
+    return Conv2DTranspose(
         filters,
         KERNEL,
-        strides=2,
+        strides=STRIDE,
         padding="same",
         use_bias=bias is not None,
         bias_initializer=bias or "zeros",
