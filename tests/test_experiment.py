@@ -120,7 +120,7 @@ def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, refer
 def test_the_closing_line_says_what_was_trained_and_where_it_lies(first_epoch):
     run_dir, out = first_epoch
     first, *_, line = out.splitlines()
-    assert first.startswith("The same seed gives the same run, bit for bit, on this machine with ")
+    assert "The same seed gives the same run, bit for bit, on this machine with " in first
     assert line.startswith("Trained the reference model (") and line.endswith(str(run_dir))
     assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
 
