@@ -1,5 +1,6 @@
 """What all tests share: no GPU, seeds that don't depend on the order of tests, and where real images lie."""
 
+import functools
 import os
 import pathlib
 import random
@@ -49,12 +50,16 @@ def prepared(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def make_integrator():
-    """A function from an architecture to an `Integrator` of tiny networks, whose output depends on their input."""
+    """A function from an architecture to an `Integrator` of tiny networks, whose output depends on their input.
+
+    The same arguments give the same `Integrator`, whose functions are traced once; tests leave its weights alone.
+    """
     import keras
 
     from icell_tf import networks
     from icell_tf.integrator import Integrator
 
+    @functools.cache
     def make(architecture="paper", mirrored=False):
         keras.utils.set_random_seed(5)
         options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
@@ -64,10 +69,25 @@ def make_integrator():
         rng = np.random.default_rng(0)
         images, codes = rng.random((8, SIZE, SIZE, 3), np.float32), rng.standard_normal((8, LATENT))
         y_onehot = np.eye(len(STRUCTURES), dtype=np.float32)[np.arange(8) % len(STRUCTURES)]
-        for _ in range(50):  # fills the moving statistics: without them nothing of the input reaches the output
-            enc_r(images[..., :2], training=True)
-            enc_rs(images, training=True)
-            dec_rs([y_onehot, codes, codes[::-1]], training=True)
+        for network in (enc_r, enc_rs, dec_rs):
+            networks.set_norm_momentum(network, 0.0)
+        # Fills the moving statistics with those of one batch: without them nothing of the input reaches the output.
+        enc_r(images[..., :2], training=True)
+        enc_rs(images, training=True)
+        dec_rs([y_onehot, codes, codes[::-1]], training=True)
+        keras.utils.set_random_seed(0)  # as `seeds` has left it, whichever test comes first
         return Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2, mirrored=mirrored)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_export(make_integrator, tmp_path_factory):
+    """A function from the arguments of `make_integrator` to the folder of its `Integrator`'s export."""
+    from icell_tf.export import export_integrator
+
+    @functools.cache
+    def make(*arguments, **options):
+        return export_integrator(make_integrator(*arguments, **options), tmp_path_factory.mktemp("saved_models"))
 
     return make

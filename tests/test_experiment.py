@@ -1,6 +1,8 @@
 """Training both phases on a tiny data set: what a run leaves, resuming, and what is refused."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import shutil
@@ -38,6 +40,15 @@ def reference_run(reference_config, tmp_path_factory):
 @pytest.fixture(scope="module")
 def conditional_run(conditional_config, reference_run):
     return experiment.train_conditional(conditional_config, reference_run, reference_run.parent / "conditional")
+
+
+@pytest.fixture(scope="module")
+def first_epoch(reference_config, tmp_path_factory):
+    """A run of one epoch, which others go on with in a copy, and what was printed."""
+    run_dir, out = tmp_path_factory.mktemp("runs") / "first", io.StringIO()
+    with contextlib.redirect_stdout(out):
+        experiment.train_reference(dataclasses.replace(reference_config, epochs=1), run_dir)
+    return run_dir, out.getvalue()
 
 
 def weights_of(run_dir):
@@ -86,23 +97,11 @@ def test_phase_two_keeps_phase_ones_encoder(reference_run, conditional_run):
     assert run.reference == Run.load(reference_run).config
 
 
-def test_same_seed_same_weights(reference_run, reference_config, tmp_path):
-    again = experiment.train_reference(reference_config, tmp_path / "again")
-    assert_equal(weights_of(reference_run), weights_of(again))
-
-
-def test_more_epochs_continue_a_finished_run(reference_run, reference_config, tmp_path, capsys):
+def test_a_finished_run_is_left_as_it_is(reference_run, reference_config, tmp_path, capsys):
     run_dir = shutil.copytree(reference_run, tmp_path / "run")
-    before = weights_of(run_dir)
     experiment.train_reference(reference_config, run_dir)
     assert "is trained for 2 epochs already" in capsys.readouterr().out
-    assert_equal(before, weights_of(run_dir))
-
-    experiment.train_reference(dataclasses.replace(reference_config, epochs=3), run_dir)
-    out = capsys.readouterr().out
-    assert "Resuming" in out and "after epoch 2" in out
-    assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0, 1, 2]
-    assert any(np.any(a != b) for a, b in zip(before, weights_of(run_dir), strict=True))
+    assert_equal(weights_of(reference_run), weights_of(run_dir))
 
 
 def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, reference_config, tmp_path):
@@ -118,22 +117,27 @@ def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, refer
     assert not (run_dir / checkpoints.PREVIOUS).exists()
 
 
-def test_the_closing_line_says_what_was_trained_and_where_it_lies(reference_config, tmp_path, capsys):
-    experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
-    first, *_, line = capsys.readouterr().out.splitlines()
-    assert first.startswith("The same seed gives the same run, bit for bit, on this machine with ")
-    assert line.startswith("Trained the reference model (") and line.endswith(str(tmp_path / "run"))
+def test_the_closing_line_says_what_was_trained_and_where_it_lies(first_epoch):
+    run_dir, out = first_epoch
+    first, *_, line = out.splitlines()
+    assert "The same seed gives the same run, bit for bit, on this machine with " in first
+    assert line.startswith("Trained the reference model (") and line.endswith(str(run_dir))
     assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
 
 
-def test_an_interrupted_run_ends_as_one_that_was_not(reference_run, reference_config, tmp_path, monkeypatch):
-    """Ctrl-C at the end of the second epoch of two, before it is saved; the same command then does it anew."""
-    one = experiment.train_reference(dataclasses.replace(reference_config, epochs=1), tmp_path / "run")
+def test_more_epochs_also_interrupted_end_as_one_run_of_the_same_seed(
+    first_epoch, reference_run, reference_config, tmp_path, monkeypatch, capsys
+):
+    """A finished run of one epoch goes on to two, and meets Ctrl-C before the second is saved; then does it anew."""
+    one = shutil.copytree(first_epoch[0], tmp_path / "run")
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "commit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             experiment.train_reference(reference_config, one)
     experiment.train_reference(reference_config, one)
+    assert capsys.readouterr().out.count("Resuming") == 2
+    assert any(np.any(a != b) for a, b in zip(weights_of(first_epoch[0]), weights_of(one), strict=True))
+    assert [row["epoch"] for row in checkpoints.read_history(one)] == [0, 1]
     assert checkpoints.read_history(one) == checkpoints.read_history(reference_run)
     assert_equal(weights_of(reference_run), weights_of(one))
 
@@ -151,22 +155,23 @@ from icell_tf.config import ReferenceConfig
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
-for epochs in (1, 2):
-    experiment.train_reference(ReferenceConfig(**settings, epochs=epochs), sys.argv[2])
+for _ in range(2):  # goes on from the first epoch; then loads what was saved, and has nothing to do
+    experiment.train_reference(ReferenceConfig(**settings, epochs=2), sys.argv[2])
 print("replicas", experiment.make_strategy().num_replicas_in_sync)
 """
 
 
-def test_two_devices_train_validate_save_and_resume(prepared, tmp_path):
+def test_two_devices_resume_train_validate_and_save(first_epoch, prepared, tmp_path):
+    run_dir = shutil.copytree(first_epoch[0], tmp_path / "run")
     done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, str(prepared.folder), str(tmp_path / "run")],
+        [sys.executable, "-c", TWO_DEVICES, str(prepared.folder), str(run_dir)],
         capture_output=True,
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
     assert done.stdout.splitlines()[-1:] == ["replicas 2"], done.stdout + done.stderr[-3000:]
-    assert "Resuming" in done.stdout
-    history = checkpoints.read_history(tmp_path / "run")
+    assert "after epoch 1" in done.stdout and "is trained for 2 epochs already" in done.stdout
+    history = checkpoints.read_history(run_dir)
     assert [row["epoch"] for row in history] == [0, 1]
     assert all(np.isfinite(row["val_reconstruction"]) for row in history)
 

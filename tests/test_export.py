@@ -25,8 +25,9 @@ PLAIN_TENSORFLOW = """
 import sys
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.tools import saved_model_cli
 
-folder, inputs, outputs = sys.argv[1:]
+inputs, *folders = sys.argv[1:]
 cells = np.load(inputs)
 requests = {
     "serving_default": {"x_r": cells[..., :2]},
@@ -36,38 +37,59 @@ requests = {
     "reconstruct": {"x_rs": cells},
     "sample": {"y": np.array([0, 2]), "seed": np.array([5, 6])},
 }
-results = {}
-loaded = tf.saved_model.load(folder)
-for name, request in requests.items():
-    signature = loaded.signatures[name]
-    for key, value in signature(**{key: tf.constant(value) for key, value in request.items()}).items():
-        results[f"v2/{name}/{key}"] = value.numpy()
 
-v1 = tf.compat.v1
-with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
-    with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
+
+def answers(folder):
+    results = {}
+    loaded = tf.saved_model.load(folder)
     for name, request in requests.items():
-        signature = with_signatures.signature_def[name]
-        feed = {signature.inputs[key].name: value for key, value in request.items()}
-        fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
-        for key, value in session.run(fetch, feed).items():
-            results[f"v1/{name}/{key}"] = value
-        for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
-            assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
+        signature = loaded.signatures[name]
+        for key, value in signature(**{key: tf.constant(value) for key, value in request.items()}).items():
+            results[f"v2/{name}/{key}"] = value.numpy()
 
+    v1 = tf.compat.v1
+    with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
+        with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
+        for name, request in requests.items():
+            signature = with_signatures.signature_def[name]
+            feed = {signature.inputs[key].name: value for key, value in request.items()}
+            fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
+            for key, value in session.run(fetch, feed).items():
+                results[f"v1/{name}/{key}"] = value
+            for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+                assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
+    return {key: value.astype(str) if value.dtype == object else value for key, value in results.items()}
+
+
+for number, folder in enumerate(folders):
+    np.savez(f"{number}.npz", **answers(folder))
 assert "icell_tf" not in sys.modules
-np.savez(outputs, **{key: value.astype(str) if value.dtype == object else value for key, value in results.items()})
+
+np.save("x_r.npy", cells[..., :2])
+for number, folder in enumerate(folders):  # the command saved_model_cli is this module's main
+    command = ["run", "--dir", folder, "--tag_set", "serve", "--signature_def", "integrate"]
+    sys.argv = ["saved_model_cli", *command, "--inputs", "x_r=x_r.npy", "--outdir", f"cli-{number}"]
+    try:
+        saved_model_cli.main()
+    except SystemExit as end:
+        assert not end.code, end.code
 """
+OPTIONS = [{"architecture": name, "mirrored": name == "released"} for name in networks.ARCHITECTURES]
 
 
-@pytest.fixture(scope="module", params=networks.ARCHITECTURES)
-def integrator(make_integrator, request):
-    return make_integrator(request.param, mirrored=request.param == "released")
+@pytest.fixture(scope="module", params=OPTIONS, ids=networks.ARCHITECTURES)
+def options(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def exported(integrator, tmp_path_factory):
-    return export.export_integrator(integrator, tmp_path_factory.mktemp("saved_models") / "integrator")
+def integrator(make_integrator, options):
+    return make_integrator(**options)
+
+
+@pytest.fixture(scope="module")
+def exported(make_export, options):
+    return make_export(**options)
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +134,25 @@ def test_warmup_asks_for_one_empty_cell(exported):
     assert record[:4] == bytes([6 << 3 | 2, len(record) - 2, 1 << 3 | 2, len(record) - 4])
 
 
-def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(exported, cells, expected, tmp_path):
-    np.save(tmp_path / "cells.npy", cells)
-    arguments = [exported, tmp_path / "cells.npy", tmp_path / "results.npz"]
+@pytest.fixture(scope="module")
+def answers(make_export, cells, tmp_path_factory):
+    """Where `PLAIN_TENSORFLOW`, in a process of its own, has written each export's answers: NUMBER.npz, cli-NUMBER."""
+    folder = tmp_path_factory.mktemp("answers")
+    np.save(folder / "cells.npy", cells)
+    script = [
+        sys.executable,
+        "-c",
+        PLAIN_TENSORFLOW,
+        "cells.npy",
+        *(str(make_export(**options)) for options in OPTIONS),
+    ]
     # In another folder, so that a checkout's icell_tf is not importable by accident of the working directory.
-    subprocess.run([sys.executable, "-c", PLAIN_TENSORFLOW, *map(str, arguments)], check=True, cwd=tmp_path)
-    with np.load(tmp_path / "results.npz") as results:
+    subprocess.run(script, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(answers, options, cells, expected):
+    with np.load(answers / f"{OPTIONS.index(options)}.npz") as results:
         for loader in ("v2", "v1"):
             for key, value in expected.items():
                 np.testing.assert_allclose(results[f"{loader}/{key}"], value, atol=1e-5, err_msg=f"{loader}/{key}")
@@ -133,14 +168,10 @@ def test_images_of_another_shape_are_refused_by_the_graph(exported, signature, n
             loaded.signatures[signature](**{name: tf.zeros(shape)})
 
 
-def test_saved_model_cli_agrees_with_the_integrator(exported, cells, expected, tmp_path):
-    np.save(tmp_path / "x_r.npy", cells[..., :2])
-    tool = Path(sys.executable).with_name("saved_model_cli")
-    command = [tool, "run", "--dir", exported, "--tag_set", "serve", "--signature_def", "integrate"]
-    command += ["--inputs", f"x_r={tmp_path / 'x_r.npy'}", "--outdir", tmp_path]
-    subprocess.run(list(map(str, command)), check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+def test_saved_model_cli_agrees_with_the_integrator(answers, options, expected):
+    folder = answers / f"cli-{OPTIONS.index(options)}"
     for key in ("structures", "z_r"):
-        np.testing.assert_allclose(np.load(tmp_path / f"{key}.npy"), expected[f"integrate/{key}"], atol=1e-5)
+        np.testing.assert_allclose(np.load(folder / f"{key}.npy"), expected[f"integrate/{key}"], atol=1e-5)
 
 
 def test_loaded_integrator_is_the_same(exported, integrator, cells):

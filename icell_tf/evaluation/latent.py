@@ -1,5 +1,6 @@
 """Codes beside their prior N(0, I), and what each dimension of them is for."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -203,7 +204,7 @@ def information_scores(lost):
 
 def _ratio(rows):
     part, whole = rows.sum(axis=0)
-    return float(part / whole)
+    return float(part / whole) if whole else math.nan  # codes that tell the decoder nothing have no shares
 
 
 def latent_scores(integrator, dec_rs, cells, seed=0):

@@ -106,5 +106,5 @@ def words(name):
 def data_uri(picture):
     """Returns a picture, uint8 (h, w, 3), as a data: URI that holds it as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", optimize=True)
+    Image.fromarray(picture).save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

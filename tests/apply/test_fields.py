@@ -3,9 +3,6 @@
 import ast
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +17,8 @@ from icell_tf.imaging.manifest import read_manifest
 from icell_tf.imaging.prepare import prepare_cell
 from icell_tf.imaging.preprocess import preprocess
 
-COMMAND = Path(__file__).resolve().parents[2] / "train" / "fields.py"
+from ..in_process import run_command
+
 CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
 
 
@@ -196,10 +194,9 @@ def test_the_command(field, tmp_path):
         "nucleus_labels": field.nucleus_labels,
         "output": tmp_path / "out",
     }
-    arguments = [sys.executable, COMMAND, field.path, *(f"--{name}={value}" for name, value in flags.items())]
-    done = subprocess.run(arguments, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "1 fields, 3 of 4 cells kept; 1 set aside: 1 no nucleus" in done.stdout
+    given = [f"--{name}={value}" for name, value in flags.items()]
+    status, out = run_command(tmp_path, "fields.py", field.path, *given)
+    assert status == 0 and "1 fields, 3 of 4 cells kept; 1 set aside: 1 no nucleus" in out
     row = table(tmp_path / "out" / "manifest.csv")[0]
     assert ast.literal_eval(row["name_dict"])["crop_raw"] == ["membrane", "dna", "structure"]
     assert json.loads((tmp_path / "out" / "a" / "field.json").read_text())["cells"]

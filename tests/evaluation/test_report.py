@@ -29,6 +29,7 @@ PARTS = {
     "latent": "Latent space",
 }
 RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
+SEED = 3  # of every report here, so that they share a judge
 PREDICTIONS = {"model", "mean_of_draws", *RIVALS}
 
 
@@ -66,8 +67,17 @@ class Observed(PreparedCells):
 
 @pytest.fixture(scope="module", autouse=True)
 def short_training():
+    """A judge of three steps, trained once for the same cells."""
+    train, trained = functools.partial(judge.train_judge, steps=3), {}
+
+    def once(images, y, structures, seed):
+        given = (images.tobytes(), y.tobytes(), structures, seed)
+        if given not in trained:
+            trained[given] = train(images, y, structures, seed)
+        return trained[given]
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "train_judge", functools.partial(judge.train_judge, steps=3))
+        patch.setattr(judge, "train_judge", once)
         yield
 
 
@@ -79,7 +89,7 @@ def run_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def report(subject, run_dir):
     told = []
-    report = evaluate(subject, run_dir / "evaluation", run_dir, draws=2, seed=3, tell=told.append)
+    report = evaluate(subject, run_dir / "evaluation", run_dir, draws=2, seed=SEED, tell=told.append)
     assert told == ["coding the cells", *told[1:-1], "pictures"]
     return report
 
@@ -87,7 +97,7 @@ def report(subject, run_dir):
 def test_metrics_have_the_main_figures_and_every_score(report, run_dir, prepared):
     content, names = report.content, list(prepared.cells.structures)
     assert json.loads((run_dir / "evaluation" / METRICS_FILE).read_text()) == content
-    assert (content["dataset"], content["run"], content["seed"]) == (prepared.cells.dataset, "tiny-conditional", 3)
+    assert (content["dataset"], content["run"], content["seed"]) == (prepared.cells.dataset, "tiny-conditional", SEED)
     assert np.sum(content["confusion"]) == content["test_cells"] == prepared.splits["test"]
     assert content["accuracy"] == np.trace(content["confusion"]) / content["test_cells"]
     assert 0 <= content["balanced_accuracy"] <= 1
@@ -131,7 +141,7 @@ def test_an_oracle_scores_one_and_an_earlier_report_is_replaced(report, run_dir,
     oracle = dataclasses.replace(
         subject, integrator=Oracle(subject.integrator, cells), curves={}, reference_trained=False
     )
-    found = evaluate(oracle, output, draws=2, tell=lambda _: None)
+    found = evaluate(oracle, output, draws=2, seed=SEED, tell=lambda _: None)
     content = found.content
     assert content["accuracy"] == content["balanced_accuracy"] == 1
     for row in (*content["integration"].values(), *content["integration_inside_cell"].values()):
@@ -150,7 +160,9 @@ def test_an_oracle_scores_one_and_an_earlier_report_is_replaced(report, run_dir,
 def test_without_expectations_only_observed_structures_count(subject, prepared):
     observed, integrator = Observed(prepared.folder), subject.integrator
     cells = {split: code_cells(integrator, observed, split) for split in ("train", "test")}
-    measured = scorecard.measure(dataclasses.replace(subject, prepared=observed), cells, draws=2, tell=lambda _: None)
+    measured = scorecard.measure(
+        dataclasses.replace(subject, prepared=observed), cells, draws=2, seed=SEED, tell=lambda _: None
+    )
     content, test = scorecard.content(measured), cells["test"]
     assert content["compared_with"] == "observed" and test.expected is None and list(measured.parts) == list(PARTS)
     known = np.unique(test.y).tolist()
