@@ -145,7 +145,7 @@ def interrupt(*_):
 TWO_DEVICES = """
 import sys
 import tensorflow as tf
-from icell_tf import experiment
+from icell_tf import devices, experiment
 from icell_tf.config import ReferenceConfig
 
 (cpu,) = tf.config.list_physical_devices("CPU")
@@ -153,7 +153,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
 for epochs in (1, 2):
     experiment.train_reference(ReferenceConfig(**settings, epochs=epochs), sys.argv[2])
-print("replicas", experiment.make_strategy().num_replicas_in_sync)
+print("replicas", devices.make_strategy().num_replicas_in_sync)
 """
 
 

@@ -168,8 +168,16 @@ class AdversarialAutoencoder(keras.Model):
 
     @property
     def means(self):
-        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy."""
-        return np.array([[tracker.total.numpy(), tracker.count.numpy()] for tracker in self.metrics], np.float32)
+        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy.
+
+        Of several machines, as if all had this one's: to ask them, all would have to ask, and Keras asks when it saves.
+        """
+        return np.array([[self._total(tracker.total), self._total(tracker.count)] for tracker in self.metrics])
+
+    def _total(self, variable):
+        strategy = self.distribute_strategy
+        parts = [part.numpy() for part in strategy.experimental_local_results(variable.value)]
+        return np.mean(parts) * np.float32(strategy.num_replicas_in_sync)
 
     @means.setter
     def means(self, values):
