@@ -252,8 +252,9 @@ class Workers:
 
 
 def _reason(error):
-    """The first lines of what TensorFlow says, without where it was."""
-    return " ".join(error.message.split("\nThe error could be")[0].split())[:300]
+    """What TensorFlow says, without where in the graph it was."""
+    told = error.message.partition("aborted by: ")[2] or error.message
+    return " ".join(told.partition("The error could be")[0].split())[:300]
 
 
 def _with_axis(step):

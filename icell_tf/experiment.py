@@ -260,8 +260,9 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
         if encoder:
             model.enc_r.set_weights(encoder)
         model.compile(config.learning_rate, config.beta_1, jit=acceleration.jit, loss_scale=acceleration.loss_scale)
-        workers.on_chief(lambda: go_on and checkpoints.resume(model, run_dir))
-        workers.share(model)
+    # Outside the scope: Keras makes an optimizer on the way, to look at, and there its variables wait for all machines.
+    workers.on_chief(lambda: go_on and checkpoints.resume(model, run_dir))
+    workers.share(model)
     step = int(model.step.numpy())
     workers.on_chief(lambda: go_on and training.settle(run_dir, step, steps))
     if step >= config.epochs * steps:
@@ -272,7 +273,7 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
         return
 
     workers.on_chief(lambda: _prepare_directory(run, run_dir, overwrite))
-    if step:
+    if step and workers.is_chief:
         within = f" and step {step % steps} of {steps}" if step % steps else ""
         print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
     print(acceleration, _promise(deterministic))

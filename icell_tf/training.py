@@ -207,7 +207,8 @@ def fit(model, run, prepared, run_dir, workers):
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrainingError(_out_of_memory(config.batch_size, replicas)) from error
     workers.on_chief(lambda: card.record_training(run_dir, run, prepared, checkpoints.read_history(run_dir)))
-    _report(model, run, run_dir, history)
+    if workers.is_chief:
+        _report(model, run, run_dir, history)
 
 
 def validation_batches(prepared, batch_size, replicas):

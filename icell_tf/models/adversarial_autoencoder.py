@@ -172,20 +172,24 @@ class AdversarialAutoencoder(keras.Model):
 
         Of several machines, as if all had this one's: to ask them, all would have to ask, and Keras asks when it saves.
         """
-        return np.array([[self._total(tracker.total), self._total(tracker.count)] for tracker in self.metrics])
-
-    def _total(self, variable):
-        strategy = self.distribute_strategy
-        parts = [part.numpy() for part in strategy.experimental_local_results(variable.value)]
-        return np.mean(parts) * np.float32(strategy.num_replicas_in_sync)
+        return np.array([[np.mean([part.numpy() for part in parts]) for parts in pair] for pair in self._tallies()]) * (
+            np.float32(self.distribute_strategy.num_replicas_in_sync)
+        )
 
     @means.setter
     def means(self, values):
         if len(values) != len(self.metrics):
             return  # of a version with other metrics; only the curve of an epoch that was interrupted needs them
-        for tracker, (total, count) in zip(self.metrics, values, strict=True):
-            tracker.total.assign(total)
-            tracker.count.assign(count)
+        shares = np.array(values, np.float32) / np.float32(self.distribute_strategy.num_replicas_in_sync)
+        for pair, row in zip(self._tallies(), shares, strict=True):
+            for parts, share in zip(pair, row, strict=True):
+                for part in parts:
+                    part.assign(share)
+
+    def _tallies(self):
+        """Sum and count of every metric, each as the variables of this machine's replicas."""
+        parts = self.distribute_strategy.experimental_local_results
+        return [(parts(tracker.total.value), parts(tracker.count.value)) for tracker in self.metrics]
 
     def broken_networks(self):
         """Returns the names of the networks that have weights which are not finite."""
