@@ -254,7 +254,9 @@ class Workers:
 def _reason(error):
     """What TensorFlow says, without where in the graph it was."""
     told = error.message.partition("aborted by: ")[2] or error.message
-    return " ".join(told.partition("The error could be")[0].split())[:300]
+    for end in ("The error could be", "Additional GRPC", "Check earlier logs"):
+        told = told.partition(end)[0]
+    return " ".join(told.split())[:300]
 
 
 def _with_axis(step):

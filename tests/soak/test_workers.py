@@ -70,7 +70,8 @@ class Pair:
         return (self.logs / f"{self.run_dir.name}-{index}-{self.starts[index] - 1}").read_text()
 
     def trains(self):
-        return all("The same seed" in self.log(index) for index in range(2))
+        alive = all(process.poll() is None for process in self.processes)
+        return alive and all("The same seed" in self.log(index) for index in range(2))
 
     def wait(self, done):
         """Restarts what ends with an error until something holds; says what the workers said if it never does."""
@@ -128,9 +129,9 @@ def test_with_a_worker_killed_again_and_again_a_run_ends_as_if_it_had_not_been(t
             (0, signal.SIGKILL, True),
             (1, signal.SIGTERM, False),
         ):
-            pair.wait(pair.trains)
+            pair.wait(lambda: pair.trains() or pair.is_done())
             time.sleep(rng.uniform(0, 6))
-            if pair.is_done():
+            if pair.processes[victim].poll() is not None:
                 break
             pair.processes[victim].send_signal(number)
             pair.processes[victim].wait(LIMIT)
