@@ -1,5 +1,6 @@
 """A run from its configuration: data set, models, training, resuming, and loading what was trained."""
 
+import dataclasses
 import zlib
 from pathlib import Path
 
@@ -237,7 +238,8 @@ def _train(find, run_dir, reference_dir, overwrite, deterministic):
     workers = devices.connect()
     with workers.losses_told():
         run, prepared = workers.together(find)
-        workers.check_equal("settings or data", zlib.crc32(repr((run, prepared.splits, overwrite)).encode()))
+        described = dataclasses.replace(run, reference_dir=""), prepared.splits, overwrite  # it may lie elsewhere there
+        workers.check_equal("settings or data", zlib.crc32(repr(described).encode()))
         _train_together(workers, run, prepared, Path(run_dir), reference_dir, overwrite, deterministic)
     return run_dir
 

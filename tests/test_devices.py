@@ -91,7 +91,7 @@ def train(dataset, run_dir, epochs, patch):
     patch(
         AdversarialAutoencoder,
         "compile",
-        lambda model, rate, _: compile_model(model, make_optimizer=lambda: keras.optimizers.SGD(rate)),
+        lambda model, rate, *_, **__: compile_model(model, make_optimizer=lambda: keras.optimizers.SGD(rate)),
     )
     patch(AdversarialAutoencoder, "_draw_prior", prior_of_batch)
     experiment.train_reference(ReferenceConfig(dataset=dataset, epochs=epochs, **SETTINGS), run_dir)
