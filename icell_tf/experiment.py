@@ -1,12 +1,14 @@
 """A run from its configuration: data set, models, training, resuming, and loading what was trained."""
 
+import dataclasses
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from icell_tf import checkpoints, networks, training
+from icell_tf import checkpoints, devices, networks, training
 from icell_tf.acceleration import Acceleration, spread_over_cores
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
@@ -25,11 +27,18 @@ def train_reference(config, run_dir, data_dir=None, overwrite=False, determinist
       overwrite: start anew, and remove the run that lies in run_dir.
       deterministic: on a GPU, take only operations that add up in one order; on a CPU all do.
 
+    With TF_CONFIG, all machines in it train together, each with its own copy of the data, or a shared one; the chief
+    alone reads and writes run_dir.
+
     Raises: ConfigError, DatasetError: before anything is written. TrainingError: if training breaks down. Stopped:
       after a signal, once the step is saved.
     """
-    prepared = prepared_of(config, data_dir=data_dir)
-    return _train(Run("reference", config, prepared.cells), prepared, run_dir, None, overwrite, deterministic)
+
+    def find():
+        prepared = prepared_of(config, data_dir=data_dir)
+        return Run("reference", config, prepared.cells), prepared
+
+    return _train(find, run_dir, None, overwrite, deterministic)
 
 
 def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=False, deterministic=False):
@@ -38,6 +47,13 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=F
     Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
       is another.
     """
+    return _train(
+        lambda: _conditional_run(config, reference_dir, data_dir), run_dir, reference_dir, overwrite, deterministic
+    )
+
+
+def _conditional_run(config, reference_dir, data_dir):
+    """Returns the `Run` and its `PreparedCells`, checked against the reference run."""
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
@@ -56,7 +72,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=F
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
-    return _train(run, prepared, run_dir, reference_dir, overwrite, deterministic)
+    return run, prepared
 
 
 def prepared_of(config, dataset=None, data_dir=None):
@@ -216,64 +232,66 @@ def _integrator(model, run):
     )
 
 
-def make_strategy():
-    """Returns MirroredStrategy over all GPUs, or all logical CPUs, if there is more than one; else the default."""
-    gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
-    if len(gpus) > 1:
-        return tf.distribute.MirroredStrategy()
-    if not gpus and len(cpus) > 1:  # the collectives fail in synchronised BatchNorm there
-        return tf.distribute.MirroredStrategy(
-            [device.name for device in cpus], cross_device_ops=tf.distribute.ReductionToOneDevice()
-        )
-    return tf.distribute.get_strategy()
+def _train(find, run_dir, reference_dir, overwrite, deterministic):
+    """Args: find, a function that returns a `Run` and its `PreparedCells`; the others as of `train_conditional`."""
+    if not devices.in_cluster():  # whose machines have to be connected before a data set is opened
+        spread_over_cores(find()[0].cells.image_size)
+    workers = devices.connect()
+    with workers.losses_told():
+        run, prepared = workers.together(find)
+        described = dataclasses.replace(run, reference_dir=""), prepared.splits, overwrite  # it may lie elsewhere there
+        workers.check_equal("settings or data", zlib.crc32(repr(described).encode()))
+        _train_together(workers, run, prepared, Path(run_dir), reference_dir, overwrite, deterministic)
+    return run_dir
 
 
-def _train(run, prepared, run_dir, reference_dir, overwrite, deterministic):
-    config, run_dir = run.config, Path(run_dir)
-    spread_over_cores(run.cells.image_size)
-    strategy = make_strategy()
-    replicas = strategy.num_replicas_in_sync
-    acceleration = Acceleration.of(config, replicas)
-    if config.batch_size % replicas:
-        raise ConfigError(f"batch_size is {config.batch_size}, which {replicas} devices cannot share evenly")
-    old = (run_dir / CONFIG_FILE).is_file()
-    if old and not overwrite:
-        _check_same_run(run, run_dir)
+def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, deterministic):
+    config = run.config
+    workers.check_shares(config.batch_size)
+    acceleration = workers.together(lambda: Acceleration.of(config, workers.strategy.num_replicas_in_sync))
+    workers.check_equal("devices", zlib.crc32(repr(acceleration).encode()))
+    go_on = workers.is_chief and (run_dir / CONFIG_FILE).is_file() and not overwrite
+    workers.on_chief(lambda: go_on and _check_same_run(run, run_dir))
     steps = prepared.steps_per_epoch(config.batch_size)
+    encoder = workers.together(lambda: reference_dir and load_model(reference_dir)[0].enc.get_weights())
 
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
-    with strategy.scope(), acceleration.building():
+    with workers.strategy.scope(), acceleration.building():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
-        if reference_dir:
-            model.enc_r.set_weights(load_model(reference_dir)[0].enc.get_weights())
+        if encoder:
+            model.enc_r.set_weights(encoder)
         model.compile(config.learning_rate, config.beta_1, jit=acceleration.jit, loss_scale=acceleration.loss_scale)
-        if old and not overwrite:
-            checkpoints.resume(model, run_dir)
+    # Outside the scope: Keras makes an optimizer on the way, to look at, and there its variables wait for all machines.
+    workers.on_chief(lambda: go_on and checkpoints.resume(model, run_dir))
+    workers.share(model)
     step = int(model.step.numpy())
-    if old and not overwrite:
-        training.settle(run_dir, step, steps)
+    workers.on_chief(lambda: go_on and training.settle(run_dir, step, steps))
     if step >= config.epochs * steps:
         print(
             f"{run_dir} is trained for {step // steps} epochs already; --epochs with a higher number continues it, "
             "--overwrite starts it anew."
         )
-        return run_dir
+        return
 
+    workers.on_chief(lambda: _prepare_directory(run, run_dir, overwrite))
+    if step and workers.is_chief:
+        within = f" and step {step % steps} of {steps}" if step % steps else ""
+        print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
+    print(acceleration, _promise(deterministic))
+    training.fit(model, run, prepared, run_dir, workers)
+
+
+def _prepare_directory(run, run_dir, overwrite):
+    """Makes the run's directory with its config.json; clears what lies in it if that is asked for."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-        if old and overwrite:
+        if overwrite and (run_dir / CONFIG_FILE).is_file():
             checkpoints.clear(run_dir)
         run.save(run_dir)
     except OSError as error:
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
-    if step:
-        within = f" and step {step % steps} of {steps}" if step % steps else ""
-        print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
-    print(acceleration, _promise(deterministic))
-    training.fit(model, run, prepared, run_dir, strategy)
-    return run_dir
 
 
 def _promise(deterministic):

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from icell_tf import callbacks, checkpoints
+from icell_tf import callbacks, checkpoints, devices
 from icell_tf.checkpoints import TrainingError
 from icell_tf.evaluation import card
 
@@ -43,7 +43,7 @@ class StopRequest:
             self._forget()
 
     def _note(self, number, frame):
-        self.signal = signal.Signals(number).name
+        self.signal = signal.Signals(number)
         self._forget()
 
     def _forget(self):
@@ -55,7 +55,7 @@ class SaveRun(keras.callbacks.Callback):
     """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
 
     Within an epoch it saves the last weights if it takes long, or if a signal has come. What ends with NaN or infinite
-    losses is not saved, and ends the run.
+    losses is not saved, and ends the run. Of several workers all save at the same step, and the chief alone writes.
 
     Args:
       run_dir: where they go.
@@ -63,16 +63,18 @@ class SaveRun(keras.callbacks.Callback):
       steps: of an epoch.
       step: the steps that were trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
       stop: a `StopRequest`.
+      workers: the `devices.Workers` that train together.
 
     Raises: TrainingError: after a step, or at the end of an epoch, with losses that are not finite. Stopped: once what
       a signal has asked for is done.
     """
 
-    def __init__(self, run_dir, monitor, steps, step=0, stop=None):
+    def __init__(self, run_dir, monitor, steps, step=0, stop=None, workers=devices.ALONE):
         super().__init__()
         self.run_dir, self.monitor, self.steps, self.step = Path(run_dir), monitor, steps, step
-        self.stop = stop or StopRequest()
-        self.rows = [row for row in checkpoints.read_history(run_dir) if row["epoch"] < step // steps]
+        self.stop, self.workers = stop or StopRequest(), workers
+        rows = checkpoints.read_history(run_dir) if workers.is_chief else []
+        self.rows = [row for row in rows if row["epoch"] < step // steps]
         self.best = min((row.get(monitor, -math.inf) for row in self.rows), default=math.inf)
         self.saved, self.due = step, time.monotonic() + SAVE_SECONDS
 
@@ -88,41 +90,48 @@ class SaveRun(keras.callbacks.Callback):
         self._refuse_broken(logs or {})
         if self.step % self.steps == 0:
             return  # the epoch's end saves
-        if self.stop.signal or time.monotonic() > self.due:
+        stopped, due = self._asked()
+        if stopped or due:
             self._commit()
-            self._heed()
+            self._heed(stopped)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self._refuse_broken(logs)
         self.rows.append({"epoch": epoch, **logs})
-        checkpoints.write_history(self.run_dir, self.rows)
+        self.workers.on_chief(lambda: checkpoints.write_history(self.run_dir, self.rows))
         self._commit()
         value = logs.get(self.monitor, -math.inf)
         if value <= self.best:
             self.best = value
-            checkpoints.copy_weights(self.run_dir)
-        self._heed()
+            self.workers.on_chief(lambda: checkpoints.copy_weights(self.run_dir))
+        self._heed(self._asked()[0])
+
+    def _asked(self):
+        """Returns the signal that came, if any, to whichever worker, and whether the chief's clock says to save."""
+        asked = self.workers.gather([self.stop.signal or 0, time.monotonic() > self.due])
+        return max(asked[:, 0]), asked[0, 1]
 
     def _commit(self):
+        self.workers.even_out(self.model)
         try:
-            checkpoints.commit(self.model, self.run_dir)
+            self.workers.on_chief(lambda: checkpoints.commit(self.model, self.run_dir))
         except TrainingError as error:
             raise TrainingError(f"At {self._place()}, {error}. {self._kept()}") from error
         self.saved, self.due = self.step, time.monotonic() + SAVE_SECONDS
 
-    def _heed(self):
-        if self.stop.signal:
+    def _heed(self, stopped):
+        if stopped:
             raise Stopped(
-                f"Stopped by {self.stop.signal} after {self._place()}, which is saved in {self.run_dir}. The same "
-                "command goes on from there, and ends as if it had not been stopped."
+                f"Stopped by {signal.Signals(stopped).name} after {self._place()}, which is saved in {self.run_dir}. "
+                "The same command goes on from there, and ends as if it had not been stopped."
             )
 
     def _refuse_broken(self, logs):
         broken = [name for name, value in logs.items() if not math.isfinite(value)]
         if not broken:
             return
-        if self.saved:
+        if self.saved and self.workers.is_chief:
             checkpoints.load_weights(self.model, self.run_dir / checkpoints.LAST)
         raise TrainingError(
             f"{', '.join(broken)} became NaN or infinite at {self._place()}. {self._kept()} Start anew, with a lower "
@@ -153,7 +162,7 @@ def settle(run_dir, step, steps):
             checkpoints.copy_weights(run_dir)
 
 
-def fit(model, run, prepared, run_dir, strategy):
+def fit(model, run, prepared, run_dir, workers):
     """Trains a run's compiled model from the step that it has to the last, saves it, and says what has come out.
 
     Args:
@@ -161,11 +170,11 @@ def fit(model, run, prepared, run_dir, strategy):
       run: its `Run`.
       prepared: its `PreparedCells`.
       run_dir: exists, and is settled.
-      strategy: in whose scope the model was made.
+      workers: the `devices.Workers` in the scope of whose strategy the model was made.
 
     Raises: TrainingError, Stopped.
     """
-    config, replicas = run.config, strategy.num_replicas_in_sync
+    config, replicas = run.config, workers.strategy.num_replicas_in_sync
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
     stop = StopRequest()
@@ -173,18 +182,19 @@ def fit(model, run, prepared, run_dir, strategy):
         config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror, skip=done
     )
     validation = validation_batches(prepared, config.batch_size, replicas)
-    following = _callbacks(model, run, prepared, run_dir, SaveRun(run_dir, MONITOR, steps, step, stop))
+    following = _callbacks(model, run, prepared, run_dir, SaveRun(run_dir, MONITOR, steps, step, stop, workers))
+    workers.adapt(model)
 
     def train(batches, first, last, steps):
         return model.fit(
-            batches,
-            validation_data=validation,
+            workers.distribute(batches),
+            validation_data=validation and workers.distribute(validation),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=steps,
             shuffle=False,  # the batches are shuffled already
             callbacks=following,
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=(1 if sys.stdout.isatty() else 2) if workers.is_chief else 0,
         ).history
 
     try:
@@ -196,8 +206,9 @@ def fit(model, run, prepared, run_dir, strategy):
                 history = train(batches, completed, config.epochs, steps)
     except (tf.errors.ResourceExhaustedError, MemoryError) as error:
         raise TrainingError(_out_of_memory(config.batch_size, replicas)) from error
-    card.record_training(run_dir, run, prepared, checkpoints.read_history(run_dir))
-    _report(model, run, run_dir, history)
+    workers.on_chief(lambda: card.record_training(run_dir, run, prepared, checkpoints.read_history(run_dir)))
+    if workers.is_chief:
+        _report(model, run, run_dir, history)
 
 
 def validation_batches(prepared, batch_size, replicas):
@@ -214,6 +225,9 @@ def _out_of_memory(batch_size, replicas):
 
 def _callbacks(model, run, prepared, run_dir, save):
     """Everything of an epoch is written before `save` commits it."""
+    cool_down = callbacks.CoolDown(run.config.learning_rate, run.config.cooldown, run.config.epochs)
+    if not save.workers.is_chief:
+        return [cool_down, save]
     config, log_dir = run.config, run_dir / checkpoints.EVENTS
     splits = {"train": prepared.train_split, "validation": "validation"}
     fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
@@ -226,7 +240,7 @@ def _callbacks(model, run, prepared, run_dir, save):
         return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, config.seed)
 
     return [
-        callbacks.CoolDown(config.learning_rate, config.cooldown, config.epochs),
+        cool_down,
         callbacks.LogCurves(log_dir),
         callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
         callbacks.WatchDiscriminators(save.steps, save.rows),

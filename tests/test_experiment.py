@@ -149,15 +149,15 @@ def interrupt(*_):
 TWO_DEVICES = """
 import sys
 import tensorflow as tf
-from icell_tf import experiment
+from icell_tf import devices, experiment
 from icell_tf.config import ReferenceConfig
 
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
-for _ in range(2):  # goes on from the first epoch; then loads what was saved, and has nothing to do
-    experiment.train_reference(ReferenceConfig(**settings, epochs=2), sys.argv[2])
-print("replicas", experiment.make_strategy().num_replicas_in_sync)
+for epochs in (1, 2):
+    experiment.train_reference(ReferenceConfig(**settings, epochs=epochs), sys.argv[2])
+print("replicas", devices.make_strategy().num_replicas_in_sync)
 """
 
 

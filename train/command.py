@@ -11,6 +11,7 @@ from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
+from icell_tf import devices  # noqa: E402
 from icell_tf.config import PHASES, PRESETS  # noqa: E402
 from icell_tf.data import DatasetError, default_data_dir, find_prepared  # noqa: E402
 
@@ -102,12 +103,12 @@ def ensure_prepared(dataset, data_dir=None):
     Args:
       dataset, data_dir: as in `find_prepared`.
 
-    Raises: DatasetError: if there is none, and it is not a simulated one or its build fails.
+    Raises: DatasetError: if there is none, and it is not a simulated one, its build fails, or machines train together.
     """
     try:
         find_prepared(f"{dataset}:{_version()}" if dataset in SIMULATED else dataset, data_dir)
     except DatasetError:
-        if dataset not in SIMULATED:
+        if dataset not in SIMULATED or devices.in_cluster():  # one folder, built by several machines at once
             raise
         print(f"Preparing {dataset}, once.", flush=True)
         name, config = dataset.split("/")

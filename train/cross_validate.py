@@ -10,6 +10,7 @@ import keras
 from absl import app, flags
 from command import TrainingFlags, ensure_prepared, run
 
+from icell_tf import devices
 from icell_tf.evaluation.pooled import POOLED_FILE, measure_fold, pool, table
 from icell_tf.experiment import load_integrator, prepared_of, train_conditional, train_reference
 
@@ -22,6 +23,8 @@ EPOCHS = {
 
 
 def main():
+    if devices.in_cluster():
+        raise ValueError(f"train/cross_validate.py runs on one machine: unset {devices.VARIABLE}")
     output = Path(FLAGS.run_dir)
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
     folders = [output / f"fold-{part}" for part in range(1, FOLDS.value + 1)]

@@ -168,16 +168,28 @@ class AdversarialAutoencoder(keras.Model):
 
     @property
     def means(self):
-        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy."""
-        return np.array([[tracker.total.numpy(), tracker.count.numpy()] for tracker in self.metrics], np.float32)
+        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy.
+
+        Of several machines, as if all had this one's: to ask them, all would have to ask, and Keras asks when it saves.
+        """
+        return np.array([[np.mean([part.numpy() for part in parts]) for parts in pair] for pair in self._tallies()]) * (
+            np.float32(self.distribute_strategy.num_replicas_in_sync)
+        )
 
     @means.setter
     def means(self, values):
         if len(values) != len(self.metrics):
             return  # of a version with other metrics; only the curve of an epoch that was interrupted needs them
-        for tracker, (total, count) in zip(self.metrics, values, strict=True):
-            tracker.total.assign(total)
-            tracker.count.assign(count)
+        shares = np.array(values, np.float32) / np.float32(self.distribute_strategy.num_replicas_in_sync)
+        for pair, row in zip(self._tallies(), shares, strict=True):
+            for parts, share in zip(pair, row, strict=True):
+                for part in parts:
+                    part.assign(share)
+
+    def _tallies(self):
+        """Sum and count of every metric, each as the variables of this machine's replicas."""
+        parts = self.distribute_strategy.experimental_local_results
+        return [(parts(tracker.total.value), parts(tracker.count.value)) for tracker in self.metrics]
 
     def broken_networks(self):
         """Returns the names of the networks that have weights which are not finite."""

@@ -21,7 +21,7 @@ def main(phase, architecture, integration_weight):
     sys.path.insert(0, str(Path(__file__).parent))
     from conftest import make_batch, make_model, make_prior
 
-    from icell_tf.experiment import make_strategy
+    from icell_tf.devices import make_strategy
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

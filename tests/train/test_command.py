@@ -1,6 +1,7 @@
 """What the commands share: flags made from a config, and data sets prepared on first use."""
 
 import dataclasses
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -87,6 +88,14 @@ def test_a_prepared_data_set_is_built_again_only_if_it_is_of_an_older_version(bu
 def test_a_users_data_set_is_not_built(builds, tmp_path):
     with pytest.raises(DatasetError, match="no prepared data set integrated_cell/mine"):
         command.ensure_prepared("integrated_cell/mine", tmp_path)
+    assert not builds.commands
+
+
+def test_machines_that_train_together_do_not_build_all_at_once(builds, tmp_path, monkeypatch):
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": task}))
+    with pytest.raises(DatasetError, match="Prepare it with `tfds build`"):
+        command.ensure_prepared("integrated_cell/simulated", tmp_path)
     assert not builds.commands
 
 

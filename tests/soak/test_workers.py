@@ -1,0 +1,151 @@
+"""Two worker processes, one of them killed or stopped again and again, and restarted by a supervisor: `make soak`."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from icell_tf import devices
+
+from .test_kills import assert_same_run
+
+pytestmark = pytest.mark.soak
+
+LIMIT = 120  # seconds in which anything must happen
+TRAIN = """
+import sys
+from icell_tf import experiment, training
+from icell_tf.config import ConditionalConfig, ReferenceConfig
+from train import command
+
+training.SAVE_SECONDS = 0  # saves after every step
+dataset, run_dir, reference_dir = sys.argv[1:]
+settings = dict(dataset=dataset, epochs=3, width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
+if reference_dir:
+    command.run(lambda: experiment.train_conditional(ConditionalConfig(**settings), reference_dir, run_dir))
+else:
+    command.run(lambda: experiment.train_reference(ReferenceConfig(**settings), run_dir))
+"""
+
+
+class Pair:
+    """Two processes on the loopback address, as a supervisor keeps them: what ends with an error is started again."""
+
+    def __init__(self, prepared, run_dir, reference_dir, logs):
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        self.hosts = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+        for one in sockets:
+            one.close()
+        self.command = [sys.executable, "-c", TRAIN, str(prepared.folder), str(run_dir), str(reference_dir)]
+        self.run_dir, self.logs = run_dir, logs
+        self.starts, self.processes = [0, 0], [None, None]
+        for index in range(2):
+            self.start(index)
+
+    def start(self, index):
+        task = {"type": "worker", "index": index}
+        log = self.logs / f"{self.run_dir.name}-{index}-{self.starts[index]}"
+        self.starts[index] += 1
+        with log.open("w") as file:
+            self.processes[index] = subprocess.Popen(
+                self.command,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env={
+                    **os.environ,
+                    "CUDA_VISIBLE_DEVICES": "-1",
+                    "PYTHONUNBUFFERED": "1",
+                    devices.VARIABLE: json.dumps({"cluster": {"worker": self.hosts}, "task": task}),
+                },
+            )
+
+    def log(self, index):
+        """What the present process of a worker has said."""
+        return (self.logs / f"{self.run_dir.name}-{index}-{self.starts[index] - 1}").read_text()
+
+    def trains(self):
+        alive = all(process.poll() is None for process in self.processes)
+        return alive and all("The same seed" in self.log(index) for index in range(2))
+
+    def wait(self, done):
+        """Restarts what ends with an error until something holds; says what the workers said if it never does."""
+        until = time.monotonic() + LIMIT
+        while not done():
+            assert time.monotonic() < until, self.log(0)[-3000:] + self.log(1)[-3000:]
+            for index, process in enumerate(self.processes):
+                if process.poll():
+                    self.start(index)
+            time.sleep(0.1)
+
+    def wait_for_end(self, index):
+        """Returns the seconds until a worker has ended by itself."""
+        begun = time.monotonic()
+        self.processes[index].wait(LIMIT)
+        return time.monotonic() - begun
+
+    def is_done(self):
+        return all(process.poll() == 0 for process in self.processes)
+
+    def kill(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def train_whole(prepared, tmp_path_factory):
+    """A function that trains a phase without interruption, once, and returns its run."""
+    folder = tmp_path_factory.mktemp("workers")
+    runs = {}
+
+    def train(phase):
+        if phase not in runs:
+            pair = Pair(prepared, folder / phase, train("reference") if phase == "conditional" else "", folder)
+            try:
+                pair.wait(pair.is_done)
+            finally:
+                pair.kill()
+            runs[phase] = folder / phase
+        return runs[phase]
+
+    return train
+
+
+@pytest.mark.parametrize("phase", ["reference", "conditional"])
+def test_with_a_worker_killed_again_and_again_a_run_ends_as_if_it_had_not_been(train_whole, prepared, tmp_path, phase):
+    rng, whole, waited = random.Random(phase), train_whole(phase), []
+    pair = Pair(prepared, tmp_path / phase, train_whole("reference") if phase == "conditional" else "", tmp_path)
+    try:
+        for victim, number, restart_at_once in (
+            (1, signal.SIGKILL, False),
+            (0, signal.SIGKILL, False),
+            (1, signal.SIGKILL, True),
+            (0, signal.SIGKILL, True),
+            (1, signal.SIGTERM, False),
+        ):
+            pair.wait(lambda: pair.trains() or pair.is_done())
+            time.sleep(rng.uniform(0, 6))
+            if pair.processes[victim].poll() is not None:
+                break
+            pair.processes[victim].send_signal(number)
+            pair.processes[victim].wait(LIMIT)
+            if restart_at_once:
+                pair.start(victim)
+            waited.append(pair.wait_for_end(1 - victim))
+            expected = "Stopped by SIGTERM" if number == signal.SIGTERM else "Error: lost a machine of TF_CONFIG"
+            if pair.processes[1 - victim].returncode:
+                assert expected in pair.log(1 - victim), pair.log(1 - victim)
+        pair.wait(pair.is_done)
+    finally:
+        pair.kill()
+    assert_same_run(tmp_path / phase, whole)
+    print(
+        f"\n{phase}: {len(waited)} times a worker was lost; the other ended after {max(waited):.0f} s at most; "
+        f"{sum(pair.starts) - 2} restarts, nothing lost"
+    )
