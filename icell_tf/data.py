@@ -300,10 +300,10 @@ def _to_batches(indices, images, y):
         images, y = tf.constant(images), tf.constant(y)
 
     def gather(index, flips=None):
-        x_rs = tf.cast(tf.gather(images, index), tf.float32) / 255.0
-        if flips is not None:
+        cells = tf.gather(images, index)
+        if flips is not None:  # bytes: a quarter of what floats would move
             for axis, mirrored in ((1, flips[0]), (2, flips[1])):
-                x_rs = tf.where(mirrored[:, None, None, None], tf.reverse(x_rs, [axis]), x_rs)
-        return {"x_rs": x_rs, "y": tf.gather(y, index)}
+                cells = tf.where(mirrored[:, None, None, None], tf.reverse(cells, [axis]), cells)
+        return {"x_rs": tf.cast(cells, tf.float32) / 255.0, "y": tf.gather(y, index)}
 
     return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
