@@ -8,6 +8,7 @@ times in one process, which takes turns where both are short; medians. The machi
 """
 
 import argparse
+import functools
 import json
 import runpy
 import statistics
@@ -80,7 +81,7 @@ def ratio_of(name, value, other_name, other):
 
 
 def integration(arguments):
-    """All ten structures in one cell of 256 px, against a pass of the decoder with ten and one of the encoder with one."""
+    """All ten structures in one cell of 256 px, against one decoder pass with ten and one encoder pass with one."""
     import numpy as np
     import tensorflow as tf
 
@@ -177,6 +178,7 @@ def epoch(arguments):
 
     from icell_tf import callbacks, experiment, training
     from icell_tf.config import PRESETS, Cells, Run
+    from icell_tf.integrator import Integrator
     from icell_tf.structures import NAMES
 
     preset, phase = arguments.preset, arguments.phase
@@ -198,11 +200,11 @@ def epoch(arguments):
     x_rs, y = batch["x_rs"].numpy()[: training.PICTURES], batch["y"].numpy()[: training.PICTURES]
     fixed, labels = {"train": x_rs, "validation": x_rs}, {"train": y, "validation": y}
 
-    def draw():
-        if phase == "reference":
-            return callbacks.reference_pictures(model, fixed)
-        return callbacks.conditional_pictures(model, fixed, labels, NAMES)
-
+    if phase == "reference":
+        draw = functools.partial(callbacks.reference_pictures, model, fixed)
+    else:
+        integrator = Integrator(model.enc_r, model.enc, model.dec, NAMES, pixel_size)
+        draw = functools.partial(callbacks.conditional_pictures, integrator, fixed, labels)
     count = TRAINING[preset] // config.batch_size
     validations = -(-VALIDATION[preset] // config.batch_size)
     every = max(1, config.epochs // training.PICTURE_TIMES)
@@ -297,7 +299,7 @@ def main():
     hours = projected_hours(results.get("epoch", []))
     if hours:
         print(
-            f"\n{PAPER_CELLS:,} cells, 150 + 220 epochs: {hours:.0f} hours on this machine; the paper's {PAPER_HOURS} on a GPU"
+            f"\n{PAPER_CELLS:,} cells, 150 + 220 epochs: {hours:.0f} hours here; the paper's took {PAPER_HOURS} on a GPU"
         )
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")

@@ -301,9 +301,16 @@ def _to_batches(indices, images, y):
 
     def gather(index, flips=None):
         cells = tf.gather(images, index)
-        if flips is not None:  # bytes: a quarter of what floats would move
-            for axis, mirrored in ((1, flips[0]), (2, flips[1])):
-                cells = tf.where(mirrored[:, None, None, None], tf.reverse(cells, [axis]), cells)
+        if flips is not None:
+            cells = tf.map_fn(_mirrored, (cells, tf.transpose(flips)), fn_output_signature=cells.dtype)
         return {"x_rs": tf.cast(cells, tf.float32) / 255.0, "y": tf.gather(y, index)}
 
     return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _mirrored(cell_and_flips):
+    """One cell (H, W, C), mirrored along the axes that are True of (2,): one cell at a time, TensorFlow is fast."""
+    cell, flips = cell_and_flips
+    for axis in (0, 1):
+        cell = tf.cond(flips[axis], lambda: tf.reverse(cell, [axis]), lambda: cell)  # noqa: B023
+    return cell
