@@ -298,9 +298,8 @@ def main():
         print(f"\n{PARTS[part].__doc__}\n{table(rows)}", flush=True)
     hours = projected_hours(results.get("epoch", []))
     if hours:
-        print(
-            f"\n{PAPER_CELLS:,} cells, 150 + 220 epochs: {hours:.0f} hours here; the paper's took {PAPER_HOURS} on a GPU"
-        )
+        said = f"{PAPER_CELLS:,} cells, {SIZES['paper'][0]} px, 150 + 220 epochs: {hours:.0f} hours"
+        print(f"\n{said} on this machine; the paper's {PAPER_HOURS} on a GPU")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
 
