@@ -7,7 +7,6 @@ last, with what to do; the exit status is then 1. Nothing is trained, and nothin
 import argparse
 import dataclasses
 import json
-import math
 import os
 import platform
 import shutil
@@ -22,20 +21,15 @@ from packaging.requirements import Requirement  # TensorFlow and Keras require i
 from packaging.specifiers import SpecifierSet
 
 from icell_tf import machine
-from icell_tf.config import PHASES, PRESETS, Cells, Run
+from icell_tf.config import PHASES, PRESETS, Cells
 from icell_tf.structures import NAMES, STRUCTURES
 
 GIB = 2**30
-BYTES = 4  # of a float32
-COPIES = 4  # of a run's weights: last, previous, best, and the one that is being written
 # What the commands in train/ prepare by themselves: pixels along a side, cells.
 SIMULATED = {
     "integrated_cell/simulated": (256, sum(structure.total for structure in STRUCTURES)),
     "integrated_cell/simulated_64": (64, 280 * len(NAMES)),
 }
-# How often a step passes each network's inputs forward and keeps what its layers put out for the gradients.
-PASSES = {"enc": 1, "dec": 2, "enc_d": 2, "dec_d": 3}
-PROCESS = 0.8 * GIB  # resident of Python, TensorFlow and a traced step whose networks are tiny; measured
 
 
 class Part(NamedTuple):
@@ -162,45 +156,6 @@ def data(dataset, data_dir=None):
     return Part("data", lines, []), cells, held * cells.image_size**2 * 3
 
 
-class Need(NamedTuple):
-    """What a phase needs, in bytes: `saved` on the disk, `state` and `activations` in memory."""
-
-    saved: int
-    state: int
-    activations: int
-
-
-def need(phase, configs, cells):
-    """Counts what training a phase takes, on the networks themselves.
-
-    Args:
-      phase: a key of `PHASES`.
-      configs: {phase: config}.
-      cells: their `Cells`.
-
-    Returns: a `Need`. What is saved is exact up to the files' headers. The memory is an estimate: weights, both moments
-    of Adam and gradients, and what the layers put out in a step.
-    """
-    import keras
-
-    from icell_tf.experiment import build_model
-
-    reference = configs["reference"] if phase == "conditional" else None
-    config = configs[phase]
-    model = build_model(Run(phase, config, cells, reference))
-    trainable = sum(v.shape.num_elements() for net in model.trained.values() for v in net.trainable_variables)
-    passes = dict(PASSES)
-    if phase == "conditional" and config.integration_weight:
-        passes["dec"] += 1
-    views = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)
-    kept = 0
-    for role, network in model.trained.items():
-        outputs = [layer.output for layer in network.layers if not isinstance(layer, views)]
-        kept += passes[role] * sum(math.prod(output.shape[1:]) for output in outputs)
-    saved = model.count_params() + 2 * trainable
-    return Need(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size * BYTES)
-
-
 def disk(title, folder, needed, flag):
     """Returns the Part of a folder that `needed` more bytes will be written into.
 
@@ -236,10 +191,12 @@ def memory(needs, images, gpus=()):
     """Returns the Part of the memory that the larger phase takes: on a GPU what its step does, else all of it.
 
     Args:
-      needs: {phase: Need}.
+      needs: {phase: `need.Need`}.
       images: bytes of the data set's images, which lie in memory twice while they are loaded.
       gpus: as `machine.gpus` returns them, if TensorFlow uses them.
     """
+    from icell_tf.need import PROCESS
+
     step = max(phase.state + phase.activations for phase in needs.values())
     process = PROCESS + 2 * images + (0 if gpus else step)
     places = [("memory", machine.memory(), process)]
@@ -274,6 +231,8 @@ def examine(configs, run_dir, data_dir=None):
         return parts  # what needs them can't be asked
 
     import tensorflow as tf
+
+    from icell_tf.need import need
 
     found, cells, images = data(configs["reference"].dataset, data_dir)
     parts += [devices(), training(configs), found]
