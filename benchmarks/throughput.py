@@ -51,6 +51,9 @@ def input_pipeline(arguments):
     """Cells a second that come out of the input, against those that the step takes."""
     import tensorflow as tf
 
+    from icell_tf.acceleration import spread_over_cores
+
+    spread_over_cores()
     rows = []
     for size, width, batch_size, count in INPUTS:
         cells = random_cells(size, count)
@@ -177,6 +180,7 @@ def epoch(arguments):
     import tensorflow as tf
 
     from icell_tf import callbacks, experiment, training
+    from icell_tf.acceleration import Acceleration, spread_over_cores
     from icell_tf.config import PRESETS, Cells, Run
     from icell_tf.integrator import Integrator
     from icell_tf.structures import NAMES
@@ -185,8 +189,11 @@ def epoch(arguments):
     (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
     reference = PRESETS[preset]["reference"] if phase == "conditional" else None
     run = Run(phase, config, Cells(NAMES, size, pixel_size), reference)
-    model = experiment.build_model(run)
-    model.compile()
+    spread_over_cores()
+    acceleration = Acceleration.of(config)
+    with acceleration.building():
+        model = experiment.build_model(run)
+    model.compile(loss_scale=acceleration.loss_scale)
     cells = random_cells(size, config.batch_size)
     batch = next(iter(cells.batches("train", config.batch_size)))
     logs = {}
@@ -194,7 +201,7 @@ def epoch(arguments):
     def steps(function):
         logs.update({name: float(value) for name, value in function(batch).items()})
 
-    train, test = tf.function(model.train_step), tf.function(model.test_step)
+    train, test = (tf.function(f, jit_compile=acceleration.jit or None) for f in (model.train_step, model.test_step))
     step, _ = train_step.timed(lambda: steps(train), arguments.steps)
     validation, _ = train_step.timed(lambda: steps(test), arguments.steps)
     x_rs, y = batch["x_rs"].numpy()[: training.PICTURES], batch["y"].numpy()[: training.PICTURES]

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement  # TensorFlow and Keras require i
 from packaging.specifiers import SpecifierSet
 
 from icell_tf import machine
-from icell_tf.config import PHASES, PRESETS, Cells
+from icell_tf.config import PHASES, PRECISIONS, PRESETS, Cells, ConfigError
 from icell_tf.structures import NAMES, STRUCTURES
 
 GIB = 2**30
@@ -46,7 +46,7 @@ def devices():
 
     cores, granted = machine.cores(), machine.granted_cores()
     threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or cores
-    lines, wrong = [f"{cores} of {os.cpu_count()} CPU cores ({machine.processor()}), {threads} threads"], []
+    lines, wrong = [f"{cores} of {os.cpu_count()} CPU cores ({machine.processor()})"], []
     if granted:
         lines.append(f"the container grants the time of {granted:g} cores")
         if threads > max(1, granted):
@@ -98,11 +98,11 @@ def versions():
 
 
 def training(configs):
-    """How training would run: precision, strategy, and whether batches can be shared out.
+    """How training would run: strategy, precision, threads and XLA, and whether batches can be shared out.
 
     Args: configs, {phase: config}.
     """
-    lines, wrong = ["precision float32"], []
+    lines, wrong = [], []
     text = os.environ.get("TF_CONFIG")
     if text:
         try:
@@ -118,13 +118,16 @@ def training(configs):
             )
         return Part("training", lines, wrong)  # a strategy of many machines would wait for the others
 
+    from icell_tf.acceleration import Acceleration, spread_over_cores
     from icell_tf.experiment import make_strategy
 
+    spread_over_cores()
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none"
     lines.append(f"strategy: {name}, {replicas} device{'s' * (replicas > 1)}")
     for phase, config in configs.items():
+        lines.append(f"{phase}: {Acceleration.of(config, replicas)}")
         if config.batch_size % replicas:
             wrong.append(
                 f"batch_size is {config.batch_size} in phase {phase}, which {replicas} devices can't share evenly: "
@@ -234,8 +237,9 @@ def examine(configs, run_dir, data_dir=None):
 
     from icell_tf.need import need
 
+    how = training(configs)  # first, because it sets threads up
     found, cells, images = data(configs["reference"].dataset, data_dir)
-    parts += [devices(), training(configs), found]
+    parts += [devices(), how, found]
     needed = 0
     if cells:
         needs = {phase: need(phase, configs, cells) for phase in PHASES}
@@ -255,9 +259,12 @@ def main():
     parser.add_argument("--dataset", help="another than the preset's")
     parser.add_argument("--width", type=float, help="another than the preset's")
     parser.add_argument("--batch_size", type=int, help="another than the preset's")
+    parser.add_argument("--precision", choices=PRECISIONS, help="another than the preset's")
     parser.add_argument("--json", action="store_true", help="print for machines")
     given = parser.parse_args()
-    others = {name: getattr(given, name) for name in ("dataset", "width", "batch_size") if getattr(given, name)}
+    others = {
+        name: getattr(given, name) for name in ("dataset", "width", "batch_size", "precision") if getattr(given, name)
+    }
     configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
     parts = examine(configs, given.run_dir, given.data_dir)
     wrong = [line for part in parts for line in part.wrong]

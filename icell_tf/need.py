@@ -4,12 +4,14 @@ import math
 from typing import NamedTuple
 
 import keras
+import tensorflow as tf
 
+from icell_tf.acceleration import Acceleration
 from icell_tf.config import Run
 from icell_tf.experiment import build_model
 
 GIB = 2**30
-BYTES = 4  # of a float32
+BYTES = 4  # of a weight, which is float32 whatever the precision
 COPIES = 4  # of a run's weights: last, previous, best, and the one that is being written
 # How often a step passes a network's inputs forward and keeps, for the gradients, what its layers put out.
 PASSES = {"enc": 1, "dec": 2, "enc_d": 2, "dec_d": 3}
@@ -38,7 +40,8 @@ def need(phase, configs, cells):
     """
     config = configs[phase]
     reference = configs["reference"] if phase == "conditional" else None
-    model = build_model(Run(phase, config, cells, reference))
+    with Acceleration.of(config).building():
+        model = build_model(Run(phase, config, cells, reference))
     trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
     saved = model.count_params() + 2 * trainable
     passes = dict(PASSES)
@@ -46,6 +49,6 @@ def need(phase, configs, cells):
         passes["dec"] += 1
     kept = 0
     for role, network in model.trained.items():
-        outputs = [layer.output.shape[1:] for layer in network.layers if not isinstance(layer, VIEWS)]
-        kept += passes[role] * sum(map(math.prod, outputs))
-    return Need(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size * BYTES)
+        outputs = [layer.output for layer in network.layers if not isinstance(layer, VIEWS)]
+        kept += passes[role] * sum(math.prod(out.shape[1:]) * tf.as_dtype(out.dtype).size for out in outputs)
+    return Need(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size)

@@ -12,6 +12,7 @@ import pytest
 
 from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf import doctor, experiment, machine
+from icell_tf.acceleration import Acceleration
 from icell_tf.config import PRESETS
 from icell_tf.need import Need
 from icell_tf.structures import NAMES
@@ -48,6 +49,7 @@ def test_a_healthy_machine(prepared, tmp_path, monkeypatch, capsys):
     for line in (
         f"  tensorflow {metadata.version('tensorflow')} (tested: <2.22,>=2.21)",
         "  strategy: none, 1 device",
+        f"  conditional: {Acceleration('float32', False)}",
         f"  {prepared.folder}: 32 px, 10 structures, train {prepared.splits['train']}, "
         f"validation {prepared.splits['validation']}, test {prepared.splits['test']}",
     ):

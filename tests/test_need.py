@@ -46,3 +46,10 @@ def test_training_integration_decodes_once_more():
         2 * 4 * 4 * 64 + 3 * 8 * 8 * 32 + 3 * 16 * 16 * 16 + 32 * 32 * 3
     )  # dense and PReLU; three layers each; logits
     assert more == 32 * 4 * (10 + (10 + 16 + 16) + stages)  # log y, the three inputs as one
+
+
+def test_layers_put_out_half_as_much_in_bfloat16():
+    cells = Cells(NAMES, 32, 1.2)
+    full, half = (need.need("reference", configs(precision=p), cells) for p in ("float32", "bfloat16"))
+    assert (half.saved, half.state) == (full.saved, full.state)
+    assert half.activations == pytest.approx(full.activations / 2, rel=0.1)
