@@ -262,10 +262,12 @@ def main():
     parser.add_argument("--precision", choices=PRECISIONS, help="another than the preset's")
     parser.add_argument("--json", action="store_true", help="print for machines")
     given = parser.parse_args()
-    others = {
-        name: getattr(given, name) for name in ("dataset", "width", "batch_size", "precision") if getattr(given, name)
-    }
-    configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
+    names = ("dataset", "width", "batch_size", "precision")
+    others = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    try:
+        configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
     parts = examine(configs, given.run_dir, given.data_dir)
     wrong = [line for part in parts for line in part.wrong]
     if given.json:

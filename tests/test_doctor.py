@@ -173,3 +173,9 @@ def test_simulated_cells_are_as_the_builder_has_them(tmp_path):
     part, cells, images = doctor.data("integrated_cell/simulated_64", tmp_path)
     assert "not prepared yet" in part.lines[0] and part.wrong == []
     assert (cells.image_size, cells.structures, images) == (64, NAMES, 2800 * 64 * 64 * 3)
+
+
+def test_a_setting_that_no_run_can_have_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["doctor", "--batch_size=1"])
+    with pytest.raises(SystemExit, match="Error: batch_size is 1, but has to be at least 2"):
+        doctor.main()
