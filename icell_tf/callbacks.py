@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from icell_tf import checkpoints, files
 from icell_tf.evaluation import figures
-from icell_tf.integrator import Integrator
 
 WINNING_ACCURACY, WINNING_STEPS = 0.99, 500
 DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator_accuracy": "images"}
@@ -153,20 +152,18 @@ def reference_pictures(model, cells, seed=0):
     return drawn
 
 
-def conditional_pictures(model, cells, labels, structures, seed=0):
+def conditional_pictures(integrator, cells, labels, seed=0):
     """As `reference_pictures`, with structures; and every structure predicted in the cells of each split.
 
     Args:
-      model: a `ConditionalModel`.
+      integrator: an `Integrator` of the model's networks, which is traced when it first draws, and not again.
       cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
       labels: {split: y (B,)}.
-      structures: K names.
       seed: of the generated cells' codes.
 
     Returns: {name: RGB uint8 (h, w, 3)}.
     """
-    integrator = Integrator(model.enc_r, model.enc, model.dec, structures, pixel_size=1.0)
-    drawn = {}
+    structures, drawn = integrator.structures, {}
     for split, x_rs in cells.items():
         y = labels[split]
         texts = [structures[k] for k in y]

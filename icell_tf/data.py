@@ -300,10 +300,17 @@ def _to_batches(indices, images, y):
         images, y = tf.constant(images), tf.constant(y)
 
     def gather(index, flips=None):
-        x_rs = tf.cast(tf.gather(images, index), tf.float32) / 255.0
+        cells = tf.gather(images, index)
         if flips is not None:
-            for axis, mirrored in ((1, flips[0]), (2, flips[1])):
-                x_rs = tf.where(mirrored[:, None, None, None], tf.reverse(x_rs, [axis]), x_rs)
-        return {"x_rs": x_rs, "y": tf.gather(y, index)}
+            cells = tf.map_fn(_mirrored, (cells, tf.transpose(flips)), fn_output_signature=cells.dtype)
+        return {"x_rs": tf.cast(cells, tf.float32) / 255.0, "y": tf.gather(y, index)}
 
     return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+
+def _mirrored(cell_and_flips):
+    """One cell (H, W, C), mirrored along the axes that are True of (2,): one cell at a time, TensorFlow is fast."""
+    cell, flips = cell_and_flips
+    for axis in (0, 1):
+        cell = tf.cond(flips[axis], lambda: tf.reverse(cell, [axis]), lambda: cell)  # noqa: B023
+    return cell

@@ -58,7 +58,8 @@ class Signatures:
         x_r = self._checked(x_r, self.enc_r)
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.z_s_dim])
-        structures = self._mean_of_poses(x_r, lambda x: self._decode_all(self._encode_r(x), z_s))
+        as_it_lies = self._decode_all(z_r, z_s)
+        structures = self._mean_of_poses(as_it_lies, x_r, lambda x: self._decode_all(self._encode_r(x), z_s))
         return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
 
     def integrate_draw(self, x_r, seed, draw):
@@ -84,7 +85,8 @@ class Signatures:
     def reconstruct(self, x_rs):
         """Encoded and decoded cells, x_rs_hat (B, H, W, 3)."""
         x_rs = self._checked(x_rs, self.enc_rs)
-        return {"x_rs_hat": self._mean_of_poses(x_rs, lambda x: self._decode(*self._encode_rs(x)))}
+        as_it_lies = self._decode(*self._encode_rs(x_rs))
+        return {"x_rs_hat": self._mean_of_poses(as_it_lies, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
 
     def sample(self, y, seed):
         """New cells x_rs (B, H, W, 3) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
@@ -94,9 +96,9 @@ class Signatures:
         z_r, z_s = _normal(seed, Z_R, self.z_r_dim), _normal(seed, Z_S, self.z_s_dim)
         return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
 
-    def _mean_of_poses(self, x, function):
-        """Returns function(x) or, for mirrored networks, its mean over the poses of x, each mirrored back."""
-        poses = [function(x)]
+    def _mean_of_poses(self, as_it_lies, x, function):
+        """Returns function(x), which is given, or for mirrored networks its mean over the poses of x, mirrored back."""
+        poses = [as_it_lies]
         for axes in MIRRORED_AXES if self.mirrored else ():
             poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
         return tf.add_n(poses) / len(poses)

@@ -1,6 +1,7 @@
 """Training a model so that it can be stopped at any moment: the saving, the signals, and Keras' `fit` around them."""
 
 import contextlib
+import functools
 import math
 import signal
 import sys
@@ -13,6 +14,7 @@ import tensorflow as tf
 from icell_tf import callbacks, checkpoints, devices
 from icell_tf.checkpoints import TrainingError
 from icell_tf.evaluation import card
+from icell_tf.integrator import Integrator
 
 MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
 PICTURES = 8  # cells a picture
@@ -234,10 +236,11 @@ def _callbacks(model, run, prepared, run_dir, save):
     cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
     labels = {name: y for name, (_, y) in fixed.items()}
 
-    def draw():
-        if run.phase == "reference":
-            return callbacks.reference_pictures(model, cells, config.seed)
-        return callbacks.conditional_pictures(model, cells, labels, run.cells.structures, config.seed)
+    if run.phase == "reference":
+        draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
+    else:
+        integrator = Integrator(model.enc_r, model.enc, model.dec, run.cells.structures, run.cells.pixel_size)
+        draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
 
     return [
         cool_down,

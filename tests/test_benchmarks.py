@@ -1,8 +1,8 @@
-"""The FLOPs that the benchmark of the training step counts."""
+"""What the benchmarks count and how they take turns; no figure of this machine."""
 
 import keras
 
-from benchmarks import train_step
+from benchmarks import throughput, train_step
 
 
 def test_flops_of_a_network_by_hand():
@@ -18,3 +18,32 @@ def test_flops_of_the_papers_step():
     """Phase 1, 256 pixels: 4.90 GFLOP a pass of encoder or decoder, 3.83 of the image discriminator."""
     model = train_step.build("reference", 256, 1.0)
     assert round(train_step.step_flops(model) / 1e9, 1) == 83.2
+
+
+def test_the_papers_hours_are_those_of_both_phases():
+    rows = [{"preset": "paper", "hours of the run": 5.0}, {"preset": "small", "hours of the run": 1.0}]
+    assert throughput.projected_hours(rows) is None
+    assert throughput.projected_hours([*rows, {"preset": "paper", "hours of the run": 7.5}]) == 12.5
+
+
+def test_functions_take_turns_and_their_first_two_do_not_count():
+    turns = []
+    seconds = throughput.interleaved({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, 3)
+    assert "".join(turns) == "ab" * 5
+    assert set(seconds) == {"a", "b"} and all(0 <= value < 1 for value in seconds.values())
+
+
+def test_made_up_cells_are_batched_like_prepared_ones():
+    cells = throughput.random_cells(32, 10)
+    first, second = cells.training_batches(4, seed=0, epochs=1, mirror=True)
+    assert first["x_rs"].shape == second["x_rs"].shape == (4, 32, 32, 3)
+    assert not {*first["x_rs"].numpy().sum((1, 2, 3))} & {*second["x_rs"].numpy().sum((1, 2, 3))}
+
+
+def test_a_table_has_a_column_a_figure():
+    rows = [{"px": 64, "mirror": False, "ratio": 560.512}, {"px": 256, "mirror": True, "ratio": 39.1}]
+    assert throughput.table(rows).splitlines() == [
+        " px  mirror  ratio",
+        " 64   False  560.5",
+        "256    True   39.1",
+    ]

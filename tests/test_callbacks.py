@@ -60,10 +60,10 @@ def test_reference_pictures_show_every_split_and_new_cells(cells):
 def test_conditional_pictures_also_show_every_structure(cells):
     model, labels = make_model("conditional"), {"train": np.array([0, 1]), "validation": np.array([2, 2])}
     names = ("tom20", "zo1", "lysosome")
-    drawn = callbacks.conditional_pictures(model, cells, labels, names)
+    integrator = Integrator(model.enc_r, model.enc, model.dec, names, pixel_size=1.0)
+    drawn = callbacks.conditional_pictures(integrator, cells, labels)
     kinds = {f"{kind}/{split}" for kind in ("reconstructed", "predicted") for split in cells}
     assert set(drawn) == kinds | {"generated"}
-    integrator = Integrator(model.enc_r, model.enc, model.dec, names, pixel_size=1.0)
     for split, x_rs in cells.items():
         predicted, texts = integrator.integrate(x_rs[..., :2])["structures"], [names[k] for k in labels[split]]
         assert predicted.shape[-1] == STRUCTURES

@@ -155,8 +155,8 @@ from icell_tf.config import ReferenceConfig
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
-for epochs in (1, 2):
-    experiment.train_reference(ReferenceConfig(**settings, epochs=epochs), sys.argv[2])
+for _ in range(2):  # goes on from the first epoch; then loads what was saved, and has nothing to do
+    experiment.train_reference(ReferenceConfig(**settings, epochs=2), sys.argv[2])
 print("replicas", devices.make_strategy().num_replicas_in_sync)
 """
 

@@ -9,8 +9,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "icell_tf"
 # A module imports only from those before it. The package's own __init__ imports on demand and may import any.
 ORDER = (
-    "files config structures imaging losses networks models integrator data evaluation checkpoints callbacks "
-    "acceleration devices training experiment export apply"
+    "files config structures machine imaging losses networks models integrator data evaluation checkpoints callbacks "
+    "acceleration devices training experiment export apply need doctor"
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320

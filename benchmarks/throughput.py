@@ -1,0 +1,315 @@
+"""What surrounds a training step: input, start, pictures, saving; how fast cells are integrated; hours of a run.
+
+    python benchmarks/throughput.py --data_dir=DIR
+    python benchmarks/throughput.py --parts=input,integration --json=FILE
+
+Random images and fresh weights, but for the start, which takes the prepared `simulated_64`. Every figure is a ratio of
+times in one process, which takes turns where both are short; medians. The machine has to be idle.
+"""
+
+import argparse
+import functools
+import json
+import runpy
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import train_step  # noqa: E402
+
+PAPER_CELLS, PAPER_HOURS = 5773, 16  # section 3.3
+VALIDATION = {"small": 400, "paper": 304}  # cells, as the simulated data sets have them
+TRAINING = {"small": 2000, "paper": PAPER_CELLS}
+SIZES = {"small": (64, 0.6), "paper": (256, 0.317)}
+BATCHES = 100  # of the input that are timed
+INPUTS = ((64, 0.25, 32, 2000), (256, 1.0, 8, 1000))  # pixels, width, batch size, cells
+DEMO = Path(__file__).resolve().parent.parent / "train" / "reference.py"
+
+
+def random_cells(size, count):
+    """Returns `PreparedCells` that are made up: noise, in ten structures."""
+    import numpy as np
+
+    from icell_tf.data import PreparedCells
+
+    class RandomCells(PreparedCells):
+        def size(self, split):
+            return count
+
+        def _in_memory(self, split):
+            rng = np.random.default_rng(0)
+            images = rng.integers(0, 256, (count, size, size, 3), np.uint8)
+            return images, rng.integers(0, train_step.STRUCTURES, count).astype(np.int32)
+
+    return RandomCells(Path())
+
+
+def input_pipeline(arguments):
+    """Cells a second that come out of the input, against those that the step takes."""
+    import tensorflow as tf
+
+    from icell_tf.acceleration import spread_over_cores
+
+    spread_over_cores()
+    rows = []
+    for size, width, batch_size, count in INPUTS:
+        cells = random_cells(size, count)
+        model = train_step.build("reference", size, width)
+        step = tf.function(model.train_step)
+        batch = next(iter(cells.batches("train", batch_size)))
+        seconds, _ = train_step.timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)  # noqa: B023
+        for mirror in (False, True):
+            rates = []
+            for _ in range(arguments.rounds):
+                epochs = 2 + BATCHES * batch_size // count
+                batches = iter(cells.training_batches(batch_size, 0, epochs, mirror=mirror))
+                next(batches)
+                start = time.perf_counter()
+                for _ in range(BATCHES):
+                    next(batches)
+                rates.append(BATCHES * batch_size / (time.perf_counter() - start))
+            rate, taken = statistics.median(rates), batch_size / seconds
+            rows.append(
+                {"px": size, "batch": batch_size, "mirror": mirror} | ratio_of("cells/s", rate, "step takes", taken)
+            )
+    return rows
+
+
+def ratio_of(name, value, other_name, other):
+    """Returns both values by their names, and their ratio."""
+    return {name: value, other_name: other, "ratio": value / other}
+
+
+def integration(arguments):
+    """All ten structures in one cell of 256 px, against one decoder pass with ten and one encoder pass with one."""
+    import numpy as np
+    import tensorflow as tf
+
+    from icell_tf import networks
+    from icell_tf.export import export_integrator, load_integrator
+    from icell_tf.integrator import Integrator
+    from icell_tf.structures import NAMES
+
+    size, k = 256, len(NAMES)
+    enc_r, enc_rs = networks.build_reference_encoder(size), networks.build_conditional_encoder(size, k)
+    dec_rs = networks.build_conditional_decoder(size, k)
+    integrator = Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=0.317)
+    x_r = np.random.default_rng(0).random((1, size, size, 2), np.float32)
+    z, y = tf.random.normal([k, train_step.LATENT]), tf.eye(k)
+    encode, decode = (tf.function(network) for network in (enc_r, dec_rs))
+    with tempfile.TemporaryDirectory() as folder:
+        exported = load_integrator(export_integrator(integrator, folder))
+        calls = {
+            "passes": lambda: (encode(tf.constant(x_r), training=False), decode([y, z, z], training=False)),
+            "in memory": lambda: integrator.integrate(x_r),
+            "exported": lambda: exported.integrate(x_r),
+        }
+        times = interleaved(calls, arguments.rounds * arguments.steps)
+    passes = times.pop("passes")
+    return [{"integrate": name} | ratio_of("s", seconds, "passes s", passes) for name, seconds in times.items()]
+
+
+def interleaved(calls, times):
+    """Returns {name: median seconds} of functions that take turns, after two turns that do not count."""
+    seconds = {name: [] for name in calls}
+    for _ in range(times + 2):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(each[2:]) for name, each in seconds.items()}
+
+
+def startup(arguments):
+    """Seconds from the command `train/reference.py --preset=demo` to the end of its first step, and of its parts."""
+    marks = {"start": arguments.started}
+    sys.path.insert(0, str(DEMO.parent))
+    import command  # noqa: F401
+    import keras
+
+    from icell_tf import experiment
+    from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+
+    marks["import"] = time.time()
+
+    class First(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            marks["step"] = time.time()
+            raise EOFError  # out of the command
+
+    def marked(name, function):
+        def call(*positional, **named):
+            marks.setdefault(f"before {name}", time.time())
+            result = function(*positional, **named)
+            marks[name] = time.time()
+            return result
+
+        return call
+
+    def fit(model, *positional, callbacks, **named):
+        marks["fit"] = time.time()
+        return original(model, *positional, callbacks=[*callbacks, First()], **named)
+
+    original, keras.Model.fit = keras.Model.fit, fit
+    experiment.build_model = marked("build", experiment.build_model)
+    AdversarialAutoencoder.compile = marked("compile", AdversarialAutoencoder.compile)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.argv = [str(DEMO), "--preset=demo", f"--run_dir={folder}/run", f"--data_dir={arguments.data_dir}"]
+        try:
+            runpy.run_path(str(DEMO), run_name="__main__")
+        except EOFError:
+            pass
+    build = marks["compile"] - marks["before build"]
+    return [
+        {
+            "import": marks["import"] - marks["start"],
+            "data": marks["fit"] - marks["import"] - build,
+            "build": build,
+            "tracing and first step": marks["step"] - marks["fit"],
+            "total": marks["step"] - marks["start"],
+        }
+    ]
+
+
+def epoch(arguments):
+    """An epoch of a preset: its steps, and the share of validation, pictures, curves and saving."""
+    import numpy as np
+    import tensorflow as tf
+
+    from icell_tf import callbacks, experiment, training
+    from icell_tf.acceleration import Acceleration, spread_over_cores
+    from icell_tf.config import PRESETS, Cells, Run
+    from icell_tf.integrator import Integrator
+    from icell_tf.structures import NAMES
+
+    preset, phase = arguments.preset, arguments.phase
+    (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
+    reference = PRESETS[preset]["reference"] if phase == "conditional" else None
+    run = Run(phase, config, Cells(NAMES, size, pixel_size), reference)
+    spread_over_cores()
+    acceleration = Acceleration.of(config)
+    with acceleration.building():
+        model = experiment.build_model(run)
+    model.compile(loss_scale=acceleration.loss_scale)
+    cells = random_cells(size, config.batch_size)
+    batch = next(iter(cells.batches("train", config.batch_size)))
+    logs = {}
+
+    def steps(function):
+        logs.update({name: float(value) for name, value in function(batch).items()})
+
+    train, test = (tf.function(f, jit_compile=acceleration.jit or None) for f in (model.train_step, model.test_step))
+    step, _ = train_step.timed(lambda: steps(train), arguments.steps)
+    validation, _ = train_step.timed(lambda: steps(test), arguments.steps)
+    x_rs, y = batch["x_rs"].numpy()[: training.PICTURES], batch["y"].numpy()[: training.PICTURES]
+    fixed, labels = {"train": x_rs, "validation": x_rs}, {"train": y, "validation": y}
+
+    if phase == "reference":
+        draw = functools.partial(callbacks.reference_pictures, model, fixed)
+    else:
+        integrator = Integrator(model.enc_r, model.enc, model.dec, NAMES, pixel_size)
+        draw = functools.partial(callbacks.conditional_pictures, integrator, fixed, labels)
+    count = TRAINING[preset] // config.batch_size
+    validations = -(-VALIDATION[preset] // config.batch_size)
+    every = max(1, config.epochs // training.PICTURE_TIMES)
+    with tempfile.TemporaryDirectory() as folder:
+        followers = {
+            "pictures": callbacks.LogPictures(folder, draw, 1, 1),
+            "curves": callbacks.LogCurves(folder),
+            "saving": training.SaveRun(folder, training.MONITOR, count, step=count),
+        }
+        both = logs | {f"val_{name}": value for name, value in logs.items()}
+        times = {}
+        for name, follower in followers.items():
+            follower.set_model(model)
+            times[name] = np.median([elapsed(lambda: follower.on_epoch_end(0, both)) for _ in range(3)])  # noqa: B023
+    whole = count * step
+    shares = {
+        "pictures": times["pictures"] / every / whole,
+        "curves": times["curves"] / whole,
+        "saving": times["saving"] / whole,
+        "validation": validations * validation / whole,
+    }
+    return [
+        {"preset": preset, "phase": phase, "batch": config.batch_size, "s a step": step, "epoch s": whole}
+        | {"a picture s": times["pictures"]}
+        | {f"{name} %": 100 * share for name, share in shares.items()}
+        | {"hours of the run": config.epochs * (whole * (1 + sum(shares.values()))) / 3600}
+    ]
+
+
+def elapsed(call):
+    """Seconds of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+PARTS = {"input": input_pipeline, "integration": integration, "startup": startup, "epoch": epoch}
+
+
+def processes(part, arguments):
+    """Yields the flags of each process that a part takes."""
+    if part == "epoch":
+        for preset in arguments.presets.split(","):
+            for phase in train_step.PHASES:
+                steps = arguments.steps if preset == "small" else 1
+                yield [f"--preset={preset}", f"--phase={phase}", f"--steps={steps}"]
+    elif part == "startup":
+        for _ in range(arguments.rounds):
+            yield [f"--started={time.time()}", f"--data_dir={arguments.data_dir}"]
+    else:
+        yield [f"--steps={arguments.steps}", f"--rounds={arguments.rounds}"]
+
+
+def table(rows):
+    """Returns rows of one part as lines of text."""
+    cells = [
+        [str(value) if isinstance(value, (str, int)) else f"{value:.4g}" for value in row.values()] for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(rows[0], *cells, strict=True)]
+    lines = [list(rows[0]), *cells]
+    return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def projected_hours(rows):
+    """Hours of the paper's run, from the rows of its preset's epochs; None where they are missing."""
+    found = [row["hours of the run"] for row in rows if row["preset"] == "paper"]
+    return sum(found) if len(found) == len(train_step.PHASES) else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
+    parser.add_argument("--presets", default="small,paper", help="of the epochs; `paper` takes minutes on a CPU")
+    parser.add_argument("--data_dir", help="holds the prepared integrated_cell/simulated_64, for the start")
+    parser.add_argument("--steps", type=int, default=5, help="timed, after two that are not; of `paper` one")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", help="file for the figures")
+    for name, kind in {"worker": str, "preset": str, "phase": str, "started": float}.items():
+        parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        print(json.dumps(PARTS[arguments.worker](arguments)))
+        return
+    results = train_step.machine()
+    print(json.dumps(results))
+    for part in arguments.parts.split(","):
+        rows = []
+        for flags in processes(part, arguments):
+            rows += train_step.finished([sys.executable, __file__, f"--worker={part}", *flags])
+        results[part] = rows
+        print(f"\n{PARTS[part].__doc__}\n{table(rows)}", flush=True)
+    hours = projected_hours(results.get("epoch", []))
+    if hours:
+        said = f"{PAPER_CELLS:,} cells, {SIZES['paper'][0]} px, 150 + 220 epochs: {hours:.0f} hours"
+        print(f"\n{said} on this machine; the paper's {PAPER_HOURS} on a GPU")
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""What a run would find on this machine, and what is wrong with it: python -m icell_tf.doctor --preset=small.
+
+Prints versions, devices, how training would run, and memory and disk against what a run needs. What is wrong comes
+last, with what to do; the exit status is then 1. Nothing is trained, and nothing stays written.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import logging
+from packaging.requirements import Requirement  # TensorFlow and Keras require it
+from packaging.specifiers import SpecifierSet
+
+from icell_tf import machine
+from icell_tf.config import PHASES, PRECISIONS, PRESETS, Cells, ConfigError
+from icell_tf.structures import NAMES, STRUCTURES
+
+GIB = 2**30
+# What the commands in train/ prepare by themselves: pixels along a side, cells.
+SIMULATED = {
+    "integrated_cell/simulated": (256, sum(structure.total for structure in STRUCTURES)),
+    "integrated_cell/simulated_64": (64, 280 * len(NAMES)),
+}
+
+
+class Part(NamedTuple):
+    """What one look at the machine has found: lines to print, and a sentence for each thing that is wrong."""
+
+    title: str
+    lines: list
+    wrong: list
+
+
+def devices():
+    """Processors and GPUs, and what the container grants of them."""
+    import tensorflow as tf
+
+    cores, granted = machine.cores(), machine.granted_cores()
+    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or cores
+    lines, wrong = [f"{cores} of {os.cpu_count()} CPU cores ({machine.processor()})"], []
+    if granted:
+        lines.append(f"the container grants the time of {granted:g} cores")
+        if threads > max(1, granted):
+            wrong.append(
+                f"{threads} threads share the time of {granted:g} cores that the container grants, and wait for each "
+                f"other: export TF_NUM_INTRAOP_THREADS={max(1, int(granted))}, or raise the container's CPU limit"
+            )
+    seen, listed = tf.config.list_physical_devices("GPU"), machine.gpus()
+    for gpu in seen:
+        details = tf.config.experimental.get_device_details(gpu)
+        capability = ".".join(map(str, details.get("compute_capability", ("unknown",))))
+        lines.append(f"{gpu.name}: {details.get('device_name', 'unknown')}, compute capability {capability}")
+    lines += [f"{name}: {free / GIB:.1f} of {total / GIB:.1f} GiB free" for name, total, free in listed]
+    if not seen:
+        lines.append("no GPU that TensorFlow sees")
+    if listed and not seen and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):  # which hide them
+        wrong.append(
+            f"TensorFlow sees none of {len(listed)} GPUs ({listed[0][0]}): pip install 'tensorflow[and-cuda]', and "
+            "look at CUDA_VISIBLE_DEVICES and the driver (nvidia-smi)"
+        )
+    return Part("devices", lines, wrong)
+
+
+def versions():
+    """Whether what is installed lies within the ranges that icell_tf was tested with."""
+    try:
+        own = metadata.metadata("icell_tf")
+    except metadata.PackageNotFoundError:
+        return Part("versions", [], ["icell_tf is not installed: run `pip install -e .` in its checkout"])
+    lines, wrong = [f"icell_tf {own['Version']}"], []
+    python, tested = platform.python_version(), own["Requires-Python"]
+    lines.append(f"Python {python} (tested: {tested})")
+    if python not in SpecifierSet(tested):
+        wrong.append(f"Python is {python}, but icell_tf was tested with {tested}: use such a one")
+    for requirement in map(Requirement, own.get_all("Requires-Dist") or ()):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            installed = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            installed = "missing"
+        lines.append(f"{requirement.name} {installed} (tested: {requirement.specifier})")
+        if installed not in requirement.specifier:
+            wrong.append(
+                f"{requirement.name} is {installed}, but icell_tf was tested with {requirement.specifier}: "
+                f"pip install '{requirement}'"
+            )
+    return Part("versions", lines, wrong)
+
+
+def training(configs):
+    """How training would run: strategy, precision, threads and XLA, and whether batches can be shared out.
+
+    Args: configs, {phase: config}.
+    """
+    lines, wrong = [], []
+    text = os.environ.get("TF_CONFIG")
+    if text:
+        try:
+            content = json.loads(text)
+            workers, task = content["cluster"]["worker"], content["task"]
+            lines.append(f"TF_CONFIG: {task['type']} {task['index']} of {len(workers)} workers {', '.join(workers)}")
+            if not 0 <= int(task["index"]) < len(workers):
+                wrong.append(f"TF_CONFIG names worker {task['index']} of {len(workers)}: they count from 0")
+        except (ValueError, KeyError, TypeError) as error:
+            wrong.append(
+                f"TF_CONFIG can't be read ({type(error).__name__}: {error}): it has to be JSON with cluster.worker, a "
+                "list of HOST:PORT, and task.type and task.index; or unset it"
+            )
+        return Part("training", lines, wrong)  # a strategy of many machines would wait for the others
+
+    from icell_tf.acceleration import Acceleration, spread_over_cores
+    from icell_tf.experiment import make_strategy
+
+    spread_over_cores()
+    strategy = make_strategy()
+    replicas = strategy.num_replicas_in_sync
+    name = type(strategy).__name__ if replicas > 1 else "none"
+    lines.append(f"strategy: {name}, {replicas} device{'s' * (replicas > 1)}")
+    for phase, config in configs.items():
+        lines.append(f"{phase}: {Acceleration.of(config, replicas)}")
+        if config.batch_size % replicas:
+            wrong.append(
+                f"batch_size is {config.batch_size} in phase {phase}, which {replicas} devices can't share evenly: "
+                f"give --batch_size={-(-config.batch_size // replicas) * replicas}"
+            )
+    return Part("training", lines, wrong)
+
+
+def data(dataset, data_dir=None):
+    """Returns the Part of a prepared data set, its `Cells`, and the bytes of its images in memory.
+
+    Where a simulated one is still to be prepared, its numbers are those that it will have; for any other, None.
+    """
+    from icell_tf.data import DatasetError, PreparedCells, default_data_dir, find_prepared
+
+    try:
+        prepared = PreparedCells(find_prepared(dataset, data_dir))
+        cells, splits = prepared.cells, prepared.splits
+    except DatasetError as error:
+        if dataset not in SIMULATED:
+            return Part("data", [f"{dataset}: none"], [str(error)]), None, 0
+        size, count = SIMULATED[dataset]
+        part = disk("data", data_dir or default_data_dir(), count * size**2 * 3, "--data_dir")
+        part.lines.insert(0, f"{dataset}: not prepared yet; the commands in train/ do it on first use, as follows")
+        return part, Cells(NAMES, size, 0.0), count * size**2 * 3
+    held = sum(count for name, count in splits.items() if name != "test")
+    counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
+    lines = [f"{prepared.folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"]
+    return Part("data", lines, []), cells, held * cells.image_size**2 * 3
+
+
+def disk(title, folder, needed, flag):
+    """Returns the Part of a folder that `needed` more bytes will be written into.
+
+    Args:
+      title: the Part's.
+      folder: need not exist yet.
+      needed: bytes.
+      flag: that names it.
+    """
+    folder = Path(folder).expanduser().absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # asking for the mode would say yes on a read-only disk
+            pass
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        return Part(
+            title,
+            [f"{folder}: can't be written"],
+            [f"{folder} can't be written ({reason}: {existing}): make it writable, or give another {flag}"],
+        )
+    free = shutil.disk_usage(existing).free
+    wrong = []
+    if free < needed:
+        wrong.append(
+            f"{folder} needs {needed / GIB:.2f} GiB and its disk has {free / GIB:.2f} GiB free: free space there, or "
+            f"give another {flag}"
+        )
+    return Part(title, [f"{folder}: {needed / GIB:.2f} GiB needed, {free / GIB:.2f} GiB free"], wrong)
+
+
+def memory(needs, images, gpus=()):
+    """Returns the Part of the memory that the larger phase takes: on a GPU what its step does, else all of it.
+
+    Args:
+      needs: {phase: `need.Need`}.
+      images: bytes of the data set's images, which lie in memory twice while they are loaded.
+      gpus: as `machine.gpus` returns them, if TensorFlow uses them.
+    """
+    from icell_tf.need import PROCESS
+
+    step = max(phase.state + phase.activations for phase in needs.values())
+    process = PROCESS + 2 * images + (0 if gpus else step)
+    places = [("memory", machine.memory(), process)]
+    places += [(f"memory of {name}", (total, free), step) for name, total, free in gpus]
+    lines, wrong = [], []
+    for place, found, needed in places:
+        if not found:
+            lines.append(f"{place}: an estimated {needed / GIB:.2f} GiB needed; how much is free is not known here")
+            continue
+        total, free = found
+        lines.append(
+            f"{place}: an estimated {needed / GIB:.2f} GiB needed, {free / GIB:.2f} of {total / GIB:.2f} GiB free"
+        )
+        if free < needed:
+            wrong.append(
+                f"{place} needs an estimated {needed / GIB:.2f} GiB and has {free / GIB:.2f} GiB free: end what else "
+                "runs there, raise the container's limit, or give a smaller --batch_size or --width"
+            )
+    return Part("memory", lines, wrong)
+
+
+def examine(configs, run_dir, data_dir=None):
+    """Returns all Parts.
+
+    Args:
+      configs: {phase: config}.
+      run_dir: the folder that the runs go into.
+      data_dir: where prepared data sets lie; None is TFDS' default.
+    """
+    parts = [versions()]
+    if any(" is missing" in line for line in parts[0].wrong):
+        return parts  # what needs them can't be asked
+
+    import tensorflow as tf
+
+    from icell_tf.need import need
+
+    how = training(configs)  # first, because it sets threads up
+    found, cells, images = data(configs["reference"].dataset, data_dir)
+    parts += [devices(), how, found]
+    needed = 0
+    if cells:
+        needs = {phase: need(phase, configs, cells) for phase in PHASES}
+        there = sum(path.stat().st_size for path in Path(run_dir).glob("**/*.weights.h5"))
+        needed = max(0, sum(phase.saved for phase in needs.values()) - there)
+        parts.append(memory(needs, images, machine.gpus() if tf.config.list_physical_devices("GPU") else ()))
+    return [*parts, disk("runs", run_dir, needed, "--run_dir")]
+
+
+def main():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of itself
+    parser = argparse.ArgumentParser(prog="python -m icell_tf.doctor", description=__doc__.partition("\n")[0])
+    parser.add_argument("--preset", choices=PRESETS, default="paper", help="of the runs")
+    parser.add_argument("--run_dir", default="runs", help="where they go")
+    parser.add_argument("--data_dir", help="where prepared data sets lie (default: TFDS' own)")
+    parser.add_argument("--dataset", help="another than the preset's")
+    parser.add_argument("--width", type=float, help="another than the preset's")
+    parser.add_argument("--batch_size", type=int, help="another than the preset's")
+    parser.add_argument("--precision", choices=PRECISIONS, help="another than the preset's")
+    parser.add_argument("--json", action="store_true", help="print for machines")
+    given = parser.parse_args()
+    names = ("dataset", "width", "batch_size", "precision")
+    others = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    try:
+        configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
+    except ConfigError as error:
+        sys.exit(f"Error: {error}")
+    parts = examine(configs, given.run_dir, given.data_dir)
+    wrong = [line for part in parts for line in part.wrong]
+    if given.json:
+        print(json.dumps({"parts": {part.title: part.lines for part in parts}, "wrong": wrong}, indent=2))
+    else:
+        for part in parts:
+            print("\n  ".join([part.title, *part.lines]))
+        print("\n  ".join(["wrong", *wrong]) if wrong else "nothing is wrong")
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What this machine, and the container in which the process may run, give it: cores, memory, GPUs."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+CGROUPS, OWN_CGROUP, MEMORY = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/meminfo")
+UNLIMITED = 2**60  # what version 1 calls no limit is a little below 2^63
+
+
+def processor():
+    """The processor's name."""
+    names = [line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
+    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+
+
+def cores():
+    """The cores that this process may run on; TensorFlow takes a thread for each."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def granted_cores():
+    """The time that the container grants, in cores, or None where it sets no limit."""
+    grants = [_quotient(*line.split()) for folder in _groups("") for line in _lines(folder / "cpu.max")]
+    for folder in _groups("cpu"):
+        quota, period = _lines(folder / "cpu.cfs_quota_us"), _lines(folder / "cpu.cfs_period_us")
+        grants += [_quotient(*quota, *period)] if quota and period else []
+    return min((grant for grant in grants if grant), default=None)
+
+
+def _quotient(quota, period):
+    return None if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def memory():
+    """Returns (total, free) bytes for this process: the machine's or, where it is less, the container's; or None.
+
+    What caches hold and give up when asked is free.
+    """
+    found = {name: int(value.split()[0]) * 1024 for name, _, value in (s.partition(":") for s in _lines(MEMORY))}
+    if "MemAvailable" not in found:
+        return None
+    total, free = found["MemTotal"], found["MemAvailable"]
+    files = [(folder, "memory.max", "memory.current", "inactive_file") for folder in _groups("")]
+    files += [
+        (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        for folder in _groups("memory")
+    ]
+    for folder, limit_file, usage_file, cache in files:
+        limit, usage = _lines(folder / limit_file), _lines(folder / usage_file)
+        if not (limit and usage) or limit[0] == "max" or int(limit[0]) >= UNLIMITED:
+            continue
+        cached = dict(line.split() for line in _lines(folder / "memory.stat")).get(cache, 0)
+        total = min(total, int(limit[0]))
+        free = min(free, int(limit[0]) - int(usage[0]) + int(cached))
+    return total, max(0, free)
+
+
+def _groups(controller):
+    """The folders of the control groups that this process is in, its own first: version 2's for "", else version 1's.
+
+    A limit holds for all below it. In a container the group's path may be the host's, which isn't there: what is
+    mounted is the container's own group.
+    """
+    for line in _lines(OWN_CGROUP):
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            root = CGROUPS / controller
+            own = root / path.lstrip("/")
+            return [folder for folder in (own, *own.parents) if folder == root or root in folder.parents]
+    return []
+
+
+def gpus():
+    """Returns (name, total bytes, free bytes) of every GPU that NVIDIA's own tool lists; none where it isn't there."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    rows = [line.rsplit(", ", 2) for line in found.stdout.splitlines()] if not found.returncode else []
+    return [(name, int(total) * 2**20, int(free) * 2**20) for name, total, free in rows]
+
+
+def _lines(path):
+    """The lines of a file that tells of the machine; none where it isn't there."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
