@@ -53,7 +53,7 @@ def input_pipeline(arguments):
 
     from icell_tf.acceleration import spread_over_cores
 
-    spread_over_cores()
+    spread_over_cores(min(size for size, *_ in INPUTS))
     rows = []
     for size, width, batch_size, count in INPUTS:
         cells = random_cells(size, count)
@@ -189,7 +189,7 @@ def epoch(arguments):
     (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
     reference = PRESETS[preset]["reference"] if phase == "conditional" else None
     run = Run(phase, config, Cells(NAMES, size, pixel_size), reference)
-    spread_over_cores()
+    spread_over_cores(size)
     acceleration = Acceleration.of(config)
     with acceleration.building():
         model = experiment.build_model(run)

@@ -97,31 +97,26 @@ def versions():
     return Part("versions", lines, wrong)
 
 
-def training(configs):
+def training(configs, image_size):
     """How training would run: strategy, precision, threads and XLA, and whether batches can be shared out.
 
-    Args: configs, {phase: config}.
+    Args:
+      configs: {phase: config}.
+      image_size: pixels along a side.
     """
     lines, wrong = [], []
-    text = os.environ.get("TF_CONFIG")
-    if text:
-        try:
-            content = json.loads(text)
-            workers, task = content["cluster"]["worker"], content["task"]
-            lines.append(f"TF_CONFIG: {task['type']} {task['index']} of {len(workers)} workers {', '.join(workers)}")
-            if not 0 <= int(task["index"]) < len(workers):
-                wrong.append(f"TF_CONFIG names worker {task['index']} of {len(workers)}: they count from 0")
-        except (ValueError, KeyError, TypeError) as error:
-            wrong.append(
-                f"TF_CONFIG can't be read ({type(error).__name__}: {error}): it has to be JSON with cluster.worker, a "
-                "list of HOST:PORT, and task.type and task.index; or unset it"
-            )
-        return Part("training", lines, wrong)  # a strategy of many machines would wait for the others
-
     from icell_tf.acceleration import Acceleration, spread_over_cores
-    from icell_tf.experiment import make_strategy
+    from icell_tf.devices import in_cluster, make_strategy, read_cluster
 
-    spread_over_cores()
+    try:
+        if in_cluster():  # a strategy of many machines would wait for the others
+            cluster = read_cluster(os.environ["TF_CONFIG"])
+            lines.append(f"TF_CONFIG: machine {cluster.index} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
+            return Part("training", lines, wrong)
+    except ConfigError as error:
+        return Part("training", lines, [str(error)])
+
+    spread_over_cores(image_size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none"
@@ -237,9 +232,9 @@ def examine(configs, run_dir, data_dir=None):
 
     from icell_tf.need import need
 
-    how = training(configs)  # first, because it sets threads up
     found, cells, images = data(configs["reference"].dataset, data_dir)
-    parts += [devices(), how, found]
+    how = training(configs, cells.image_size if cells else SIMULATED["integrated_cell/simulated"][0])
+    parts += [devices(), how, found]  # asked for after threads were set up
     needed = 0
     if cells:
         needs = {phase: need(phase, configs, cells) for phase in PHASES}

@@ -11,7 +11,7 @@ from importlib import metadata
 import pytest
 
 from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
-from icell_tf import doctor, experiment, machine
+from icell_tf import devices, doctor, machine
 from icell_tf.acceleration import Acceleration
 from icell_tf.config import PRESETS
 from icell_tf.need import Need
@@ -122,15 +122,19 @@ def test_another_version_and_a_missing_one(monkeypatch):
 @pytest.mark.parametrize(
     "text, line, wrong",
     [
-        ('{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1 of 2", None),
-        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "worker 1 of 1", "count from 0"),
-        ('{"cluster": {"worker": ["a:1"]}', "", "can't be read .JSONDecodeError.* or unset it"),
-        ('{"cluster": {}}', "", "can't be read .KeyError: 'worker'"),
+        (
+            '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}',
+            "machine 1 of 2, a:1, b:1",
+            None,
+        ),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "", "task 1 of 'worker'"),
+        ('{"cluster": {"worker": ["a:1"]}', "", "can't be used"),
+        ('{"cluster": {}}', "", "lacks 'task'"),
     ],
 )
 def test_a_cluster(monkeypatch, text, line, wrong):
     monkeypatch.setenv("TF_CONFIG", text)
-    part = doctor.training(configs())
+    part = doctor.training(configs(), 64)
     assert line in "\n".join(part.lines)
     assert len(part.wrong) == bool(wrong)
     assert re.search(wrong or "", "".join(part.wrong))
@@ -140,10 +144,10 @@ def test_batches_that_devices_cannot_share(monkeypatch):
     class Three:
         num_replicas_in_sync = 3
 
-    monkeypatch.setattr(experiment, "make_strategy", Three)
-    wrong = doctor.training(configs(batch_size=32)).wrong
+    monkeypatch.setattr(devices, "make_strategy", Three)
+    wrong = doctor.training(configs(batch_size=32), 64).wrong
     assert len(wrong) == 2 and all(line.endswith("give --batch_size=33") for line in wrong)
-    assert doctor.training(configs(batch_size=33)).wrong == []
+    assert doctor.training(configs(batch_size=33), 64).wrong == []
 
 
 def test_more_threads_than_the_container_grants(monkeypatch):
