@@ -78,7 +78,8 @@ def build(phase, image_size, width):
     from icell_tf.models import ConditionalModel, ReferenceModel
 
     shape, channels = {"width": width}, 2 if phase == "reference" else 3
-    enc_r = networks.build_reference_encoder(image_size, **shape)
+    # Phase 2 takes z_r as given: its reference encoder computes nothing below, and holds next to no memory.
+    enc_r = networks.build_reference_encoder(image_size, **(shape if phase == "reference" else {"width": 1 / 64}))
     enc_d = networks.build_latent_discriminator()
     dec_d = networks.build_image_discriminator(image_size, channels, 1 if channels == 2 else STRUCTURES + 1, **shape)
     if phase == "reference":
