@@ -75,19 +75,24 @@ class PreparedCells:
 
     @cached_property
     def builder(self):
-        return tfds.builder_from_directory(self.folder)
+        builder = tfds.builder_from_directory(self.folder)
+        features = set(builder.info.features)
+        if not {"image", "structure", "cell_id", "pixel_size"} <= features:
+            raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
+        return builder
+
+    @property
+    def image_size(self):
+        """Pixels along a side; TensorFlow is not yet asked to compute anything."""
+        return self.builder.info.features["image"].shape[0]
 
     @cached_property
     def cells(self):
         """The `Cells` that a model trained on this data set has to know."""
-        features = self.builder.info.features
-        if not {"image", "structure", "cell_id", "pixel_size"} <= set(features):
-            raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
-        image_size = features["image"].shape[0]
         pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
         return Cells(
-            tuple(features["structure"].names[k] for k in self._kept),
-            image_size,
+            tuple(self.builder.info.features["structure"].names[k] for k in self._kept),
+            self.image_size,
             round(pixel_size, 6),
             self.builder.info.full_name,
             self._preparation(),
@@ -275,8 +280,7 @@ def held_out(labels, fold):
     y, fields = labels["structure"][order], labels["fov_id"][order]
     if max(len(set(fields[y == k])) for k in np.unique(y)) < parts:
         raise DatasetError(f"fold {fold}: no structure has cells in {parts} fields of view; divide into fewer parts")
-    divided = list(StratifiedGroupKFold(parts, shuffle=True, random_state=0).split(y, y, fields))
-    _, tested = divided[part - 1]
+    _, tested = list(StratifiedGroupKFold(parts, shuffle=True, random_state=0).split(y, y, fields))[part - 1]
     return np.isin(np.arange(len(y)), order[tested])
 
 
@@ -285,11 +289,8 @@ def _labels(folder, split):
     """Returns id, field of view and structure of a split's stored cells, (N,) each, in the order of `examples`."""
     builder = tfds.builder_from_directory(folder)
     wanted = {name: builder.info.features[name] for name in ("cell_id", "fov_id", "structure")}
-    labels = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding(wanted),
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
+    partial, read_config = tfds.decode.PartialDecoding(wanted), tfds.ReadConfig(try_autocache=False)
+    labels = builder.as_dataset(split=split, decoders=partial, read_config=read_config)
     batches = list(labels.batch(READ_BATCH).as_numpy_iterator())
     return {name: np.concatenate([batch[name] for batch in batches]) for name in wanted}
 

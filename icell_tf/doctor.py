@@ -97,12 +97,12 @@ def versions():
     return Part("versions", lines, wrong)
 
 
-def training(configs, image_size):
+def training(configs, size):
     """How training would run: strategy, precision, threads and XLA, and whether batches can be shared out.
 
     Args:
       configs: {phase: config}.
-      image_size: pixels along a side.
+      size: of images, pixels along a side.
     """
     lines, wrong = [], []
     from icell_tf.acceleration import Acceleration, spread_over_cores
@@ -116,7 +116,7 @@ def training(configs, image_size):
     except ConfigError as error:
         return Part("training", lines, [str(error)])
 
-    spread_over_cores(image_size)
+    spread_over_cores(size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none"
@@ -152,6 +152,16 @@ def data(dataset, data_dir=None):
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
     lines = [f"{prepared.folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"]
     return Part("data", lines, []), cells, held * cells.image_size**2 * 3
+
+
+def image_size(dataset, data_dir=None):
+    """Returns the pixels along a side of a prepared data set, or what they will be; 256 of one that is not known."""
+    from icell_tf.data import DatasetError, PreparedCells, find_prepared
+
+    try:
+        return PreparedCells(find_prepared(dataset, data_dir)).image_size
+    except DatasetError:
+        return SIMULATED.get(dataset, SIMULATED["integrated_cell/simulated"])[0]
 
 
 def disk(title, folder, needed, flag):
@@ -232,9 +242,9 @@ def examine(configs, run_dir, data_dir=None):
 
     from icell_tf.need import need
 
+    how = training(configs, image_size(configs["reference"].dataset, data_dir))  # first, because it sets threads up
     found, cells, images = data(configs["reference"].dataset, data_dir)
-    how = training(configs, cells.image_size if cells else SIMULATED["integrated_cell/simulated"][0])
-    parts += [devices(), how, found]  # asked for after threads were set up
+    parts += [devices(), how, found]
     needed = 0
     if cells:
         needs = {phase: need(phase, configs, cells) for phase in PHASES}

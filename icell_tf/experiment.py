@@ -38,6 +38,7 @@ def train_reference(config, run_dir, data_dir=None, overwrite=False, determinist
         prepared = prepared_of(config, data_dir=data_dir)
         return Run("reference", config, prepared.cells), prepared
 
+    _spread_over_cores(config, data_dir)
     return _train(find, run_dir, None, overwrite, deterministic)
 
 
@@ -47,6 +48,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=F
     Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
       is another.
     """
+    _spread_over_cores(config, data_dir)
     return _train(
         lambda: _conditional_run(config, reference_dir, data_dir), run_dir, reference_dir, overwrite, deterministic
     )
@@ -232,10 +234,13 @@ def _integrator(model, run):
     )
 
 
+def _spread_over_cores(config, data_dir):
+    if not devices.in_cluster():  # whose machines have to be connected before a data set is opened
+        spread_over_cores(prepared_of(config, data_dir=data_dir).image_size)
+
+
 def _train(find, run_dir, reference_dir, overwrite, deterministic):
     """Args: find, a function that returns a `Run` and its `PreparedCells`; the others as of `train_conditional`."""
-    if not devices.in_cluster():  # whose machines have to be connected before a data set is opened
-        spread_over_cores(find()[0].cells.image_size)
     workers = devices.connect()
     with workers.losses_told():
         run, prepared = workers.together(find)
