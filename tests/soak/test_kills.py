@@ -46,7 +46,7 @@ def start(prepared, run_dir, reference_dir="", **environment):
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", **environment},
     )
     for line in process.stdout:
-        if line.startswith("The same seed"):
+        if "The same seed" in line:
             break
     return process
 
