@@ -40,8 +40,8 @@ class Part(NamedTuple):
     wrong: list
 
 
-def devices():
-    """Processors and GPUs, and what the container grants of them."""
+def devices(listed=()):
+    """Processors and GPUs, and what the container grants of them. Args: listed, as `machine.gpus` returns them."""
     import tensorflow as tf
 
     cores, granted = machine.cores(), machine.granted_cores()
@@ -54,7 +54,7 @@ def devices():
                 f"{threads} threads share the time of {granted:g} cores that the container grants, and wait for each "
                 f"other: export TF_NUM_INTRAOP_THREADS={max(1, int(granted))}, or raise the container's CPU limit"
             )
-    seen, listed = tf.config.list_physical_devices("GPU"), machine.gpus()
+    seen = tf.config.list_physical_devices("GPU")
     for gpu in seen:
         details = tf.config.experimental.get_device_details(gpu)
         capability = ".".join(map(str, details.get("compute_capability", ("unknown",))))
@@ -62,10 +62,10 @@ def devices():
     lines += [f"{name}: {free / GIB:.1f} of {total / GIB:.1f} GiB free" for name, total, free in listed]
     if not seen:
         lines.append("no GPU that TensorFlow sees")
-    if listed and not seen and os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1"):  # which hide them
+    if listed and not seen:
         wrong.append(
             f"TensorFlow sees none of {len(listed)} GPUs ({listed[0][0]}): pip install 'tensorflow[and-cuda]', and "
-            "look at CUDA_VISIBLE_DEVICES and the driver (nvidia-smi)"
+            "look at the driver (nvidia-smi)"
         )
     return Part("devices", lines, wrong)
 
@@ -106,20 +106,20 @@ def training(configs, size):
     """
     lines, wrong = [], []
     from icell_tf.acceleration import Acceleration, spread_over_cores
-    from icell_tf.devices import in_cluster, make_strategy, read_cluster
+    from icell_tf.devices import VARIABLE, make_strategy, read_cluster
 
     try:
-        if in_cluster():  # a strategy of many machines would wait for the others
-            cluster = read_cluster(os.environ["TF_CONFIG"])
-            lines.append(f"TF_CONFIG: machine {cluster.index} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
-            return Part("training", lines, wrong)
+        cluster = read_cluster(os.environ.get(VARIABLE))
     except ConfigError as error:
         return Part("training", lines, [str(error)])
-
-    spread_over_cores(size)
+    if not cluster:
+        spread_over_cores(size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none"
+    if cluster:  # a strategy of many machines would wait for the others; they are taken to have the devices of this one
+        replicas, name = replicas * len(cluster.hosts), "MultiWorkerMirroredStrategy"
+        lines.append(f"{VARIABLE}: machine {cluster.index + 1} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
     lines.append(f"strategy: {name}, {replicas} device{'s' * (replicas > 1)}")
     for phase, config in configs.items():
         lines.append(f"{phase}: {Acceleration.of(config, replicas)}")
@@ -139,8 +139,7 @@ def data(dataset, data_dir=None):
     from icell_tf.data import DatasetError, PreparedCells, default_data_dir, find_prepared
 
     try:
-        prepared = PreparedCells(find_prepared(dataset, data_dir))
-        cells, splits = prepared.cells, prepared.splits
+        folder = find_prepared(dataset, data_dir)
     except DatasetError as error:
         if dataset not in SIMULATED:
             return Part("data", [f"{dataset}: none"], [str(error)]), None, 0
@@ -148,6 +147,11 @@ def data(dataset, data_dir=None):
         part = disk("data", data_dir or default_data_dir(), count * size**2 * 3, "--data_dir")
         part.lines.insert(0, f"{dataset}: not prepared yet; the commands in train/ do it on first use, as follows")
         return part, Cells(NAMES, size, 0.0), count * size**2 * 3
+    try:
+        prepared = PreparedCells(folder)
+        cells, splits = prepared.cells, prepared.splits
+    except DatasetError as error:
+        return Part("data", [f"{folder}: can't be read"], [str(error)]), None, 0
     held = sum(count for name, count in splits.items() if name != "test")
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
     lines = [f"{prepared.folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"]
@@ -201,11 +205,11 @@ def memory(needs, images, gpus=()):
     Args:
       needs: {phase: `need.Need`}.
       images: bytes of the data set's images, which lie in memory twice while they are loaded.
-      gpus: as `machine.gpus` returns them, if TensorFlow uses them.
+      gpus: as `machine.gpus` returns them, if TensorFlow uses them; they share a batch.
     """
     from icell_tf.need import PROCESS
 
-    step = max(phase.state + phase.activations for phase in needs.values())
+    step = max(phase.state + phase.activations / max(1, len(gpus)) for phase in needs.values())
     process = PROCESS + 2 * images + (0 if gpus else step)
     places = [("memory", machine.memory(), process)]
     places += [(f"memory of {name}", (total, free), step) for name, total, free in gpus]
@@ -226,32 +230,33 @@ def memory(needs, images, gpus=()):
     return Part("memory", lines, wrong)
 
 
-def examine(configs, run_dir, data_dir=None):
+def examine(configs, run_dirs, data_dir=None):
     """Returns all Parts.
 
     Args:
       configs: {phase: config}.
-      run_dir: the folder that the runs go into.
+      run_dirs: {phase: the folder of its run}, which need not exist yet.
       data_dir: where prepared data sets lie; None is TFDS' default.
     """
     parts = [versions()]
     if any(" is missing" in line for line in parts[0].wrong):
         return parts  # what needs them can't be asked
 
+    gpus = machine.gpus()  # before TensorFlow takes all memory that they have
     import tensorflow as tf
 
     from icell_tf.need import need
 
     how = training(configs, image_size(configs["reference"].dataset, data_dir))  # first, because it sets threads up
     found, cells, images = data(configs["reference"].dataset, data_dir)
-    parts += [devices(), how, found]
+    parts += [devices(gpus), how, found]
     needed = 0
     if cells:
         needs = {phase: need(phase, configs, cells) for phase in PHASES}
-        there = sum(path.stat().st_size for path in Path(run_dir).glob("**/*.weights.h5"))
+        there = sum(path.stat().st_size for folder in run_dirs.values() for path in Path(folder).glob("*.weights.h5"))
         needed = max(0, sum(phase.saved for phase in needs.values()) - there)
-        parts.append(memory(needs, images, machine.gpus() if tf.config.list_physical_devices("GPU") else ()))
-    return [*parts, disk("runs", run_dir, needed, "--run_dir")]
+        parts.append(memory(needs, images, gpus if tf.config.list_physical_devices("GPU") else ()))
+    return [*parts, disk("runs", Path(run_dirs["reference"]).parent, needed, "--run_dir")]
 
 
 def main():
@@ -259,7 +264,9 @@ def main():
     logging.set_verbosity(logging.ERROR)  # TFDS warns of itself
     parser = argparse.ArgumentParser(prog="python -m icell_tf.doctor", description=__doc__.partition("\n")[0])
     parser.add_argument("--preset", choices=PRESETS, default="paper", help="of the runs")
-    parser.add_argument("--run_dir", default="runs", help="where they go")
+    parser.add_argument(
+        "--run_dir", default="runs", help="holds their folders, PRESET-reference and PRESET-conditional"
+    )
     parser.add_argument("--data_dir", help="where prepared data sets lie (default: TFDS' own)")
     parser.add_argument("--dataset", help="another than the preset's")
     parser.add_argument("--width", type=float, help="another than the preset's")
@@ -273,7 +280,8 @@ def main():
         configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
     except ConfigError as error:
         sys.exit(f"Error: {error}")
-    parts = examine(configs, given.run_dir, given.data_dir)
+    run_dirs = {phase: Path(given.run_dir) / f"{given.preset}-{phase}" for phase in PHASES}
+    parts = examine(configs, run_dirs, given.data_dir)
     wrong = [line for part in parts for line in part.wrong]
     if given.json:
         print(json.dumps({"parts": {part.title: part.lines for part in parts}, "wrong": wrong}, indent=2))

@@ -17,7 +17,7 @@ def processor():
 
 def cores():
     """The cores that this process may run on; TensorFlow takes a thread for each."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def granted_cores():
@@ -73,14 +73,28 @@ def _groups(controller):
 
 
 def gpus():
-    """Returns (name, total bytes, free bytes) of every GPU that NVIDIA's own tool lists; none where it isn't there."""
-    query = ["nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    """Returns (name, total bytes, free bytes) of the GPUs that NVIDIA's own tool lists; none where it isn't there.
+
+    Without those that CUDA_VISIBLE_DEVICES hides, and those that share the machine's memory and so have none.
+    """
+    query = ["nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
         found = subprocess.run(query, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return []
-    rows = [line.rsplit(", ", 2) for line in found.stdout.splitlines()] if not found.returncode else []
-    return [(name, int(total) * 2**20, int(free) * 2**20) for name, total, free in rows]
+    visible = []
+    for line in found.stdout.splitlines() if not found.returncode else ():
+        index, uuid, described = line.split(", ", 2)
+        name, total, free = described.rsplit(", ", 2)
+        if _is_visible(index, uuid) and total.isdecimal() and free.isdecimal():
+            visible.append((name, int(total) * 2**20, int(free) * 2**20))
+    return visible
+
+
+def _is_visible(index, uuid):
+    """Whether CUDA_VISIBLE_DEVICES lets a GPU be seen, by its number or by how its identifier begins."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return shown is None or any(one == index or (one and uuid.startswith(one)) for one in shown.split(","))
 
 
 def _lines(path):

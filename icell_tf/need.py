@@ -40,7 +40,7 @@ def need(phase, configs, cells):
     """
     config = configs[phase]
     reference = configs["reference"] if phase == "conditional" else None
-    with Acceleration.of(config).building():
+    with tf.device("CPU:0"), Acceleration.of(config).building():  # a GPU's memory is for training
         model = build_model(Run(phase, config, cells, reference))
     trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
     saved = model.count_params() + 2 * trainable

@@ -100,6 +100,7 @@ def test_too_little_memory(monkeypatch):
     assert wrong.startswith("memory needs an estimated 6.90 GiB and has 6.00 GiB free") and "--batch_size" in wrong
     (wrong,) = doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)]).wrong  # the step is the GPU's
     assert wrong.startswith("memory of T4 needs an estimated 4.00 GiB and has 3.00 GiB free")
+    assert doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)] * 3).wrong == []  # three share the activations
 
 
 def test_another_version_and_a_missing_one(monkeypatch):
@@ -116,7 +117,7 @@ def test_another_version_and_a_missing_one(monkeypatch):
     missing, other = doctor.versions().wrong
     assert other == "numpy is 1.26.4, but icell_tf was tested with <2.5,>=2.4: pip install 'numpy<2.5,>=2.4'"
     assert missing.startswith("jinja2 is missing, but icell_tf was tested with <4,>=3.1.6: pip install ")
-    assert [part.title for part in doctor.examine(configs(), "runs")] == ["versions"]
+    assert [part.title for part in doctor.examine(configs(), {})] == ["versions"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_another_version_and_a_missing_one(monkeypatch):
     [
         (
             '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}',
-            "machine 1 of 2, a:1, b:1",
+            "machine 2 of 2, a:1, b:1\nstrategy: MultiWorkerMirroredStrategy, 2 devices\nreference: Computes in ",
             None,
         ),
         ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "", "task 1 of 'worker'"),
@@ -150,6 +151,36 @@ def test_batches_that_devices_cannot_share(monkeypatch):
     assert doctor.training(configs(batch_size=33), 64).wrong == []
 
 
+def test_batches_that_machines_cannot_share(monkeypatch):
+    monkeypatch.setenv(
+        "TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1", "c:1"]}, "task": {"type": "worker", "index": 0}}'
+    )
+    wrong = doctor.training(configs(batch_size=32), 64).wrong
+    assert len(wrong) == 2 and all("which 3 devices can't share evenly" in line for line in wrong)
+
+
+def test_damaged_cells_are_not_taken_for_cells_to_be_prepared(prepared, tmp_path):
+    folder = shutil.copytree(prepared.folder, tmp_path / "integrated_cell" / "simulated_64" / prepared.folder.name)
+    (record,) = folder.glob("*-train.tfrecord*")
+    record.write_bytes(record.read_bytes()[:1000])
+    part, cells, _ = doctor.data("integrated_cell/simulated_64", tmp_path)
+    assert cells is None and part.lines == [f"{folder}: can't be read"] and str(record) in part.wrong[0]
+
+
+def test_of_the_disk_only_the_weights_of_these_runs_count(prepared, tmp_path, monkeypatch, capsys):
+    flags = (f"--dataset={prepared.folder}", f"--run_dir={tmp_path}", "--preset=small")
+
+    def needed():
+        return run(monkeypatch, capsys, *flags)[1].partition("\nruns\n")[2].splitlines()[0]
+
+    before = needed()
+    for name in ("other", "small-reference"):
+        (tmp_path / name).mkdir()
+        with (tmp_path / name / "last.weights.h5").open("wb") as file:
+            file.truncate(GIB)
+        assert (needed() == before) == (name == "other")
+
+
 def test_more_threads_than_the_container_grants(monkeypatch):
     monkeypatch.setattr(machine, "cores", lambda: 64)
     monkeypatch.setattr(machine, "granted_cores", lambda: 2.5)
@@ -159,13 +190,10 @@ def test_more_threads_than_the_container_grants(monkeypatch):
     assert doctor.devices().wrong == []
 
 
-def test_a_gpu_that_tensorflow_does_not_see(monkeypatch):
-    monkeypatch.setattr(machine, "gpus", lambda: [("H100", 80 * GIB, 79 * GIB)])
-    part = doctor.devices()
+def test_a_gpu_that_tensorflow_does_not_see():
+    part = doctor.devices([("H100", 80 * GIB, 79 * GIB)])
     assert "H100: 79.0 of 80.0 GiB free" in part.lines
     assert part.wrong[0].startswith("TensorFlow sees none of 1 GPUs (H100): pip install 'tensorflow[and-cuda]'")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert doctor.devices().wrong == []  # as was wished
 
 
 def test_simulated_cells_are_as_the_builder_has_them(tmp_path):

@@ -71,10 +71,16 @@ def test_gpus_as_the_drivers_tool_lists_them(monkeypatch):
         done = subprocess.CompletedProcess([], returncode, stdout)
         monkeypatch.setattr(subprocess, "run", lambda *args, **options: done)
 
-    answer(0, "NVIDIA H100 80GB HBM3, 81559, 80995\nTesla, T4, 15360, 100\n")
-    assert machine.gpus() == [
-        ("NVIDIA H100 80GB HBM3", 81559 * 2**20, 80995 * 2**20),
-        ("Tesla, T4", 15 * GIB, 100 * 2**20),
-    ]
+    h100, t4 = ("NVIDIA H100 80GB HBM3", 81559 * 2**20, 80995 * 2**20), ("Tesla, T4", 15 * GIB, 100 * 2**20)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    answer(
+        0,
+        "0, GPU-1a, NVIDIA H100 80GB HBM3, 81559, 80995\n1, GPU-2b, Tesla, T4, 15360, 100\n"
+        "2, GPU-3c, GB10, [N/A], [N/A]\n",
+    )
+    assert machine.gpus() == [h100, t4]  # the third shares the machine's memory
+    for shown, found in {"1": [t4], "GPU-1": [h100], "1,0": [h100, t4], "-1": [], "": []}.items():
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+        assert machine.gpus() == found
     answer(9, "NVIDIA-SMI has failed\n")
     assert machine.gpus() == []

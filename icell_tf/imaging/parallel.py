@@ -9,15 +9,12 @@ import sys
 import threading
 import types
 
+from icell_tf.machine import cores
+
 # One thread of linear algebra a worker: the workers already use every core.
 _WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 _AHEAD = 8  # items in flight per worker: bounds the memory, whatever the number of cells
 _SMALL = 12  # so few items are done sooner than processes start
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorkerPool:
@@ -28,7 +25,7 @@ class WorkerPool:
     """
 
     def __init__(self, workers: int | None = None):
-        self.workers = workers or available_cores()
+        self.workers = workers or cores()
         self._executor = None
 
     def __enter__(self):
