@@ -41,6 +41,15 @@ class LossScaleOptimizer(keras.optimizers.LossScaleOptimizer):
             shape=(), dtype="int", initializer="zeros", aggregation="none", name="skipped_steps"
         )
 
+    def apply(self, grads, trainable_variables=None):
+        """Updates the weights, or on no replica if the gradients of any overflowed: Keras asks only the first."""
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            overflowed = tf.cast(tf.logical_not(self.check_finite(grads)), tf.float32)
+            spoil = tf.where(context.all_reduce("SUM", overflowed) > 0, float("nan"), 0.0)
+            grads = [gradient + tf.cast(spoil, gradient.dtype) for gradient in grads]
+        super().apply(grads, trainable_variables)
+
     def _stateful_handle_non_finite_grads(self):
         super()._stateful_handle_non_finite_grads()
         self.skipped.assign_add(1)

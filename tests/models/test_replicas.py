@@ -14,6 +14,17 @@ TOLERANCE = 1e-5
 LEARNING_RATE = 1e-3
 
 
+def two_devices():
+    """Makes two of the CPU, and returns the strategy over both."""
+    import tensorflow as tf
+
+    from icell_tf.devices import make_strategy
+
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    return make_strategy()
+
+
 def main(phase, architecture, integration_weight):
     import keras
     import tensorflow as tf
@@ -21,11 +32,7 @@ def main(phase, architecture, integration_weight):
     sys.path.insert(0, str(Path(__file__).parent))
     from conftest import make_batch, make_model, make_prior
 
-    from icell_tf.devices import make_strategy
-
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
+    two = two_devices()
     settings = {"integration_weight": float(integration_weight)} if phase == "conditional" else {}
 
     def train(strategy, steps=STEPS):
@@ -50,7 +57,7 @@ def main(phase, architecture, integration_weight):
         trained = [np.array(weights) for weights in model.trainable_weights]
         return trained, [np.array(weights) for weights in model.non_trainable_weights]
 
-    one, two = tf.distribute.get_strategy(), make_strategy()
+    one = tf.distribute.get_strategy()
     assert two.num_replicas_in_sync == 2
 
     def farthest(results, others):
@@ -72,14 +79,46 @@ def main(phase, architecture, integration_weight):
     ],
 )
 def test_two_devices_end_with_the_weights_of_one(phase, architecture, integration_weight):
+    check_in_a_process("main", phase, architecture, integration_weight, expected=f"equal {phase} {architecture}")
+
+
+def overflow():
+    """The gradient overflows on one of two devices; then on the other."""
+    import keras
+    import tensorflow as tf
+
+    from icell_tf.models.adam import LossScaleOptimizer
+
+    two = two_devices()
+    with two.scope():
+        weight = keras.Variable([1.0, 2.0])
+        optimizer = LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
+        optimizer.build([weight])
+
+    @tf.function
+    def step(gradients):
+        two.run(lambda gradient: optimizer.apply([gradient], [weight]), args=(gradients,))
+
+    for gradients in ([float("inf"), 1.0], [1.0, float("nan")], [1.0, 1.0]):
+        rows = [tf.constant([gradient, 1.0]) for gradient in gradients]
+        step(two.experimental_distribute_values_from_function(lambda at, rows=rows: rows[at.replica_id_in_sync_group]))
+        print(weight.numpy().tolist(), int(optimizer.skipped.numpy()), float(optimizer.dynamic_scale.numpy()))
+
+
+def test_a_gradient_that_overflows_on_any_device_is_applied_on_none():
+    told = "[1.0, 2.0] 1 2.0\n[1.0, 2.0] 2 1.0\n[0.0, 1.0] 2 1.0\n"  # at last 2 gradients of 1, halved
+    check_in_a_process("overflow", expected=told)
+
+
+def check_in_a_process(function, *arguments, expected):
     done = subprocess.run(
-        [sys.executable, __file__, phase, architecture, str(integration_weight)],
+        [sys.executable, __file__, function, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
-    assert f"equal {phase} {architecture}" in done.stdout, done.stdout + done.stderr[-3000:]
+    assert expected in done.stdout, done.stdout + done.stderr[-3000:]
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"main": main, "overflow": overflow}[sys.argv[1]](*sys.argv[2:])
