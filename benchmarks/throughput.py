@@ -3,8 +3,9 @@
     python benchmarks/throughput.py --data_dir=DIR
     python benchmarks/throughput.py --parts=input,integration --json=FILE
 
-Random images and fresh weights, but for the start, which takes the prepared `simulated_64`. Every figure is a ratio of
-times in one process, which takes turns where both are short; medians. The machine has to be idle.
+Random images and fresh weights, but for the start, which takes the prepared `simulated_64`, and of which every round is
+printed. The other figures are medians, their ratios those of one process, which takes turns where both times are short;
+the hours are an epoch's times their number. The machine has to be idle.
 """
 
 import argparse
@@ -58,6 +59,7 @@ def input_pipeline(arguments):
     for size, width, batch_size, count in INPUTS:
         cells = random_cells(size, count)
         model = train_step.build("reference", size, width)
+        model.compile()
         step = tf.function(model.train_step)
         batch = next(iter(cells.batches("train", batch_size)))
         seconds, _ = train_step.timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)  # noqa: B023

@@ -2,19 +2,19 @@
 
     python benchmarks/train_step.py
     python benchmarks/train_step.py --image_size=256 --width=1 --batch_size=8 --steps=3
-    python benchmarks/train_step.py --torch_python=PATH --peer=../shared/peers/torch_step.py --json=FILE
+    python benchmarks/train_step.py --torch_python=PATH --compiled --peer=../shared/peers/torch_step.py --json=FILE
+    python benchmarks/train_step.py --deterministic
 
 Architecture "paper", random images; phase 2 takes z_r as given. Each measurement is a process of its own, so that its
 peak memory is its own, and the implementations take turns, so that what else the machine does meets all of them.
-Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and its compiled
-step.
+Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and, where that is
+asked for, its compiled step. With --deterministic, our step is also timed as training with that flag computes it.
 The machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
 """
 
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -71,7 +71,7 @@ def step_flops(model):
 
 
 def build(phase, image_size, width):
-    """Returns a compiled model of a phase; phase 2's reference encoder is a stand-in that computes nothing."""
+    """Returns the model of a phase, not compiled; phase 2's reference encoder is a stand-in that computes nothing."""
     import tensorflow as tf
 
     from icell_tf import networks
@@ -89,7 +89,6 @@ def build(phase, image_size, width):
         dec = networks.build_conditional_decoder(image_size, STRUCTURES, **shape)
         model = ConditionalModel(enc_r, enc, dec, enc_d, dec_d)
         model.enc_r = lambda x_r, training: tf.ones([tf.shape(x_r)[0], LATENT])
-    model.compile()
     return model
 
 
@@ -101,12 +100,18 @@ def measure(arguments):
 
     from icell_tf.acceleration import Acceleration, spread_over_cores
 
+    if arguments.deterministic:
+        tf.config.experimental.enable_op_determinism()
+        keras.utils.set_random_seed(0)
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     else:
         spread_over_cores(arguments.image_size)
-    with Acceleration(arguments.precision, arguments.jit).building():
+    acceleration = Acceleration(arguments.precision, arguments.jit)
+    acceleration.set_products()
+    with acceleration.building():
         model = build(arguments.phase, arguments.image_size, arguments.width)
+    model.compile(loss_scale=acceleration.loss_scale)
     rng, size = np.random.default_rng(0), arguments.image_size
     batch = {
         "x_rs": tf.constant(rng.random((arguments.batch_size, size, size, 3), np.float32)),
@@ -118,6 +123,7 @@ def measure(arguments):
     flops = step_flops(model) * arguments.batch_size
     return {
         "framework": f"tensorflow {tf.__version__}, keras {keras.__version__}",
+        "how": str(acceleration),
         "seconds_per_step": seconds,
         "cpu_seconds_per_step": processor,
         "peak_memory_gb": peak,
@@ -146,10 +152,11 @@ def timed(run, times):
     return statistics.median(walls), (time.process_time() - processor) / times
 
 
-def ours(arguments, worker, phase):
+def ours(arguments, worker, phase, deterministic=False):
     """Runs one of `WORKERS` in a process of its own."""
     flags = ["image_size", "width", "batch_size", "steps", "precision", "threads"]
     command = [sys.executable, __file__, f"--worker={worker}", f"--phase={phase}", *["--jit"] * arguments.jit]
+    command += ["--deterministic"] * deterministic
     return finished(command + [f"--{flag}={getattr(arguments, flag)}" for flag in flags])
 
 
@@ -184,6 +191,8 @@ def medians(results):
 def compare(arguments, phase):
     """Runs the implementations in turn and returns {implementation: medians} with the ratios."""
     runs = {"ours": lambda: ours(arguments, "step", phase)}
+    if arguments.deterministic:
+        runs["deterministic"] = lambda: ours(arguments, "step", phase, deterministic=True)
     if arguments.torch_python:
         runs["torch"] = lambda: peer(arguments, phase, compiled=False)
         if arguments.compiled:
@@ -195,12 +204,14 @@ def compare(arguments, phase):
             print(f"{phase:12} {name:15} {results[name][-1]['seconds_per_step']:8.4f} s", file=sys.stderr, flush=True)
         products.append(ours(arguments, "product", phase))
     found = {name: medians(each) for name, each in results.items()}
-    mine, others = found["ours"], [found[name] for name in found if name != "ours"]
+    mine, others = found["ours"], [found[name] for name in found if name.startswith("torch")]
     product = medians(products)["gflop_per_second"]
     ratios = {"of the product": mine["gflop_per_second"] / product}
+    if arguments.deterministic:
+        ratios["deterministic / ours"] = found["deterministic"]["seconds_per_step"] / mine["seconds_per_step"]
     if others:
-        ratios["time"] = mine["seconds_per_step"] / min(other["seconds_per_step"] for other in others)
-        ratios["memory"] = mine["peak_memory_gb"] / min(other["peak_memory_gb"] for other in others)
+        ratios["time / peer's"] = mine["seconds_per_step"] / min(other["seconds_per_step"] for other in others)
+        ratios["memory / peer's"] = mine["peak_memory_gb"] / min(other["peak_memory_gb"] for other in others)
     return {"phase": phase, "implementations": found, "product_gflop_per_second": product, "ratios": ratios}
 
 
@@ -216,18 +227,20 @@ def table(comparisons):
                 f"{result['peak_memory_gb']:9.2f} {flops:8.1f}"
             )
         lines.append(
-            f"{comparison['phase']:12} ours / peer's: "
+            f"{comparison['phase']:12} ratios: "
             + ", ".join(f"{what} {ratio:.2f}" for what, ratio in comparison["ratios"].items())
             + f"; the product's GFLOP/s: {comparison['product_gflop_per_second']:.0f}"
         )
+    for name, result in comparisons["phases"][0]["implementations"].items():
+        lines.append(f"{name}: {result['framework']}. {result.get('how') or str(result['threads']) + ' threads'}")
     return "\n".join(lines)
 
 
 def machine():
     """Returns what the figures were measured on."""
-    info = Path("/proc/cpuinfo")
-    models = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
-    return {"processor": (models or [platform.processor()])[0], "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    from icell_tf.machine import cores, processor
+
+    return {"processor": processor(), "cores": cores(), "load": os.getloadavg()[0]}
 
 
 WORKERS = {"step": measure, "product": measure_product}
@@ -241,8 +254,9 @@ def main():
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two that are not")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each implementation")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument("--jit", action="store_true", help="our step through XLA")
+    parser.add_argument("--deterministic", action="store_true", help="also our step with TensorFlow's op determinism")
     parser.add_argument("--threads", type=int, default=0, help="an operation; 0: as each side chooses")
     parser.add_argument("--torch_python", help="a Python that has torch")
     parser.add_argument("--peer", default="../shared/peers/torch_step.py", help="the step in PyTorch")
@@ -255,6 +269,8 @@ def main():
     if arguments.worker:
         print(json.dumps(WORKERS[arguments.worker](arguments)))
         return
+    if arguments.torch_python and arguments.precision == "float16":
+        parser.error("the peer computes in float32 and bfloat16")
     phases = PHASES if arguments.phase == "both" else (arguments.phase,)
     settings = {
         name: getattr(arguments, name) for name in ("image_size", "width", "batch_size", "precision", "threads")
