@@ -1,14 +1,17 @@
 """How a training step is computed on the devices there are: threads, precision, XLA. The same step in any case."""
 
 import contextlib
+import dataclasses
 import os
 from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
+from icell_tf import machine
 from icell_tf.config import ConfigError
 
+THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's, of an operation and of operations
 SMALL_IMAGE = 128  # pixels along a side
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are the fast ones
 
@@ -42,6 +45,10 @@ class Acceleration:
             raise ConfigError(f"jit is 'on', but TensorFlow can't compile a step on {replicas} devices: leave it out")
         return cls(precision, config.jit == "on" or (config.jit == "auto" and bool(gpus) and replicas == 1))
 
+    def recorded_in(self, config):
+        """Returns a config that says what auto has come to, so that a run doesn't go on in other arithmetic."""
+        return dataclasses.replace(config, precision=self.precision, jit="on" if self.jit else "off")
+
     @property
     def loss_scale(self):
         """Whether gradients need a loss scale: small ones are 0 in float16."""
@@ -57,9 +64,13 @@ class Acceleration:
         finally:
             keras.config.set_dtype_policy(before)
 
+    def set_products(self):
+        """Makes float32's products float32's on a GPU, where TensorFlow takes those of TF32, of 10 bits."""
+        tf.config.experimental.enable_tensor_float_32_execution(self.precision != "float32")
+
     def __str__(self):
         gpus = len(tf.config.list_logical_devices("GPU"))
-        where = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"the CPU, {_threads()}"
+        where = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"the CPU, {_threads()}, deep convolutions as products"
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
@@ -67,21 +78,23 @@ def spread_over_cores(image_size):
     """Lets a step's independent operations run side by side on two cores, each in one thread, where images are small.
 
     Two threads for each operation, which is TensorFlow's way, cost 15 % at 64 pixels, 5 % at 128, and gain 6 % at 256.
-    Without effect once TensorFlow has begun to compute, on more cores, for which this is not measured, and with GPUs.
+    Without effect once TensorFlow has begun to compute, on more cores, for which this is not measured, with GPUs, and
+    where the environment says how many threads there are to be.
 
     Args: image_size: pixels along a side.
     """
-    two_cores = len(os.sched_getaffinity(0)) == 2
-    if two_cores and image_size <= SMALL_IMAGE and not tf.config.list_physical_devices("GPU"):
+    free = machine.cores() == 2 and not any(name in os.environ for name in THREADS)
+    if free and image_size <= SMALL_IMAGE and not tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(1)
             tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
 def _threads():
-    cores = len(os.sched_getaffinity(0))
-    within = tf.config.threading.get_intra_op_parallelism_threads() or cores
-    beside = tf.config.threading.get_inter_op_parallelism_threads() or cores
+    """How many, as this process says or else the environment; where neither does, TensorFlow has one a core."""
+    within, beside = (int(os.environ.get(name) or 0) or machine.cores() for name in THREADS)
+    within = tf.config.threading.get_intra_op_parallelism_threads() or within
+    beside = tf.config.threading.get_inter_op_parallelism_threads() or beside
     return f"{beside} operations at a time with {within} thread{'s' * (within > 1)} each"
 
 

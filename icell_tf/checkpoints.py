@@ -24,6 +24,7 @@ HISTORY = "history.csv"
 EVENTS = "tensorboard"
 CURVES = ("train", "validation")
 PICTURES = "pictures"
+GO_ON = "the same command goes on (without --overwrite, which would start anew)"
 
 
 class TrainingError(ValueError):
@@ -38,7 +39,7 @@ def writing(path):
     except (OSError, RuntimeError, tf.errors.OpError) as error:  # RuntimeError: h5py's, when it closes the file
         raise TrainingError(
             f"{path} can't be written ({_reason(error)}). What was saved before is whole: free space there, or make it "
-            "writable, and the same command goes on"
+            f"writable, and {GO_ON}"
         ) from error
 
 
@@ -98,11 +99,8 @@ def resume(model, run_dir):
 def commit(model, run_dir):
     """Makes a model's state the last of its run, and the last before it the previous one.
 
-    Raises: TrainingError: if it can't be written, or holds NaN; the run is then as before.
+    Raises: TrainingError: if it can't be written; what was saved before is whole then.
     """
-    broken = model.broken_networks()
-    if broken:
-        raise TrainingError(f"the weights of {', '.join(broken)} became NaN or infinite")
     last = Path(run_dir) / LAST
     with replacing(last) as partial:
         model.save_weights(partial, overwrite=True)
@@ -170,7 +168,7 @@ def _step_of(record):
 def clear(run_dir):
     """Removes a run's files, and nothing else that lies in its folder."""
     run_dir = Path(run_dir)
-    names = (CONFIG_FILE, HISTORY, LAST, PREVIOUS, BEST, REFUSED)
+    names = (HISTORY, LAST, PREVIOUS, BEST, REFUSED, CONFIG_FILE)  # while that is there, they are of one run
     files = [run_dir / name for name in names] + [run_dir / f"partial.{name}" for name in names]
     files += [path for folder in (*CURVES, PICTURES) for path in (run_dir / EVENTS / folder).glob("*events*")]
     for path in files:

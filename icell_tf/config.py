@@ -6,6 +6,7 @@ Every field's metadata holds its help text; the command-line flags are made from
 import dataclasses
 import json
 import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,6 +179,7 @@ class Run:
       cells: what it was trained on.
       reference: in phase 2, the settings of the run whose encoder it is built on.
       reference_dir: in phase 2, where that run lay; its curves and its decoder are not needed to use the model.
+      key: what its weights bear, so that those of another run are not taken for them; 0 where they bear none.
     """
 
     phase: str
@@ -185,6 +187,12 @@ class Run:
     cells: Cells
     reference: ReferenceConfig | None = None
     reference_dir: str = ""
+    key: int = 0
+
+    def with_key(self):
+        """Returns the run with its key, which it keeps wherever it lies and however long it is trained."""
+        named = dataclasses.replace(self.config, epochs=1, jit="auto"), self.phase, self.cells, self.reference
+        return dataclasses.replace(self, key=zlib.crc32(repr(named).encode()))
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
@@ -203,11 +211,18 @@ class Run:
         try:
             content = json.loads(path.read_text())
             cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
-            config = PHASES[content["phase"]](**content["config"])
-            reference = ReferenceConfig(**content["reference"]) if content["reference"] else None
-            return cls(content["phase"], config, Cells(**cells), reference, content.get("reference_dir", ""))
+            config = _config(PHASES[content["phase"]], content["config"])
+            reference = content["reference"] and _config(ReferenceConfig, content["reference"])
+            others = {name: content[name] for name in ("reference_dir", "key") if name in content}
+            return cls(content["phase"], config, Cells(**cells), reference, **others)
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
+
+
+def _config(kind, content):
+    """Returns the settings of a run from its config.json; before that said so, all were computed in float32."""
+    precision = content.get("precision", "auto").replace("auto", "float32")
+    return kind(**{**content, "precision": precision})
 
 
 def differences(old, new, ignore=()):

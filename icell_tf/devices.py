@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.checkpoints import TrainingError
+from icell_tf.checkpoints import GO_ON, TrainingError
 from icell_tf.config import ConfigError
 
 VARIABLE = "TF_CONFIG"
@@ -243,8 +243,8 @@ class Workers:
             if self.count == 1:
                 raise
             raise TrainingError(
-                f"lost a machine of {VARIABLE}, or none could be reached ({_reason(error)}). Start the same command "
-                "again on every machine: the run goes on from what was saved last"
+                f"lost a machine of {VARIABLE}, or could not reach it, or failed here ({_reason(error)}). Start the "
+                f"command again on every machine: {GO_ON}, from what was saved last"
             ) from error
 
     def _hosts(self, numbers):

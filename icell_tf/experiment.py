@@ -5,15 +5,12 @@ import zlib
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from icell_tf import checkpoints, devices, networks, training
 from icell_tf.acceleration import Acceleration, spread_over_cores
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
-from icell_tf.evaluation.cells import Subject
-from icell_tf.integrator import Integrator
 from icell_tf.models import ConditionalModel, ReferenceModel
 
 
@@ -101,6 +98,7 @@ def build_model(run, mean_logits=None):
         `dark_start`; not needed for a model whose weights are loaded.
     """
     model = _build_networks(run, mean_logits)
+    model.key = run.key
     for network in model.trained.values():
         networks.set_norm_momentum(network, run.config.norm_momentum)
     return model
@@ -151,89 +149,6 @@ def load_model(run_dir, weights=checkpoints.BEST):
     return model, run
 
 
-def load_integrator(run_dir, weights=checkpoints.BEST):
-    """Returns the `Integrator` of a phase 2 run. Raises: ConfigError: if it is another phase's, or has no weights."""
-    return _integrator(*_load_conditional(run_dir, weights))
-
-
-def load_subject(run_dir, weights=checkpoints.BEST, dataset=None, data_dir=None, reference_dir=None):
-    """Returns what the evaluation looks at: a phase 2 run with all its networks, its curves and its data set.
-
-    Args:
-      run_dir: of the phase 2 run.
-      weights: which of its weights; those of phase 1 are always its best.
-      dataset, data_dir: see `prepared_of`.
-      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where it lay in training and is not any
-        more, Dec_r and the discriminators of phase 1 are untrained, its curves are missing, and a line is printed.
-
-    Raises: ConfigError, DatasetError: if the run, that of reference_dir or the data set can't be read.
-    """
-    model, run = _load_conditional(run_dir, weights)
-    curves = {"conditional": checkpoints.read_history(run_dir)}
-    reference = None
-    try:
-        reference, curves["reference"] = _load_reference(model, run, reference_dir or run.reference_dir)
-    except ConfigError as error:
-        if reference_dir:
-            raise ConfigError(f"--reference: {error}") from error
-        print(f"Without phase 1, its curves and its decoder: {error}. Say where it lies with --reference=RUN_DIR.")
-    trained = reference is not None
-    if not trained:
-        reference = build_model(Run("reference", run.reference, run.cells))
-    networks_of_both = {
-        "enc_r": model.enc_r,
-        "dec_r": reference.dec,
-        "enc_d_r": reference.enc_d,
-        "dec_d_r": reference.dec_d,
-        "enc_rs": model.enc,
-        "dec_rs": model.dec,
-        "enc_d_s": model.enc_d,
-        "dec_d_rs": model.dec_d,
-    }
-    prepared = prepared_of(run.config, dataset, data_dir)
-    name = Path(run_dir).resolve().name
-    return Subject(_integrator(model, run), run, prepared, name, networks_of_both, curves, trained)
-
-
-def _load_reference(model, run, lies):
-    """Returns the phase 1 model that a phase 2 model was trained on, and its curves.
-
-    Raises: ConfigError: if none lies there, or another, or the same trained on: then Dec_r doesn't fit enc_r any more.
-    """
-    if not lies:
-        raise ConfigError("the run does not say where it lay")
-    reference, found = load_model(lies)
-    if found.phase != "reference":
-        raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
-    changed = differences(found.config, run.reference, ignore=("epochs",))
-    changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
-    if changed:
-        raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")
-    if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):
-        raise ConfigError(f"{lies} has other weights than those that the model was trained on: it was trained since")
-    return reference, checkpoints.read_history(lies)
-
-
-def _load_conditional(run_dir, weights):
-    model, run = load_model(run_dir, weights)
-    if run.phase != "conditional":
-        raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of train/conditional.py")
-    return model, run
-
-
-def _integrator(model, run):
-    cells = run.cells
-    return Integrator(
-        model.enc_r,
-        model.enc,
-        model.dec,
-        cells.structures,
-        cells.pixel_size,
-        cells.preparation,
-        mirrored=run.config.mirror,
-    )
-
-
 def _spread_over_cores(config, data_dir):
     if not devices.in_cluster():  # whose machines have to be connected before a data set is opened
         spread_over_cores(prepared_of(config, data_dir=data_dir).image_size)
@@ -255,15 +170,18 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
     workers.check_shares(config.batch_size)
     acceleration = workers.together(lambda: Acceleration.of(config, workers.strategy.num_replicas_in_sync))
     workers.check_equal("devices", zlib.crc32(repr(acceleration).encode()))
+    run = dataclasses.replace(run, config=acceleration.recorded_in(config)).with_key()
     go_on = workers.is_chief and (run_dir / CONFIG_FILE).is_file() and not overwrite
-    workers.on_chief(lambda: go_on and _check_same_run(run, run_dir))
+    run = workers.together(lambda: _continued(run, run_dir) if go_on else run)
     steps = prepared.steps_per_epoch(config.batch_size)
     encoder = workers.together(lambda: reference_dir and load_model(reference_dir)[0].enc.get_weights())
 
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU is so without
         tf.config.experimental.enable_op_determinism()
+    acceleration.set_products()
     keras.utils.set_random_seed(config.seed)
-    with workers.strategy.scope(), acceleration.building():
+    memory_told = training.memory_told(config.batch_size, workers.strategy.num_replicas_in_sync)
+    with memory_told, workers.strategy.scope(), acceleration.building():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
         if encoder:
             model.enc_r.set_weights(encoder)
@@ -284,8 +202,9 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
     if step and workers.is_chief:
         within = f" and step {step % steps} of {steps}" if step % steps else ""
         print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
-    print(acceleration, _promise(deterministic))
-    training.fit(model, run, prepared, run_dir, workers)
+    print(acceleration, _promise(deterministic, workers))
+    with training.memory_told(config.batch_size, workers.strategy.num_replicas_in_sync):
+        training.fit(model, run, prepared, run_dir, workers)
 
 
 def _prepare_directory(run, run_dir, overwrite):
@@ -299,21 +218,27 @@ def _prepare_directory(run, run_dir, overwrite):
         raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
 
 
-def _promise(deterministic):
+def _promise(deterministic, workers):
     """What the same seed gives."""
+    if workers.strategy.num_replicas_in_sync > 1:
+        return "On several devices the same seed gives the same run up to rounding."
     if tf.config.list_logical_devices("GPU") and not deterministic:
         return "On a GPU the same seed gives the same run up to rounding; with --deterministic, bit for bit."
     return "The same seed gives the same run, bit for bit, on this machine with these threads and these versions."
 
 
-def _check_same_run(run, run_dir):
-    """Refuses to go on with a run under other settings, which would be neither the old run nor the new one."""
+def _continued(run, run_dir):
+    """Returns a run with the key of the one that lies in a folder.
+
+    Raises: ConfigError: if that has other settings: going on would be neither the old run nor the new one.
+    """
     old = Run.load(run_dir)
     other = "give another directory, or --overwrite to start anew there"
     if old.phase != run.phase:
         raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; {other}")
-    changed = differences(old.config, run.config, ignore=("epochs",)) + differences(old.cells, run.cells)
+    changed = differences(old.config, run.config, ignore=("epochs", "jit")) + differences(old.cells, run.cells)
     if run.reference:
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")
+    return dataclasses.replace(run, key=old.key)

@@ -75,9 +75,9 @@ def load_integrator(path):
     if not path.is_dir():
         raise FileNotFoundError(f"--model: there is no folder {path}: give a run's folder or an exported SavedModel")
     if (path / CONFIG_FILE).exists():
-        from icell_tf import experiment  # here, because an export loads without the training code
+        from icell_tf import loading  # here, because an export loads without the training code
 
-        return experiment.load_integrator(path)
+        return loading.load_integrator(path)
     versions = _versions(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():

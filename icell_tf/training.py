@@ -115,6 +115,9 @@ class SaveRun(keras.callbacks.Callback):
         return max(asked[:, 0]), asked[0, 1]
 
     def _commit(self):
+        broken = self.model.broken_networks()
+        if broken:
+            self._refuse(f"The weights of {', '.join(broken)}")
         self.workers.even_out(self.model)
         try:
             self.workers.on_chief(lambda: checkpoints.commit(self.model, self.run_dir))
@@ -126,17 +129,19 @@ class SaveRun(keras.callbacks.Callback):
         if stopped:
             raise Stopped(
                 f"Stopped by {signal.Signals(stopped).name} after {self._place()}, which is saved in {self.run_dir}. "
-                "The same command goes on from there, and ends as if it had not been stopped."
+                f"From there {checkpoints.GO_ON}, and ends as if it had not been stopped."
             )
 
     def _refuse_broken(self, logs):
         broken = [name for name, value in logs.items() if not math.isfinite(value)]
-        if not broken:
-            return
+        if broken:
+            self._refuse(", ".join(broken))
+
+    def _refuse(self, broken):
         if self.saved and self.workers.is_chief:
             checkpoints.load_weights(self.model, self.run_dir / checkpoints.LAST)
         raise TrainingError(
-            f"{', '.join(broken)} became NaN or infinite at {self._place()}. {self._kept()} Start anew, with a lower "
+            f"{broken} became NaN or infinite at {self._place()}. {self._kept()} Start anew, with a lower "
             "--learning_rate and another --run_dir or --overwrite"
         )
 
@@ -146,6 +151,24 @@ class SaveRun(keras.callbacks.Callback):
 
     def _kept(self):
         return f"{self.run_dir} holds the weights after step {self.saved}." if self.saved else "Nothing was saved yet."
+
+
+class WriteCard(keras.callbacks.Callback):
+    """In the last epoch writes what the run was trained with, and its card: before the save that makes it the last.
+
+    Args:
+      run_dir, run, prepared: as of `fit`.
+      rows: of the curves so far, a list that grows.
+    """
+
+    def __init__(self, run_dir, run, prepared, rows):
+        super().__init__()
+        self.run_dir, self.run, self.prepared, self.rows = run_dir, run, prepared, rows
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch + 1 == self.run.config.epochs:
+            last = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
+            card.record_training(self.run_dir, self.run, self.prepared, [*self.rows, last])
 
 
 def settle(run_dir, step, steps):
@@ -174,7 +197,7 @@ def fit(model, run, prepared, run_dir, workers):
       run_dir: exists, and is settled.
       workers: the `devices.Workers` in the scope of whose strategy the model was made.
 
-    Raises: TrainingError, Stopped.
+    Raises: TrainingError, Stopped, and what TensorFlow does where memory ends.
     """
     config, replicas = run.config, workers.strategy.num_replicas_in_sync
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
@@ -199,16 +222,12 @@ def fit(model, run, prepared, run_dir, workers):
             verbose=(1 if sys.stdout.isatty() else 2) if workers.is_chief else 0,
         ).history
 
-    try:
-        with stop.heeded():
-            if done:  # `fit` knows only whole epochs: what is left of this one is a call of its own
-                history = train(batches.take(steps - done), completed, completed + 1, steps - done)
-                batches, completed = batches.skip(steps - done), completed + 1
-            if completed < config.epochs:
-                history = train(batches, completed, config.epochs, steps)
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        raise TrainingError(_out_of_memory(config.batch_size, replicas)) from error
-    workers.on_chief(lambda: card.record_training(run_dir, run, prepared, checkpoints.read_history(run_dir)))
+    with stop.heeded():
+        if done:  # `fit` knows only whole epochs: what is left of this one is a call of its own
+            history = train(batches.take(steps - done), completed, completed + 1, steps - done)
+            batches, completed = batches.skip(steps - done), completed + 1
+        if completed < config.epochs:
+            history = train(batches, completed, config.epochs, steps)
     if workers.is_chief:
         _report(model, run, run_dir, history)
 
@@ -219,10 +238,17 @@ def validation_batches(prepared, batch_size, replicas):
     return prepared.batches("validation", min(batch_size, shared)) if shared else None
 
 
-def _out_of_memory(batch_size, replicas):
-    smaller = batch_size // 2 // replicas * replicas
-    advice = f"try --batch_size={smaller}" if smaller >= 2 else "try a smaller --width"
-    return f"out of memory with batches of {batch_size}: {advice}, with another --run_dir or --overwrite"
+@contextlib.contextmanager
+def memory_told(batch_size, replicas):
+    """Says what to try where memory ends. Args: batch_size, over all replicas. Raises: TrainingError."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        smaller = batch_size // 2 // replicas * replicas
+        advice = f"try --batch_size={smaller}" if smaller >= 2 else "try a smaller --width"
+        raise TrainingError(
+            f"out of memory with batches of {batch_size}: {advice}, with another --run_dir or --overwrite"
+        ) from error
 
 
 def _callbacks(model, run, prepared, run_dir, save):
@@ -247,6 +273,7 @@ def _callbacks(model, run, prepared, run_dir, save):
         callbacks.LogCurves(log_dir),
         callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
         callbacks.WatchDiscriminators(save.steps, save.rows),
+        WriteCard(run_dir, run, prepared, save.rows),
         save,
     ]
 

@@ -14,6 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SIZE, STRUCTURES, LATENT = 32, ("lamin-b1", "tom20", "zo1"), 4  # of `make_integrator`
+TINY_RUN = dict(epochs=2, width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,38 @@ def prepared(tmp_path_factory):
     builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("data"))
     builder.download_and_prepare()
     return PreparedCells(pathlib.Path(builder.data_dir))
+
+
+@pytest.fixture(scope="session")
+def reference_config(prepared):
+    """Of `reference_run`."""
+    from icell_tf.config import ReferenceConfig
+
+    return ReferenceConfig(dataset=str(prepared.folder), **TINY_RUN)
+
+
+@pytest.fixture(scope="session")
+def conditional_config(prepared):
+    """Of `conditional_run`."""
+    from icell_tf.config import ConditionalConfig
+
+    return ConditionalConfig(dataset=str(prepared.folder), **TINY_RUN)
+
+
+@pytest.fixture(scope="session")
+def reference_run(reference_config, tmp_path_factory):
+    """The folder of phase 1, trained for two epochs; tests copy it before they change anything."""
+    from icell_tf import experiment
+
+    return experiment.train_reference(reference_config, tmp_path_factory.mktemp("runs") / "reference")
+
+
+@pytest.fixture(scope="session")
+def conditional_run(conditional_config, reference_run):
+    """The folder of phase 2 on `reference_run`; tests copy it before they change anything."""
+    from icell_tf import experiment
+
+    return experiment.train_conditional(conditional_config, reference_run, reference_run.parent / "conditional")
 
 
 @pytest.fixture(scope="session")

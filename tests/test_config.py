@@ -6,6 +6,7 @@ import pytest
 from icell_tf.config import PRESETS, Cells, ConditionalConfig, ConfigError, ReferenceConfig, Run, differences
 
 CELLS = Cells(("tom20", "zo1"), 64, 0.6, "integrated_cell/tiny/1.0.0")
+RESOLVED = ReferenceConfig(precision="float32")  # as a run records what auto has come to
 
 
 def test_paper_preset_is_section_3_3():
@@ -20,11 +21,28 @@ def test_paper_preset_is_section_3_3():
 
 @pytest.mark.parametrize(
     "run",
-    [Run("reference", ReferenceConfig(), CELLS), Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig())],
+    [Run("reference", RESOLVED, CELLS), Run("conditional", ConditionalConfig(precision="bfloat16"), CELLS, RESOLVED)],
 )
 def test_a_run_comes_back_from_its_json(run, tmp_path):
-    run.save(tmp_path)
-    assert Run.load(tmp_path) == run
+    run.with_key().save(tmp_path)
+    assert Run.load(tmp_path) == run.with_key()
+
+
+def test_a_run_of_before_keys_and_precisions_has_no_key_and_is_of_float32(tmp_path):
+    Run("reference", ReferenceConfig(), CELLS).save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    for name in ("precision", "jit"):
+        del content["config"][name]
+    del content["key"]
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    assert Run.load(tmp_path) == Run("reference", RESOLVED, CELLS)
+
+
+def test_a_runs_key_is_that_of_its_settings_wherever_it_lies_and_however_long_it_is_trained():
+    run = Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig(), "here")
+    same = dataclasses.replace(run, reference_dir="there", config=ConditionalConfig(epochs=9, jit="on"))
+    other = dataclasses.replace(run, config=ConditionalConfig(seed=1))
+    assert run.with_key().key == same.with_key().key != other.with_key().key
 
 
 def test_a_run_from_before_preparations_were_told_has_the_first(tmp_path):

@@ -10,7 +10,7 @@ PACKAGE = REPOSITORY / "icell_tf"
 # A module imports only from those before it. The package's own __init__ imports on demand and may import any.
 ORDER = (
     "files config structures machine imaging losses networks models integrator data evaluation checkpoints callbacks "
-    "acceleration devices training experiment export apply need doctor"
+    "acceleration devices training experiment loading export apply need doctor"
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320

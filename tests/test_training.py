@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from icell_tf import callbacks, checkpoints, training
 from icell_tf.checkpoints import BEST, LAST, TrainingError, read_history
@@ -20,6 +21,7 @@ class Model:
     def __init__(self):
         self.step = 0
         self.means = 0
+        self.broken = []
 
     def save_weights(self, path, overwrite):
         Path(path).write_text(f"{self.step} {self.means}")
@@ -31,7 +33,7 @@ class Model:
         pass
 
     def broken_networks(self):
-        return []
+        return self.broken
 
 
 def train(run_dir, stop=None, losses=LOSSES, monitor=training.MONITOR):
@@ -173,6 +175,16 @@ def test_a_loss_that_breaks_down_within_an_epoch_restores_the_last_good_weights(
     assert save.model.step == 12
 
 
+def test_weights_with_nan_are_not_saved(tmp_path):
+    train(tmp_path)
+    save = training.SaveRun(tmp_path, training.MONITOR, STEPS, 12)
+    save.set_model(Model())
+    save.model.broken = ["dec_r"]
+    with pytest.raises(TrainingError, match="The weights of dec_r became NaN.*at step 12 .*after step 12.*--learn"):
+        save.on_epoch_end(3, {training.MONITOR: 0.1})
+    assert save.model.step == 12 and (tmp_path / LAST).read_text() == "12 3"
+
+
 def test_a_discriminator_that_wins_is_named_once(capsys):
     steps = callbacks.WINNING_STEPS // 2
     watch = callbacks.WatchDiscriminators(steps)
@@ -188,5 +200,8 @@ def test_a_discriminator_that_wins_is_named_once(capsys):
 
 @pytest.mark.parametrize(("batch_size", "replicas", "advice"), [(32, 1, "16"), (12, 4, "4"), (2, 1, None)])
 def test_out_of_memory_says_which_batch_to_try(batch_size, replicas, advice):
-    text = training._out_of_memory(batch_size, replicas)
-    assert (f"--batch_size={advice}," if advice else "--width") in text
+    for error in (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError()):
+        with pytest.raises(TrainingError, match="out of memory with batches of") as told:
+            with training.memory_told(batch_size, replicas):
+                raise error
+        assert (f"--batch_size={advice}," if advice else "--width") in str(told.value)

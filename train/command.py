@@ -46,7 +46,9 @@ class TrainingFlags:
             output, None, f"where the run goes, or lies (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
-        self.overwrite = flags.DEFINE_bool("overwrite", False, "start anew, and remove the run that lies in --run_dir")
+        self.overwrite = flags.DEFINE_bool(
+            "overwrite", False, "start anew, every time, and remove the run that lies in --run_dir"
+        )
         self.deterministic = flags.DEFINE_bool(
             "deterministic", False, "the same run for the same seed on a GPU too, where that costs time"
         )
@@ -141,5 +143,6 @@ def run(main, argv=()):
     except KeyboardInterrupt as stopped:
         sys.exit(
             str(stopped)
-            or "Interrupted. The same command goes on after the last epoch, or field of view, that was completed."
+            or "Interrupted. The same command (without --overwrite, which would start anew) goes on after the last "
+            "epoch, or field of view, that was completed."
         )

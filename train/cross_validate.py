@@ -12,7 +12,8 @@ from command import TrainingFlags, ensure_prepared, run
 
 from icell_tf import devices
 from icell_tf.evaluation.pooled import POOLED_FILE, measure_fold, pool, table
-from icell_tf.experiment import load_integrator, prepared_of, train_conditional, train_reference
+from icell_tf.experiment import prepared_of, train_conditional, train_reference
+from icell_tf.loading import load_integrator
 
 FLAGS = TrainingFlags("conditional", "output", "cross-validation", without=("fold", "epochs", "train_split"))
 FOLDS = flags.DEFINE_integer("folds", 4, "parts that the cells are divided into, by field of view", lower_bound=2)

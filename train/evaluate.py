@@ -8,7 +8,7 @@ from command import define_data_dir, ensure_prepared, run
 from icell_tf.checkpoints import BEST, LAST
 from icell_tf.config import Run
 from icell_tf.evaluation.report import evaluate, table
-from icell_tf.experiment import load_subject
+from icell_tf.loading import load_subject
 
 MODEL = flags.DEFINE_string("model", None, "the run of train/conditional.py", required=True)
 REFERENCE = flags.DEFINE_string("reference", None, "its run of train/reference.py (default: where it lay in training)")

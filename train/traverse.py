@@ -7,7 +7,8 @@ from icell_tf import structures
 from icell_tf.apply import traverse
 from icell_tf.config import Run
 from icell_tf.evaluation.walks import PATHS
-from icell_tf.experiment import load_integrator, prepared_of
+from icell_tf.experiment import prepared_of
+from icell_tf.loading import load_integrator
 
 MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py", required=True)
 CODE = flags.DEFINE_enum("code", None, traverse.CODES, "code to walk in (default: z_r; from cell to cell: both)")

@@ -35,6 +35,9 @@ class AdversarialAutoencoder(keras.Model):
       mmd_weight: of `losses.prior_discrepancy` in the encoder's objective; 0, the paper's, leaves the codes'
         distribution to the latent discriminator. Replicas each compare their own part of a batch.
       seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
+
+    Attributes:
+      key: of the run, which its weights bear; 0 is none.
     """
 
     metric_names = (  # what `objectives` logs, in both phases
@@ -59,7 +62,7 @@ class AdversarialAutoencoder(keras.Model):
         self.optimizers = {}
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
-        self.loaded_checksums = None
+        self.key, self.loaded_key, self.loaded_checksums = 0, 0, None
         self.built = True  # by its networks, which are functional models
 
     @property
@@ -200,19 +203,24 @@ class AdversarialAutoencoder(keras.Model):
         ]
 
     def save_own_variables(self, store):
-        """Adds to what Keras saves what it leaves out: the unfinished epoch's means, and checksums."""
+        """Adds to what Keras saves what it leaves out: the unfinished epoch's means, the run's key, checksums."""
         store["means"] = self.means
+        store["key"] = np.array(self.key)
         store["checksums"] = np.array(self._checksums())
 
     def load_own_variables(self, store):
         """Reads what `save_own_variables` wrote; a file from before it was written is taken as it is."""
-        self.loaded_checksums = None
+        self.loaded_key, self.loaded_checksums = 0, None
+        if "key" in store.keys():
+            self.loaded_key = int(np.array(store["key"]))
         if "means" in store.keys():
             self.means = np.array(store["means"])
             self.loaded_checksums = np.array(store["checksums"]).tolist()
 
     def check_loaded(self):
-        """Compares with the checksums what was loaded. Raises: ValueError: if a bit is another."""
+        """Looks at what was loaded. Raises: ValueError: if it is of another run, or a bit is another."""
+        if self.key and self.loaded_key and self.key != self.loaded_key:
+            raise ValueError("it bears the key of another run")
         found, expected = self._checksums(), self.loaded_checksums or []
         if any(ours != theirs for ours, theirs in zip(found, expected, strict=False)):
             raise ValueError("its checksum is another")
