@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from icell_tf import checkpoints, devices, experiment
 from icell_tf.config import ConfigError, ReferenceConfig
+from icell_tf.models.adam import LossScaleOptimizer
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 
 TOLERANCE = 1e-5
@@ -103,6 +105,7 @@ def main(dataset, run_dir, other):
     check_batches(workers, experiment.prepared_of(ReferenceConfig(dataset=dataset)))
     check_noise(workers)
     check_failures(workers)
+    check_overflow(workers)
     train(dataset, run_dir if workers.is_chief else other, 2, setattr)
     assert not Path(other).exists()
     print("done", workers.index)
@@ -137,6 +140,24 @@ def check_failures(workers):
     assert "full" in str(told.value) or "machine 2 (127.0.0.1:" in str(told.value)
     with pytest.raises(ConfigError, match="machine 2 .* was started with other flags than machine 1"):
         workers.check_equal("flags", workers.index)
+
+
+def check_overflow(workers):
+    """A gradient that overflows on one machine is applied on none."""
+    with workers.strategy.scope():
+        weight = keras.Variable([1.0])
+        optimizer = LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
+        optimizer.build([weight])
+
+    @tf.function
+    def step(gradient):
+        workers.strategy.run(lambda one: optimizer.apply([one], [weight]), args=(gradient,))
+
+    for gradients, skipped in (([np.inf, 1.0], 1), ([1.0, np.nan], 2)):
+        step(tf.constant([gradients[workers.index]], tf.float32))
+        assert float(weight.numpy()[0]) == 1 and int(optimizer.skipped.numpy()) == skipped
+    step(tf.constant([1.0]))
+    assert float(weight.numpy()[0]) == 0  # the two gradients' sum by the scale, which was halved twice
 
 
 def fail():
