@@ -62,8 +62,8 @@ class PreparedCells:
       folder: holds dataset_info.json.
       train_split: the split to train on, also a part of it as TFDS slices it: "train[:640]".
       fold: "2/4" divides the cells of all splits anew, by field of view, into four parts with as equal shares of every
-        structure as its fields allow: part 2 is `test`, the others are `train`, and there is no validation split. The
-        same cells are divided in the same way in whatever order they lie. "" keeps the splits as they were prepared.
+        structure as its fields allow: part 2 is `test`, the others `train`, and there is no validation. In whatever
+        order they lie, the same cells are divided in the same way. "" keeps the splits as they were prepared.
       leave_out: structures in any spelling, whose cells are in no split; the others are numbered without them. The
         parts of a fold are the same with and without them.
     """
@@ -75,7 +75,10 @@ class PreparedCells:
 
     @cached_property
     def builder(self):
-        builder = tfds.builder_from_directory(self.folder)
+        try:
+            builder = tfds.builder_from_directory(self.folder)
+        except Exception as error:  # that of a parser: each of its files has one of its own
+            raise DatasetError(f"{self.folder} can't be read ({error}); prepare the data set anew") from error
         features = set(builder.info.features)
         if not {"image", "structure", "cell_id", "pixel_size"} <= features:
             raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
@@ -171,6 +174,8 @@ class PreparedCells:
         """Which of all stored cells the fold tests on, (N,) bool."""
         try:
             return held_out(_labels(self.folder, "+".join(self._stored)), self.fold)
+        except tf.errors.OpError as error:
+            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
         except DatasetError as error:
             raise DatasetError(f"{self.folder}: {error}") from None
 
@@ -188,8 +193,8 @@ class PreparedCells:
 
     def _without_left_out(self, records):
         truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
-        numbered = {"structure": np.searchsorted(self._kept, records["structure"])}
-        return records | numbered | {name: records[name][..., self._kept] for name in truths}
+        records = records | {"structure": np.searchsorted(self._kept, records["structure"])}
+        return records | {name: records[name][..., self._kept] for name in truths}
 
     def first(self, split, count):
         """Returns the first cells of a split in NumPy: x_rs (count, H, W, 3) in [0, 1], and y (count,)."""
@@ -234,26 +239,23 @@ class PreparedCells:
 
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
-        images, _ = self._in_memory(self.train_split)
-        means = np.clip(images.mean(axis=(0, 1, 2)) / 255, 1e-4, 1 - 1e-4)
+        means = np.clip(self._in_memory(self.train_split)[0].mean(axis=(0, 1, 2)) / 255, 1e-4, 1 - 1e-4)
         return tuple(np.log(means / (1 - means)))
 
     def steps_per_epoch(self, batch_size):
         """Returns the full batches of the training cells. Raises: DatasetError: if there is not one."""
         cells = self.size(self.train_split)
-        steps = cells // batch_size
-        if not steps:
+        if cells < batch_size:
             raise DatasetError(
                 f"{self.folder} has {cells} cells in {self.train_split!r}, fewer than one batch of {batch_size}: "
                 "give a smaller --batch_size, or prepare more cells"
             )
-        return steps
+        return cells // batch_size
 
     def _in_memory(self, split):
         """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,)."""
-        records = [(batch["image"], batch["structure"]) for batch in self.examples(split, READ_BATCH)]
-        images, y = (np.concatenate(parts) for parts in zip(*records, strict=True))
-        return images, y.astype(np.int32)
+        records = [(batch["image"], batch["structure"].astype(np.int32)) for batch in self.examples(split, READ_BATCH)]
+        return tuple(np.concatenate(parts) for parts in zip(*records, strict=True))
 
     def _damaged_file(self):
         """The first file of records that can't be read to its end, or the folder."""
@@ -290,8 +292,8 @@ def _labels(folder, split):
     builder = tfds.builder_from_directory(folder)
     wanted = {name: builder.info.features[name] for name in ("cell_id", "fov_id", "structure")}
     partial, read_config = tfds.decode.PartialDecoding(wanted), tfds.ReadConfig(try_autocache=False)
-    labels = builder.as_dataset(split=split, decoders=partial, read_config=read_config)
-    batches = list(labels.batch(READ_BATCH).as_numpy_iterator())
+    labels = builder.as_dataset(split=split, decoders=partial, read_config=read_config).batch(READ_BATCH)
+    batches = list(labels.as_numpy_iterator())
     return {name: np.concatenate([batch[name] for batch in batches]) for name in wanted}
 
 

@@ -5,7 +5,10 @@ import platform
 import subprocess
 from pathlib import Path
 
+from icell_tf.config import ConfigError
+
 CGROUPS, OWN_CGROUP, MEMORY = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/meminfo")
+THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's, of an operation and of operations
 UNLIMITED = 2**60  # what version 1 calls no limit is a little below 2^63
 
 
@@ -18,6 +21,18 @@ def processor():
 def cores():
     """The cores that this process may run on; TensorFlow takes a thread for each."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def asked_threads():
+    """Returns what the environment asks of TensorFlow, {variable of THREADS: threads}, where it does.
+
+    Raises: ConfigError: if one is not a number.
+    """
+    asked = {name: os.environ[name] for name in THREADS if os.environ.get(name, "0") not in ("", "0")}  # 0: as it likes
+    for name, value in asked.items():
+        if not value.isdecimal():
+            raise ConfigError(f"the environment variable {name} is {value!r}: give a number of threads, or unset it")
+    return {name: int(value) for name, value in asked.items()}
 
 
 def granted_cores():

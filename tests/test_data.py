@@ -22,6 +22,16 @@ def test_a_file_of_records_that_was_cut_off_is_named(prepared, tmp_path):
         PreparedCells(folder).training_batches(16, seed=0, epochs=1)
     with pytest.raises(DatasetError, match=f"{path.name} can't be read; prepare the data set anew"):
         list(PreparedCells(folder).examples("train", 50))
+    with pytest.raises(DatasetError, match=f"{path.name} can't be read; prepare the data set anew"):
+        PreparedCells(folder, fold="1/2").size("train")
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+def test_what_describes_a_data_set_is_named_where_it_was_cut_off(prepared, tmp_path, name):
+    folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
+    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+    with pytest.raises(DatasetError, match=f"{folder} can't be read .*; prepare the data set anew"):
+        _ = PreparedCells(folder).cells
 
 
 def test_batches_that_were_trained_on_are_left_out(prepared):

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from icell_tf import machine
+from icell_tf.config import ConfigError
 
 GIB = 2**30
 
@@ -64,6 +65,17 @@ def test_version_1_in_a_container_whose_path_is_the_hosts(files):
     files({"cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n", "cgroup/cpu/cpu.cfs_quota_us": "-1\n"})
     assert machine.memory() == (16 * GIB, 8 * GIB)
     assert machine.granted_cores() is None
+
+
+def test_threads_that_the_environment_asks_for(monkeypatch):
+    within, beside = machine.THREADS
+    monkeypatch.setenv(within, "0")
+    monkeypatch.setenv(beside, "3")
+    assert machine.asked_threads() == {beside: 3}
+    for wrong in ("abc", "-1"):
+        monkeypatch.setenv(within, wrong)
+        with pytest.raises(ConfigError, match=f"{within} is '{wrong}': give a number of threads"):
+            machine.asked_threads()
 
 
 def test_gpus_as_the_drivers_tool_lists_them(monkeypatch):
