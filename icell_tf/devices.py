@@ -4,6 +4,8 @@ import contextlib
 import functools
 import json
 import os
+import signal
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,12 +63,17 @@ def read_cluster(text):
     if len(addresses.get("chief", ())) > 1:
         raise _refusal(f"has {len(addresses['chief'])} chiefs, but one machine writes the run")
     hosts = [host for job in JOBS for host in addresses.get(job, ())]
-    wrong = [host for host in hosts if not (isinstance(host, str) and host.rpartition(":")[2].isdecimal())]
+    wrong = [host for host in hosts if not (isinstance(host, str) and _port(host) in range(1, 2**16))]
     wrong += [host for host in hosts if hosts.count(host) > 1]
     if wrong:
         raise _refusal(f"has the address {wrong[0]!r}, but each machine needs one of its own, HOST:PORT")
     chiefs = len(addresses.get("chief", ())) if kind == "worker" else 0
     return Cluster(tuple(hosts), index + chiefs) if len(hosts) > 1 else None
+
+
+def _port(host):
+    text = host.rpartition(":")[2]
+    return int(text) if text.isdecimal() else None
 
 
 def _refusal(found):
@@ -104,10 +111,24 @@ def _connected(cluster):
     others = ", ".join(host for number, host in enumerate(cluster.hosts) if number != cluster.index)
     print(f"This is {_name(cluster)}; waiting for {others}.", flush=True)
     workers = Workers(None, cluster)
-    with workers.losses_told():
+    with workers.losses_told(), _interruptible():
         workers.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         workers.gather([0])  # all are there
     return workers
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Within, Ctrl-C ends the process, which waits where Python can't; after, SIGTERM does, which TensorFlow takes."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _name(cluster):

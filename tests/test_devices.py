@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -55,6 +57,7 @@ FIRST = '"task": {"type": "worker", "index": 0}}'
         (TWO + ', "task": {"type": "worker", "index": "x"}}', "invalid literal"),
         (TWO + ', "task": {"type": "worker", "index": 2}}', "task 2 of 'worker', but its cluster has 2 of 'worker'"),
         (TWO + ', "task": {"type": "chief", "index": 0}}', "task 0 of 'chief'"),
+        ('{"cluster": {"worker": ["a:1", "b:99999"]}, ' + FIRST, "the address 'b:99999', but each machine needs"),
         ('{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, ' + FIRST, "a job 'ps'"),
         ('{"cluster": {"worker": ["a:1"], "evaluator": ["b:1"]}, ' + FIRST, "a job 'evaluator'"),
         ('{"cluster": {"worker": ["c:1"], "chief": ["a:1", "b:1"]}, ' + FIRST, "2 chiefs"),
@@ -105,6 +108,7 @@ def main(dataset, run_dir, other):
     check_batches(workers, experiment.prepared_of(ReferenceConfig(dataset=dataset)))
     check_noise(workers)
     check_failures(workers)
+    check_signals()
     check_overflow(workers)
     train(dataset, run_dir if workers.is_chief else other, 2, setattr)
     assert not Path(other).exists()
@@ -140,6 +144,13 @@ def check_failures(workers):
     assert "full" in str(told.value) or "machine 2 (127.0.0.1:" in str(told.value)
     with pytest.raises(ConfigError, match="machine 2 .* was started with other flags than machine 1"):
         workers.check_equal("flags", workers.index)
+
+
+def check_signals():
+    """SIGTERM ends a process that has not begun to train: TensorFlow, which only notes it, doesn't catch it."""
+    caught = re.search(r"SigCgt:\s*(\w+)", Path("/proc/self/status").read_text())[1]
+    assert not int(caught, 16) >> (signal.SIGTERM - 1) & 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def check_overflow(workers):
