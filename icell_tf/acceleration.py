@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 from dataclasses import dataclass
 
 import keras
@@ -11,7 +10,6 @@ import tensorflow as tf
 from icell_tf import machine
 from icell_tf.config import ConfigError
 
-THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's, of an operation and of operations
 SMALL_IMAGE = 128  # pixels along a side
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are the fast ones
 
@@ -81,9 +79,9 @@ def spread_over_cores(image_size):
     Without effect once TensorFlow has begun to compute, on more cores, for which this is not measured, with GPUs, and
     where the environment says how many threads there are to be.
 
-    Args: image_size: pixels along a side.
+    Args: image_size: pixels along a side. Raises: ConfigError: if the environment asks for what is no number.
     """
-    free = machine.cores() == 2 and not any(name in os.environ for name in THREADS)
+    free = machine.cores() == 2 and not machine.asked_threads()
     if free and image_size <= SMALL_IMAGE and not tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -92,7 +90,7 @@ def spread_over_cores(image_size):
 
 def _threads():
     """How many, as this process says or else the environment; where neither does, TensorFlow has one a core."""
-    within, beside = (int(os.environ.get(name) or 0) or machine.cores() for name in THREADS)
+    within, beside = (machine.asked_threads().get(name, machine.cores()) for name in machine.THREADS)
     within = tf.config.threading.get_intra_op_parallelism_threads() or within
     beside = tf.config.threading.get_inter_op_parallelism_threads() or beside
     return f"{beside} operations at a time with {within} thread{'s' * (within > 1)} each"

@@ -7,6 +7,7 @@ after.
 
 import contextlib
 import csv
+import fcntl
 import filecmp
 import os
 import shutil
@@ -168,8 +169,40 @@ def _step_of(record):
 def clear(run_dir):
     """Removes a run's files, and nothing else that lies in its folder."""
     run_dir = Path(run_dir)
-    names = (HISTORY, LAST, PREVIOUS, BEST, REFUSED, CONFIG_FILE)  # while that is there, they are of one run
-    files = [run_dir / name for name in names] + [run_dir / f"partial.{name}" for name in names]
-    files += [path for folder in (*CURVES, PICTURES) for path in (run_dir / EVENTS / folder).glob("*events*")]
-    for path in files:
-        path.unlink(missing_ok=True)
+    events = [path for folder in (*CURVES, PICTURES) for path in (run_dir / EVENTS / folder).glob("*events*")]
+    names = (HISTORY, LAST, PREVIOUS, BEST, REFUSED, CONFIG_FILE)
+    for path in events + [run_dir / part for name in names for part in (f"partial.{name}", name)]:
+        path.unlink(missing_ok=True)  # config.json last: while it is there, the others are of its run
+
+
+@contextlib.contextmanager
+def taken(run_dir):
+    """Makes a run's directory and keeps other processes from training there; removes it if it is still empty then.
+
+    The system forgets the lock when a process ends, however it does. Some network file systems know no locks.
+
+    Raises: ConfigError: if the directory can't be made or read, or another process trains there.
+    """
+    run_dir = Path(run_dir)
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        directory = os.open(run_dir, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
+    try:
+        with contextlib.suppress(OSError):
+            _lock(directory, run_dir)
+        yield
+    finally:
+        os.close(directory)
+        with contextlib.suppress(OSError):
+            run_dir.rmdir()
+
+
+def _lock(directory, run_dir):
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(
+            f"--run_dir: another process trains in {run_dir}: let it end, or give another directory"
+        ) from error

@@ -205,7 +205,7 @@ class Run:
 
         Raises: ConfigError: if run_dir holds no run, or one that this version cannot read.
         """
-        path = Path(run_dir) / CONFIG_FILE
+        path = Path(run_dir).expanduser() / CONFIG_FILE
         if not path.is_file():
             raise ConfigError(f"{run_dir} is not a run: it has no {CONFIG_FILE}. Give the directory of a training run")
         try:
@@ -213,9 +213,11 @@ class Run:
             cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
             config = _config(PHASES[content["phase"]], content["config"])
             reference = content["reference"] and _config(ReferenceConfig, content["reference"])
+            if (content["phase"] == "conditional") != bool(reference):
+                raise ValueError(f"a run of phase {content['phase']!r} with reference {reference}")
             others = {name: content[name] for name in ("reference_dir", "key") if name in content}
             return cls(content["phase"], config, Cells(**cells), reference, **others)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
 
 

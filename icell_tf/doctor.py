@@ -45,14 +45,14 @@ def devices(listed=()):
     import tensorflow as tf
 
     cores, granted = machine.cores(), machine.granted_cores()
-    threads = int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0)) or cores
+    threads = machine.asked_threads().get(machine.THREADS[0], cores)
     lines, wrong = [f"{cores} of {os.cpu_count()} CPU cores ({machine.processor()})"], []
     if granted:
         lines.append(f"the container grants the time of {granted:g} cores")
         if threads > max(1, granted):
             wrong.append(
                 f"{threads} threads share the time of {granted:g} cores that the container grants, and wait for each "
-                f"other: export TF_NUM_INTRAOP_THREADS={max(1, int(granted))}, or raise the container's CPU limit"
+                f"other: export {machine.THREADS[0]}={max(1, int(granted))}, or raise the container's CPU limit"
             )
     seen = tf.config.list_physical_devices("GPU")
     for gpu in seen:
@@ -277,6 +277,7 @@ def main():
     names = ("dataset", "width", "batch_size", "precision")
     others = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
     try:
+        machine.asked_threads()
         configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
     except ConfigError as error:
         sys.exit(f"Error: {error}")

@@ -1,5 +1,6 @@
 """A run from its configuration: data set, models, training, resuming, and loading what was trained."""
 
+import contextlib
 import dataclasses
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ from icell_tf import checkpoints, devices, networks, training
 from icell_tf.acceleration import Acceleration, spread_over_cores
 from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
+from icell_tf.evaluation import card
 from icell_tf.models import ConditionalModel, ReferenceModel
 
 
@@ -45,6 +47,7 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=F
     Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
       is another.
     """
+    reference_dir = Path(reference_dir).expanduser()
     _spread_over_cores(config, data_dir)
     return _train(
         lambda: _conditional_run(config, reference_dir, data_dir), run_dir, reference_dir, overwrite, deterministic
@@ -70,6 +73,12 @@ def _conditional_run(config, reference_dir, data_dir):
         )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
+    trained = len(checkpoints.read_history(reference_dir))
+    if trained < reference.config.epochs:
+        print(
+            f"Warning: {reference_dir} is trained for {trained} of {reference.config.epochs} epochs. Once it is "
+            "trained on, this run won't fit it any more."
+        )
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
     return run, prepared
 
@@ -141,7 +150,7 @@ def load_model(run_dir, weights=checkpoints.BEST):
 
     Raises: ConfigError: if the directory holds no run, or one without such weights.
     """
-    run, path = Run.load(run_dir), Path(run_dir) / weights
+    run, path = Run.load(run_dir), Path(run_dir).expanduser() / weights
     if not path.is_file():
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)
@@ -161,7 +170,10 @@ def _train(find, run_dir, reference_dir, overwrite, deterministic):
         run, prepared = workers.together(find)
         described = dataclasses.replace(run, reference_dir=""), prepared.splits, overwrite  # it may lie elsewhere there
         workers.check_equal("settings or data", zlib.crc32(repr(described).encode()))
-        _train_together(workers, run, prepared, Path(run_dir), reference_dir, overwrite, deterministic)
+        path = Path(run_dir).expanduser()  # a shell leaves the ~ of --run_dir=~/runs to us
+        with contextlib.ExitStack() as held:
+            workers.on_chief(lambda: held.enter_context(checkpoints.taken(path)))
+            _train_together(workers, run, prepared, path, reference_dir, overwrite, deterministic)
     return run_dir
 
 
@@ -171,7 +183,7 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
     acceleration = workers.together(lambda: Acceleration.of(config, workers.strategy.num_replicas_in_sync))
     workers.check_equal("devices", zlib.crc32(repr(acceleration).encode()))
     run = dataclasses.replace(run, config=acceleration.recorded_in(config)).with_key()
-    go_on = workers.is_chief and (run_dir / CONFIG_FILE).is_file() and not overwrite
+    go_on = workers.on_chief(lambda: not overwrite and _is_run(run_dir))
     run = workers.together(lambda: _continued(run, run_dir) if go_on else run)
     steps = prepared.steps_per_epoch(config.batch_size)
     encoder = workers.together(lambda: reference_dir and load_model(reference_dir)[0].enc.get_weights())
@@ -208,10 +220,10 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
 
 
 def _prepare_directory(run, run_dir, overwrite):
-    """Makes the run's directory with its config.json; clears what lies in it if that is asked for."""
+    """Writes the run's config.json; clears what lies in its directory if that is asked for."""
     try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        if overwrite and (run_dir / CONFIG_FILE).is_file():
+        if overwrite:
+            card.forget(run_dir)
             checkpoints.clear(run_dir)
         run.save(run_dir)
     except OSError as error:
@@ -225,6 +237,18 @@ def _promise(deterministic, workers):
     if tf.config.list_logical_devices("GPU") and not deterministic:
         return "On a GPU the same seed gives the same run up to rounding; with --deterministic, bit for bit."
     return "The same seed gives the same run, bit for bit, on this machine with these threads and these versions."
+
+
+def _is_run(run_dir):
+    """Whether a run lies in a directory. Raises: ConfigError: if its weights do, but not what they are of."""
+    left = [name for name in (checkpoints.LAST, checkpoints.PREVIOUS) if (run_dir / name).is_file()]
+    found = (run_dir / CONFIG_FILE).is_file()
+    if left and not found:
+        raise ConfigError(
+            f"--run_dir: {run_dir} has {left[0]} without {CONFIG_FILE}: put that back, give another directory, or "
+            "--overwrite to start anew there"
+        )
+    return found
 
 
 def _continued(run, run_dir):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from icell_tf import callbacks, checkpoints, devices
 from icell_tf.checkpoints import TrainingError
+from icell_tf.config import ConfigError
 from icell_tf.evaluation import card
 from icell_tf.integrator import Integrator
 
@@ -168,7 +169,10 @@ class WriteCard(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.run.config.epochs:
             last = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
-            card.record_training(self.run_dir, self.run, self.prepared, [*self.rows, last])
+            try:
+                card.record_training(self.run_dir, self.run, self.prepared, [*self.rows, last])
+            except (OSError, ValueError) as error:  # such as test cells that can't be read: training goes without them
+                print(f"Warning: {self.run_dir / card.CARD_FILE} is not written: {error}")
 
 
 def settle(run_dir, step, steps):
@@ -178,9 +182,16 @@ def settle(run_dir, step, steps):
       run_dir: holds the run.
       step: of the last weights.
       steps: of an epoch.
+
+    Raises: ConfigError: if the curves are damaged.
     """
     checkpoints.drop_events(run_dir, step // steps)
     rows = [row for row in checkpoints.read_history(run_dir) if row["epoch"] < step // steps]
+    if [row["epoch"] for row in rows] != list(range(step // steps - len(rows), step // steps)):
+        raise ConfigError(
+            f"{run_dir / checkpoints.HISTORY} lacks epochs of the {step // steps} that were trained: put a copy of it "
+            "back, or remove it to train on without the curves so far"
+        )
     if rows and not step % steps:  # within an epoch the best weights were copied before
         values = [row.get(MONITOR, -math.inf) for row in rows]
         if values[-1] <= min(values):

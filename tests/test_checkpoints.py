@@ -150,6 +150,32 @@ def test_a_run_is_cleared_and_nothing_else(tmp_path):
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == mine
 
 
+def test_a_run_that_is_half_cleared_is_still_known(tmp_path, monkeypatch):
+    """Killed on the way, it leaves its config.json, so that what else is left is not taken for another run's."""
+    for name in ("config.json", LAST, BEST, "partial." + LAST):
+        (tmp_path / name).touch()
+    write_events(tmp_path / "tensorboard" / "train", [0])
+    removed = []
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: removed.append(path.name))
+    checkpoints.clear(tmp_path)
+    assert removed[0].startswith("events") and removed[-1] == "config.json"
+
+
+def test_a_directory_is_taken_by_one_at_a_time_and_left_as_it_was(tmp_path):
+    run_dir = tmp_path / "runs" / "run"
+    with (
+        checkpoints.taken(run_dir),
+        pytest.raises(ConfigError, match="--run_dir: another process trains in .*run: let"),
+    ):
+        with checkpoints.taken(run_dir):
+            pass
+    assert not run_dir.exists()
+    with checkpoints.taken(run_dir):
+        (run_dir / "config.json").touch()
+    with checkpoints.taken(run_dir):
+        assert (run_dir / "config.json").is_file()
+
+
 def test_curves_may_gain_a_metric(tmp_path):
     rows = [{"epoch": 0, "encoder": 0.1}, {"epoch": 1, "encoder": 1 / 3, "integration": 2.0}]
     checkpoints.write_history(tmp_path, rows)

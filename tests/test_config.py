@@ -87,6 +87,15 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         Run.load(tmp_path)
 
 
+@pytest.mark.parametrize("change", [{"reference": None}, {"config": {"precision": None}}, {"phase": "reference"}])
+def test_an_edited_config_is_refused(change, tmp_path):
+    Run("conditional", ConditionalConfig(), CELLS, RESOLVED).save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(content | change))
+    with pytest.raises(ConfigError, match="not a configuration of this version"):
+        Run.load(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})])
 def test_a_foreign_config_is_refused(content, tmp_path):
     (tmp_path / "config.json").write_text(content)

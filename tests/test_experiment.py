@@ -84,13 +84,23 @@ def test_a_finished_run_is_left_as_it_is(reference_run, reference_config, tmp_pa
     assert_equal(weights_of(reference_run), weights_of(run_dir))
 
 
-def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, reference_config, tmp_path):
+def test_a_run_is_started_anew_only_where_that_is_asked_for(reference_run, reference_config, tmp_path, monkeypatch):
     run_dir = shutil.copytree(reference_run, tmp_path / "run")
     (run_dir / "notes.txt").touch()
+    with (run_dir / card.CARD_FILE).open("ab") as file:
+        file.write(b"M\xfcller's microscope\n")  # under Notes, and not in UTF-8
     other = dataclasses.replace(reference_config, seed=7, epochs=1)
     with pytest.raises(ConfigError, match="seed was 0, now 7.*--overwrite"):
         experiment.train_reference(other, run_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "commit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            experiment.train_reference(dataclasses.replace(other, epochs=2), run_dir, overwrite=True)
+    known = (run_dir / card.CARD_FILE).read_text()
+    assert known.startswith("# Model card: not trained yet") and known.endswith("ller's microscope\n")
+    assert not (run_dir / card.ENVIRONMENT_FILE).exists()
     experiment.train_reference(other, run_dir, overwrite=True)
+    assert "ller's microscope" in (run_dir / card.CARD_FILE).read_text()
     assert Run.load(run_dir).config.seed == 7 and (run_dir / "notes.txt").is_file()
     assert [row["epoch"] for row in checkpoints.read_history(run_dir)] == [0]
     assert {step for step, _ in logged(run_dir / "tensorboard")} == {0}
@@ -157,6 +167,17 @@ def test_two_devices_resume_train_validate_and_save(first_epoch, prepared, tmp_p
     history = checkpoints.read_history(run_dir)
     assert [row["epoch"] for row in history] == [0, 1]
     assert all(np.isfinite(row["val_reconstruction"]) for row in history)
+
+
+def test_weights_without_what_they_are_of_are_not_overwritten(reference_run, reference_config, tmp_path):
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    (run_dir / "config.json").unlink()
+    kept = (run_dir / checkpoints.LAST).read_bytes()
+    with pytest.raises(ConfigError, match="has last.weights.h5 without config.json: put that back"):
+        experiment.train_reference(reference_config, run_dir)
+    assert (run_dir / checkpoints.LAST).read_bytes() == kept
+    experiment.train_reference(dataclasses.replace(reference_config, epochs=1), run_dir, overwrite=True)
+    assert {step for step, _ in logged(run_dir / "tensorboard")} == {0}
 
 
 def test_a_run_of_other_settings_is_not_continued(reference_run, reference_config):

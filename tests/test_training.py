@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from icell_tf import callbacks, checkpoints, training
 from icell_tf.checkpoints import BEST, LAST, TrainingError, read_history
+from icell_tf.config import ConfigError, ReferenceConfig, Run
 from icell_tf.files import sync
 
 EPOCHS, STEPS = 4, 3
@@ -183,6 +184,30 @@ def test_weights_with_nan_are_not_saved(tmp_path):
     with pytest.raises(TrainingError, match="The weights of dec_r became NaN.*at step 12 .*after step 12.*--learn"):
         save.on_epoch_end(3, {training.MONITOR: 0.1})
     assert save.model.step == 12 and (tmp_path / LAST).read_text() == "12 3"
+
+
+def test_curves_that_lack_epochs_are_refused_and_missing_ones_begin_anew(tmp_path):
+    train(tmp_path)
+    path = tmp_path / checkpoints.HISTORY
+    lines = path.read_text().splitlines()
+    for kept in (lines[:2], lines[:2] + lines[3:]):
+        path.write_text("\n".join(kept) + "\n")
+        with pytest.raises(ConfigError, match="history.csv lacks epochs of the 4 that were trained.*remove it"):
+            training.settle(tmp_path, 12, STEPS)
+    path.unlink()
+    training.settle(tmp_path, 12, STEPS)
+
+
+def test_a_card_that_can_not_be_written_does_not_stop_a_run(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(training.card, "record_training", refuse)
+    write = training.WriteCard(tmp_path, Run("reference", ReferenceConfig(epochs=2), None), None, [])
+    write.on_epoch_end(0, {})
+    assert not capsys.readouterr().out
+    write.on_epoch_end(1, {})
+    assert "Warning: " in (out := capsys.readouterr().out) and "model_card.md is not written: no space" in out
 
 
 def test_a_discriminator_that_wins_is_named_once(capsys):

@@ -82,6 +82,21 @@ def record_training(run_dir, run, prepared, curves):
     write(run_dir, run, count(prepared), curves)
 
 
+def forget(run_dir):
+    """Removes what is known of a run that is trained anew; of its card the notes stay."""
+    path = Path(run_dir) / CARD_FILE
+    (path.parent / ENVIRONMENT_FILE).unlink(missing_ok=True)
+    if path.is_file():
+        with whole(path) as partial:
+            partial.write_text(f"# Model card: not trained yet\n\n{NOTES}\n\n{_notes(path)}\n", encoding="utf-8")
+
+
+def _notes(path):
+    """What its owner wrote into a card, if there is one."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return text.partition(f"\n{NOTES}\n")[2].strip()
+
+
 def write(run_dir, run, counts, curves, parts=()):
     """Writes the card of a run, and returns its path. What its owner wrote under "Notes" is kept.
 
@@ -94,8 +109,7 @@ def write(run_dir, run, counts, curves, parts=()):
     """
     path, recorded = Path(run_dir) / CARD_FILE, Path(run_dir) / ENVIRONMENT_FILE
     environment = json.loads(recorded.read_text(encoding="utf-8")) if recorded.is_file() else None
-    old = path.read_text(encoding="utf-8") if path.is_file() else ""
-    notes = old.partition(f"\n{NOTES}\n")[2].strip() or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
+    notes = _notes(path) or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
     name = Path(run_dir).resolve().name
     with whole(path) as partial:
         partial.write_text(
