@@ -8,7 +8,8 @@
 Architecture "paper", random images; phase 2 takes z_r as given. Each measurement is a process of its own, so that its
 peak memory is its own, and the implementations take turns, so that what else the machine does meets all of them.
 Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and, where that is
-asked for, its compiled step. With --deterministic, our step is also timed as training with that flag computes it.
+asked for, its compiled step. With --deterministic, our step is also timed with TensorFlow's op determinism, which
+training with that flag takes on a GPU; on a CPU it is deterministic without.
 The machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
 """
 
@@ -206,7 +207,7 @@ def compare(arguments, phase):
     found = {name: medians(each) for name, each in results.items()}
     mine, others = found["ours"], [found[name] for name in found if name.startswith("torch")]
     product = medians(products)["gflop_per_second"]
-    ratios = {"of the product": mine["gflop_per_second"] / product}
+    ratios = {"FLOP/s / the product's": mine["gflop_per_second"] / product}
     if arguments.deterministic:
         ratios["deterministic / ours"] = found["deterministic"]["seconds_per_step"] / mine["seconds_per_step"]
     if others:
@@ -252,12 +253,12 @@ def main():
     parser.add_argument("--image_size", type=int, default=64, help="pixels along a side")
     parser.add_argument("--width", type=float, default=0.25, help="multiplier of the networks' widths")
     parser.add_argument("--batch_size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two that are not")
+    parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two to warm up")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each implementation")
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float16"), default="float32")
     parser.add_argument("--jit", action="store_true", help="our step through XLA")
-    parser.add_argument("--deterministic", action="store_true", help="also our step with TensorFlow's op determinism")
-    parser.add_argument("--threads", type=int, default=0, help="an operation; 0: as each side chooses")
+    parser.add_argument("--deterministic", action="store_true", help="also our step with op determinism, see above")
+    parser.add_argument("--threads", type=int, default=0, help="of an operation; 0: each framework's choice")
     parser.add_argument("--torch_python", help="a Python that has torch")
     parser.add_argument("--peer", default="../shared/peers/torch_step.py", help="the step in PyTorch")
     parser.add_argument(
@@ -269,6 +270,8 @@ def main():
     if arguments.worker:
         print(json.dumps(WORKERS[arguments.worker](arguments)))
         return
+    if arguments.torch_python and not Path(arguments.peer).is_file():
+        parser.error(f"--peer: no file {arguments.peer}: give the script with the step in PyTorch")
     if arguments.torch_python and arguments.precision == "float16":
         parser.error("the peer computes in float32 and bfloat16")
     phases = PHASES if arguments.phase == "both" else (arguments.phase,)

@@ -68,7 +68,9 @@ class Acceleration:
 
     def __str__(self):
         gpus = len(tf.config.list_logical_devices("GPU"))
-        where = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"the CPU, {_threads()}, deep convolutions as products"
+        where = (
+            f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"the CPU, {_threads()}, deep convolutions as matrix products"
+        )
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 

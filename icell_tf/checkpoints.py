@@ -88,9 +88,12 @@ def resume(model, run_dir):
         except ConfigError as error:
             if not previous.is_file():
                 raise
-            print(f"{error}. It is now {REFUSED}, and the run goes on from {PREVIOUS}, the weights saved before it.")
-        load_weights(model, previous)
-        last.replace(last.with_name(REFUSED))
+            load_weights(model, previous)
+            last.replace(last.with_name(REFUSED))
+            print(
+                f"{last} is damaged, or of another run ({_reason(error.__cause__)}). It is now {REFUSED}, and the run "
+                f"goes on from {PREVIOUS}, which was saved before it. There is nothing to do."
+            )
     elif previous.is_file():
         load_weights(model, previous)
     if previous.is_file():

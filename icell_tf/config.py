@@ -83,7 +83,7 @@ class ReferenceConfig:
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(
-        "auto", "of products and activations; auto: float32, on GPUs with fast bfloat16 that", PRECISIONS
+        "auto", "of products and activations; auto: bfloat16 on GPUs that are fast at it, else float32", PRECISIONS
     )
     jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)
 

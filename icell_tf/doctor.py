@@ -5,6 +5,7 @@ last, with what to do; the exit status is then 1. Nothing is trained, and nothin
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -116,7 +117,7 @@ def training(configs, size):
         spread_over_cores(size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
-    name = type(strategy).__name__ if replicas > 1 else "none"
+    name = type(strategy).__name__ if replicas > 1 else "none is needed"
     if cluster:  # a strategy of many machines would wait for the others; they are taken to have the devices of this one
         replicas, name = replicas * len(cluster.hosts), "MultiWorkerMirroredStrategy"
         lines.append(f"{VARIABLE}: machine {cluster.index + 1} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
@@ -137,6 +138,7 @@ def data(dataset, data_dir=None):
     Where a simulated one is still to be prepared, its numbers are those that it will have; for any other, None.
     """
     from icell_tf.data import DatasetError, PreparedCells, default_data_dir, find_prepared
+    from icell_tf.devices import in_cluster
 
     try:
         folder = find_prepared(dataset, data_dir)
@@ -146,6 +148,12 @@ def data(dataset, data_dir=None):
         size, count = SIMULATED[dataset]
         part = disk("data", data_dir or default_data_dir(), count * size**2 * 3, "--data_dir")
         part.lines.insert(0, f"{dataset}: not prepared yet; the commands in train/ do it on first use, as follows")
+        with contextlib.suppress(ConfigError):  # `training` tells of it
+            if in_cluster():
+                part.wrong.append(
+                    f"{dataset} is not prepared, and several machines don't prepare it: run `tfds build` in "
+                    "datasets/integrated_cell on one of them first"
+                )
         return part, Cells(NAMES, size, 0.0), count * size**2 * 3
     try:
         prepared = PreparedCells(folder)
@@ -216,15 +224,13 @@ def memory(needs, images, gpus=()):
     lines, wrong = [], []
     for place, found, needed in places:
         if not found:
-            lines.append(f"{place}: an estimated {needed / GIB:.2f} GiB needed; how much is free is not known here")
+            lines.append(f"{place}: about {needed / GIB:.2f} GiB needed; how much is free is not known here")
             continue
         total, free = found
-        lines.append(
-            f"{place}: an estimated {needed / GIB:.2f} GiB needed, {free / GIB:.2f} of {total / GIB:.2f} GiB free"
-        )
+        lines.append(f"{place}: about {needed / GIB:.2f} GiB needed, {free / GIB:.2f} of {total / GIB:.2f} GiB free")
         if free < needed:
             wrong.append(
-                f"{place} needs an estimated {needed / GIB:.2f} GiB and has {free / GIB:.2f} GiB free: end what else "
+                f"{place} needs about {needed / GIB:.2f} GiB and has {free / GIB:.2f} GiB free: end what else "
                 "runs there, raise the container's limit, or give a smaller --batch_size or --width"
             )
     return Part("memory", lines, wrong)

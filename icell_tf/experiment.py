@@ -205,8 +205,8 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
     workers.on_chief(lambda: go_on and training.settle(run_dir, step, steps))
     if step >= config.epochs * steps:
         print(
-            f"{run_dir} is trained for {step // steps} epochs already; --epochs with a higher number continues it, "
-            "--overwrite starts it anew."
+            f"{run_dir} is trained for {step // steps} epochs already; a higher --epochs continues it, --overwrite "
+            "starts it anew."
         )
         return
 

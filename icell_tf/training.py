@@ -235,6 +235,8 @@ def fit(model, run, prepared, run_dir, workers):
 
     with stop.heeded():
         if done:  # `fit` knows only whole epochs: what is left of this one is a call of its own
+            if workers.is_chief:
+                print(f"Finishing epoch {completed + 1} of {config.epochs}, which Keras takes for the last:")
             history = train(batches.take(steps - done), completed, completed + 1, steps - done)
             batches, completed = batches.skip(steps - done), completed + 1
         if completed < config.epochs:

@@ -61,7 +61,7 @@ def test_weights_in_which_a_bit_has_turned_over_are_refused_and_those_before_tak
         checkpoints.load_weights(other, tmp_path / LAST)
     checkpoints.resume(other, tmp_path)
     assert_equal(model, other)
-    assert f"It is now {REFUSED}, and the run goes on from {PREVIOUS}" in capsys.readouterr().out
+    assert f"checksum is another). It is now {REFUSED}, and the run goes on from {PREVIOUS}" in capsys.readouterr().out
     assert [(tmp_path / name).exists() for name in (LAST, PREVIOUS, REFUSED)] == [True, False, True]
 
     spoil(tmp_path / LAST)

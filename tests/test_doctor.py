@@ -48,7 +48,7 @@ def test_a_healthy_machine(prepared, tmp_path, monkeypatch, capsys):
     assert out.splitlines()[-1] == "nothing is wrong" and status == 0
     for line in (
         f"  tensorflow {metadata.version('tensorflow')} (tested: <2.22,>=2.21)",
-        "  strategy: none, 1 device",
+        "  strategy: none is needed, 1 device",
         f"  conditional: {Acceleration('float32', False)}",
         f"  {prepared.folder}: 32 px, 10 structures, train {prepared.splits['train']}, "
         f"validation {prepared.splits['validation']}, test {prepared.splits['test']}",
@@ -97,9 +97,9 @@ def test_too_little_memory(monkeypatch):
     monkeypatch.setattr(machine, "memory", lambda: (8 * GIB, 6 * GIB))
     assert doctor.memory(needs, images=GIB // 4).wrong == []
     (wrong,) = doctor.memory(needs, images=GIB).wrong
-    assert wrong.startswith("memory needs an estimated 6.90 GiB and has 6.00 GiB free") and "--batch_size" in wrong
+    assert wrong.startswith("memory needs about 6.90 GiB and has 6.00 GiB free") and "--batch_size" in wrong
     (wrong,) = doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)]).wrong  # the step is the GPU's
-    assert wrong.startswith("memory of T4 needs an estimated 4.00 GiB and has 3.00 GiB free")
+    assert wrong.startswith("memory of T4 needs about 4.00 GiB and has 3.00 GiB free")
     assert doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)] * 3).wrong == []  # three share the activations
 
 
@@ -196,7 +196,7 @@ def test_a_gpu_that_tensorflow_does_not_see():
     assert part.wrong[0].startswith("TensorFlow sees none of 1 GPUs (H100): pip install 'tensorflow[and-cuda]'")
 
 
-def test_simulated_cells_are_as_the_builder_has_them(tmp_path):
+def test_simulated_cells_are_as_the_builder_has_them(tmp_path, monkeypatch):
     of_builder = {f"integrated_cell/{c.name}": c for c in Builder.BUILDER_CONFIGS if c.kind == "simulated"}
     assert doctor.SIMULATED.keys() == of_builder.keys()
     for name, (size, cells) in doctor.SIMULATED.items():
@@ -204,6 +204,9 @@ def test_simulated_cells_are_as_the_builder_has_them(tmp_path):
         assert cells == 10 * (of_builder[name].cells_per_structure or 607.7)  # Table S8: 6,077 in all
     part, cells, images = doctor.data("integrated_cell/simulated_64", tmp_path)
     assert "not prepared yet" in part.lines[0] and part.wrong == []
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}')
+    (wrong,) = doctor.data("integrated_cell/simulated_64", tmp_path)[0].wrong
+    assert "several machines don't prepare it: run `tfds build`" in wrong
     assert (cells.image_size, cells.structures, images) == (64, NAMES, 2800 * 64 * 64 * 3)
 
 

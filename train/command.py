@@ -43,14 +43,16 @@ class TrainingFlags:
             "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
         )
         self.run_dir_flag = flags.DEFINE_string(
-            output, None, f"where the run goes, or lies (default: runs/PRESET-{self._run})"
+            output, None, f"folder of the run, new or to go on with (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
         self.overwrite = flags.DEFINE_bool(
-            "overwrite", False, "start anew, every time, and remove the run that lies in --run_dir"
+            "overwrite", False, "remove the run in --run_dir and start anew, each time that the command is started"
         )
         self.deterministic = flags.DEFINE_bool(
-            "deterministic", False, "the same run for the same seed on a GPU too, where that costs time"
+            "deterministic",
+            False,
+            "the same run for the same seed on a GPU too, which costs time; a CPU does so anyway",
         )
         fields = dataclasses.fields(PHASES[phase])
         self.fields = {field.name: _define(field) for field in fields if field.name not in without}
@@ -135,7 +137,7 @@ def run(main, argv=()):
     """
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
-    logging.set_verbosity(logging.WARNING)  # TFDS tells of every file it opens
+    logging.set_verbosity(logging.ERROR)  # TFDS tells of every file it opens, and warns of itself
     try:
         main()
     except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
