@@ -265,4 +265,6 @@ def _continued(run, run_dir):
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")
+    if old.config.jit not in (run.config.jit, "auto"):
+        print(f"Warning: jit was {old.config.jit}, now {run.config.jit}: the run goes on, equal up to rounding.")
     return dataclasses.replace(run, key=old.key)

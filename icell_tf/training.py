@@ -104,11 +104,14 @@ class SaveRun(keras.callbacks.Callback):
         self.rows.append({"epoch": epoch, **logs})
         self.workers.on_chief(lambda: checkpoints.write_history(self.run_dir, self.rows))
         self._commit()
-        value = logs.get(self.monitor, -math.inf)
+        self.workers.on_chief(lambda: self._keep_if_best(logs.get(self.monitor, -math.inf)))
+        self._heed(self._asked()[0])
+
+    def _keep_if_best(self, value):
+        """On the chief, which alone knows the curves of before."""
         if value <= self.best:
             self.best = value
-            self.workers.on_chief(lambda: checkpoints.copy_weights(self.run_dir))
-        self._heed(self._asked()[0])
+            checkpoints.copy_weights(self.run_dir)
 
     def _asked(self):
         """Returns the signal that came, if any, to whichever worker, and whether the chief's clock says to save."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import callbacks, checkpoints, training
+from icell_tf import callbacks, checkpoints, devices, training
 from icell_tf.checkpoints import BEST, LAST, TrainingError, read_history
 from icell_tf.config import ConfigError, ReferenceConfig, Run
 from icell_tf.files import sync
@@ -184,6 +184,26 @@ def test_weights_with_nan_are_not_saved(tmp_path):
     with pytest.raises(TrainingError, match="The weights of dec_r became NaN.*at step 12 .*after step 12.*--learn"):
         save.on_epoch_end(3, {training.MONITOR: 0.1})
     assert save.model.step == 12 and (tmp_path / LAST).read_text() == "12 3"
+
+
+def test_all_workers_ask_as_often_whether_or_not_an_epoch_was_the_best(tmp_path):
+    """The chief alone knows the curves of before, by which it judges; the others must not wait where it does not."""
+    train(tmp_path, losses=[3.0, 1.0, 2.0, 2.5])
+    asked = []
+
+    class Told(devices.Workers):
+        def sum(self, values):
+            asked[-1] += 1
+            return np.asarray(values)
+
+    for index in (1, 0):
+        asked.append(0)
+        save = training.SaveRun(
+            tmp_path, training.MONITOR, STEPS, 12, workers=Told(None, devices.Cluster(("a:1", "b:1"), index))
+        )
+        save.set_model(Model())
+        save.on_epoch_end(4, {training.MONITOR: 2.0})
+    assert asked[0] == asked[1] > 0
 
 
 def test_curves_that_lack_epochs_are_refused_and_missing_ones_begin_anew(tmp_path):
