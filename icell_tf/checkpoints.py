@@ -191,10 +191,16 @@ def taken(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         directory = os.open(run_dir, os.O_RDONLY)
     except OSError as error:
-        raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
+        raise unwritable(run_dir, error) from error
     try:
-        with contextlib.suppress(OSError):
-            _lock(directory, run_dir)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                f"--run_dir: another process trains in {run_dir}: let it end, or give another directory"
+            ) from error
+        except OSError:  # of a file system without locks
+            pass
         yield
     finally:
         os.close(directory)
@@ -202,10 +208,6 @@ def taken(run_dir):
             run_dir.rmdir()
 
 
-def _lock(directory, run_dir):
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ConfigError(
-            f"--run_dir: another process trains in {run_dir}: let it end, or give another directory"
-        ) from error
+def unwritable(run_dir, error):
+    """Returns the ConfigError of a directory that an OSError keeps from being made or written to."""
+    return ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory")

@@ -17,6 +17,7 @@ ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCH = ("auto", "on", "off")
+MAY_CHANGE = ("epochs", "jit")  # settings that a run may go on with others of
 EPOCHS_HELP = (
     "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
     "where there is a cooldown"
@@ -205,7 +206,7 @@ class Run:
 
         Raises: ConfigError: if run_dir holds no run, or one that this version cannot read.
         """
-        path = Path(run_dir).expanduser() / CONFIG_FILE
+        path = Path(run_dir) / CONFIG_FILE
         if not path.is_file():
             raise ConfigError(f"{run_dir} is not a run: it has no {CONFIG_FILE}. Give the directory of a training run")
         try:

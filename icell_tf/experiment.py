@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from icell_tf import checkpoints, devices, networks, training
 from icell_tf.acceleration import Acceleration, spread_over_cores
-from icell_tf.config import CONFIG_FILE, ConfigError, Run, differences
+from icell_tf.config import CONFIG_FILE, MAY_CHANGE, ConfigError, Run, differences
 from icell_tf.data import PreparedCells, find_prepared
 from icell_tf.evaluation import card
 from icell_tf.models import ConditionalModel, ReferenceModel
@@ -47,7 +47,6 @@ def train_conditional(config, reference_dir, run_dir, data_dir=None, overwrite=F
     Raises: ConfigError: also if the reference run's cells were prepared otherwise, or its fold or its latent dimension
       is another.
     """
-    reference_dir = Path(reference_dir).expanduser()
     _spread_over_cores(config, data_dir)
     return _train(
         lambda: _conditional_run(config, reference_dir, data_dir), run_dir, reference_dir, overwrite, deterministic
@@ -73,11 +72,11 @@ def _conditional_run(config, reference_dir, data_dir):
         )
     if reference.config.latent_dim != config.latent_dim:
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
-    trained = len(checkpoints.read_history(reference_dir))
-    if trained < reference.config.epochs:
+    rows, epochs = checkpoints.read_history(reference_dir), reference.config.epochs
+    if rows and rows[-1]["epoch"] + 1 < epochs:
         print(
-            f"Warning: {reference_dir} is trained for {trained} of {reference.config.epochs} epochs. Once it is "
-            "trained on, this run won't fit it any more."
+            f"Warning: {reference_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. Once it is trained "
+            "on, this run won't fit it any more."
         )
     run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
     return run, prepared
@@ -150,7 +149,7 @@ def load_model(run_dir, weights=checkpoints.BEST):
 
     Raises: ConfigError: if the directory holds no run, or one without such weights.
     """
-    run, path = Run.load(run_dir), Path(run_dir).expanduser() / weights
+    run, path = Run.load(run_dir), Path(run_dir) / weights
     if not path.is_file():
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)
@@ -170,10 +169,10 @@ def _train(find, run_dir, reference_dir, overwrite, deterministic):
         run, prepared = workers.together(find)
         described = dataclasses.replace(run, reference_dir=""), prepared.splits, overwrite  # it may lie elsewhere there
         workers.check_equal("settings or data", zlib.crc32(repr(described).encode()))
-        path = Path(run_dir).expanduser()  # a shell leaves the ~ of --run_dir=~/runs to us
-        with contextlib.ExitStack() as held:
-            workers.on_chief(lambda: held.enter_context(checkpoints.taken(path)))
-            _train_together(workers, run, prepared, path, reference_dir, overwrite, deterministic)
+        memory_told = training.memory_told(run.config.batch_size, workers.strategy.num_replicas_in_sync)
+        with memory_told, contextlib.ExitStack() as held:
+            workers.on_chief(lambda: held.enter_context(checkpoints.taken(run_dir)))
+            _train_together(workers, run, prepared, Path(run_dir), reference_dir, overwrite, deterministic)
     return run_dir
 
 
@@ -192,8 +191,7 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
         tf.config.experimental.enable_op_determinism()
     acceleration.set_products()
     keras.utils.set_random_seed(config.seed)
-    memory_told = training.memory_told(config.batch_size, workers.strategy.num_replicas_in_sync)
-    with memory_told, workers.strategy.scope(), acceleration.building():
+    with workers.strategy.scope(), acceleration.building():
         model = build_model(run, prepared.mean_logits() if config.dark_start else None)
         if encoder:
             model.enc_r.set_weights(encoder)
@@ -215,8 +213,7 @@ def _train_together(workers, run, prepared, run_dir, reference_dir, overwrite, d
         within = f" and step {step % steps} of {steps}" if step % steps else ""
         print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
     print(acceleration, _promise(deterministic, workers))
-    with training.memory_told(config.batch_size, workers.strategy.num_replicas_in_sync):
-        training.fit(model, run, prepared, run_dir, workers)
+    training.fit(model, run, prepared, run_dir, workers)
 
 
 def _prepare_directory(run, run_dir, overwrite):
@@ -227,7 +224,7 @@ def _prepare_directory(run, run_dir, overwrite):
             checkpoints.clear(run_dir)
         run.save(run_dir)
     except OSError as error:
-        raise ConfigError(f"--run_dir: {run_dir} can't be written to ({error}); give another directory") from error
+        raise checkpoints.unwritable(run_dir, error) from error
 
 
 def _promise(deterministic, workers):
@@ -260,7 +257,7 @@ def _continued(run, run_dir):
     other = "give another directory, or --overwrite to start anew there"
     if old.phase != run.phase:
         raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; {other}")
-    changed = differences(old.config, run.config, ignore=("epochs", "jit")) + differences(old.cells, run.cells)
+    changed = differences(old.config, run.config, ignore=MAY_CHANGE) + differences(old.cells, run.cells)
     if run.reference:
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf import checkpoints
-from icell_tf.config import ConfigError, Run, differences
+from icell_tf.config import MAY_CHANGE, ConfigError, Run, differences
 from icell_tf.evaluation.cells import Subject
 from icell_tf.experiment import build_model, load_model, prepared_of
 from icell_tf.integrator import Integrator
@@ -65,7 +65,7 @@ def _load_reference(model, run, lies):
     reference, found = load_model(lies)
     if found.phase != "reference":
         raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
-    changed = differences(found.config, run.reference, ignore=("epochs", "jit"))
+    changed = differences(found.config, run.reference, ignore=MAY_CHANGE)
     changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")

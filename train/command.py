@@ -42,7 +42,7 @@ class TrainingFlags:
         self.preset = flags.DEFINE_enum(
             "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
         )
-        self.run_dir_flag = flags.DEFINE_string(
+        self.run_dir_flag = define_folder(
             output, None, f"folder of the run, new or to go on with (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
@@ -88,9 +88,21 @@ class TrainingFlags:
         return f"runs/{self.preset.value}-{run}"
 
 
+class _Folder(flags.ArgumentParser):
+    """A shell leaves the ~ of --run_dir=~/runs to us."""
+
+    def parse(self, argument):
+        return os.path.expanduser(argument)
+
+
+def define_folder(name, default, text, **options):
+    """Defines a flag that is a folder, as `flags.DEFINE_string` one that is text, and returns its holder."""
+    return flags.DEFINE(_Folder(), name, default, text, **options)
+
+
 def define_data_dir():
     """Defines --data_dir and returns its holder."""
-    return flags.DEFINE_string("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
+    return define_folder("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
 
 
 def _define(field):

@@ -1,12 +1,12 @@
 """Trains phase 2, structures given the shape: python train/conditional.py --preset=small --reference=RUN_DIR."""
 
-from absl import app, flags
-from command import TrainingFlags, ensure_prepared, run
+from absl import app
+from command import TrainingFlags, define_folder, ensure_prepared, run
 
 from icell_tf.experiment import train_conditional
 
 FLAGS = TrainingFlags("conditional")
-REFERENCE = flags.DEFINE_string("reference", None, "run of train/reference.py (default: runs/PRESET-reference)")
+REFERENCE = define_folder("reference", None, "run of train/reference.py (default: runs/PRESET-reference)")
 
 
 def main():

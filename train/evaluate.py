@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from absl import app, flags
-from command import define_data_dir, ensure_prepared, run
+from command import define_data_dir, define_folder, ensure_prepared, run
 
 from icell_tf.checkpoints import BEST, LAST
 from icell_tf.config import Run
 from icell_tf.evaluation.report import evaluate, table
 from icell_tf.loading import load_subject
 
-MODEL = flags.DEFINE_string("model", None, "the run of train/conditional.py", required=True)
-REFERENCE = flags.DEFINE_string("reference", None, "its run of train/reference.py (default: where it lay in training)")
+MODEL = define_folder("model", None, "the run of train/conditional.py", required=True)
+REFERENCE = define_folder("reference", None, "its run of train/reference.py (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
-OUTPUT = flags.DEFINE_string("output", None, "where the report goes (default: MODEL/evaluation)")
+OUTPUT = define_folder("output", None, "where the report goes (default: MODEL/evaluation)")
 DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction and their spread", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells and the choice of pictures", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")

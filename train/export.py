@@ -1,12 +1,12 @@
 """Exports a trained model as a SavedModel, for TensorFlow Serving or for plain TensorFlow."""
 
 from absl import app, flags
-from command import run
+from command import define_folder, run
 
 from icell_tf import export
 
-MODEL = flags.DEFINE_string("model", None, "folder of a finished run of train/conditional.py", required=True)
-OUTPUT = flags.DEFINE_string("output", export.DEFAULT_DIRECTORY, "folder of the model's versions")
+MODEL = define_folder("model", None, "folder of a finished run of train/conditional.py", required=True)
+OUTPUT = define_folder("output", export.DEFAULT_DIRECTORY, "folder of the model's versions")
 VERSION = flags.DEFINE_integer("version", None, "version to write; by default the next one", lower_bound=1)
 
 

@@ -1,12 +1,12 @@
 """Cuts single cells out of fields of view, with label images or without, and lists them in a manifest.csv."""
 
 from absl import app, flags
-from command import run
+from command import define_folder, run
 
 from icell_tf.apply import arguments, field_list, fields
 from icell_tf.imaging.fields import Limits
 
-OUTPUT = flags.DEFINE_string("output", fields.DEFAULT_OUTPUT, f"folder for {fields.MANIFEST} and the cells")
+OUTPUT = define_folder("output", fields.DEFAULT_OUTPUT, f"folder for {fields.MANIFEST} and the cells")
 STRUCTURE = flags.DEFINE_string("structure", "", "the labelled structure of all fields")
 CELL_LABELS = flags.DEFINE_list("cell_labels", [], "label image of the cells, one for each field")
 NUCLEUS_LABELS = flags.DEFINE_list("nucleus_labels", [], "label image of the nuclei, one for each field")

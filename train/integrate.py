@@ -1,14 +1,14 @@
 """Predicts every structure in a user's cells: prepared data sets, a manifest.csv, or stacks with their segmentation."""
 
 from absl import app, flags
-from command import run
+from command import define_folder, run
 
 from icell_tf import export
 from icell_tf.apply import arguments, inputs, outputs
 from icell_tf.evaluation import figures
 
-MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
-OUTPUT = flags.DEFINE_string("output", outputs.DEFAULT_OUTPUT, "folder for the files")
+MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
+OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
 SAMPLES = flags.DEFINE_integer("samples", 0, "draws of z_s to take mean and standard deviation of", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
 ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")

@@ -1,16 +1,16 @@
 """Draws new cells in chosen structures."""
 
 from absl import app, flags
-from command import run
+from command import define_folder, run
 
 from icell_tf import export, structures
 from icell_tf.apply import outputs
 
-MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
+MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
 STRUCTURES = flags.DEFINE_list("structures", None, "names of structures, such as tom20,zo1; by default all")
 COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the first cell; cell i has seed + i")
-OUTPUT = flags.DEFINE_string("output", "sampled", "folder for the files")
+OUTPUT = define_folder("output", "sampled", "folder for the files")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 
 

@@ -1,7 +1,7 @@
 """Shows what varies along dimensions of the latent codes, or what lies between two cells."""
 
 from absl import app, flags
-from command import define_data_dir, run
+from command import define_data_dir, define_folder, run
 
 from icell_tf import structures
 from icell_tf.apply import traverse
@@ -10,7 +10,7 @@ from icell_tf.evaluation.walks import PATHS
 from icell_tf.experiment import prepared_of
 from icell_tf.loading import load_integrator
 
-MODEL = flags.DEFINE_string("model", None, "run of train/conditional.py", required=True)
+MODEL = define_folder("model", None, "run of train/conditional.py", required=True)
 CODE = flags.DEFINE_enum("code", None, traverse.CODES, "code to walk in (default: z_r; from cell to cell: both)")
 DIMENSIONS = flags.DEFINE_list("dimensions", ["1"], "numbered from 1: one, two for a plane, or more")
 STRUCTURES = flags.DEFINE_list("structures", None, "shown, such as tom20,zo1 (default: the given cell's, or else all)")
@@ -22,7 +22,7 @@ RANGE = flags.DEFINE_float("range", 3.0, "standard deviations to either side of 
 STEPS = flags.DEFINE_integer("steps", 7, "cells along the way", lower_bound=2)
 DATASET = flags.DEFINE_string("dataset", None, "that has the cells (default: the one the model was trained on)")
 DATA_DIR = define_data_dir()
-OUTPUT = flags.DEFINE_string("output", traverse.DEFAULT_OUTPUT, "folder for the files")
+OUTPUT = define_folder("output", traverse.DEFAULT_OUTPUT, "folder for the files")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 
 

@@ -43,6 +43,11 @@ def test_every_field_has_a_flag_that_overrides_it(parsed):
     assert set(found.fields) == {field.name for field in dataclasses.fields(found.config)}
 
 
+def test_a_folder_may_lie_in_the_home_folder(parsed, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parsed("reference", "--run_dir=~/runs/mine").run_dir == "/home/me/runs/mine"
+
+
 def test_directories_are_given_or_the_presets(parsed):
     found = parsed("conditional", "--run_dir=elsewhere", "--data_dir=data")
     assert (found.run_dir, found.data_dir) == ("elsewhere", "data")
