@@ -48,7 +48,7 @@ setup(
     description="The Integrated Cell in TensorFlow: every structure in one cell, from images that show one each",
     license="Apache-2.0",
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
-    package_data={"icell_tf.evaluation": ["page.html"]},
+    package_data={"icell_tf.reports": ["page.html"]},
     python_requires=">=3.11,<3.13",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

@@ -135,8 +135,9 @@ def measure_parts(folder, cells):
     from tensorflow_datasets.core import example_serializer
 
     from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
-    from icell_tf.imaging import manifest, prepare
-    from icell_tf.imaging.preprocess import preprocess
+    from icell_tf.imaging import prepare
+    from icell_tf.imaging.frame.preprocess import preprocess
+    from icell_tf.imaging.manifest import manifest
 
     write_manifest(folder, cells)
     frame = IntegratedCellConfig(**CONFIG).frame

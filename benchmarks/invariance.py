@@ -9,10 +9,10 @@ import argparse
 
 import numpy as np
 
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import preprocess
-from icell_tf.imaging.simulate.shapes import sample_shape
-from icell_tf.imaging.simulate.views import simulate_view
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.simulate.shapes import sample_shape
+from icell_tf.simulate.views import simulate_view
 from icell_tf.structures import NAMES
 
 FRAME = Frame(64, 0.6)

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from icell_tf.models import factory
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import train_step  # noqa: E402
 
@@ -34,7 +36,7 @@ def random_cells(size, count):
     """Returns `PreparedCells` that are made up: noise, in ten structures."""
     import numpy as np
 
-    from icell_tf.data import PreparedCells
+    from icell_tf.data.prepared import PreparedCells
 
     class RandomCells(PreparedCells):
         def size(self, split):
@@ -52,7 +54,7 @@ def input_pipeline(arguments):
     """Cells a second that come out of the input, against those that the step takes."""
     import tensorflow as tf
 
-    from icell_tf.acceleration import spread_over_cores
+    from icell_tf.training.acceleration import spread_over_cores
 
     spread_over_cores(min(size for size, *_ in INPUTS))
     rows = []
@@ -91,8 +93,8 @@ def integration(arguments):
     import tensorflow as tf
 
     from icell_tf import networks
-    from icell_tf.export import export_integrator, load_integrator
-    from icell_tf.integrator import Integrator
+    from icell_tf.export.saved_model import export_integrator, load_integrator
+    from icell_tf.inference.integrator import Integrator
     from icell_tf.structures import NAMES
 
     size, k = 256, len(NAMES)
@@ -132,7 +134,6 @@ def startup(arguments):
     import command  # noqa: F401
     import keras
 
-    from icell_tf import experiment
     from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 
     marks["import"] = time.time()
@@ -156,7 +157,7 @@ def startup(arguments):
         return original(model, *positional, callbacks=[*callbacks, First()], **named)
 
     original, keras.Model.fit = keras.Model.fit, fit
-    experiment.build_model = marked("build", experiment.build_model)
+    factory.build_model = marked("build", factory.build_model)
     AdversarialAutoencoder.compile = marked("compile", AdversarialAutoencoder.compile)
     with tempfile.TemporaryDirectory() as folder:
         sys.argv = [str(DEMO), "--preset=demo", f"--run_dir={folder}/run", f"--data_dir={arguments.data_dir}"]
@@ -181,11 +182,13 @@ def epoch(arguments):
     import numpy as np
     import tensorflow as tf
 
-    from icell_tf import callbacks, experiment, training
-    from icell_tf.acceleration import Acceleration, spread_over_cores
-    from icell_tf.config import PRESETS, Cells, Run
-    from icell_tf.integrator import Integrator
+    from icell_tf.config import PRESETS
+    from icell_tf.inference.integrator import Integrator
+    from icell_tf.runs.run import Run
+    from icell_tf.spec import Cells
     from icell_tf.structures import NAMES
+    from icell_tf.training import callbacks, loop
+    from icell_tf.training.acceleration import Acceleration, spread_over_cores
 
     preset, phase = arguments.preset, arguments.phase
     (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
@@ -194,7 +197,7 @@ def epoch(arguments):
     spread_over_cores(size)
     acceleration = Acceleration.of(config)
     with acceleration.building():
-        model = experiment.build_model(run)
+        model = factory.build_model(run)
     model.compile(loss_scale=acceleration.loss_scale)
     cells = random_cells(size, config.batch_size)
     batch = next(iter(cells.batches("train", config.batch_size)))
@@ -206,7 +209,7 @@ def epoch(arguments):
     train, test = (tf.function(f, jit_compile=acceleration.jit or None) for f in (model.train_step, model.test_step))
     step, _ = train_step.timed(lambda: steps(train), arguments.steps)
     validation, _ = train_step.timed(lambda: steps(test), arguments.steps)
-    x_rs, y = batch["x_rs"].numpy()[: training.PICTURES], batch["y"].numpy()[: training.PICTURES]
+    x_rs, y = batch["x_rs"].numpy()[: loop.PICTURES], batch["y"].numpy()[: loop.PICTURES]
     fixed, labels = {"train": x_rs, "validation": x_rs}, {"train": y, "validation": y}
 
     if phase == "reference":
@@ -216,12 +219,12 @@ def epoch(arguments):
         draw = functools.partial(callbacks.conditional_pictures, integrator, fixed, labels)
     count = TRAINING[preset] // config.batch_size
     validations = -(-VALIDATION[preset] // config.batch_size)
-    every = max(1, config.epochs // training.PICTURE_TIMES)
+    every = max(1, config.epochs // loop.PICTURE_TIMES)
     with tempfile.TemporaryDirectory() as folder:
         followers = {
             "pictures": callbacks.LogPictures(folder, draw, 1, 1),
             "curves": callbacks.LogCurves(folder),
-            "saving": training.SaveRun(folder, training.MONITOR, count, step=count),
+            "saving": loop.SaveRun(folder, loop.MONITOR, count, step=count),
         }
         both = logs | {f"val_{name}": value for name, value in logs.items()}
         times = {}

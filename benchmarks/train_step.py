@@ -99,7 +99,7 @@ def measure(arguments):
     import numpy as np
     import tensorflow as tf
 
-    from icell_tf.acceleration import Acceleration, spread_over_cores
+    from icell_tf.training.acceleration import Acceleration, spread_over_cores
 
     if arguments.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -239,7 +239,7 @@ def table(comparisons):
 
 def machine():
     """Returns what the figures were measured on."""
-    from icell_tf.machine import cores, processor
+    from icell_tf.training.machine import cores, processor
 
     return {"processor": processor(), "cores": cores(), "load": os.getloadavg()[0]}
 

@@ -12,6 +12,6 @@ def load(path):
 
     TensorFlow is imported here and not with the package, so that the simulator's worker processes start fast.
     """
-    from icell_tf.export import load_integrator
+    from icell_tf.export.saved_model import load_integrator
 
     return load_integrator(path)

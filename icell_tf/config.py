@@ -4,15 +4,9 @@ Every field's metadata holds its help text; the command-line flags are made from
 """
 
 import dataclasses
-import json
 import math
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from icell_tf.files import whole
-
-CONFIG_FILE = "config.json"
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -22,8 +16,6 @@ EPOCHS_HELP = (
     "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
     "where there is a cooldown"
 )
-# How cells were prepared before data sets and models said so: alignment, normalization, version of the preprocessing.
-FIRST_PREPARATION = "major_axis, maximum, 1"
 
 
 class ConfigError(ValueError):
@@ -149,83 +141,6 @@ PRESETS = {
         "conditional": ConditionalConfig(**_DEMO, epochs=20, generate_from="targets", integration_weight=1.0),
     },
 }
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What a model has to know of the cells it was trained on.
-
-    Attributes:
-      structures: names, in the order of y.
-      image_size: pixels along a side.
-      pixel_size: µm a pixel.
-      dataset: name, config and version of the data set.
-      preparation: how stacks became pictures: alignment, normalization, version of the preprocessing.
-    """
-
-    structures: tuple[str, ...]
-    image_size: int
-    pixel_size: float
-    dataset: str = ""
-    preparation: str = FIRST_PREPARATION
-
-
-@dataclass(frozen=True)
-class Run:
-    """All that is needed to build a run's model again: the content of its config.json.
-
-    Attributes:
-      phase: a key of `PHASES`.
-      config: the phase's settings.
-      cells: what it was trained on.
-      reference: in phase 2, the settings of the run whose encoder it is built on.
-      reference_dir: in phase 2, where that run lay; its curves and its decoder are not needed to use the model.
-      key: what its weights bear, so that those of another run are not taken for them; 0 where they bear none.
-    """
-
-    phase: str
-    config: ReferenceConfig
-    cells: Cells
-    reference: ReferenceConfig | None = None
-    reference_dir: str = ""
-    key: int = 0
-
-    def with_key(self):
-        """Returns the run with its key, which it keeps wherever it lies and however long it is trained."""
-        named = dataclasses.replace(self.config, epochs=1, jit="auto"), self.phase, self.cells, self.reference
-        return dataclasses.replace(self, key=zlib.crc32(repr(named).encode()))
-
-    def save(self, run_dir):
-        """Writes config.json, which lies beside the weights."""
-        with whole(Path(run_dir) / CONFIG_FILE) as partial:
-            partial.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
-
-    @classmethod
-    def load(cls, run_dir):
-        """Reads config.json.
-
-        Raises: ConfigError: if run_dir holds no run, or one that this version cannot read.
-        """
-        path = Path(run_dir) / CONFIG_FILE
-        if not path.is_file():
-            raise ConfigError(f"{run_dir} is not a run: it has no {CONFIG_FILE}. Give the directory of a training run")
-        try:
-            content = json.loads(path.read_text())
-            cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
-            config = _config(PHASES[content["phase"]], content["config"])
-            reference = content["reference"] and _config(ReferenceConfig, content["reference"])
-            if (content["phase"] == "conditional") != bool(reference):
-                raise ValueError(f"a run of phase {content['phase']!r} with reference {reference}")
-            others = {name: content[name] for name in ("reference_dir", "key") if name in content}
-            return cls(content["phase"], config, Cells(**cells), reference, **others)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
-
-
-def _config(kind, content):
-    """Returns the settings of a run from its config.json; before that said so, all were computed in float32."""
-    precision = content.get("precision", "auto").replace("auto", "float32")
-    return kind(**{**content, "precision": precision})
 
 
 def differences(old, new, ignore=()):

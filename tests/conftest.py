@@ -39,7 +39,7 @@ def real_data():
 def prepared(tmp_path_factory):
     """A tiny prepared data set: 80 simulated cells, 8 a structure, in frames of 32 pixels of 1.2 µm."""
     from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
-    from icell_tf.data import PreparedCells
+    from icell_tf.data.prepared import PreparedCells
 
     config = IntegratedCellConfig(
         name="tiny", kind="simulated", image_size=32, pixel_size=1.2, cells_per_structure=8, expected_draws=4
@@ -68,7 +68,7 @@ def conditional_config(prepared):
 @pytest.fixture(scope="session")
 def reference_run(reference_config, tmp_path_factory):
     """The folder of phase 1, trained for two epochs; tests copy it before they change anything."""
-    from icell_tf import experiment
+    from icell_tf.training import experiment
 
     return experiment.train_reference(reference_config, tmp_path_factory.mktemp("runs") / "reference")
 
@@ -76,7 +76,7 @@ def reference_run(reference_config, tmp_path_factory):
 @pytest.fixture(scope="session")
 def conditional_run(conditional_config, reference_run):
     """The folder of phase 2 on `reference_run`; tests copy it before they change anything."""
-    from icell_tf import experiment
+    from icell_tf.training import experiment
 
     return experiment.train_conditional(conditional_config, reference_run, reference_run.parent / "conditional")
 
@@ -90,7 +90,7 @@ def make_integrator():
     import keras
 
     from icell_tf import networks
-    from icell_tf.integrator import Integrator
+    from icell_tf.inference.integrator import Integrator
 
     @functools.cache
     def make(architecture="paper", mirrored=False):
@@ -117,10 +117,52 @@ def make_integrator():
 @pytest.fixture(scope="session")
 def make_export(make_integrator, tmp_path_factory):
     """A function from the arguments of `make_integrator` to the folder of its `Integrator`'s export."""
-    from icell_tf.export import export_integrator
+    from icell_tf.export.saved_model import export_integrator
 
     @functools.cache
     def make(*arguments, **options):
         return export_integrator(make_integrator(*arguments, **options), tmp_path_factory.mktemp("saved_models"))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def subject(prepared):
+    """A `Subject` on simulated cells of 32 pixels, ten structures, latent space of 4 dimensions."""
+    import keras
+
+    from icell_tf.config import ConditionalConfig, ReferenceConfig
+    from icell_tf.evaluation.subject import Subject
+    from icell_tf.inference.integrator import Integrator
+    from icell_tf.models.factory import build_model
+    from icell_tf.runs.run import Run
+
+    keras.utils.set_random_seed(0)
+    settings = dict(width=1 / 16, latent_dim=4, architecture="released", dark_start=True)
+    reference = build_model(Run("reference", ReferenceConfig(**settings), prepared.cells))
+    run = Run("conditional", ConditionalConfig(**settings), prepared.cells, ReferenceConfig(**settings))
+    model = build_model(run)
+    x_rs, y = prepared.first("train", 40)
+    for _ in range(10):  # fills the moving statistics: without them all cells are coded alike
+        reference.enc(x_rs[..., :2], training=True)
+        _, z_r, z_s = model.enc(x_rs, training=True)
+        reference.dec(z_r, training=True)
+        model.dec([keras.ops.one_hot(y, 10), z_r, z_s], training=True)
+    model.enc_r.set_weights(reference.enc.get_weights())
+    networks = {"enc_r": model.enc_r, "enc_rs": model.enc, "dec_rs": model.dec}
+    networks |= {"enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
+    networks |= {"dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
+    integrator = Integrator(model.enc_r, model.enc, model.dec, prepared.cells.structures, prepared.cells.pixel_size)
+    shared = {"reconstruction": 0.5, "latent_discriminator": 1.4, "latent_discriminator_accuracy": 0.5}
+    curve = [{"epoch": i, **shared, "val_reconstruction": 0.6} for i in range(3)]
+    conditional = [{**row, "classification": 2.0} for row in curve[:2]]
+    curves = {"reference": curve, "conditional": conditional}
+    return Subject(integrator, run, prepared, "tiny-conditional", networks, curves, reference_trained=True)
+
+
+@pytest.fixture(scope="session")
+def cells(subject):
+    """{"train", "validation", "test": `CodedCells`}."""
+    from icell_tf.evaluation.coded_cells import code_cells
+
+    return {split: code_cells(subject.integrator, subject.prepared, split) for split in ("train", "validation", "test")}

@@ -18,7 +18,7 @@ def run_command(folder, name, *arguments):
     try:
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
             patch.chdir(folder)
-            patch.syspath_prepend(TRAIN)
+            patch.delitem(sys.modules, f"icell_tf.cli.{TRAIN.joinpath(name).stem}", raising=False)  # defines its flags
             patch.setattr(sys, "argv", [path, *map(str, arguments)])
             patch.setattr(app, "run", lambda main: sys.exit(main(flags.FLAGS(sys.argv))))
             with pytest.raises(SystemExit) as ended:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from icell_tf.imaging.simulate import SimulatedCell, simulate_cell
+from icell_tf.simulate import SimulatedCell, simulate_cell
 
 OFFSET, NOISE = 107, 4  # counts of the empty field, as in the simulator's stacks
 

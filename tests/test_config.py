@@ -3,7 +3,9 @@ import json
 
 import pytest
 
-from icell_tf.config import PRESETS, Cells, ConditionalConfig, ConfigError, ReferenceConfig, Run, differences
+from icell_tf.config import PRESETS, ConditionalConfig, ConfigError, ReferenceConfig, differences
+from icell_tf.runs.run import Run
+from icell_tf.spec import Cells
 
 CELLS = Cells(("tom20", "zo1"), 64, 0.6, "integrated_cell/tiny/1.0.0")
 RESOLVED = ReferenceConfig(precision="float32")  # as a run records what auto has come to

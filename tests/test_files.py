@@ -2,13 +2,13 @@
 
 import pytest
 
-from icell_tf.files import whole
+from icell_tf.files import atomic_write
 
 
 def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")
-    with whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "new"}
@@ -18,12 +18,13 @@ def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
 def test_an_error_leaves_the_file_before_and_no_part(tmp_path, error):
     path = tmp_path / "a.json"
     path.write_text("old")
-    with pytest.raises(error), whole(path) as partial:
+    with pytest.raises(error), atomic_write(path) as partial:
         partial.write_text("ne")
         raise error
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
 
 
 def test_a_folder_that_is_missing_is_the_error_that_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError, match="partial.a.json"), whole(tmp_path / "gone" / "a.json") as partial:
+    path = tmp_path / "gone" / "a.json"
+    with pytest.raises(FileNotFoundError, match="partial.a.json"), atomic_write(path) as partial:
         partial.write_text("new")

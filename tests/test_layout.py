@@ -9,8 +9,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "icell_tf"
 # A module imports only from those before it. The package's own __init__ imports on demand and may import any.
 ORDER = (
-    "files config structures machine imaging losses networks models integrator data evaluation checkpoints callbacks "
-    "acceleration devices training experiment loading export apply need doctor"
+    "files spec structures config viz simulate imaging data networks models runs inference training evaluation reports "
+    "paper export cli"
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320
@@ -67,10 +67,10 @@ def test_commands_import_only_what_is_installed(path):
     "source, wrong",
     [
         ("import icell_tf.export", ["icell_tf.export"]),
-        ("from icell_tf import export, losses", ["icell_tf.export"]),
-        ("from icell_tf.data import batches", ["icell_tf.data.batches"]),
-        ("def f():\n    from .. import data", ["icell_tf.data"]),
-        ("from ..experiment import run", ["icell_tf.experiment.run"]),
+        ("from icell_tf import export, networks", ["icell_tf.export"]),
+        ("from icell_tf.runs import weights", ["icell_tf.runs.weights"]),
+        ("def f():\n    from .. import runs", ["icell_tf.runs"]),
+        ("from ..training import loop", ["icell_tf.training.loop"]),
         ("from . import reference", []),
         ("from .reference import ReferenceModel", []),
         ("import datasets.integrated_cell", ["datasets.integrated_cell"]),

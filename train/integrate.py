@@ -1,56 +1,6 @@
 """Predicts every structure in a user's cells: prepared data sets, a manifest.csv, or stacks with their segmentation."""
 
-from absl import app, flags
-from command import define_folder, run
-
-from icell_tf import export
-from icell_tf.apply import arguments, inputs, outputs
-from icell_tf.evaluation import figures
-
-MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
-OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
-SAMPLES = flags.DEFINE_integer("samples", 0, "draws of z_s to take mean and standard deviation of", lower_bound=0)
-SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
-ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")
-CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
-SEGMENTATION = flags.DEFINE_list(
-    "segmentation", [], f"file of masks for each stack; or {inputs.AUTO}: the stacks are 0 outside their cell"
-)
-CHANNELS = flags.DEFINE_string("channels", None, "of a stack, as membrane:0,nucleus:1[,structure:2]; names or numbers")
-SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "as cell:0,nucleus:1; names or numbers")
-PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x")
-AXES = flags.DEFINE_string("axes", None, "axes of the stacks' arrays, such as CZYX")
-SPLIT = flags.DEFINE_string("split", "test", "split of a prepared data set")
-ON_BAD_CELL = flags.DEFINE_enum("on_bad_cell", "fail", ["fail", "skip"], "of a manifest: stop, or go on without it")
-LIMIT = flags.DEFINE_integer("limit", None, "cells taken from a data set or a manifest", lower_bound=1)
-
-
-def reading_from_flags():
-    return inputs.Reading(
-        segmentation=tuple(SEGMENTATION.value),
-        channels=arguments.parse_channels(CHANNELS.value, arguments.CHANNEL_ROLES, "--channels"),
-        segmentation_channels=arguments.parse_channels(
-            SEGMENTATION_CHANNELS.value, arguments.SEGMENTATION_ROLES, "--segmentation_channels"
-        ),
-        pixel_size=arguments.parse_pixel_size(PIXEL_SIZE.value),
-        axes=AXES.value,
-        split=SPLIT.value,
-        limit=LIMIT.value,
-        on_bad_cell=ON_BAD_CELL.value,
-    )
-
-
-def main(argv):
-    if len(argv) < 2:
-        raise app.UsageError("give at least one INPUT: a prepared data set's folder, a manifest.csv or a stack")
-    settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
-    reading = reading_from_flags()
-    integrator = export.load_integrator(MODEL.value)
-    cells = inputs.read_inputs(argv[1:], integrator, reading)
-    paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
-    print(f"{len(cells)} cells, {len(integrator.structures)} structures each: {len(paths)} files in {OUTPUT.value}")
-
+from icell_tf.cli.integrate import run
 
 if __name__ == "__main__":
-    app.run(lambda argv: run(lambda: main(argv)))
+    run()

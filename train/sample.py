@@ -1,26 +1,6 @@
 """Draws new cells in chosen structures."""
 
-from absl import app, flags
-from command import define_folder, run
-
-from icell_tf import export, structures
-from icell_tf.apply import outputs
-
-MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
-STRUCTURES = flags.DEFINE_list("structures", None, "names of structures, such as tom20,zo1; by default all")
-COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "seed of the first cell; cell i has seed + i")
-OUTPUT = define_folder("output", "sampled", "folder for the files")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
-
-
-def main():
-    integrator = export.load_integrator(MODEL.value)
-    own = integrator.structures
-    names = [n if n in own else structures.canonical_name(n) for n in STRUCTURES.value or own]
-    paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
-    print(f"{COUNT.value} cells of each of {', '.join(names)}: {len(paths)} files in {OUTPUT.value}")
-
+from icell_tf.cli.sample import run
 
 if __name__ == "__main__":
-    app.run(lambda argv: run(main, argv))
+    run()

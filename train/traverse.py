@@ -1,52 +1,6 @@
 """Shows what varies along dimensions of the latent codes, or what lies between two cells."""
 
-from absl import app, flags
-from command import define_data_dir, define_folder, run
-
-from icell_tf import structures
-from icell_tf.apply import traverse
-from icell_tf.config import Run
-from icell_tf.evaluation.walks import PATHS
-from icell_tf.experiment import prepared_of
-from icell_tf.loading import load_integrator
-
-MODEL = define_folder("model", None, "run of train/conditional.py", required=True)
-CODE = flags.DEFINE_enum("code", None, traverse.CODES, "code to walk in (default: z_r; from cell to cell: both)")
-DIMENSIONS = flags.DEFINE_list("dimensions", ["1"], "numbered from 1: one, two for a plane, or more")
-STRUCTURES = flags.DEFINE_list("structures", None, "shown, such as tom20,zo1 (default: the given cell's, or else all)")
-CELL = flags.DEFINE_string("cell", None, "id of the cell to start from (default: the mean cell, with all codes 0)")
-FROM = flags.DEFINE_string("from", None, "id of the first cell, to walk from it to another")
-TO = flags.DEFINE_string("to", None, "id of the last cell")
-PATH = flags.DEFINE_enum("path", "slerp", PATHS, "from cell to cell: spherical or straight")
-RANGE = flags.DEFINE_float("range", 3.0, "standard deviations to either side of the mean", lower_bound=0.1)
-STEPS = flags.DEFINE_integer("steps", 7, "cells along the way", lower_bound=2)
-DATASET = flags.DEFINE_string("dataset", None, "that has the cells (default: the one the model was trained on)")
-DATA_DIR = define_data_dir()
-OUTPUT = define_folder("output", traverse.DEFAULT_OUTPUT, "folder for the files")
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
-
-
-def main():
-    if (FROM.value is None) != (TO.value is None) or (FROM.value and CELL.value):
-        raise ValueError("--from and --to go together, and without --cell")
-    integrator = load_integrator(MODEL.value)
-    given = [(flag.name, flag.value) for flag in (CELL, FROM, TO) if flag.value is not None]
-    cells = []
-    if given:
-        prepared = prepared_of(Run.load(MODEL.value).config, DATASET.value, DATA_DIR.value)
-        cells = [traverse.find_cell(integrator, prepared, cell_id, f"--{name}") for name, cell_id in given]
-    own = integrator.structures
-    names = [n if n in own else structures.canonical_name(n) for n in STRUCTURES.value or ()]
-    names = names or list(dict.fromkeys(own[cell.structure] for cell in cells if cell.structure is not None)) or own
-    where = (STEPS.value, OUTPUT.value, OVERWRITE.value)
-    if FROM.value:
-        codes = (CODE.value,) if CODE.value else traverse.CODES
-        paths = traverse.interpolate(integrator, cells, codes, names, PATH.value, *where)
-    else:
-        start, code = (*cells, traverse.mean_cell(integrator))[0], CODE.value or "z_r"
-        paths = traverse.traverse(integrator, start, code, DIMENSIONS.value, names, RANGE.value, *where)
-    print("\n".join(f"wrote {path}" for path in paths))
-
+from icell_tf.cli.traverse import run
 
 if __name__ == "__main__":
-    app.run(lambda argv: run(main, argv))
+    run()

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
 
-from icell_tf.imaging import simulate, splits
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import PREPROCESSING_VERSION, Preparation
+from icell_tf import simulate
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import PREPROCESSING_VERSION, Preparation
+from icell_tf.imaging.manifest import splits
 
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")

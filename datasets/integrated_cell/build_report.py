@@ -10,9 +10,9 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from icell_tf.evaluation import figures
-from icell_tf.imaging.preprocess import CHANNELS
-from icell_tf.imaging.splits import SPLITS
+from icell_tf.imaging.frame.preprocess import CHANNELS
+from icell_tf.imaging.manifest.splits import SPLITS
+from icell_tf.viz import figures
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
 PICTURED = 6  # cells of each structure

@@ -13,7 +13,7 @@ import uuid
 import tensorflow_datasets as tfds
 
 from icell_tf.imaging import prepare
-from icell_tf.imaging.cells import BadCell
+from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.parallel import WorkerPool
 
 

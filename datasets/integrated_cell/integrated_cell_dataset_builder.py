@@ -11,9 +11,10 @@ from absl import logging
 from tensorflow_datasets.core import shuffle
 
 from icell_tf import structures
-from icell_tf.evaluation import figures
-from icell_tf.imaging import prepare, splits
-from icell_tf.imaging.cells import BadCell, LeftOut
+from icell_tf.imaging import prepare
+from icell_tf.imaging.manifest import splits
+from icell_tf.imaging.manifest.cells import BadCell, LeftOut
+from icell_tf.viz import figures
 
 from . import build_report, examination, sources
 from .build_config import IntegratedCellConfig

@@ -4,8 +4,9 @@ import hashlib
 import os
 
 from icell_tf import structures
-from icell_tf.imaging import manifest, prepare
-from icell_tf.imaging.collections import hipsc, paper_2d
+from icell_tf.imaging import prepare
+from icell_tf.imaging.manifest import manifest
+from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 
 
 def simulated_cells(config):

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from icell_tf.evaluation import metrics
-from icell_tf.evaluation.scores import Score, bootstrap, mean_of_proportions, mean_score, proportion
+from icell_tf.evaluation.metrics import correlation
+from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_of_proportions, mean_score, proportion
 
 BINS = 15
 REGRESSION_SIZE = 16  # pixels a side of the images that the logistic regression sees
@@ -93,9 +93,9 @@ def content(classification):
     """Returns what metrics.json says of classification, Table S9 (`confusion`) included."""
     y, predicted = classification.y, classification.predicted
     return {
-        "accuracy": metrics.accuracy(y, predicted),
-        "balanced_accuracy": metrics.balanced_accuracy(y, predicted),
-        "confusion": metrics.confusion(y, predicted, len(classification.structures)).tolist(),
+        "accuracy": correlation.accuracy(y, predicted),
+        "balanced_accuracy": correlation.balanced_accuracy(y, predicted),
+        "confusion": correlation.confusion(y, predicted, len(classification.structures)).tolist(),
     }
 
 
@@ -114,8 +114,8 @@ def scores(classification):
     occurring, rivals = np.unique(y), classification.rivals
     chance = {"chance": 1 / len(classification.structures)}
     hits, n = np.sum(list(PAPER.values()), axis=0)
-    accuracies = {name: metrics.accuracy(y, p) for name, p in rivals.items()}
-    balanced = {name: metrics.balanced_accuracy(y, p) for name, p in rivals.items()}
+    accuracies = {name: correlation.accuracy(y, p) for name, p in rivals.items()}
+    balanced = {name: correlation.balanced_accuracy(y, p) for name, p in rivals.items()}
     recalls = {k: _recall(classification, k) for k in occurring}
     return {
         "accuracy": proportion(
@@ -147,13 +147,13 @@ def rival_predictions(test, training):
     Args: test, training: `CodedCells`.
     """
     means = np.moveaxis(
-        metrics.class_means(training.images[..., -1], training.y, training.probabilities.shape[1]), -1, 0
+        correlation.class_means(training.images[..., -1], training.y, training.probabilities.shape[1]), -1, 0
     )
     seen, cells = np.unique(training.y, return_counts=True)
-    correlation = metrics.pearson_of_pairs(test.images[..., -1], means[seen])
+    r = correlation.pearson_of_pairs(test.images[..., -1], means[seen])
     found = {
         "majority": np.full(len(test), seen[cells.argmax()]),
-        "class_mean": seen[correlation.argmax(axis=1)],
+        "class_mean": seen[r.argmax(axis=1)],
     }
     if len(seen) > 1:  # a regression needs two
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
@@ -164,7 +164,7 @@ def rival_predictions(test, training):
 def _recall(classification, k):
     of_class, name = classification.y == k, classification.structures[k]
     rivals = {
-        rival: metrics.accuracy(classification.y[of_class], predicted[of_class])
+        rival: correlation.accuracy(classification.y[of_class], predicted[of_class])
         for rival, predicted in classification.rivals.items()
         if rival != "majority"  # it recognises all of one structure's cells and none of the others'
     }

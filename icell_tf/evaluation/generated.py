@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, stats
 
-from icell_tf.evaluation.distances import NEIGHBOURS, covered, frechet_distance, two_sample_interval
 from icell_tf.evaluation.judge import mirrored_at_random
-from icell_tf.evaluation.scores import Score, mean_score, proportion
-from icell_tf.evaluation.shapes import SHAPES, SMOOTHING, measure_shapes
+from icell_tf.evaluation.metrics.distances import NEIGHBOURS, covered, frechet_distance, two_sample_interval
+from icell_tf.evaluation.metrics.scores import Score, mean_score, proportion
+from icell_tf.evaluation.metrics.shapes import SHAPES, SMOOTHING, measure_shapes
 
 ENOUGH = 400  # cells for a proportion within 0.05, however few the test split has
 BATCH = 50

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icell_tf.evaluation import metrics
+from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.neighbours import Neighbours
 
 BATCH = 12  # cells whose K predictions are floats at once: 63 MB an array at 256 px and K = 10
@@ -60,7 +60,7 @@ def measure(integrator, test, training, draws=32, seed=0):
             "class_mean": np.broadcast_to(neighbours.class_mean, integrated["structures"].shape),
             **{name: neighbours.structures(indices[rows]) for name, indices in found.items()},
         }
-        mask = metrics.cell_mask(x_rs)
+        mask = correlation.cell_mask(x_rs)
         if test.expected is None:
             parts.append(_against_observed(predictions, x_rs[..., -1], y, k, mask))
         else:
@@ -76,7 +76,7 @@ def measure(integrator, test, training, draws=32, seed=0):
 
 
 def _against_expected(predictions, expected, mask):
-    return tuple({name: metrics.pearson(p, expected, m) for name, p in predictions.items()} for m in (None, mask))
+    return tuple({name: correlation.pearson(p, expected, m) for name, p in predictions.items()} for m in (None, mask))
 
 
 def _against_observed(predictions, x_s, y, k, mask):
@@ -87,7 +87,7 @@ def _against_observed(predictions, x_s, y, k, mask):
         for name, prediction in predictions.items():
             shown = prediction[np.arange(len(y)), ..., y][..., None]
             found[name] = np.full((len(y), k), np.nan)
-            found[name][np.arange(len(y)), y] = metrics.pearson(shown, x_s[..., None], mask)[:, 0]
+            found[name][np.arange(len(y)), y] = correlation.pearson(shown, x_s[..., None], mask)[:, 0]
         return found
 
     return correlations(None), correlations(mask)
@@ -110,7 +110,7 @@ def _pairs(test, predicted, structures):
     for k, name in enumerate(structures):
         (shown,) = np.nonzero(test.y == k)
         if len(shown):
-            pairs[name] = [metrics.pearson_of_pairs(test.images[shown, ..., -1], predicted[shown])]
+            pairs[name] = [correlation.pearson_of_pairs(test.images[shown, ..., -1], predicted[shown])]
     return pairs
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from icell_tf.evaluation.integration import known_structures, mean_r
-from icell_tf.evaluation.permutation import shape_test
-from icell_tf.evaluation.scores import Score, mean_of_means, mean_score
+from icell_tf.evaluation.metrics.permutation import shape_test
+from icell_tf.evaluation.metrics.scores import Score, mean_of_means, mean_score
 
 RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
 PREDICTIONS = {

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from icell_tf.evaluation.distances import PERMUTATIONS, mmd_test
 from icell_tf.evaluation.judge import mirrored_at_random
-from icell_tf.evaluation.scores import Score, bootstrap
+from icell_tf.evaluation.metrics.distances import PERMUTATIONS, mmd_test
+from icell_tf.evaluation.metrics.scores import Score, bootstrap
 
 CODES = 200  # of each sample in the test by maximum mean discrepancy
 DRAWS = 20

@@ -4,8 +4,8 @@ import numpy as np
 from skimage.transform import downscale_local_mean
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation import metrics
-from icell_tf.integrator import MIRRORED_AXES
+from icell_tf.evaluation.metrics import correlation
+from icell_tf.inference.integrator import MIRRORED_AXES
 
 SEARCH_SIZE = 32  # pixels a side of the images that are searched; a larger frame is averaged down to it
 MEAN_OF = 20  # nearest cells in a mean: by pixels on simulated_64, 5, 10, 20, 40 reach r 0.775, 0.797, 0.804, 0.797
@@ -36,7 +36,9 @@ class Neighbours:
 
     def __init__(self, integrator, training):
         self.structure = training.images[..., -1]
-        self.class_mean = metrics.class_means(self.structure, training.y, len(integrator.structures)) / np.float32(255)
+        self.class_mean = correlation.class_means(self.structure, training.y, len(integrator.structures)) / np.float32(
+            255
+        )
         self._y, self._k = training.y, len(integrator.structures)
         self.poses = ((), *MIRRORED_AXES) if integrator.mirrored else ((),)
         codes, pixels = [training.z_r], [_searched(training, ())]

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 from scipy import special
 
-from icell_tf.evaluation import metrics
-from icell_tf.evaluation.scores import mean_score
-from icell_tf.imaging.preprocess import CHANNELS
+from icell_tf.evaluation.metrics import correlation
+from icell_tf.evaluation.metrics.scores import mean_score
+from icell_tf.imaging.frame.preprocess import CHANNELS
 
 SMALLEST = 1e-7  # what a sigmoid in float32 can tell from 0 and from 1
 
@@ -62,12 +62,12 @@ def _measure(cells, mean_image, reconstruct, channels):
         images = {"model": reconstruct(x_rs), "mean": np.broadcast_to(mean_image[..., :channels], x.shape)}
         for image, x_hat in images.items():
             add("cross_entropy", image, cross_entropy(np.clip(x_hat, SMALLEST, 1 - SMALLEST, dtype=np.float64), x))
-            add("r", image, metrics.pearson(x_hat, x))
+            add("r", image, correlation.pearson(x_hat, x))
         add("cross_entropy", "cell", cross_entropy(x, x))
         if cells.noise_free is not None:
             noise_free = cells.noise_free[rows][..., :channels].astype(np.float32) / 255
             for image, x_hat in (images | {"cell": x}).items():
-                add("r_noise_free", image, metrics.pearson(x_hat, noise_free))
+                add("r_noise_free", image, correlation.pearson(x_hat, noise_free))
     return {what: {name: np.concatenate(parts) for name, parts in of.items()} for what, of in measured.items() if of}
 
 

@@ -14,11 +14,11 @@ from icell_tf.evaluation import (
     reconstruction,
     unseen,
 )
-from icell_tf.evaluation import samples as drawn
+from icell_tf.evaluation import draws as drawn
 from icell_tf.evaluation.classification import Classification
-from icell_tf.evaluation.identity import identity_scores
 from icell_tf.evaluation.integration import Integration
-from icell_tf.evaluation.scores import Part
+from icell_tf.evaluation.memorisation import identity_scores
+from icell_tf.evaluation.metrics.scores import Part
 
 
 @dataclass(eq=False)

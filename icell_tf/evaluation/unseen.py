@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation.cells import code_cells
-from icell_tf.evaluation.scores import CONFIDENCE, Score, proportion
+from icell_tf.evaluation.coded_cells import code_cells
+from icell_tf.evaluation.metrics.scores import CONFIDENCE, Score, proportion
 
 ACCEPTED = 0.95  # of validation cells, whose structures are known
 NEIGHBOUR = 5  # which nearest training cell a distance is to

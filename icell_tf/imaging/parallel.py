@@ -9,7 +9,7 @@ import sys
 import threading
 import types
 
-from icell_tf.machine import cores
+from icell_tf.training.machine import cores
 
 # One thread of linear algebra a worker: the workers already use every core.
 _WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

@@ -9,11 +9,10 @@ import pickle
 import numpy as np
 from PIL import Image
 
-from icell_tf import structures
-from icell_tf.imaging import simulate
-from icell_tf.imaging.cells import BadCell, CellSource, LoadedCell
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import MaskError, Preparation, PreprocessedCell, preprocess
+from icell_tf import simulate, structures
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import MaskError, Preparation, PreprocessedCell, preprocess
+from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
 _PNG_LEVEL = 1

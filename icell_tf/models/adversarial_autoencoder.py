@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from icell_tf import losses
+from icell_tf.models import losses
 from icell_tf.models.adam import Adam, LossScaleOptimizer
 from icell_tf.networks import noise
 

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from icell_tf import losses
+from icell_tf.models import losses
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, correct
 
 

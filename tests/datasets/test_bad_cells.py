@@ -9,7 +9,9 @@ import pytest
 import tifffile
 
 from datasets.integrated_cell import build_report
-from icell_tf.imaging import frame, manifest, prepare
+from icell_tf.imaging import prepare
+from icell_tf.imaging.frame import frame
+from icell_tf.imaging.manifest import manifest
 from tests.datasets.test_integrated_cell import build, records
 
 CONFIG = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}

@@ -13,10 +13,10 @@ from PIL import Image
 
 from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
-from icell_tf import structures
-from icell_tf.imaging import prepare, simulate
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.preprocess import PREPROCESSING_VERSION
+from icell_tf import simulate, structures
+from icell_tf.imaging import prepare
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import PREPROCESSING_VERSION
 
 FOLDER = pathlib.Path(module.__file__).parent
 DUMMY = FOLDER / "dummy_data"

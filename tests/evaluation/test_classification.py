@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import classification
-from icell_tf.evaluation.cells import CodedCells
 from icell_tf.evaluation.classification import expected_calibration_error, reliability
-from icell_tf.evaluation.scores import mean_of_proportions, proportion
+from icell_tf.evaluation.coded_cells import CodedCells
+from icell_tf.evaluation.metrics.scores import mean_of_proportions, proportion
 
 RNG = np.random.default_rng(0)
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from icell_tf.evaluation import generated, identity, judge, shapes
-from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation import generated, judge, memorisation
+from icell_tf.evaluation.coded_cells import CodedCells
+from icell_tf.evaluation.metrics import shapes
 
 SIZE = 32
 STEPS = 25  # of the judge's training
@@ -155,19 +156,21 @@ def test_copies_of_training_cells_are_found_also_mirrored(trained):
     copies = np.flip(training[:20], 1)
     y = np.zeros(20, int)
     samples = generated.Samples(copies, y, heldout, np.zeros(30, int), training, heldout)
-    scores, distances = identity.identity_scores(samples, training, trained, mirrored=True)
+    scores, distances = memorisation.identity_scores(samples, training, trained, mirrored=True)
     assert distances["pixels"]["generated"] == pytest.approx(np.zeros(20), abs=1e-3)
     for space in ("pixels", "features"):
         assert scores[f"{space}_copies"].value == 1
         assert scores[f"{space}_farther"].value == pytest.approx(0)
         assert scores[f"{space}_distance_ratio"].value < 0.05
-    unmirrored, _ = identity.identity_scores(samples, training, trained, mirrored=False)
+    unmirrored, _ = memorisation.identity_scores(samples, training, trained, mirrored=False)
     assert unmirrored["pixels_copies"].value < 0.5
 
 
 def test_held_out_cells_are_no_copies():
     distances = np.random.default_rng(0).gamma(4, size=(3, 1000))
-    scores = identity.copying_scores(dict(zip(("generated", "held-out", "reconstructed"), distances, strict=True)), "")
+    scores = memorisation.copying_scores(
+        dict(zip(("generated", "held-out", "reconstructed"), distances, strict=True)), ""
+    )
     assert scores["copies"].interval[0] <= 0.01 <= scores["copies"].interval[1]
     assert scores["farther"].interval[0] < 0.5 < scores["farther"].interval[1]
     assert scores["distance_ratio"].interval[0] < 1 < scores["distance_ratio"].interval[1]

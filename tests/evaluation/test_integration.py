@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from icell_tf.evaluation import integration, metrics
-from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation import integration
+from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.integration_scores import RIVALS, scores
+from icell_tf.evaluation.metrics import correlation
 
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
 
@@ -78,8 +79,10 @@ def test_observed_structures_are_compared_where_they_show(training):
     assert measured.compared_with == "observed" and "ceiling" not in measured.r
     for name in ("model", *RIVALS):
         np.testing.assert_array_equal(np.isnan(measured.r[name]), ~np.eye(3, dtype=bool)[test.y])
-    means = metrics.class_means(training.images[..., -1], training.y, 3)
-    by_hand = metrics.pearson(means[None, ..., 1:2], test.images[1:2, ..., 2:], metrics.cell_mask(test.x_rs([1])))
+    means = correlation.class_means(training.images[..., -1], training.y, 3)
+    by_hand = correlation.pearson(
+        means[None, ..., 1:2], test.images[1:2, ..., 2:], correlation.cell_mask(test.x_rs([1]))
+    )
     assert measured.r_inside["class_mean"][1, 1] == pytest.approx(by_hand[0, 0], abs=1e-5)
     content = integration.content(measured)
     assert list(content["integration"]) == list(content["integration_inside_cell"]) == ["tom20", "zo1"]

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from icell_tf.evaluation import latent
-from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation.coded_cells import CodedCells
 
 N, DIMS = 240, 6
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
 SIZE = 64  # twice the search's, so that images are averaged down

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import reconstruction
-from icell_tf.evaluation.cells import CodedCells
+from icell_tf.evaluation.coded_cells import CodedCells
 
 N, SIZE = 60, 16
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from icell_tf.data import PreparedCells
+from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation import unseen
-from icell_tf.evaluation.cells import code_cells
+from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.unseen import Unseen
 
 

@@ -11,11 +11,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from icell_tf.imaging import prepare, simulate
-from icell_tf.imaging.frame import Frame
-from icell_tf.imaging.manifest import read_manifest
+from icell_tf import simulate
+from icell_tf.imaging import prepare
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
-from icell_tf.imaging.preprocess import preprocess
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
 FRAME = Frame(32, 1.0)

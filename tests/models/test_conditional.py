@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from icell_tf import losses
+from icell_tf.models import losses
 
 from .conftest import STRUCTURES, make_batch, make_model, make_prior, same, step_gradients
 

@@ -18,7 +18,7 @@ def two_devices():
     """Makes two of the CPU, and returns the strategy over both."""
     import tensorflow as tf
 
-    from icell_tf.devices import make_strategy
+    from icell_tf.training.devices import make_strategy
 
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

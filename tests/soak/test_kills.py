@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import checkpoints
-from icell_tf.evaluation import card
+from icell_tf.reports import model_card
+from icell_tf.runs import history, weights
 
 pytestmark = pytest.mark.soak
 
@@ -60,7 +60,7 @@ def finish(process):
     return out
 
 
-def weights(path):
+def arrays_of(path):
     """{name in the file: array}, of everything in it: networks, optimizers, means."""
     found = {}
     with h5py.File(path) as file:
@@ -83,16 +83,18 @@ def events(run_dir):
 
 def assert_same_run(run_dir, other):
     """Last and best weights, moments, steps, curves and events are equal to the bit."""
-    for name in (checkpoints.LAST, checkpoints.BEST):
-        ours, theirs = weights(run_dir / name), weights(other / name)
+    for name in (weights.LAST, weights.BEST):
+        ours, theirs = arrays_of(run_dir / name), arrays_of(other / name)
         assert list(ours) == list(theirs)
         for key, values in ours.items():
             np.testing.assert_array_equal(values, theirs[key], err_msg=f"{name}: {key}")
-    assert (run_dir / checkpoints.HISTORY).read_bytes() == (other / checkpoints.HISTORY).read_bytes()
+    assert (run_dir / history.HISTORY).read_bytes() == (other / history.HISTORY).read_bytes()
     assert events(run_dir) == events(other)
     assert not list(run_dir.glob("partial*"))
-    assert (run_dir / card.ENVIRONMENT_FILE).read_bytes() == (other / card.ENVIRONMENT_FILE).read_bytes()
-    cards = [(folder / card.CARD_FILE).read_text().partition("\n")[2] for folder in (run_dir, other)]  # but the name
+    assert (run_dir / model_card.ENVIRONMENT_FILE).read_bytes() == (other / model_card.ENVIRONMENT_FILE).read_bytes()
+    cards = [
+        (folder / model_card.CARD_FILE).read_text().partition("\n")[2] for folder in (run_dir, other)
+    ]  # but the name
     assert cards[0] == cards[1]
 
 
@@ -146,17 +148,17 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepar
 def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whole, prepared, tmp_path):
     folder, _ = whole
     process = start(prepared, tmp_path / "run")
-    while not (tmp_path / "run" / checkpoints.PREVIOUS).exists() and process.poll() is None:
+    while not (tmp_path / "run" / weights.PREVIOUS).exists() and process.poll() is None:
         time.sleep(0.05)
     process.kill()
     process.communicate()
-    kept = (tmp_path / "run" / checkpoints.LAST).read_bytes()
+    kept = (tmp_path / "run" / weights.LAST).read_bytes()
 
     process = start(prepared, tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
     _, errors = process.communicate()
     assert process.returncode and "TrainingError" in errors
     assert "can't be written (" in errors and "the same command goes on" in errors
-    assert (tmp_path / "run" / checkpoints.LAST).read_bytes() == kept
+    assert (tmp_path / "run" / weights.LAST).read_bytes() == kept
     finish(start(prepared, tmp_path / "run"))
     assert_same_run(tmp_path / "run", folder / "reference")
     print("\nfull disk: 1 fault injected; nothing lost")

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from icell_tf import checkpoints, devices
+from icell_tf.runs import weights
+from icell_tf.training import devices
 
 from .test_kills import assert_same_run
 
@@ -72,7 +73,7 @@ class Pair:
 
     def trains(self):
         """Whether both are alive and have saved a step since they were started."""
-        last = self.run_dir / checkpoints.LAST
+        last = self.run_dir / weights.LAST
         alive = all(process.poll() is None for process in self.processes)
         return alive and last.is_file() and last.stat().st_mtime > self.started
 

@@ -1,0 +1,1 @@
+"""The commands: flags -> settings -> one call. train/*.py start them."""

@@ -1,0 +1,20 @@
+"""Exports a trained model as a SavedModel, for TensorFlow Serving or for plain TensorFlow."""
+
+from absl import flags
+
+from icell_tf.cli.command import define_folder, start
+from icell_tf.export import saved_model
+
+MODEL = define_folder("model", None, "folder of a finished run of train/conditional.py", required=True)
+OUTPUT = define_folder("output", saved_model.DEFAULT_DIRECTORY, "folder of the model's versions")
+VERSION = flags.DEFINE_integer("version", None, "version to write; by default the next one", lower_bound=1)
+
+
+def main():
+    integrator = saved_model.load_integrator(MODEL.value)
+    path = saved_model.export_integrator(integrator, OUTPUT.value, VERSION.value)
+    print(f"exported {len(integrator.structures)} structures, {integrator.image_size} px, to {path}")
+
+
+def run():
+    start(main)

@@ -1,0 +1,1 @@
+"""Prepared cells as batches, and folds of them."""

@@ -1,0 +1,1 @@
+"""Figures of merit, and scores with their intervals."""

@@ -1,0 +1,241 @@
+"""Fields of view -> files: each cell cut out, a manifest of them, what was set aside and why, and the outlines."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from icell_tf.files import atomic_write, safe_names
+from icell_tf.imaging.fields import segmentation
+from icell_tf.imaging.fields.field_list import check_fields
+from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_cell, divide_field
+from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
+from icell_tf.imaging.ome import ome_metadata
+from icell_tf.viz import figures, outlines
+
+DEFAULT_OUTPUT = "cells"
+RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}  # role -> name in the manifest
+MASKS = ("cell_seg", "dna_seg")
+MANIFEST, SET_ASIDE = "manifest.csv", "set_aside.csv"
+SET_ASIDE_COLUMNS = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
+_DONE = "field.json"  # in a field's folder: what it was made from and what came of it
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How fields become cells.
+
+    Attributes:
+      limits: see `Limits`.
+      margin: µm of the field kept around each cell, for the background to be found in.
+      nucleus_diameter: µm, typical; used only where there are no label images.
+      overwrite: replace what an earlier run has written.
+    """
+
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    margin: float = MARGIN
+    nucleus_diameter: float = segmentation.NUCLEUS_DIAMETER
+    overwrite: bool = False
+
+    def __post_init__(self):
+        for name in ("margin", "nucleus_diameter"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"--{name} is {getattr(self, name)}, expected a number of µm, 0 or more.")
+
+
+def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> collections.Counter:
+    """Cuts the cells out of fields of view, one field after the other; only one is held in memory.
+
+    Into the output folder go, for each field, FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and
+    FIELD_LABEL_seg.ome.tif for each cell; and, once all fields are done, set_aside.csv and manifest.csv, which
+    `tfds build` reads. After an interruption the same call goes on after the last whole field.
+
+    Args:
+      fields: list of `Field`.
+      output: folder, made if need be.
+      settings: `Settings`.
+      report: called with each line to show.
+
+    Returns:
+      How many labels of cells became cells ("kept"), and how many were set aside for each reason; nuclei that were set
+      aside, as ("nucleus", reason).
+
+    Raises:
+      ValueError: a field or its labels can't be used, or no cell can; the message names each.
+      FileExistsError: the output has a manifest, or a field made with other settings, and overwrite is off.
+    """
+    settings = settings or Settings()
+    output = Path(output)
+    check_fields(fields)
+    names = safe_names(field.field_id for field in fields)
+    _check_output(output, fields, names, settings)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in (MANIFEST, SET_ASIDE):
+        (output / name).unlink(missing_ok=True)
+    counts = collections.Counter()
+    with atomic_write(output / MANIFEST) as manifest, atomic_write(output / SET_ASIDE) as set_aside:
+        with (
+            _table(manifest, REQUIRED + OPTIONAL) as add_cells,
+            _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside,
+        ):
+            for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
+                done = None if settings.overwrite else _done(output / name, field, settings)
+                resumed = " (done before)" * (done is not None)
+                done = done or _cut_field(field, name, output, settings, report)
+                add_cells(done["cells"])
+                add_set_aside(done["set_aside"])
+                found = _count(done)
+                counts += found
+                report(f"{i}/{len(fields)} {field.field_id}: {summary(found)}{resumed}")
+        if not counts["kept"]:
+            os.replace(set_aside, output / SET_ASIDE)
+            raise ValueError(f"no cell can be used: {summary(counts)}; see {output / SET_ASIDE} and the outlines")
+    return counts
+
+
+def summary(counts) -> str:
+    """Counts as `cut_fields` returns them, in words."""
+    reasons = [(key, n) for key, n in counts.items() if isinstance(key, str) and key != "kept"]
+    aside = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons, key=lambda pair: -pair[1]))
+    nuclei = ", ".join(f"{n} {key[1]}" for key, n in counts.items() if isinstance(key, tuple))
+    total = counts["kept"] + sum(n for _, n in reasons)
+    text = f"{counts['kept']} of {total} cells kept"
+    text += f"; {total - counts['kept']} set aside: {aside}" * bool(aside)
+    return text + f"; nuclei set aside: {nuclei}" * bool(nuclei)
+
+
+def _check_output(output, fields, names, settings):
+    if (output / MANIFEST).exists() and not settings.overwrite:
+        raise FileExistsError(f"{output / MANIFEST} exists: give another --output, or --overwrite to replace it")
+    for field, name in zip(fields, names, strict=True):
+        folder = output / name
+        if folder.exists() and not (folder / _DONE).is_file():
+            raise FileExistsError(f"{folder} exists and was not made by this command: give another --output")
+        if folder.exists() and not settings.overwrite and _done(folder, field, settings) is None:
+            raise FileExistsError(
+                f"{folder} was made from other files or with other settings: give another --output, or --overwrite"
+            )
+
+
+def _done(folder, field, settings):
+    """What an earlier call made of this very field with these settings, or None."""
+    if not (folder / _DONE).is_file():
+        return None
+    done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+    return done if done["made_from"] == _fingerprint(field, settings) else None
+
+
+def _fingerprint(field, settings):
+    """Everything that decides what comes of a field, as JSON gives it back."""
+    files = [_state(Path(path)) for path in (field.path, *field.labels.values())]
+    arguments = dataclasses.asdict(dataclasses.replace(settings, overwrite=False))
+    return json.loads(json.dumps({"field": dataclasses.asdict(field), "files": files, "settings": arguments}))
+
+
+def _state(path):
+    """Differs once a file, or one in a folder (OME-Zarr), was changed."""
+    state = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        stat = file.stat()
+        state.update(f"{file.relative_to(path)} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return state.hexdigest()
+
+
+def _cut_field(field, name, output, settings, report):
+    """Writes one field's cells and outlines. Returns: the rows of both tables, and what they were made from."""
+    made_from = _fingerprint(field, settings)
+    try:
+        stack, roles = field.open()
+        channels = {role: stack.channel(roles[role]) for role in RAW_CHANNELS if role in roles}
+        cells, nuclei = _labels(field, channels, stack.scale, settings, report)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"FieldId {field.field_id}: {error}") from error
+    kept, set_aside = divide_field(cells, nuclei, stack.scale, settings.limits)
+    if any(cell.cut_in_z for cell in kept):
+        report(f"{field.field_id}: {sum(cell.cut_in_z for cell in kept)} kept cells reach the first or last plane")
+    partial, folder = output / f".{name}.partial", output / name
+    for leftover in (partial, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir()
+    rows = []
+    for cell in kept:
+        cut = cut_cell(list(channels.values()), cells, nuclei, cell, stack.scale, settings.margin)
+        files = {f"crop_{kind}": f"{name}_{cell.label}_{kind}.ome.tif" for kind in ("raw", "seg")}
+        names = {"crop_raw": [RAW_CHANNELS[role] for role in channels], "crop_seg": list(MASKS)}
+        masks = 255 * np.stack([cut.cell_mask, cut.nucleus_mask]).astype(np.uint8)
+        _write_stack(partial / files["crop_raw"], np.stack(cut.channels), names["crop_raw"], stack.scale)
+        _write_stack(partial / files["crop_seg"], masks, MASKS, stack.scale, compression="zlib")
+        row = {"CellId": f"{field.field_id}_{cell.label}", "structure_name": field.structure, "FOVId": field.field_id}
+        row |= {column: f"{name}/{file}" for column, file in files.items()} | {"name_dict": str(names)}
+        if math.isfinite(stack.scale[0]):  # else the file's own is read
+            row["scale_micron"] = str(list(map(float, stack.scale)))
+        rows.append(row)
+    planes = [channel.max(axis=0) for channel in channels.values()]
+    picture = outlines.field_with_outlines(planes, cells, nuclei, [cell.label for cell in kept])
+    figures.to_png(picture, partial / "outlines.png")
+    aside = [
+        {"FOVId": field.field_id, **dataclasses.asdict(label), "nuclei": " ".join(map(str, label.nuclei))}
+        for label in set_aside
+    ]
+    done = {"made_from": made_from, "cells": rows, "set_aside": aside}
+    (partial / _DONE).write_text(json.dumps(done, indent=1), encoding="utf-8")
+    os.replace(partial / "outlines.png", output / f"{name}_outlines.png")
+    os.replace(partial, folder)
+    return done
+
+
+def _labels(field, channels, scale, settings, report):
+    """Label images of cells and nuclei, (1 or Z, Y, X): read, or else segmented."""
+    shape = channels["nucleus"].shape
+    found = {}
+    for role, path in field.labels.items():
+        stack, channel = field.open_labels(role, shape, scale)
+        labels = stack.channel(channel)
+        try:
+            found[role], mask = check_labels(labels, shape)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        if mask:
+            count = int(found[role].max())
+            report(f"{path}: one number for all: taken for a mask, in which {count} connected pieces are counted")
+    missing = [role for role in ("cell", "nucleus") if role not in found]
+    diameter = settings.nucleus_diameter
+    if "nucleus" in missing:
+        found["nucleus"] = segmentation.segment_nuclei(channels["nucleus"], scale[1:], diameter)[None]
+    if "cell" in missing:
+        found["cell"] = segmentation.segment_cells(channels["membrane"], found["nucleus"], scale[1:], diameter)[None]
+    if missing:
+        images = " or ".join({"cell": "cells", "nucleus": "nuclei"}[role] for role in missing)
+        report(f"{field.field_id}: no label image of {images} is given: segmented classically; look at the outlines")
+    return found["cell"], found["nucleus"]
+
+
+def _write_stack(path, data, channels, scale, compression=None):
+    """Writes (C, Z, Y, X) as OME-TIFF with names and pixel size."""
+    metadata = ome_metadata(channels, scale)
+    tifffile.imwrite(path, data, ome=True, photometric="minisblack", compression=compression, metadata=metadata)
+
+
+@contextlib.contextmanager
+def _table(path, columns):
+    """Yields a function that adds rows to a CSV with these columns."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        yield writer.writerows
+
+
+def _count(done):
+    counts = collections.Counter(kept=len(done["cells"]))
+    for label in done["set_aside"]:
+        counts[label["reason"] if label["kind"] == "cell" else (label["kind"], label["reason"])] += 1
+    return counts

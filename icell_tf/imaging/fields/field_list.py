@@ -1,0 +1,202 @@
+"""Which fields of view to take cells from: named on a command line, or listed in a fields.csv."""
+
+import collections
+import dataclasses
+import os
+from pathlib import Path
+
+from icell_tf.files import stem
+from icell_tf.imaging.fields.matching import check_shape
+from icell_tf.imaging.manifest.rows import RAW_NAMES, parse_scale
+from icell_tf.imaging.manifest.table import read_table
+from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, channels_by_name, parse_channels
+
+COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
+REQUIRED = COLUMNS[:2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of view.
+
+    Attributes:
+      field_id: unique; the field's cells bear it in their id.
+      path: the image.
+      structure: the labelled structure; empty where the field has no structure channel.
+      cell_labels, nucleus_labels: label images; empty where there is none.
+      channels: {membrane, nucleus[, structure]: name or number}; None to go by the names in the file.
+      scale: µm, one number for y and x, or (z, y, x); None for the file's own.
+      axes: of the image's array, such as CZYX, and of the label images' where they have as many dimensions; None for
+        the files' own.
+      segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
+    """
+
+    field_id: str
+    path: str
+    structure: str = ""
+    cell_labels: str = ""
+    nucleus_labels: str = ""
+    channels: dict[str, str] | None = None
+    scale: tuple[float, ...] | None = None
+    axes: str | None = None
+    segmentation_channels: dict[str, str] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The label images there are: {cell or nucleus: path}."""
+        paths = {"cell": self.cell_labels, "nucleus": self.nucleus_labels}
+        return {role: path for role, path in paths.items() if path}
+
+    def open(self) -> tuple[Stack, dict[str, str]]:
+        """Opens the image: the stack, and {role: channel}. Raises: ValueError, OSError: with the reason."""
+        stack = read_stack(self.path, axes=self.axes, scale=self.scale)
+        print_guess(stack)
+        roles = self.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
+        for channel in roles.values():
+            stack.channel_number(channel)
+        if "structure" in roles and not self.structure:
+            raise ValueError(
+                f"{self.path}: the name of the structure in channel {roles['structure']!r} is missing: give "
+                "--structure, or the column structure_name; or leave structure out of --channels"
+            )
+        if self.structure and "structure" not in roles:
+            raise ValueError(
+                f"{self.path}: the structure {self.structure} is named, but no channel of it: add "
+                "structure:NAME_OR_NUMBER to --channels, or the column channels"
+            )
+        return stack, roles
+
+    def open_labels(self, role, shape, scale) -> tuple[Stack, str]:
+        """Opens the label image of cells or nuclei, and names its channel.
+
+        Args:
+          role: "cell" or "nucleus".
+          shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images bear no pixel size.
+
+        Raises:
+          ValueError, OSError: it is of another shape, or has several channels and none is named, or not that one.
+        """
+        path, named = self.labels[role], self.segmentation_channels
+        axes = fitting_axes(path, self.axes)
+        try:
+            # A file of one channel is told so: then an axis that it doesn't name is Z.
+            stack = read_stack(path, axes=axes, channels=None if named else ("labels",), scale=scale[1:])
+        except ValueError as error:
+            raise ValueError(f"{error}{_label_hint(path, axes, named)}") from error
+        print_guess(stack)
+        channel = named[role] if named else "labels"
+        stack.channel_number(channel)
+        try:
+            check_shape(stack.shape[1:], shape)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return stack, channel
+
+
+def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
+    """Fields as a command line names them: a fields.csv, or images, whose ids are then their files' names.
+
+    Args:
+      paths: images, or one .csv.
+      structure: one for all, or empty.
+      cell_labels, nucleus_labels: a label image for each path, or none at all.
+      **common: `Field`'s channels, scale, axes and segmentation_channels.
+
+    Raises:
+      ValueError: another number of label images than of fields, or what belongs into the .csv given beside it.
+    """
+    if any(str(path).lower().endswith(".csv") for path in paths):
+        if len(paths) > 1 or structure or cell_labels or nucleus_labels:
+            raise ValueError(
+                f"{' '.join(map(str, paths))}: a list of fields stands alone; structures and label images are in its "
+                "columns structure_name, cell_labels and nucleus_labels"
+            )
+        return read_fields(paths[0], **common)
+    for flag, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
+        if labels and len(labels) != len(paths):
+            raise ValueError(
+                f"--{flag} names {len(labels)} files, but there are {len(paths)} fields: give one for each, in their "
+                "order, separated by commas"
+            )
+    none = [""] * len(paths)
+    return [
+        Field(stem(path), str(path), structure, str(cells), str(nuclei), **common)
+        for path, cells, nuclei in zip(paths, cell_labels or none, nucleus_labels or none, strict=True)
+    ]
+
+
+def read_fields(path, **common) -> list[Field]:
+    """Reads a fields.csv: columns FieldId and path, and optionally structure_name, cell_labels, nucleus_labels,
+    scale_micron ([z, y, x]) and channels (membrane:0,nucleus:1,structure:2). Paths are relative to it.
+
+    Args:
+      path: the file.
+      **common: as in `find_fields`; channels and scale are of the fields whose row has none.
+
+    Raises:
+      ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
+    """
+    path = Path(path)
+    fields, errors = [], []
+    for line, values, problem in read_table(path, REQUIRED, COLUMNS, "A list of fields"):
+        try:
+            if problem:
+                raise ValueError(problem)
+            fields.append(_parse_row(values, path.parent, common))
+        except ValueError as error:
+            errors.append(f"line {line}: {error}")
+    if errors:
+        raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(errors))
+    if not fields:
+        raise ValueError(f"{path}: there are no rows in it.")
+    return fields
+
+
+def check_fields(fields):
+    """Opens every field before any work is done. Raises: ValueError: names each one that can't be used."""
+    counts = collections.Counter(field.field_id for field in fields)
+    errors = [
+        f"FieldId {name}: {n} fields are called so; give each an id of its own, in the column FieldId of a fields.csv"
+        for name, n in counts.items()
+        if n > 1
+    ]
+    for field in fields:
+        missing = [p for p in (field.path, field.cell_labels, field.nucleus_labels) if p and not os.path.exists(p)]
+        errors += [f"FieldId {field.field_id}, {file}: there is no such file" for file in missing]
+        if not missing:
+            try:
+                stack, _ = field.open()
+                for role in field.labels:
+                    field.open_labels(role, stack.shape[1:], stack.scale)
+            except (ValueError, OSError, ImportError) as error:  # the last where a format needs another package
+                errors.append(f"FieldId {field.field_id}, {error}")
+    if errors:
+        raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))
+
+
+def _label_hint(path, axes, named):
+    """What can be done for a label image whose axes are not understood, or aren't those of one channel."""
+    if dimensions(path) is None:  # not its axes are wrong, but the file
+        return ""
+    try:
+        several = not named and read_stack(path, axes=axes, scale=1).shape[0] > 1
+    except ValueError:
+        several = False
+    hint = " If cells and nuclei are its channels, name them: --segmentation_channels=cell:0,nucleus:1." * several
+    return f"{hint} --axes holds for label images of as many dimensions as the field; else save them as YX or ZYX."
+
+
+def _parse_row(row, root, common):
+    cells = {column: row.get(column, "").strip() for column in COLUMNS}
+    empty = [column for column in REQUIRED if not cells[column]]
+    if empty:
+        raise ValueError(f"the column {empty[0]} is empty")
+    given = dict(common)
+    if cells["channels"]:
+        given["channels"] = parse_channels(cells["channels"], CHANNEL_ROLES, "the column channels")
+    if cells["scale_micron"]:
+        given["scale"] = parse_scale(cells["scale_micron"])
+    paths = (str(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
+    image, cell_labels, nucleus_labels = paths
+    return Field(cells["FieldId"], image, cells["structure_name"], cell_labels, nucleus_labels, **given)

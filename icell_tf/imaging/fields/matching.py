@@ -1,0 +1,281 @@
+"""From a field of view to single cells: label images are matched, cells that can't be used set aside with the reason.
+
+A label image has 0 for background and another number for each cell or nucleus, in the plane or in 3D, as segmentation
+tools write it. The cells' numbers and the nuclei's need not be the same: a nucleus belongs to the cell that holds most
+of it.
+"""
+
+import collections
+import dataclasses
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.frame.pose import centre_of_mass
+from icell_tf.imaging.manifest.cells import LoadedCell
+
+BORDER, SMALL, PIECES = "touches the border", "too small", "in pieces"
+NO_NUCLEUS, NUCLEI, LARGE = "no nucleus", "two or more nuclei", "too large"
+OUTSIDE = "outside every cell"
+REASONS = (BORDER, SMALL, PIECES, NO_NUCLEUS, NUCLEI, LARGE, OUTSIDE)
+
+MARGIN = 10.0  # µm of the field around a cell
+_STRAY = 0.05  # pieces beside the largest that together are at most this share of a cell are left out of it
+_TABLE_SIZE = 1 << 24  # labels below this are counted in a table, others by sorting
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Which cells are too small or too large.
+
+    Attributes:
+      min_diameter: µm; a cell whose projection is smaller than a disc of this diameter is debris, and so is a nucleus
+        below half of it.
+      max_extent: µm, the side of the frame that cells are to fit in: a cell is too large if a point of it lies farther
+        than half of this from its nucleus's centre. By default none is.
+    """
+
+    min_diameter: float = 5.0
+    max_extent: float = math.inf
+
+    def __post_init__(self):
+        if not (0 <= self.min_diameter < self.max_extent):
+            raise ValueError(
+                f"min_diameter is {self.min_diameter:g} µm and max_extent {self.max_extent:g} µm; expected "
+                "0 <= min_diameter < max_extent."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class FieldCell:
+    """A cell that can be used.
+
+    Attributes:
+      label, nucleus: its number in the cells' label image, and its nucleus's in the nuclei's.
+      window: rows and columns that hold it.
+      cut_in_z: whether it reaches the first or last plane of 3D labels, so that a part of it may be missing.
+    """
+
+    label: int
+    nucleus: int
+    window: tuple[slice, slice]
+    cut_in_z: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class SetAside:
+    """A label that makes no cell: kind is "cell" or "nucleus", nuclei are those within the cell."""
+
+    kind: str
+    label: int
+    reason: str
+    detail: str = ""
+    nuclei: tuple[int, ...] = ()
+
+
+def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
+    """Checks a label image against its field.
+
+    Args:
+      labels: (Y, X), (1, Y, X) or (Z, Y, X); whole numbers of any type, 0 for background.
+      shape: (Z, Y, X) of the field.
+
+    Returns:
+      The labels as integers, (1, Y, X) or (Z, Y, X), and whether it was a mask (one number for everything), whose
+      connected pieces have been numbered.
+
+    Raises:
+      ValueError: another shape, numbers that are no labels, or no label at all.
+    """
+    labels = np.asarray(labels)
+    labels = labels[None] if labels.ndim == 2 else labels
+    check_shape(labels.shape, shape)
+    if labels.dtype.kind == "b":
+        labels = labels.astype(np.uint8)
+    if labels.dtype.kind == "f":
+        if not (np.isfinite(labels).all() and np.array_equal(labels, np.rint(labels))):
+            raise ValueError("the labels are not whole numbers: is this a picture or a map of probabilities?")
+        labels = labels.astype(np.int64)
+    if labels.dtype == np.uint64:
+        labels = labels.astype(np.int64)  # the only type of labels that NumPy doesn't count
+    if labels.dtype.kind not in "ui":
+        raise ValueError(f"the labels are of type {labels.dtype}, expected whole numbers.")
+    if labels.min() < 0:
+        raise ValueError(f"the labels go down to {labels.min()}; expected 0 for background and numbers above it.")
+    found = _numbers(labels)
+    if not len(found):
+        raise ValueError("the label image is empty: it holds 0 only.")
+    if len(found) > 1:
+        return labels, False
+    pieces, count = ndimage.label(labels, np.ones((3, 3, 3)))
+    return (pieces, True) if count > 1 else (labels, False)
+
+
+def check_shape(labels_shape, shape):
+    """Checks that labels of one shape are of a field of the other, both (Z, Y, X). Raises: ValueError: they aren't."""
+    if len(labels_shape) != 3 or labels_shape[0] not in (1, shape[0]) or tuple(labels_shape[1:]) != tuple(shape[1:]):
+        raise ValueError(
+            f"the labels have the shape {tuple(labels_shape)}, the field {tuple(shape)} (Z, Y, X); they need the "
+            "field's shape, or one plane of it. Are they of this field, and at its resolution?"
+        )
+
+
+def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[FieldCell], list[SetAside]]:
+    """Matches nuclei to cells, and tells the cells that can be used from those that can't.
+
+    A nucleus belongs to the cell that holds most of it, if that is at least half of it. Only the border in y and x
+    counts: a stack seldom holds a layer of cells from bottom to top, and a projection suffers little from it.
+
+    Args:
+      cell_labels, nucleus_labels: (1 or Z, Y, X) each, as `check_labels` returns them. A single plane holds for all;
+        for nuclei in a single plane, cells in 3D are seen from above.
+      scale: (z, y, x), µm per voxel.
+      limits: `Limits`.
+
+    Returns:
+      The cells that can be used, and everything else, both by label. Each label of the cells is in one of them; each
+      label of the nuclei belongs to a cell of one of them, or is set aside itself.
+    """
+    limits = limits or Limits()
+    cells, nuclei = _Labels(cell_labels), _Labels(nucleus_labels)
+    owners, shares = _match(cells, nuclei)
+    set_aside, members = [], {i: [] for i in range(1, len(cells.numbers) + 1)}
+    for i, number in enumerate(nuclei.numbers, 1):
+        diameter = _diameter(nuclei.mask(i), scale)
+        if diameter < limits.min_diameter / 2:
+            set_aside.append(SetAside("nucleus", number, SMALL, f"{diameter:.1f} µm across"))
+        elif shares[i] < 0.5:
+            where = f"{shares[i]:.0%} of it in cell {cells.numbers[owners[i] - 1]}" if owners[i] else ""
+            set_aside.append(SetAside("nucleus", number, OUTSIDE, where))
+        else:
+            members[owners[i]].append(i)
+    kept = []
+    for i, number in enumerate(cells.numbers, 1):
+        inside = tuple(nuclei.numbers[n - 1] for n in members[i])
+        reason, detail = _judge(i, cells, members[i], nuclei, scale, limits)
+        if reason:
+            set_aside.append(SetAside("cell", number, reason, detail, inside))
+        else:
+            kept.append(FieldCell(number, inside[0], cells.windows[i - 1][1:], cells.cut_in_z(i)))
+    return kept, set_aside
+
+
+def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, margin: float = MARGIN) -> LoadedCell:
+    """Cuts one cell out of its field.
+
+    Args:
+      channels: arrays (Z, Y, X) of the whole field.
+      cell_labels, nucleus_labels: as `divide_field` took them.
+      cell: one of those it returned.
+      scale: (z, y, x), µm per voxel.
+      margin: µm of the field kept around the cell, for the background to be found in. In a dense layer it has to reach
+        over the neighbours' nuclei: between nuclei most structures are at their brightest.
+
+    Returns:
+      The cut-out. Its masks are of bool; both have the labels' planes, one or all. What of the nucleus lies outside the
+      cell, and stray pieces of the cell, are not in the masks.
+    """
+    rows, columns = (
+        slice(max(0, part.start - math.ceil(margin / size)), part.stop + math.ceil(margin / size))
+        for part, size in zip(cell.window, scale[1:], strict=True)
+    )
+    cell_mask = largest_piece(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
+    nucleus_mask = (nucleus_labels[:, rows, columns] == cell.nucleus) & cell_mask
+    cell_mask = np.broadcast_to(cell_mask, nucleus_mask.shape)
+    return LoadedCell([c[:, rows, columns] for c in channels], cell_mask, nucleus_mask, tuple(scale))
+
+
+class _Labels:
+    """A label image with its numbers made consecutive: index i, from 1, stands for numbers[i - 1]."""
+
+    def __init__(self, labels):
+        numbers = _numbers(labels)
+        if len(numbers) and numbers[-1] < _TABLE_SIZE:
+            table = np.zeros(int(numbers[-1]) + 1, np.int32)
+            table[numbers] = np.arange(1, len(numbers) + 1)
+            self.index = table[labels]
+        else:
+            self.index = np.where(labels == 0, 0, np.searchsorted(numbers, labels) + 1).astype(np.int32)
+        self.numbers = tuple(map(int, numbers))
+        self.windows = ndimage.find_objects(self.index)
+
+    def mask(self, i):
+        """Where label i is, (Z, Y, X) within its window."""
+        return self.index[self.windows[i - 1]] == i
+
+    def touches_border(self, i):
+        """Whether it reaches the first or last row or column."""
+        parts = zip(self.windows[i - 1][1:], self.index.shape[1:], strict=True)
+        return any(part.start == 0 or part.stop == size for part, size in parts)
+
+    def cut_in_z(self, i):
+        """Whether it reaches the first or last plane of several."""
+        part, size = self.windows[i - 1][0], self.index.shape[0]
+        return size > 1 and (part.start == 0 or part.stop == size)
+
+
+def _numbers(labels):
+    """The labels that occur, ascending, without 0."""
+    if (highest := int(labels.max())) < _TABLE_SIZE:
+        counts = sum(np.bincount(plane.ravel(), minlength=highest + 1) for plane in labels)
+        return np.flatnonzero(counts[1:]) + 1
+    numbers = np.unique(labels)
+    return numbers[numbers != 0]
+
+
+def _match(cells, nuclei):
+    """For each nucleus the cell that holds most of it, 0 where none does, and its share in it; entry 0 is not used."""
+    count, stride = len(nuclei.numbers) + 1, len(cells.numbers) + 1
+    above = cells.index.max(axis=0, keepdims=True) if len(nuclei.index) == 1 else cells.index
+    voxels = collections.Counter()
+    for nucleus, cell in zip(nuclei.index, np.broadcast_to(above, nuclei.index.shape), strict=True):
+        inside = nucleus > 0
+        pairs = np.unique(nucleus[inside].astype(np.int64) * stride + cell[inside], return_counts=True)
+        voxels.update(dict(zip(*map(np.ndarray.tolist, pairs), strict=True)))
+    owners, shares, sizes = np.zeros(count, np.int64), np.zeros(count), np.zeros(count)
+    for pair, n in sorted(voxels.items()):
+        nucleus, cell = divmod(pair, stride)
+        sizes[nucleus] += n
+        if cell and n > shares[nucleus]:
+            owners[nucleus], shares[nucleus] = cell, n
+    shares[1:] /= sizes[1:]
+    return owners, shares
+
+
+def _judge(i, cells, members, nuclei, scale, limits):
+    """Why cell i can't be used, with a detail, or two empty texts."""
+    mask = cells.mask(i)
+    if cells.touches_border(i):
+        return BORDER, ""
+    diameter = _diameter(mask, scale)
+    if diameter < limits.min_diameter:
+        return SMALL, f"{diameter:.1f} µm across"
+    mask, share, pieces = largest_piece(mask, corners=True)
+    if share < 1 - _STRAY:
+        return PIECES, f"{pieces} pieces, the largest {share:.0%} of it"
+    if not members:
+        return NO_NUCLEUS, ""
+    if len(members) > 1:
+        return NUCLEI, f"{len(members)}"
+    planes = cells.windows[i - 1][0] if min(len(cells.index), len(nuclei.index)) > 1 else slice(None)
+    nucleus = nuclei.index[planes, *cells.windows[i - 1][1:]] == members[0]
+    nucleus = (nucleus & mask).any(axis=0)
+    if not nucleus.any():
+        return NO_NUCLEUS, "its nucleus lies in a stray piece"
+    reach = _reach(mask.any(axis=0), nucleus, scale[1:])
+    if reach > limits.max_extent / 2:
+        return LARGE, f"reaches {reach:.1f} µm from its nucleus's centre"
+    return "", ""
+
+
+def _diameter(mask, scale):
+    """Diameter in µm of the disc that is as large as the mask (Z, Y, X) seen from above."""
+    return math.sqrt(4 / math.pi * np.count_nonzero(mask.any(axis=0)) * scale[1] * scale[2])
+
+
+def _reach(outline, nucleus, scale):
+    """Distance in µm from the nucleus's centre to the cell's farthest point; both are (Y, X)."""
+    offsets = np.argwhere(outline) - centre_of_mass(nucleus)
+    return float(np.hypot(*(offsets * scale).T).max())

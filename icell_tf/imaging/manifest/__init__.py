@@ -1,0 +1,1 @@
+"""Lists of cells: manifests, public collections, and their division into splits."""

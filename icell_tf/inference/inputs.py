@@ -1,0 +1,197 @@
+"""A user's inputs -> cells in a model's frame: prepared data sets, manifests, and stacks with their segmentation.
+
+All of them are read and preprocessed before anything else happens, so that a bad one is found before any work is done.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from icell_tf.data.prepared import PreparedCells
+from icell_tf.files import safe_names, stem
+from icell_tf.imaging.fields.crop import crop_masks
+from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.frame.preprocess import parse_preparation, preprocess
+from icell_tf.imaging.manifest.cells import BadCell
+from icell_tf.imaging.manifest.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
+from icell_tf.imaging.prepare import load_and_preprocess
+from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES, channels_by_name
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class InputCell:
+    """One cell, ready for the model.
+
+    Attributes:
+      name: unique among the cells of one call, and safe in a file name.
+      source: the input it comes from.
+      image: (H, W, 2 or 3) uint8: membrane, nucleus and, if it is known, the structure.
+      structure: the structure's name, or None where the input doesn't say.
+      transform: from the input's pixels into the frame; None for a prepared cell.
+    """
+
+    name: str
+    source: str
+    image: np.ndarray
+    structure: str | None = None
+    transform: Transform | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How inputs are read; what is None is taken from the files.
+
+    Attributes:
+      segmentation: one file of masks for each stack, in the stacks' order; or AUTO, alone: each is 0 outside its cell.
+      channels: {membrane, nucleus[, structure]: name or number} of a stack.
+      segmentation_channels: {cell, nucleus: name or number} of a file of masks.
+      pixel_size: µm, one number for y and x, or (z, y, x).
+      axes: of a stack's array, such as CZYX.
+      split: of a prepared data set.
+      limit: of cells from a prepared data set or a manifest, each.
+      on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
+    """
+
+    segmentation: tuple[str, ...] = ()
+    channels: dict[str, str] | None = None
+    segmentation_channels: dict[str, str] | None = None
+    pixel_size: tuple[float, ...] | None = None
+    axes: str | None = None
+    split: str = "test"
+    limit: int | None = None
+    on_bad_cell: str = "fail"
+
+
+def read_inputs(paths, integrator, reading=None):
+    """Reads cells and brings them into the model's frame.
+
+    Args:
+      paths: prepared data sets' folders, manifests (.csv) and stacks.
+      integrator: gives image size, pixel size and preparation.
+      reading: `Reading`.
+
+    Returns:
+      List of `InputCell`.
+
+    Raises:
+      ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
+    """
+    reading = reading or Reading()
+    paths = [Path(path) for path in paths]
+    stacks = [path for path in paths if is_zarr(path) or not path.is_dir() and path.suffix.lower() != ".csv"]
+    segmentation = reading.segmentation
+    if segmentation == (AUTO,):
+        segmentation = (None,) * len(stacks)
+    for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if len(segmentation) != len(stacks):
+        raise ValueError(
+            f"--segmentation names {len(segmentation)} files, but there are {len(stacks)} stacks: give one file of "
+            "cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; or "
+            f"{AUTO!r}, if every stack is 0 outside its cell"
+        )
+    segmentations = iter(segmentation)
+    cells = []
+    for path in paths:
+        if path.is_dir() and path not in stacks:
+            cells += _from_prepared(path, integrator, reading)
+            continue
+        frame, preparation = _preparation_of(integrator)
+        if path.suffix.lower() == ".csv":
+            cells += _from_manifest(path, frame, preparation, reading)
+        else:
+            cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
+    return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def _preparation_of(integrator):
+    """The model's frame, and how its cells are brought into it."""
+    return Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
+
+
+def _from_prepared(path, integrator, reading):
+    if not (path / "dataset_info.json").is_file():
+        below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
+        hint = f"; below it: {', '.join(below)}" if below else ""
+        raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
+    prepared = PreparedCells(path)
+    found = prepared.cells
+    check_prepared(found, integrator, path, "prepare them so, or give their manifest.csv")
+    cells = []
+    for batch in prepared.examples(reading.split, batch_size=64):
+        for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
+            cells.append(InputCell(cell_id.decode(), str(path), image, found.structures[y]))
+        if reading.limit is not None and len(cells) >= reading.limit:
+            break
+    return cells[: reading.limit]
+
+
+def check_prepared(found, integrator, where, remedy="prepare them so"):
+    """Compares a prepared data set's `Cells` with what the model takes; its structures don't matter.
+
+    Raises: ValueError: their frame or preparation is another; it names where they are from and ends with the remedy.
+    """
+    same_frame = found.image_size == integrator.image_size and math.isclose(
+        found.pixel_size, integrator.pixel_size, rel_tol=1e-3
+    )
+    if not same_frame or found.preparation != integrator.preparation:
+        described, wanted = (
+            f"{cells.image_size} px at {cells.pixel_size:g} µm, prepared with {cells.preparation}"
+            for cells in (found, integrator)
+        )
+        raise ValueError(f"{where}: its cells have {described}, but the model takes {wanted}: {remedy}")
+
+
+def _from_manifest(path, frame, preparation, reading):
+    cells, bad, guesses = [], [], set()
+    for row in read_manifest(path, labelled=False)[: reading.limit]:
+        row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
+        try:
+            loaded, cell = load_and_preprocess(row, frame, preparation)
+        except BadCell as error:
+            bad.append(error)
+            continue
+        for guess in loaded.guesses:
+            if guess not in guesses:
+                print(f"{row.source}: {guess}", flush=True)
+        guesses.update(loaded.guesses)
+        cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
+    if bad and (reading.on_bad_cell == "fail" or not cells):
+        advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
+        raise ValueError("\n  ".join([f"{path}: {len(bad)} cells can't be used{advice}:", *map(str, bad)]))
+    for error in bad:
+        print(f"set aside: {error}", flush=True)
+    return cells
+
+
+def _from_stack(path, segmentation, frame, preparation, reading):
+    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
+    print_guess(stack)
+    channels = reading.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
+    planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
+    try:
+        if segmentation:
+            masks = _masks_of(stack, segmentation, reading)
+        else:
+            masks = crop_masks(planes, planes[1])
+            planes = [np.where(masks[0], plane, 0) for plane in planes]  # a stray speck outside is no background
+        cell = preprocess(planes, *masks, stack.scale, frame, preparation)
+    except ValueError as error:
+        raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    return InputCell(stem(path), str(path), cell.image, None, cell.transform)
+
+
+def _masks_of(stack, segmentation, reading):
+    """Cell and nucleus mask, from a file of their own or from the stack's."""
+    masks = read_stack(segmentation, axes=fitting_axes(segmentation, reading.axes), scale=stack.scale)
+    print_guess(masks)
+    channels = reading.segmentation_channels or channels_by_name(
+        masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
+    )
+    return tuple(masks.channel(channels[role]) for role in SEGMENTATION_ROLES)

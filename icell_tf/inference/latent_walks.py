@@ -1,0 +1,239 @@
+"""Walks through latent space -> files: what varies along its dimensions, and what lies between two cells."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from icell_tf.files import atomic_write, prepare_output, safe_names
+from icell_tf.inference.inputs import check_prepared
+from icell_tf.inference.traversal import decode
+from icell_tf.viz import figures, latent_walks
+from icell_tf.viz.panels import montage
+
+CODES = ("z_r", "z_s")
+FILM_STEPS = 25
+DEFAULT_OUTPUT = "traversed"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a walk starts: a cell of the data set, or the mean of the prior, which has no structure.
+
+    Attributes:
+      z_r, z_s: (Z,) codes.
+      structure: index of the structure the cell shows, None if the model doesn't know it; z_s is that structure's.
+      image: (H, W, 3) in [0, 1], or None.
+      name: for labels and files.
+    """
+
+    z_r: np.ndarray
+    z_s: np.ndarray
+    structure: int | None = None
+    image: np.ndarray | None = None
+    name: str = "mean"
+
+    def z_s_of(self, structure):
+        """Returns what is known of a structure in this cell: its z_s where it was observed, else 0, the likeliest."""
+        return self.z_s if structure == self.structure else np.zeros_like(self.z_s)
+
+
+def mean_cell(integrator):
+    """Returns the `Start` at 0, the mean of the prior."""
+    return Start(*np.zeros((2, integrator.latent_dim), np.float32))
+
+
+def find_cell(integrator, prepared, cell_id, flag):
+    """Returns the `Start` at a cell's codes.
+
+    Args:
+      integrator: a trained `Integrator`.
+      prepared: `PreparedCells`.
+      cell_id: of the cell, in any split.
+      flag: that named it, for the error.
+
+    Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
+    """
+    check_prepared(prepared.cells, integrator, f"--dataset: {prepared.folder}")
+    for split in prepared.splits:
+        for batch in prepared.examples(split, 50):
+            ids = batch["cell_id"].tolist()
+            if cell_id.encode() in ids:
+                row = ids.index(cell_id.encode())
+                x_rs = batch["image"][row : row + 1].astype(np.float32) / 255
+                z_r = integrator.encode_reference(x_rs[..., :-1])["z_r"][0]
+                z_s = integrator.encode(x_rs)["z_s"][0]
+                name = prepared.cells.structures[batch["structure"][row]]
+                known = integrator.structures.index(name) if name in integrator.structures else None
+                return Start(z_r, z_s, known, x_rs[0], cell_id)
+    raise ValueError(
+        f"{flag}: {prepared.folder} has no cell {cell_id!r}; the column id of codes.csv, which train/evaluate.py "
+        "writes, lists its cells"
+    )
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a picture: one walk.
+
+    Attributes:
+      label: a text.
+      structure: index of the structure shown.
+      codes: a function from (n,) shares of the way, 0 to 1, to z_r and z_s, (n, Z) each.
+    """
+
+    label: str
+    structure: int
+    codes: Callable
+
+
+def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, output=DEFAULT_OUTPUT, overwrite=False):
+    """Writes what varies along dimensions of a code, as PNG grids, and as GIFs in finer steps, there and back.
+
+    One dimension: one grid, a row a structure. Two: a grid a structure, of the plane through both, the second upwards.
+    More: a grid a structure, a row a dimension. All else stays as it is at the start, and a dimension that is walked
+    along takes its values whatever it is there.
+
+    Args:
+      integrator: a trained `Integrator` with its networks.
+      start: `Start`.
+      code: z_r or z_s.
+      dimensions: their numbers from 1, as in codes.csv.
+      names: structures, as the model names them.
+      reach: standard deviations of the prior to either side of 0.
+      steps: columns of a grid, 2 or more.
+      output: folder, made if need be.
+      overwrite: replace existing files.
+
+    Returns: paths of the files.
+    Raises: ValueError: a dimension or a structure that the model doesn't have; FileExistsError: nothing was written.
+    """
+    if not math.isfinite(reach):
+        raise ValueError(f"--range is {reach}, but has to be a number of standard deviations, such as 3")
+    dimensions = _numbers(dimensions, integrator.latent_dim)
+    shown = _indices(integrator, names)
+    stem = "_".join([start.name, code, *(str(dimension + 1) for dimension in dimensions)])
+
+    def row(label, structure, dimension, at=None):
+        codes = {"z_r": start.z_r, "z_s": start.z_s_of(structure)}
+        center = codes[code].copy()
+        if at is not None:
+            center[dimensions[1]] = at
+
+        def walk(shares):
+            values = latent_walks.along(center, dimension, reach * (2 * shares - 1))
+            return tuple(values if name == code else _still(codes[name], shares) for name in CODES)
+
+        return Row(label, structure, walk)
+
+    grids = {}
+    if len(dimensions) == 1:
+        grids[stem] = [row(integrator.structures[k], k, dimensions[0]) for k in shown]
+    for k in shown if len(dimensions) > 1 else ():
+        if len(dimensions) == 2:
+            values = np.linspace(reach, -reach, steps)
+            rows = [row(f"{code}_{dimensions[1] + 1} = {v:+.1f}", k, dimensions[0], v) for v in values]
+        else:
+            rows = [row(f"{code}_{dimension + 1}", k, dimension) for dimension in dimensions]
+        grids[f"{stem}_{integrator.structures[k]}"] = rows
+    labels = [f"{value:+.1f} σ" if value else "0" for value in np.linspace(-reach, reach, steps)]
+    observed = {0: start} if start.image is not None else {}
+    return _write(integrator, grids, labels, observed, output, overwrite)
+
+
+def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DEFAULT_OUTPUT, overwrite=False):
+    """Writes what lies between two cells, as a PNG strip, a row a structure, and as a GIF in finer steps.
+
+    z_s is of one structure: a structure that is observed in neither cell has z_s = 0 all the way.
+
+    Args:
+      integrator, names, steps, output, overwrite: see `traverse`.
+      ends: the first and the last cell, `Start`s.
+      codes: which change, z_r, z_s or both; another stays as it is in the first cell.
+      path: a key of `walks.PATHS`.
+
+    Returns, Raises: see `traverse`.
+    """
+    first, last = ends
+
+    def row(structure):
+        pairs = {"z_r": (first.z_r, last.z_r), "z_s": (first.z_s_of(structure), last.z_s_of(structure))}
+
+        def walk(shares):
+            return tuple(
+                latent_walks.PATHS[path](a, b, shares) if name in codes else _still(a, shares)
+                for name, (a, b) in pairs.items()
+            )
+
+        return Row(integrator.structures[structure], structure, walk)
+
+    stem = f"{first.name}_to_{last.name}" + ("" if set(codes) == set(CODES) else f"_{codes[0]}")
+    labels = [f"{share:.0%}" for share in np.linspace(0, 1, steps)]
+    grids = {stem: [row(k) for k in _indices(integrator, names)]}
+    return _write(integrator, grids, labels, {0: first, -1: last}, output, overwrite)
+
+
+def decode_rows(integrator, rows, steps):
+    """Returns the cells of a grid, (R, steps, H, W, 3) in [0, 1]. Args: `Row`s; columns."""
+    y_onehot = np.eye(len(integrator.structures), dtype=np.float32)
+    shares = np.linspace(0, 1, steps)
+    network = integrator.signatures.dec_rs
+    return np.stack([decode(network, y_onehot[row.structure], *row.codes(shares)) for row in rows])
+
+
+def _write(integrator, grids, labels, observed, output, overwrite):
+    """Args: grids: {name: `Row`s}; labels: of the columns; observed: {0 or -1: the `Start` shown at this end}."""
+    output = Path(output)
+    files = [output / name for name in safe_names(grids)]
+    paths = [file.with_name(file.name + ending) for file in files for ending in (".png", ".gif")]
+    prepare_output(output, paths, overwrite)
+    labels = ["observed"] * (0 in observed) + labels + ["observed"] * (-1 in observed)
+    for rows, png, gif in zip(grids.values(), paths[::2], paths[1::2], strict=True):
+        cells = decode_rows(integrator, rows, len(labels) - len(observed))
+        window = figures.around_cell(np.max([*cells.max(axis=1), *(end.image for end in observed.values())], axis=0))
+        together = len({row.structure for row in rows}) == 1
+        panels = [list(row) for row in latent_walks.panels(cells, window, together)]
+        for place, end in observed.items():
+            for line, row in zip(panels, rows, strict=True):
+                line.insert(0 if place == 0 else len(line), _observed(end, row.structure, window))
+        texts = [row.label for row in rows]
+        with atomic_write(png) as partial:
+            figures.to_png(montage(panels, labels, texts, integrator.pixel_size), partial)
+        with atomic_write(gif) as partial:
+            latent_walks.film(
+                latent_walks.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial
+            )
+    return paths
+
+
+def _observed(start, structure, window):
+    """The observed cell, of which only membrane and nucleus are known where another structure is shown."""
+    image = start.image[window]
+    return figures.overlay(image if structure == start.structure else image[..., :2], contrast="percentile")
+
+
+def _still(code, shares):
+    return np.tile(code, (len(shares), 1))
+
+
+def _numbers(dimensions, count):
+    """Reads dimensions, numbered from 1, as indices."""
+    texts = [str(dimension).strip() for dimension in dimensions]
+    numbers = [int(text) if text.isdecimal() else 0 for text in texts]
+    if not numbers or not all(1 <= number <= count for number in numbers) or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"--dimensions is {','.join(texts)!r}, but must be different numbers from 1 to {count}, such as 1,2"
+        )
+    return [number - 1 for number in numbers]
+
+
+def _indices(integrator, names):
+    unknown = [name for name in names if name not in integrator.structures]
+    if unknown or not names:
+        raise ValueError(
+            f"--structures: no {', '.join(unknown) or 'structure given'}; the model has "
+            f"{', '.join(integrator.structures)}"
+        )
+    return [integrator.structures.index(name) for name in dict.fromkeys(names)]

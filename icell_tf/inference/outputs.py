@@ -1,0 +1,169 @@
+"""Cells -> files: every structure in each cell, as pictures, OME-TIFF and class probabilities."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from icell_tf import structures
+from icell_tf.files import atomic_write, prepare_output, safe_names
+from icell_tf.imaging.ome import ome_metadata
+from icell_tf.viz import figures
+
+BATCH = 8  # cells
+DEFAULT_OUTPUT = "integrated"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How cells become files.
+
+    Attributes:
+      samples: draws of z_s, of which mean and standard deviation are written too; 0 for none.
+      seed: of the draws.
+      original_frame: write the OME-TIFF in the input's pixels instead of the model's frame.
+      contrast: of the pictures, see `figures.stretch`.
+      overwrite: replace existing files.
+    """
+
+    samples: int = 0
+    seed: int = 0
+    original_frame: bool = False
+    contrast: str = "percentile"
+    overwrite: bool = False
+
+
+def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
+    """Predicts every structure in each cell and writes what was found.
+
+    For each cell: NAME_structures.png, the observed cell and the cell with each structure; NAME_composite.png, all
+    structures in one picture; NAME.ome.tif, membrane, nucleus and the K structures (then the mean and the standard
+    deviation of the draws, and the observed structure, if there are any). For the cells with a structure channel, a
+    row each in classes.csv.
+
+    Args:
+      integrator: an `Integrator`.
+      cells: non-empty list of `inputs.InputCell`.
+      output: folder, made if need be.
+      settings: `Settings`.
+
+    Returns:
+      Paths of the files, in the order they were written.
+
+    Raises:
+      ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
+      FileExistsError: a file exists, and overwrite is off; nothing was written.
+    """
+    settings = settings or Settings()
+    output = Path(output)
+    if settings.original_frame:
+        prepared = [cell.name for cell in cells if cell.transform is None]
+        if prepared:
+            raise ValueError(f"--original_frame: {prepared[0]} is a prepared cell; give its manifest.csv or its stack")
+    suffixes = ("_structures.png", "_composite.png", ".ome.tif")
+    paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
+    with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
+    if with_structure:
+        paths.append(output / "classes.csv")
+    prepare_output(output, paths, settings.overwrite)
+    for batch in _batches(cells):
+        x_r = np.stack([cell.image[..., :2] for cell in batch]) / np.float32(255)
+        result = integrator.integrate(x_r, settings.samples, settings.seed)
+        for b, cell in enumerate(batch):
+            predictions = {"z_s = 0": result["structures"][b]}
+            if settings.samples:
+                predictions |= {f"{key} of {settings.samples}": result[key][b] for key in ("mean", "std")}
+            _write_cell(integrator, cell, predictions, output, settings)
+    if with_structure:
+        _write_classes(integrator, with_structure, output / "classes.csv")
+    return paths
+
+
+def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
+    """Draws new cells and writes, for each structure, NAME_samples.png and NAME_samples.ome.tif, a series a cell.
+
+    Cell i has the same z_r and z_s in every structure: the same cell, shown with another structure.
+
+    Args:
+      integrator: an `Integrator`.
+      names: structures, as the model names them.
+      count: cells a structure.
+      output: folder, made if need be.
+      seed: integer.
+      overwrite: replace existing files.
+
+    Returns:
+      Paths of the files.
+
+    Raises:
+      ValueError: a name that the model does not know, or a count below 1.
+      FileExistsError: a file exists, and overwrite is off; nothing was written.
+    """
+    unknown = [name for name in names if name not in integrator.structures]
+    if unknown or not names:
+        raise ValueError(f"--structures: no {unknown or 'structure given'}; the model has {integrator.structures}")
+    if count < 1:
+        raise ValueError(f"--n is {count}, but at least one cell must be drawn")
+    output = Path(output)
+    names = list(dict.fromkeys(names))
+    files = safe_names(names)
+    paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
+    prepare_output(output, paths, overwrite)
+    for name, file in zip(names, files, strict=True):
+        x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
+        grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
+        channels = ("membrane", "nucleus", name)
+        with atomic_write(output / f"{file}_samples.png") as path:
+            figures.to_png(grid, path)
+        with atomic_write(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
+            for i, cell in enumerate(x_rs):
+                metadata = ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
+                tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)
+    return paths
+
+
+def _write_cell(integrator, cell, predictions, output, settings):
+    names, image = integrator.structures, cell.image / np.float32(255)
+    structures_hat = next(iter(predictions.values()))
+    montage = figures.structures_in_cell(image, predictions, names, settings.contrast)
+    colors = structures.colors(names)
+    composite = figures.composite(image[..., :2], structures_hat, colors, names, settings.contrast)
+    channels = ["membrane", "nucleus", *names]
+    channels += [f"{name} {label}" for label in list(predictions)[1:] for name in names]
+    planes = [image[..., :2], *predictions.values()]
+    if image.shape[-1] == 3:
+        channels.append("observed structure")
+        planes.append(image[..., 2:])
+    planes, pixel_size = _planes(np.concatenate(planes, axis=-1)), (integrator.pixel_size,) * 2
+    if settings.original_frame:
+        planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
+    with atomic_write(output / f"{cell.name}_structures.png") as path:
+        figures.to_png(montage, path)
+    with atomic_write(output / f"{cell.name}_composite.png") as path:
+        figures.to_png(composite, path)
+    with atomic_write(output / f"{cell.name}.ome.tif") as path:
+        metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
+        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+
+
+def _write_classes(integrator, cells, path):
+    with atomic_write(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["cell", "input", "labelled_structure", "predicted_structure", *integrator.structures])
+        for batch in _batches(cells):
+            x_rs = np.stack([cell.image for cell in batch]) / np.float32(255)
+            for cell, probabilities in zip(batch, integrator.classify(x_rs)["probabilities"], strict=True):
+                predicted = integrator.structures[probabilities.argmax()]
+                row = [cell.name, cell.source, cell.structure or "", predicted]
+                writer.writerow(row + [f"{probability:.6f}" for probability in probabilities])
+
+
+def _batches(cells):
+    return (cells[i : i + BATCH] for i in range(0, len(cells), BATCH))
+
+
+def _planes(image):
+    """(H, W, C) -> contiguous (C, H, W) float32."""
+    return np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)

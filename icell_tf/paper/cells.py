@@ -1,0 +1,184 @@
+"""Figures 2, 3, S1, S2 and S6: observed cells, predicted structures, and reconstructions, in the paper's colours."""
+
+import numpy as np
+
+from icell_tf.inference import traversal
+from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, choose, source
+from icell_tf.structures import display
+from icell_tf.viz import figures, panels
+
+OBSERVED_CELLS = 6  # a row of Figure 2
+PREDICTED_CELLS = 5  # columns of Figures 3 and S6
+RECONSTRUCTED_CELLS = 8  # columns of Figures S1 and S2, or as many as there are structures, if more
+CONTRAST = "percentile"
+_REFERENCE_COLORS = "the membrane is magenta, the nucleus cyan"
+_COLORS = f"{_REFERENCE_COLORS}, the structure yellow"
+_SCALED = "every channel of every panel is scaled on its own"
+
+
+def observed_cells(subject, cells, seed):
+    """Returns Figures 2 and S6 (a): six training cells of each structure, fewer where fewer exist.
+
+    Figure 2 has the structure with membrane and nucleus, S6 (a) the structure alone.
+    """
+    training = cells[TRAINING]
+    rng = np.random.default_rng(seed)
+    chosen = [choose(training.y, k, OBSERVED_CELLS, rng) for k in range(len(subject.integrator.structures))]
+    shown = np.concatenate(chosen)
+    where = _crop(training.x_rs(shown))
+    end = f"{_cropped(subject, where)} {source(subject, _count(training, shown), seed)}"
+    exhibits = []
+    for key, paper, title, channels, about in (
+        ("figure_2", "Figure 2", "Observed cells of each structure", slice(None), _COLORS),
+        ("figure_s6a", "Figure S6 (a)", "Observed structures alone", slice(2, None), "only the structure is shown"),
+    ):
+        rows = [_overlays(training.x_rs(some)[where][..., channels]) for some in chosen]
+        rows = [row + [None] * (OBSERVED_CELLS - len(row)) for row in rows]
+        picture = _montage(rows, subject, row_labels=_structures(subject))
+        caption = f"Observed training cells, six of each structure or as many as there are: {about}; {_SCALED}. {end}"
+        exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
+    return exhibits
+
+
+def predicted_cells(subject, cells, seed):
+    """Returns Figures 3 and S6 (b): the structures predicted in five held-out cells, beside an observed one.
+
+    Rows are structures, columns the five cells, the last an observed cell in which the structure was labelled. Figure 3
+    has membrane and nucleus as observed in the five cells; S6 (b) has the structures alone.
+    """
+    held_out, names = cells[HELD_OUT], subject.integrator.structures
+    rng = np.random.default_rng(seed)
+    chosen = np.sort(rng.permutation(len(held_out))[:PREDICTED_CELLS])
+    x_r = held_out.x_rs(chosen)[..., :-1]
+    predicted = subject.integrator.integrate(x_r)["structures"]
+    beside, elsewhere = _one_of_each(cells, len(names), rng)
+    found = [image for image in beside if image is not None]
+    where = _crop(np.concatenate([x_r, np.stack(found)[..., :-1]]))
+    rows = []
+    for k, observed in enumerate(beside):
+        images = np.concatenate([x_r, predicted[..., k : k + 1]], axis=-1)[where]
+        rows.append([*images, None if observed is None else observed[where[1:]]])
+    columns = [*(f"cell {i + 1}" for i in range(len(chosen))), "observed"]
+    told = (
+        f"Structures (rows) predicted by Algorithm 3 in the same {len(chosen)} held-out cells (columns) from membrane "
+        f"and nucleus alone. The last column is an observed {held_out.split} cell with that structure labelled"
+        f"{elsewhere}. "
+    )
+    count = f"{_count(held_out, chosen)} and {len(found)} observed ones beside them"
+    end = f"so brightness says nothing across panels. {_cropped(subject, where)} {source(subject, count, seed)}"
+    exhibits = []
+    for key, paper, title, channels, about in (
+        ("figure_3", "Figure 3", "Predicted structures in their cells", slice(None), _COLORS),
+        ("figure_s6b", "Figure S6 (b)", "Predicted structures alone", slice(2, None), "only the structure is shown"),
+    ):
+        overlays = [_overlays(None if x is None else x[..., channels] for x in row) for row in rows]
+        picture = _montage(overlays, subject, columns, _structures(subject))
+        caption = f"{told}{about.capitalize()}; {_SCALED}, {end}"
+        exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
+    return exhibits
+
+
+def reconstructed_cells(subject, cells, seed):
+    """Returns Figures S1 and S2: cells over their reconstructions, training cells above held-out ones.
+
+    S1 is there only if the reference model's decoder has its trained weights.
+    """
+    chosen = _spread(subject, cells, seed)
+    exhibits = []
+    if subject.reference_trained:
+        exhibits.append(_reconstructed(subject, cells, chosen, seed, reference=True))
+    return [*exhibits, _reconstructed(subject, cells, chosen, seed, reference=False)]
+
+
+def _reconstructed(subject, cells, chosen, seed, reference):
+    networks = subject.networks
+    pairs = {}
+    for split, rows in chosen.items():
+        coded, rows = cells[split], [i for i in rows if i is not None]
+        if reference:
+            x = coded.x_rs(rows)[..., :-1]
+            pairs[split] = x, traversal.decode_reference(networks["dec_r"], coded.z_r[rows])
+        else:
+            codes = coded.probabilities[rows], coded.z_r_hat[rows], coded.z_s[rows]
+            pairs[split] = coded.x_rs(rows), traversal.decode(networks["dec_rs"], *codes)
+    where = _crop(np.concatenate([x for x, _ in pairs.values()]))
+    rows = []
+    for split, places in chosen.items():
+        for images in pairs[split]:
+            left = iter(_overlays(images[where]))
+            rows.append([None if i is None else next(left) for i in places])
+    labels = [display(subject.integrator.structures[k]) for k in _columns(subject)]
+    picture = _montage(rows, subject, labels, ["training", "decoded", "held out", "decoded"])
+    model, coded_by, colors, number = (
+        ("reference", "Enc_r and Dec_r", _REFERENCE_COLORS, 1)
+        if reference
+        else ("conditional", "Enc_{r,s} and Dec_{r,s}", _COLORS, 2)
+    )
+    counts = " and ".join(_count(cells[split], pairs[split][0]) for split in chosen)
+    caption = (
+        f"Cells (rows 1 and 3) over what {coded_by} make of them (rows 2 and 4): training cells above, held-out cells "
+        f"below. {colors.capitalize()}; {_SCALED}. {_cropped(subject, where)} {source(subject, counts, seed)}"
+    )
+    return Exhibit(
+        f"figure_s{number}", f"Reconstruction by the {model} model", caption, picture, paper=f"Figure S{number}"
+    )
+
+
+def _columns(subject):
+    """The structure of each column of Figures S1 and S2: all in turn, each as often, until there are enough."""
+    k = len(subject.integrator.structures)
+    return np.repeat(np.arange(k), max(1, RECONSTRUCTED_CELLS // k)).tolist()
+
+
+def _spread(subject, cells, seed):
+    """{split: an index or None for each column}: cells of the column's structure, different ones."""
+    rng, columns = np.random.default_rng(seed), _columns(subject)
+    chosen = {}
+    for split in (TRAINING, HELD_OUT):
+        left = {k: choose(cells[split].y, k, columns.count(k), rng).tolist() for k in set(columns)}
+        chosen[split] = [left[k].pop(0) if left[k] else None for k in columns]
+    return chosen
+
+
+def _one_of_each(cells, count, rng):
+    """An observed cell of each structure or None, held out where one is; and, for the caption, which are not."""
+    found, elsewhere = [], []
+    splits = [split for split in (HELD_OUT, "validation", TRAINING) if split in cells]
+    for k in range(count):
+        some = {split: choose(cells[split].y, k, 1, rng) for split in splits}
+        split = next((split for split, rows in some.items() if len(rows)), None)
+        found.append(cells[split].x_rs(some[split])[0] if split else None)
+        if split != HELD_OUT:
+            elsewhere.append(f"{f'a {split} cell' if split else 'none'} in row {k + 1}")
+    return found, f" ({', '.join(elsewhere)})" if elsewhere else ""
+
+
+def _crop(images):
+    """Slices of (N, H, W, 2 or 3) images around all their cells, for one scale in all panels."""
+    return (slice(None), *figures.around_cell(np.max(images, axis=0)))
+
+
+def _cropped(subject, where):
+    """The sentence about frame and scale bar."""
+    size = len(range(*where[1].indices(subject.integrator.image_size))) * subject.integrator.pixel_size
+    return f"Images are cropped to {size:.0f} µm; the bar is {panels.bar_length(size)} µm."
+
+
+def _count(coded, shown):
+    return f"{len(shown)} cells of {coded.split}"
+
+
+def _overlays(images):
+    colors = {1: (figures.WHITE,)}
+    return [
+        None if x is None else figures.overlay(x, colors.get(x.shape[-1], figures.CHANNEL_COLORS), CONTRAST)
+        for x in images
+    ]
+
+
+def _montage(rows, subject, column_labels=None, row_labels=None):
+    return panels.montage(rows, column_labels, row_labels, subject.integrator.pixel_size)
+
+
+def _structures(subject):
+    return [display(name) for name in subject.integrator.structures]

@@ -1,0 +1,109 @@
+"""The codes of every cell, as a table and in TensorBoard's projector."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tensorboard.plugins import projector
+
+from icell_tf.files import atomic_write
+from icell_tf.viz import figures
+
+CODES_FILE = "codes.csv"
+CODES = ("z_r", "z_s")
+LARGEST_SPRITE = 8192  # pixels along a side that browsers draw
+THUMBNAIL = 64  # pixels along a side, at most
+WHOLE = 0.9  # of the cells, in thumbnails
+EXACT = ".9g"  # digits that a float32 is read back from
+
+
+def write_codes(cells_by_split, structures, folder, log_dir=None):
+    """Writes codes.csv, a row a cell, and the same for TensorBoard's projector.
+
+    Columns of codes.csv: id, structure, split, then z_r_1, z_r_2 and so on, and z_s_1 and so on, of the cell as it is
+    prepared.
+
+    Args:
+      cells_by_split: {split: `CodedCells`}.
+      structures: K names, in the order of y.
+      folder: where codes.csv goes.
+      log_dir: a folder in which TensorBoard finds a run, where the projector's files go; None for none.
+
+    Returns: paths of the files.
+    """
+    folder, path = Path(folder), Path(folder) / CODES_FILE
+    codes = {name: np.concatenate([getattr(cells, name) for cells in cells_by_split.values()]) for name in CODES}
+    labels = [
+        [cell_id, structures[k], split, structures[p.argmax()]]
+        for split, cells in cells_by_split.items()
+        for cell_id, k, p in zip(cells.cell_ids, cells.y, cells.probabilities, strict=True)
+    ]
+    head = ["id", "structure", "split"] + [f"{name}_{i + 1}" for name in CODES for i in range(codes[name].shape[1])]
+    rows = np.concatenate([codes[name] for name in CODES], axis=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for label, row in zip(labels, rows, strict=True):
+            writer.writerow([*label[:3], *(format(value, EXACT) for value in row)])
+    return [path, *(_write_projector(codes, labels, list(cells_by_split.values()), Path(log_dir)) if log_dir else ())]
+
+
+def sprite(splits):
+    """Returns the thumbnails of all cells in one picture, row by row, as the projector cuts it up again.
+
+    A thumbnail shows the middle of the frame, as much as most cells fill, and is smaller than `THUMBNAIL` if there are
+    so many cells.
+
+    Args: splits: list of `CodedCells`.
+    Returns: uint8 (n * t, n * t, 3), black where there are no more cells, and t, a thumbnail's pixels along a side.
+    """
+    count = sum(len(cells) for cells in splits)
+    middle = _middle(splits)
+    across = math.ceil(math.sqrt(count))
+    side = min(THUMBNAIL, LARGEST_SPRITE // across, len(splits[0].images[0][middle]))
+    canvas = np.zeros((across * side, across * side, 3), np.uint8)
+    images = (image for cells in splits for image in cells.images)
+    for i, image in enumerate(images):
+        small = Image.fromarray(image[middle, middle]).resize((side, side), Image.Resampling.BOX)
+        row, column = (side * place for place in divmod(i, across))
+        thumbnail = figures.overlay(np.asarray(small) / np.float32(255), contrast="percentile")
+        canvas[row : row + side, column : column + side] = thumbnail
+    return canvas, side
+
+
+def _middle(splits):
+    """The rows, and the columns, of the frame's middle that hold most cells whole."""
+    center, reach = splits[0].images.shape[1] // 2, []
+    for image in (image for cells in splits for image in cells.images):
+        edges = [(part.start or 0, part.stop or 2 * center) for part in figures.around_cell(image, margin=0)]
+        reach.append(np.abs(np.subtract(edges, center)).max())
+    half = int(np.ceil(np.quantile(reach, WHOLE)))
+    return slice(center - half, center + half)
+
+
+def _write_projector(codes, labels, splits, folder):
+    """Tables of the codes and of labels, the cells' thumbnails in one picture, and what belongs together."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata, picture = folder / "cells.tsv", folder / "cells.png"
+    _write_tsv(metadata, [["id", "structure", "split", "predicted"], *labels])
+    thumbnails, side = sprite(splits)
+    Image.fromarray(thumbnails).save(picture)
+    config, paths = projector.ProjectorConfig(), [metadata, picture]
+    for name, values in codes.items():
+        path = folder / f"{name}.tsv"
+        _write_tsv(path, [[format(value, EXACT) for value in row] for row in values])
+        embedding = config.embeddings.add(tensor_name=name, tensor_path=path.name, metadata_path=metadata.name)
+        embedding.sprite.image_path = picture.name
+        embedding.sprite.single_image_dim.extend([side, side])
+        paths.append(path)
+    projector.visualize_embeddings(str(folder), config)
+    return paths
+
+
+def _write_tsv(path, rows):
+    """The projector knows no quotes: a tab or a line's end within a text would be one of the table's."""
+    lines = ("\t".join(" ".join(str(cell).split()) for cell in row) for row in rows)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,225 @@
+"""The model card of a run: what it was trained on and how, how good it is, and where not to trust it.
+
+Its headings follow Mitchell et al. 2019, Model Cards for Model Reporting. It is Markdown, and lies in the run's folder.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from icell_tf import __version__
+from icell_tf.evaluation.metrics.scores import ahead
+from icell_tf.files import atomic_write
+
+CARD_FILE = "model_card.md"
+ENVIRONMENT_FILE = "environment.json"  # what a run was trained with; evaluated elsewhere, its card still tells
+PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
+NOTES = "## Notes"
+TO_FILL_IN = (
+    "The software does not know who made the images, under which licence and consent they may be used, or which cell "
+    "line, microscope and staining they show. Fill that in here: what stands under this heading is kept when the card "
+    "is written anew."
+)
+OF_SIMULATED = "Simulated cells are nobody's; they carry the licence of this software."
+MEASURABLE = 30  # held-out cells of a structure; with fewer, a recall of 0.9 has a 95% interval wider than 0.2
+LOW_RECALL, LOW_SPREAD, LOW_JUDGED = 0.8, 0.5, 0.8
+SIGNIFICANT = 0.05
+SHOWN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code")
+SIMULATED = "integrated_cell/simulated"
+USES = {
+    "reference": "Coordinates of cell and nuclear shape for pictures of membrane and nucleus, and shapes for "
+    "coordinates; phase 2 is trained on it with `python train/conditional.py --reference=RUN_DIR`.",
+    "conditional": "Hypotheses of where structures lie in a cell of which membrane and nucleus were imaged, of which "
+    "structure a picture shows, and of how cells vary: `python train/evaluate.py --model=RUN_DIR`, `python "
+    "train/export.py --model=RUN_DIR`, then `python train/integrate.py`.",
+}
+LIMITS = (
+    "Only for cells prepared as its training cells were, of the same cell type and staining, with the same microscope "
+    "and pixel size; on others its output looks as plausible and means nothing. A prediction is what is typical given "
+    "the shape, not what is in the individual cell. Not for diagnosis, or any decision about a person."
+)
+
+
+def count(prepared):
+    """Counts the cells of each split by structure, reading the data once.
+
+    Args:
+      prepared: `PreparedCells`; of its training split, only what is trained on counts.
+
+    Returns: {split: {structure: cells}}.
+    """
+    names, counts = prepared.cells.structures, {}
+    for split in prepared.splits:
+        read = prepared.train_split if split == prepared.train_split.partition("[")[0] else split
+        y = np.concatenate([batch["structure"] for batch in prepared.examples(read, 50)])
+        counts[split] = dict(zip(names, np.bincount(y, minlength=len(names)).tolist(), strict=True))
+    return counts
+
+
+def record_training(run_dir, run, prepared, curves):
+    """Writes what a run was trained with, and its first card, without scores.
+
+    Args:
+      run_dir: the run's folder.
+      run: its `Run`.
+      prepared: the `PreparedCells` it was trained on.
+      curves: its rows of history.csv, as `checkpoints.read_history` returns them.
+    """
+    versions = {"icell_tf": __version__, "python": platform.python_version()}
+    versions |= {package: metadata.version(package) for package in PACKAGES}
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    devices = [gpu.get("device_name", "GPU") for gpu in gpus] or [f"CPU, {os.cpu_count()} cores"]
+    environment = {"devices": devices, "versions": versions}
+    with atomic_write(Path(run_dir) / ENVIRONMENT_FILE) as partial:
+        partial.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
+    write(run_dir, run, count(prepared), curves)
+
+
+def forget(run_dir):
+    """Removes what is known of a run that is trained anew; of its card the notes stay."""
+    path = Path(run_dir) / CARD_FILE
+    (path.parent / ENVIRONMENT_FILE).unlink(missing_ok=True)
+    if path.is_file():
+        with atomic_write(path) as partial:
+            partial.write_text(f"# Model card: not trained yet\n\n{NOTES}\n\n{_notes(path)}\n", encoding="utf-8")
+
+
+def _notes(path):
+    """What its owner wrote into a card, if there is one."""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return text.partition(f"\n{NOTES}\n")[2].strip()
+
+
+def write(run_dir, run, counts, curves, parts=()):
+    """Writes the card of a run, and returns its path. What its owner wrote under "Notes" is kept.
+
+    Args:
+      run_dir: the run's folder.
+      run: its `Run`.
+      counts: {split: {structure: cells}}.
+      curves: its rows of history.csv.
+      parts: the scorecard's `Part`s; none before the evaluation.
+    """
+    path, recorded = Path(run_dir) / CARD_FILE, Path(run_dir) / ENVIRONMENT_FILE
+    environment = json.loads(recorded.read_text(encoding="utf-8")) if recorded.is_file() else None
+    notes = _notes(path) or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
+    name = Path(run_dir).resolve().name
+    with atomic_write(path) as partial:
+        partial.write_text(
+            text(name, run, counts, curves, parts, environment) + f"\n{NOTES}\n\n{notes}\n", encoding="utf-8"
+        )
+    return path
+
+
+def text(name, run, counts, curves, parts=(), environment=None):
+    """Returns a card as Markdown, but for its notes. Args: see `write`; environment is None where it isn't known."""
+    cells, last = run.cells, curves[-1] if curves else {}
+    epochs = f"{last['epoch'] + 1} of {run.config.epochs} epochs" if last else "no epoch"
+    used = "not recorded"
+    if environment:
+        versions = [f"{package} {version}" for package, version in environment["versions"].items()]
+        used = "; ".join([*environment["devices"], ", ".join(versions)])
+    shown = {key: value for key, value in last.items() if key.removeprefix("val_") in SHOWN_CURVES}
+    sections = {
+        "Model": f"Phase {1 if run.phase == 'reference' else 2} ({run.phase}) of the Integrated Cell (Johnson et al. "
+        f"2017, arXiv:1705.00092), trained for {epochs}. Unless asked "
+        "for the last weights, commands use those that were best on validation.",
+        "Use": f"{USES[run.phase]}\n\n{LIMITS}",
+        "Data": f"{cells.dataset}: frames of {cells.image_size} px at {cells.pixel_size:g} µm, prepared with "
+        f"{cells.preparation} (alignment, normalization, version). Cells by split:\n\n"
+        + _count_table(cells.structures, counts),
+        "Training": f"Devices and versions: {used}.\n\n{_recipe(run)}\n\nAt the end of the last epoch:\n\n"
+        + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
+        "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `python train/evaluate.py --model=RUN_DIR`.",
+        "Known weaknesses": "\n".join(f"- {line}" for line in weaknesses(run, counts, parts)),
+    }
+    if run.phase == "reference":
+        del sections["Scorecard"]
+    return f"# Model card: {name}\n" + "".join(f"\n## {heading}\n\n{body}\n" for heading, body in sections.items())
+
+
+def weaknesses(run, counts, parts=()):
+    """Returns what is known to be wrong with a run, or can't be known, a sentence each. Args: see `write`."""
+    lines = []
+    if _simulated(run):
+        lines.append("Trained on simulated cells alone: it knows nothing of real ones.")
+    few = {name: n for name, n in counts.get("test", {}).items() if n < MEASURABLE}
+    if few and run.phase == "conditional":
+        named = ", ".join(f"{name} ({n})" for name, n in few.items())
+        lines.append(f"Not measurable, with fewer than {MEASURABLE} held-out cells: {named}.")
+    if run.phase == "conditional" and not parts:
+        lines.append("Not evaluated: nothing is known of how good it is.")
+    for part in parts:
+        lines += _rivals_ahead(part)
+        for name, score in part.scores.items():
+            lines += [f"{part.heading}, {name}: {problem}." for problem in _problems(name, score, run.cells.structures)]
+    return lines or ["None was found, which is not to say that there are none."]
+
+
+def _rivals_ahead(part):
+    behind = [
+        f"{name} {score.value:.3g} ("
+        + ", ".join(f"{rival} {score.baselines[rival]:.3g}" for rival in ahead(score))
+        + ")"
+        for name, score in part.scores.items()
+        if ahead(score)
+    ]
+    return [f"{part.heading}, behind a baseline, which stands in brackets: {'; '.join(behind)}."] if behind else []
+
+
+def scores_table(part):
+    """Returns the scores of a `Part` as a table in Markdown."""
+    rows = []
+    for name, score in part.scores.items():
+        interval = f"{score.interval[0]:.3g} to {score.interval[1]:.3g}" if score.interval else ""
+        rivals = ", ".join(f"{baseline} {value:.3g}" for baseline, value in score.baselines.items())
+        rows.append([name, f"{score.value:.3g}", interval, f"{score.n} {score.unit}", rivals])
+    return _table(["score", "value", "95% interval", "n", "baselines"], rows)
+
+
+def _simulated(run):
+    return run.cells.dataset.startswith(SIMULATED)
+
+
+def _problems(name, score, structures):
+    value, found = f"{score.value:.3g}", []
+    if not math.isfinite(score.value):
+        return ["could not be measured"]
+    if name.endswith("_recall") and name.removesuffix("_recall") in structures and score.value < LOW_RECALL:
+        found.append(f"only {value} of {score.n} {score.unit} are recognised")
+    if name.endswith("spread_ratio") and score.value < LOW_SPREAD:
+        found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
+    if name == "judge_accuracy" and score.value < LOW_JUDGED:
+        found.append(f"an independent classifier recognises the structure in {value} of generated cells")
+    if name.endswith("_mmd_p") and score.value <= SIGNIFICANT:
+        found.append(f"the codes are not distributed as the prior (p = {value})")
+    return found
+
+
+def _count_table(structures, counts):
+    rows = [[name, *(by_structure.get(name, 0) for by_structure in counts.values())] for name in structures]
+    rows.append(["all", *(sum(by_structure.values()) for by_structure in counts.values())])
+    return _table(["structure", *counts], rows)
+
+
+def _recipe(run):
+    given = [("phase 2", run.config), ("phase 1", run.reference)] if run.reference else [("phase 1", run.config)]
+    settings = [dataclasses.asdict(config) for _, config in given]
+    rows = [[f"`{name}`", *(values.get(name, "") for values in settings)] for name in settings[0]]
+    return _table(["setting", *(phase for phase, _ in given)], rows)
+
+
+def _scorecard(parts):
+    return "\n\n".join(f"### {part.heading}\n\n{scores_table(part)}" for part in parts)
+
+
+def _table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -1,0 +1,110 @@
+"""The report as one HTML page: scorecard, exhibits and pictures, in a file that needs neither network nor folder."""
+
+import base64
+import io
+import math
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from PIL import Image
+
+from icell_tf.evaluation.metrics.scores import ahead
+from icell_tf.files import atomic_write
+
+PAGE_FILE = "report.html"
+TEMPLATE = "page.html"
+BETTER = {"higher": "higher is better", "lower": "lower is better", "near": "should equal its first baseline"}
+MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
+FIGURES = 3  # significant, of a number on the page
+
+
+def write(path, title, summary, parts, exhibits=(), pictures=(), structures=()):
+    """Writes the report as one page of HTML, which holds all that it shows.
+
+    Args:
+      path: of the file; it is replaced whole.
+      title: of the page.
+      summary: sentences for its head: the run, its data, what was measured.
+      parts: `Part`s of the scorecard.
+      exhibits: `Exhibit`s of the paper.
+      pictures: (title, caption, uint8 (h, w, 3)) of what else there is to see.
+      structures: names; scores that begin with one are folded up, unless the model is behind a baseline in one.
+
+    Returns: the path.
+    """
+    text = render(title, summary, parts, exhibits, pictures, structures)
+    path = Path(path)
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return path
+
+
+def render(title, summary, parts, exhibits=(), pictures=(), structures=()):
+    """Returns the page that `write` writes, as text."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals.update(
+        ahead=ahead,
+        columns=columns,
+        by_structure=lambda part: by_structure(part, structures),
+        better=BETTER,
+        data_uri=data_uri,
+    )
+    environment.filters.update(number=number, words=words)
+    environment.tests.update(behind=ahead)
+    source = resources.files("icell_tf.reports").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    behind = [(part, name) for part in parts for name, score in part.scores.items() if ahead(score)]
+    general = [(part, name) for part, name in behind if name in by_structure(part, structures)[0]]
+    return environment.from_string(source).render(
+        title=title,
+        summary=summary,
+        parts=parts,
+        behind=behind,
+        general=general,
+        total=sum(len(part.scores) for part in parts),
+        exhibits=exhibits,
+        pictures=pictures,
+    )
+
+
+def columns(part):
+    """Returns the baselines that get a column each in a part's table: all, if most scores have them, or else none."""
+    names = list(dict.fromkeys(name for score in part.scores.values() for name in score.baselines))
+    given = sum(len(score.baselines) for score in part.scores.values())
+    return names if len(names) <= MOST_COLUMNS and 2 * given > len(names) * len(part.scores) else []
+
+
+def by_structure(part, structures):
+    """Returns {name: Score} twice: a part's general scores, and those whose names begin with a structure's."""
+    special = {
+        name: score for name, score in part.scores.items() if name.startswith(tuple(f"{s}_" for s in structures))
+    }
+    return {name: score for name, score in part.scores.items() if name not in special}, special
+
+
+def number(value):
+    """Returns a number with three significant figures, as a reader expects it: 0.0123, 12.3, 1,234; a dash for NaN."""
+    if not math.isfinite(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 0.01:
+        return f"{value:.{FIGURES}g}"
+    decimals = max(0, FIGURES - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{min(decimals, FIGURES)}f}"
+
+
+def words(name):
+    """Returns a score's name, as metrics.json has it, in words: membrane_r -> membrane r."""
+    return name.replace("_", " ")
+
+
+def data_uri(picture):
+    """Returns a picture, uint8 (h, w, 3), as a data: URI that holds it as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,85 @@
+"""Pictures of the scorecard: may the model's probabilities be believed, and is its integration above its rivals'?"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from icell_tf.evaluation.classification import reliability
+from icell_tf.evaluation.integration import known_structures, mean_r
+from icell_tf.evaluation.metrics.scores import proportion
+from icell_tf.viz import plots
+
+# (colour, marker) of each prediction: the model's filled, those made of training cells hollow
+LOOKS = {
+    "class_mean": ("tab:green", "s"),
+    "nearest": ("tab:orange", "^"),
+    "mean_of_nearest": ("tab:red", "^"),
+    "nearest_pixels": ("tab:brown", "v"),
+    "mean_of_nearest_pixels": ("tab:purple", "v"),
+    "ceiling": ("black", "_"),
+    "mean_of_draws": ("tab:cyan", "o"),
+    "model": ("tab:blue", "o"),
+}
+FILLED = ("model", "mean_of_draws", "ceiling")
+
+
+def reliability_curve(classification):
+    """Draws accuracy over confidence, with Wilson's intervals, above how many cells each bin has; uint8 (h, w, 3)."""
+    curve = reliability(classification.confidence, classification.predicted == classification.y)
+    figure = Figure(figsize=(5, 5.6), dpi=100, layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    top.plot([0, 1], [0, 1], ":", color="grey", label="calibrated")
+    for n, confidence, accuracy in zip(curve.n, curve.confidence, curve.accuracy, strict=True):
+        if n:
+            low, high = proportion(round(accuracy * n), n).interval
+            top.plot([confidence, confidence], [low, high], color="tab:blue", linewidth=1)
+    top.plot(curve.confidence, curve.accuracy, "o", color="tab:blue", label="cells of a bin, 95% interval")
+    top.set(ylabel="share recognised", xlim=(0, 1.02), ylim=(-0.02, 1.02))
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
+    bottom.bar(curve.edges[:-1], curve.n, np.diff(curve.edges), align="edge", color="tab:blue", edgecolor="white")
+    bottom.set(xlabel="probability of the predicted structure", ylabel="cells", yscale="log", ylim=(0.7, None))
+    for ax in (top, bottom):
+        ax.grid(alpha=0.25)
+    return plots.render(figure)
+
+
+def integration_by_structure(integration):
+    """Draws each prediction's mean r over the frame, a row a structure and one of their mean; uint8 (h, w, 3)."""
+    known = known_structures(integration)
+    rows = [[k] for k in known] + [list(known)]
+    labels = [*(integration.structures[k] for k in known), "mean"]
+    figure = Figure(figsize=(8, 1.6 + 0.34 * len(rows)), dpi=100, layout="constrained")
+    ax = figure.subplots()
+    for name, (color, marker) in LOOKS.items():
+        if name in integration.r:
+            means = [mean_r(integration.r[name], row) for row in rows]
+            fill = color if name in FILLED else "none"
+            label = {"model": "Algorithm 3"}.get(name, name.replace("_", " "))
+            rank = 3 if name == "model" else 2
+            ax.plot(means, range(len(rows)), marker, color=color, markerfacecolor=fill, label=label, zorder=rank)
+    ax.set_yticks(range(len(rows)), labels)
+    ax.invert_yaxis()
+    ax.axhline(len(rows) - 1.5, color="grey", linewidth=0.8)
+    ax.set_xlabel(f"Pearson r with the {integration.compared_with} localization")
+    ax.grid(alpha=0.25)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+    return plots.render(figure)
+
+
+def pictures(classification, integration):
+    """Returns [(title, caption, uint8 (h, w, 3))], as the page shows them."""
+    n = len(classification.y)
+    return [
+        (
+            "Calibration",
+            "How often the predicted structure is right, over its probability, in 15 bins of equal width; below, how "
+            f"many of the n = {n} test cells a bin has.",
+            reliability_curve(classification),
+        ),
+        (
+            "Integration beside its rivals",
+            f"Mean over n = {n} test cells. Filled: the model, by Algorithm 3 and by the mean of draws. Hollow: what "
+            "the training cells say without it: a structure's mean image, and the structure of the cell, or of the "
+            "mean of 20 cells, nearest in the code or in the pixels of the shape.",
+            integration_by_structure(integration),
+        ),
+    ]

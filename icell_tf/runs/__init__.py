@@ -1,0 +1,1 @@
+"""Reading a run: settings, weights, curves."""

@@ -1,0 +1,184 @@
+"""Simulated cells: 3D stacks of membrane, nucleus and one of ten structures, with masks, from one number.
+
+A parametric model in the manner of Zhao & Murphy 2007 and Peng & Murphy 2011 (design.md section 6): the solids of the
+cell and its nucleus depend on the seed alone, so that every structure can be drawn in the same cell.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from icell_tf.simulate.microscope import MAX_VOXELS, Grid, blur, expose, make_grid, masks, rasterize
+from icell_tf.simulate.reference import membrane, nucleus
+from icell_tf.simulate.shapes import Shape, sample_shape
+from icell_tf.simulate.structures_cytoskeleton import alpha_actinin, alpha_tubulin, beta_actin, myosin_iib
+from icell_tf.simulate.structures_junctions import desmoplakin, zo1
+from icell_tf.simulate.structures_organelles import fibrillarin, lamin_b1, sec61_beta, tom20
+
+__all__ = [
+    "PROGRAMS",
+    "SIMULATOR_VERSION",
+    "SimulatedCell",
+    "draw_structure",
+    "expected_structure",
+    "project_signals",
+    "simulate_cell",
+]
+
+SIMULATOR_VERSION = "1.0.0"
+
+PROGRAMS = {  # in Table S8's order, as in icell_tf.structures
+    "alpha-actinin": alpha_actinin,
+    "alpha-tubulin": alpha_tubulin,
+    "beta-actin": beta_actin,
+    "desmoplakin": desmoplakin,
+    "fibrillarin": fibrillarin,
+    "lamin-b1": lamin_b1,
+    "myosin-iib": myosin_iib,
+    "sec61-beta": sec61_beta,
+    "tom20": tom20,
+    "zo1": zo1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCell:
+    """One cell under the microscope.
+
+    Attributes:
+      channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure.
+      signals: three arrays (Z, Y, X), 0 or more: what each channel is a photograph of, blurred, but without background
+        and noise.
+      cell_mask, nucleus_mask: (Z, Y, X) bool, the solids themselves, free of noise.
+      scale: (z, y, x), µm a voxel.
+      y: structure index.
+      offsets: (3,) counts expected where nothing fluoresces.
+      shape, grid: the solids in µm, and their place in the stack.
+    """
+
+    channels: np.ndarray
+    signals: tuple[np.ndarray, ...]
+    cell_mask: np.ndarray
+    nucleus_mask: np.ndarray
+    scale: tuple[float, float, float]
+    y: int
+    offsets: np.ndarray
+    shape: Shape
+    grid: Grid
+
+
+def simulate_cell(seed, y, pixel_size):
+    """Makes a cell and looks at it through the microscope.
+
+    Args:
+      seed: integer, 0 or more: the cell's number.
+      y: index of its structure in `PROGRAMS`.
+      pixel_size: µm a pixel of the frame the stack is meant for; its voxels are 0.9 of that in x and y.
+
+    Returns:
+      `SimulatedCell`, bit for bit the same for the same arguments. Membrane, nucleus and masks don't depend on y.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+    _check_structure(y)
+    if seed < 0 or not pixel_size > 0:
+        raise ValueError(f"simulate_cell takes seed >= 0 and pixel_size > 0 µm, found {seed} and {pixel_size}")
+    shape = sample_shape(seed)
+    grid = make_grid(shape, pixel_size)
+    cell_mask, nucleus_mask = masks(shape, grid)
+    rng = np.random.default_rng([seed, 2])
+    signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]
+    exposures = [expose(signal, rng) for signal in signals]
+    rng = np.random.default_rng([seed, 3, y])
+    volume = _draw(shape, grid, y, 1, rng)[0]
+    signals.append(volume / volume[cell_mask].max())
+    exposures.append(expose(signals[-1], rng))
+    return SimulatedCell(
+        channels=np.stack([counts for counts, _ in exposures]),
+        signals=tuple(signals),
+        cell_mask=cell_mask,
+        nucleus_mask=nucleus_mask,
+        scale=grid.scale,
+        y=y,
+        offsets=np.array([offset for _, offset in exposures]),
+        shape=shape,
+        grid=grid,
+    )
+
+
+def project_signals(cell):
+    """The cell as a microscope without background and noise shows it.
+
+    Args:
+      cell: `SimulatedCell`.
+
+    Returns:
+      (3, Y, X) float32 in [0, 1], in the stack's own pixels: membrane, nucleus and structure, the very same molecules
+      as in its channels, each masked to the cell, maximum-projected along z and divided by its maximum.
+    """
+    planes = np.stack([(signal * cell.cell_mask).max(axis=0) for signal in cell.signals]).astype(np.float32)
+    return planes / planes.max(axis=(1, 2), keepdims=True)
+
+
+def expected_structure(cell, y, draws, seed=0):
+    """Mean localization of a structure in this very cell.
+
+    Args:
+      cell: `SimulatedCell`.
+      y: index of any structure, not only the cell's own.
+      draws: how many to take the mean of, 1 or more.
+      seed: integer, 0 or more; another one for independent draws.
+
+    Returns:
+      (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of the draws that `draw_structure` makes.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+    total = np.zeros(cell.cell_mask.shape[1:], np.float32)
+    for part in draw_structure(cell, y, draws, seed):
+        total += part.sum(0)
+    return total / np.float32(draws)
+
+
+def draw_structure(cell, y, draws, seed=0):
+    """Draws a structure in this very cell, again and again.
+
+    Args:
+      cell: `SimulatedCell`.
+      y: index of any structure, not only the cell's own.
+      draws: how many, 1 or more.
+      seed: integer, 0 or more; another one for independent draws.
+
+    Yields:
+      (n, Y, X) float32 in [0, 1], some of the draws, in the stack's own pixels: each blurred, without noise, masked to
+      the cell, maximum-projected along z and divided by its maximum.
+
+    Raises:
+      ValueError: an argument is out of its range.
+    """
+    _check_structure(y)
+    if draws < 1:
+        raise ValueError(f"a structure is drawn at least once: expected draws >= 1, found {draws}")
+    grid, window = cell.grid.crop(cell.cell_mask)  # nothing outside the cell survives the mask
+    cell_mask = cell.cell_mask[window]
+    rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
+    chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
+    for start in range(0, draws, chunk):
+        volume = _draw(cell.shape, grid, y, min(chunk, draws - start), rng)
+        projection = np.multiply(volume, cell_mask, out=volume).max(1)
+        planes = np.zeros((len(projection), *cell.cell_mask.shape[1:]), np.float32)
+        planes[:, *window[1:]] = projection / projection.max((1, 2), keepdims=True)
+        yield planes
+
+
+def _check_structure(y):
+    if not 0 <= y < len(PROGRAMS):
+        raise ValueError(f"structure index {y} is not one of the simulator's {len(PROGRAMS)}: 0 to {len(PROGRAMS) - 1}")
+
+
+def _draw(shape, grid, y, draws, rng):
+    """Draws of a structure as the microscope blurs them: (draws, Z, Y, X), of any brightness."""
+    program = tuple(PROGRAMS.values())[y]
+    return blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)

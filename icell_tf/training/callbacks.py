@@ -1,0 +1,176 @@
+"""What happens between epochs: the learning rate, TensorBoard's curves and pictures, a discriminator that wins."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from icell_tf import files
+from icell_tf.training import checkpoints
+from icell_tf.viz import figures
+
+WINNING_ACCURACY, WINNING_STEPS = 0.99, 500
+DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator_accuracy": "images"}
+
+
+class CoolDown(keras.callbacks.Callback):
+    """Lets the learning rate of all optimizers fall in a line towards 0 over the last epochs.
+
+    Args:
+      learning_rate: the rate before.
+      cooldown: share of the epochs over which it falls; 0 for none.
+      epochs: of the whole run.
+    """
+
+    def __init__(self, learning_rate, cooldown, epochs):
+        super().__init__()
+        self.learning_rate, self.cooldown, self.epochs = learning_rate, cooldown, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # of the fall; above 1 before it begins
+        for optimizer in self.model.optimizers.values():
+            optimizer.learning_rate = self.learning_rate * min(1.0, left)
+
+
+class Events:
+    """TensorBoard's files of a run, on the disk when `write` returns.
+
+    Args:
+      log_dir: TensorBoard's folder.
+      name: of the folder within it.
+    """
+
+    def __init__(self, log_dir, name):
+        self.folder = Path(log_dir) / name
+        with checkpoints.writing(self.folder):
+            self.writer = tf.summary.create_file_writer(str(self.folder))
+
+    def write(self, step, values, kind):
+        """Args: step, an integer; values, {name: value}; kind, a function of tf.summary that writes one."""
+        with checkpoints.writing(self.folder):
+            with self.writer.as_default(step=step):
+                for name, value in values.items():
+                    kind(name, value)
+            self.writer.flush()
+            for path in self.folder.glob("events*"):
+                files.sync(path)
+
+
+class LogCurves(keras.callbacks.Callback):
+    """Writes an epoch's losses and learning rate, `epoch_NAME`, into a folder for training and one for validation.
+
+    Args:
+      log_dir: TensorBoard's folder.
+    """
+
+    def __init__(self, log_dir):
+        super().__init__()
+        self.log_dir = log_dir
+        self.events = {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        losses = {name: value for name, value in (logs or {}).items() if not name.startswith("val_")}
+        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        losses["learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
+        for name, values in zip(checkpoints.CURVES, (losses, validation), strict=True):
+            if values:
+                if name not in self.events:
+                    self.events[name] = Events(self.log_dir, name)
+                scalars = {f"epoch_{loss}": value for loss, value in values.items()}
+                self.events[name].write(epoch, scalars, tf.summary.scalar)
+
+
+class LogPictures(keras.callbacks.Callback):
+    """Writes pictures of fixed cells every few epochs, and after the last one.
+
+    Args:
+      log_dir: TensorBoard's folder.
+      draw: a function without arguments that returns {name: RGB uint8 (h, w, 3)}.
+      every: epochs between pictures.
+      epochs: of the whole run.
+    """
+
+    def __init__(self, log_dir, draw, every, epochs):
+        super().__init__()
+        self.log_dir, self.draw, self.every, self.epochs = log_dir, draw, every, epochs
+        self.events = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every and epoch + 1 != self.epochs:
+            return
+        self.events = self.events or Events(self.log_dir, checkpoints.PICTURES)
+        pictures = {name: picture[None] for name, picture in self.draw().items()}
+        self.events.write(epoch, pictures, tf.summary.image)
+
+
+class WatchDiscriminators(keras.callbacks.Callback):
+    """Says once, of each discriminator, that it has won: nearly always right in successive epochs of so many steps.
+
+    Args:
+      steps: of an epoch.
+      rows: the curves of the epochs before, in a resumed run.
+    """
+
+    def __init__(self, steps, rows=()):
+        super().__init__()
+        self.steps = steps
+        self.streaks = dict.fromkeys(DISCRIMINATORS, 0)
+        for row in rows:
+            self._count(row)
+
+    def on_epoch_end(self, epoch, logs=None):
+        before = dict(self.streaks)
+        self._count(logs or {})
+        for name, shown in DISCRIMINATORS.items():
+            if before[name] < WINNING_STEPS <= self.streaks[name]:
+                print(
+                    f"Warning: {name.removesuffix('_accuracy')} has won: in the {self.streaks[name]} steps up to step "
+                    f"{(epoch + 1) * self.steps} it was right about more than {WINNING_ACCURACY:.0%} of the {shown}. "
+                    "What it teaches is weak from now on; the other losses train on."
+                )
+
+    def _count(self, logs):
+        for name in self.streaks:
+            won = logs.get(name, 0) > WINNING_ACCURACY
+            self.streaks[name] = self.streaks[name] + self.steps if won else 0
+
+
+def reference_pictures(model, cells, seed=0):
+    """Observed over reconstructed cells of each split, and generated ones, as the reference model draws them.
+
+    Args:
+      model: a `ReferenceModel`.
+      cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
+      seed: of the generated cells' codes.
+
+    Returns: {name: RGB uint8 (h, w, 3)}.
+    """
+    drawn = {}
+    for split, x_rs in cells.items():
+        x_r = x_rs[..., :-1]
+        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_r, model.reconstruct(x_r))
+    drawn["generated"] = figures.cell_grid(model.generate(len(x_rs), seed))
+    return drawn
+
+
+def conditional_pictures(integrator, cells, labels, seed=0):
+    """As `reference_pictures`, with structures; and every structure predicted in the cells of each split.
+
+    Args:
+      integrator: an `Integrator` of the model's networks, which is traced when it first draws, and not again.
+      cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
+      labels: {split: y (B,)}.
+      seed: of the generated cells' codes.
+
+    Returns: {name: RGB uint8 (h, w, 3)}.
+    """
+    structures, drawn = integrator.structures, {}
+    for split, x_rs in cells.items():
+        y = labels[split]
+        texts = [structures[k] for k in y]
+        reconstructed = integrator.reconstruct(x_rs)["x_rs_hat"]
+        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_rs, reconstructed, texts)
+        predicted = integrator.integrate(x_rs[..., :-1])["structures"]
+        drawn[f"predicted/{split}"] = figures.integration_grid(x_rs, predicted, structures, texts)
+    drawn["generated"] = figures.cell_grid(integrator.sample(y, seed)["x_rs"], labels=texts)
+    return drawn

@@ -1,0 +1,290 @@
+"""The devices that a run is trained on: those of this machine, or of all the machines that TF_CONFIG tells of."""
+
+import contextlib
+import functools
+import json
+import os
+import signal
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from icell_tf.config import ConfigError
+from icell_tf.training.checkpoints import GO_ON, TrainingError
+
+VARIABLE = "TF_CONFIG"
+EXAMPLE = '{"cluster": {"worker": ["host-0:12345", "host-1:12345"]}, "task": {"type": "worker", "index": 0}}'
+JOBS = ("chief", "worker")
+# What TensorFlow raises, within some 20 s, where a machine that it trains with is gone.
+LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The machines of a run, a process each, and which of them this is: the first, 0, is the chief."""
+
+    hosts: tuple[str, ...]
+    index: int
+
+
+def read_cluster(text):
+    """Reads the value of TF_CONFIG.
+
+    Args:
+      text: as TensorFlow takes it, such as EXAMPLE; "" or None is none.
+
+    Returns: a `Cluster`; None if there is none, or only one machine in it. Raises: ConfigError.
+    """
+    if not text:
+        return None
+    try:
+        content = json.loads(text)
+        jobs, task = content["cluster"], content["task"]
+        addresses = {job: list(hosts) for job, hosts in jobs.items()}
+        kind, index = task["type"], int(task["index"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise _refusal(f"is {text!r}, which can't be used ({reason})") from error
+    others = sorted(set(addresses) - set(JOBS))
+    if others:
+        raise _refusal(f"has a job {others[0]!r} in its cluster, but training takes only {' and '.join(JOBS)}")
+    if not 0 <= index < len(addresses.get(kind, ())):
+        named = ", ".join(f"{len(hosts)} of {job!r}" for job, hosts in addresses.items()) or "none"
+        raise _refusal(f"says that this is task {index} of {kind!r}, but its cluster has {named}")
+    if len(addresses.get("chief", ())) > 1:
+        raise _refusal(f"has {len(addresses['chief'])} chiefs, but one machine writes the run")
+    hosts = [host for job in JOBS for host in addresses.get(job, ())]
+    wrong = [host for host in hosts if not (isinstance(host, str) and _port(host) in range(1, 2**16))]
+    wrong += [host for host in hosts if hosts.count(host) > 1]
+    if wrong:
+        raise _refusal(f"has the address {wrong[0]!r}, but each machine needs one of its own, HOST:PORT")
+    chiefs = len(addresses.get("chief", ())) if kind == "worker" else 0
+    return Cluster(tuple(hosts), index + chiefs) if len(hosts) > 1 else None
+
+
+def _port(host):
+    text = host.rpartition(":")[2]
+    return int(text) if text.isdecimal() else None
+
+
+def _refusal(found):
+    return ConfigError(f"the environment variable {VARIABLE} {found}. Give it as {EXAMPLE}, or unset it")
+
+
+def in_cluster():
+    """Whether TF_CONFIG tells of several machines. Raises: ConfigError: if it can't be read."""
+    return read_cluster(os.environ.get(VARIABLE)) is not None
+
+
+def make_strategy():
+    """Returns MirroredStrategy over all GPUs, or all logical CPUs, if there is more than one; else the default."""
+    gpus, cpus = tf.config.list_logical_devices("GPU"), tf.config.list_logical_devices("CPU")
+    if len(gpus) > 1:
+        return tf.distribute.MirroredStrategy()
+    if not gpus and len(cpus) > 1:  # the collectives fail in synchronised BatchNorm there
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in cpus], cross_device_ops=tf.distribute.ReductionToOneDevice()
+        )
+    return tf.distribute.get_strategy()
+
+
+def connect():
+    """Returns the `Workers` of this run: with TF_CONFIG, once the machines in it have been started.
+
+    TensorFlow wants this before anything else is asked of it. Raises: ConfigError, TrainingError.
+    """
+    cluster = read_cluster(os.environ.get(VARIABLE))
+    return _connected(cluster) if cluster else Workers(make_strategy())
+
+
+@functools.cache  # a process can connect only once
+def _connected(cluster):
+    others = ", ".join(host for number, host in enumerate(cluster.hosts) if number != cluster.index)
+    print(f"This is {_name(cluster)}; waiting for {others}.", flush=True)
+    workers = Workers(None, cluster)
+    with workers.losses_told(), _interruptible():
+        workers.strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        workers.gather([0])  # all are there
+    return workers
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Within, Ctrl-C ends the process, which waits where Python can't; after, SIGTERM does, which TensorFlow takes."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _name(cluster):
+    role = "the chief, which writes the run" if cluster.index == 0 else "which writes nothing"
+    return f"machine {cluster.index + 1} of {len(cluster.hosts)} ({cluster.hosts[cluster.index]}), {role}"
+
+
+class Workers:
+    """The processes that train a run together, one a machine; without TF_CONFIG there is one.
+
+    What all of them must know is told by collectives: all workers then have to call the same method, in the same order.
+
+    Attributes:
+      strategy: over the devices of all.
+      count: of the processes.
+      index: of this one.
+    """
+
+    def __init__(self, strategy, cluster=None):
+        self.strategy, self.cluster = strategy, cluster
+        self.count, self.index = (len(cluster.hosts), cluster.index) if cluster else (1, 0)
+
+    @property
+    def is_chief(self):
+        """Whether this is the process that writes the run."""
+        return self.index == 0
+
+    def sum(self, values):
+        """Returns the sum over all workers of an array or list of numbers of any shape, in NumPy."""
+        values = np.asarray(values)
+        if self.count == 1:
+            return values
+        return self._sum(tf.constant(values.ravel())).numpy().reshape(values.shape)
+
+    @functools.cached_property
+    def _sum(self):
+        def of_replica(values):
+            context = tf.distribute.get_replica_context()
+            first = context.replica_id_in_sync_group % (self.strategy.num_replicas_in_sync // self.count) == 0
+            return context.all_reduce("SUM", tf.where(first, values, tf.zeros_like(values)))
+
+        @tf.function(reduce_retracing=True)
+        def of_workers(values):
+            return self.strategy.experimental_local_results(self.strategy.run(of_replica, args=(values,)))[0]
+
+        return of_workers
+
+    def gather(self, values):
+        """Returns every worker's integers, (workers, N). Args: values, (N,), of this one."""
+        rows = np.zeros([self.count, len(values)], np.int64)
+        rows[self.index] = values
+        return self.sum(rows)
+
+    def together(self, act):
+        """Calls a function here as on the other workers, and returns what it returns once all are done.
+
+        Raises: what it raises; and TrainingError, if it does so elsewhere.
+        """
+        if self.count == 1:
+            return act()
+        result = failure = None
+        try:
+            result = act()
+        except Exception as error:  # raised below, once the others know
+            failure = error
+        failed = np.flatnonzero(self.gather([failure is not None])[:, 0])
+        if failure:
+            raise failure
+        if len(failed):
+            raise TrainingError(f"{self._hosts(failed)} can't go on, and says why; here, nothing is wrong")
+        return result
+
+    def on_chief(self, act):
+        """Calls a function on the chief only; else as `together`. Returns: None on the other workers."""
+        return self.together(act if self.is_chief else lambda: None)
+
+    def check_equal(self, what, number):
+        """Raises: ConfigError: if a number that stands for something is another one on another worker."""
+        numbers = self.gather([number])[:, 0]
+        if np.any(numbers != numbers[0]):
+            raise ConfigError(
+                f"{self._hosts(np.flatnonzero(numbers != numbers[0]))} was started with other {what} than "
+                f"{self._hosts([0])}: start the same command, with the same data and versions, on every machine of "
+                f"{VARIABLE}"
+            )
+
+    def check_shares(self, batch_size):
+        """Raises: ConfigError: if the devices can't share a batch evenly."""
+        replicas = self.strategy.num_replicas_in_sync
+        if batch_size % replicas:
+            where = f" on the {self.count} machines of {VARIABLE}" if self.cluster else ""
+            raise ConfigError(f"batch_size is {batch_size}, which {replicas} devices{where} cannot share evenly")
+
+    def share(self, model):
+        """Gives a compiled model on every worker the chief's weights, moments and means."""
+        if self.count == 1:
+            return
+        optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
+        for variable in model.weights + optimizers:
+            variable.assign(self._of_chief(variable.numpy()))
+        model.means = self._of_chief(model.means)
+
+    def _of_chief(self, values):
+        return self.sum(values if self.is_chief else np.zeros_like(values))
+
+    def even_out(self, model):
+        """Gives a model on every worker an equal share of all workers' means, so that the chief's say it all."""
+        if self.count > 1:
+            model.means = self.sum(model.means) / self.count
+
+    def distribute(self, batches):
+        """Returns a tf.data.Dataset of global batches, the same on all workers, so that `fit` divides each batch."""
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return batches if self.count == 1 else batches.with_options(options)
+
+    def adapt(self, model):
+        """Lets Keras' `fit` train a built model on several machines.
+
+        It averages what a step returns over machines along axis 0, which scalars lack; and to build a model that may
+        not be built it reduces a batch over them, which fails for a batch that is a dictionary.
+        """
+        if self.count > 1:
+            model.train_step, model.test_step = _with_axis(model.train_step), _with_axis(model.test_step)
+            model._maybe_symbolic_build = lambda *_, **__: None
+
+    @contextlib.contextmanager
+    def losses_told(self):
+        """Says that a machine is gone where TensorFlow tells of the collective that failed for it."""
+        try:
+            yield
+        except LOST as error:
+            if self.count == 1:
+                raise
+            raise TrainingError(
+                f"lost a machine of {VARIABLE}, or could not reach it, or failed here ({_reason(error)}). Start the "
+                f"command again on every machine: {GO_ON}, from what was saved last"
+            ) from error
+
+    def _hosts(self, numbers):
+        return " and ".join(f"machine {number + 1} ({self.cluster.hosts[number]})" for number in numbers)
+
+
+def _reason(error):
+    """What TensorFlow says, without where in the graph it was."""
+    told = error.message.partition("aborted by: ")[2] or error.message
+    for end in ("The error could be", "Additional GRPC", "Check earlier logs"):
+        told = told.partition(end)[0]
+    return " ".join(told.split())[:300]
+
+
+def _with_axis(step):
+    def with_axis(batch):
+        return {name: tf.reshape(value, [1]) for name, value in step(batch).items()}
+
+    return with_axis
+
+
+ALONE = Workers(None)

@@ -1,0 +1,54 @@
+"""What training a phase takes of a machine: bytes on the disk, counted, and in memory, estimated."""
+
+import math
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from icell_tf.models.factory import build_model
+from icell_tf.runs.run import Run
+from icell_tf.training.acceleration import Acceleration
+
+GIB = 2**30
+BYTES = 4  # of a weight, which is float32 whatever the precision
+COPIES = 4  # of a run's weights: last, previous, best, and the one that is being written
+# How often a step passes a network's inputs forward and keeps, for the gradients, what its layers put out.
+PASSES = {"enc": 1, "dec": 2, "enc_d": 2, "dec_d": 3}
+VIEWS = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)  # layers that put out nothing new
+PROCESS = 0.9 * GIB  # of Python, TensorFlow, TFDS and a traced step; measured: 0.8 without TFDS, 1.0 in a run
+
+
+class Need(NamedTuple):
+    """Bytes that a phase needs: `saved` on the disk, `state` and `activations` in memory."""
+
+    saved: int
+    state: int
+    activations: int
+
+
+def need(phase, configs, cells):
+    """Counts what training a phase takes, on the networks themselves.
+
+    Args:
+      phase: a key of `PHASES`.
+      configs: {phase: config}.
+      cells: their `Cells`.
+
+    Returns: a `Need`. What is saved is exact up to the files' headers. The memory is an estimate: weights, both moments
+    of Adam and gradients, and what the layers put out in a step.
+    """
+    config = configs[phase]
+    reference = configs["reference"] if phase == "conditional" else None
+    with tf.device("CPU:0"), Acceleration.of(config).building():  # a GPU's memory is for training
+        model = build_model(Run(phase, config, cells, reference))
+    trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
+    saved = model.count_params() + 2 * trainable
+    passes = dict(PASSES)
+    if phase == "conditional" and config.integration_weight:
+        passes["dec"] += 1
+    kept = 0
+    for role, network in model.trained.items():
+        outputs = [layer.output for layer in network.layers if not isinstance(layer, VIEWS)]
+        kept += passes[role] * sum(math.prod(out.shape[1:]) * tf.as_dtype(out.dtype).size for out in outputs)
+    return Need(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size)

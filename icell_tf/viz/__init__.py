@@ -1,0 +1,1 @@
+"""Pure drawing: arrays -> RGB arrays. Imports nothing else of the package."""

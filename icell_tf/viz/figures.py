@@ -1,0 +1,217 @@
+"""Pictures of cells: pure functions from arrays to RGB arrays.
+
+Images come as floats in [0, 1], channels last; every picture is uint8 (rows, columns, 3). Colours are those of the
+paper's Figures 2 and 3: membrane magenta, nucleus cyan, structure yellow.
+"""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from icell_tf.viz.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width
+
+MEMBRANE = (0.6, 0.0, 0.6)  # not full: a structure has to show also where masks stand for membrane and nucleus
+NUCLEUS = (0.0, 0.6, 0.6)
+STRUCTURE = (1.0, 1.0, 0.0)
+WHITE = (1.0, 1.0, 1.0)
+CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)
+CONTRASTS = ("none", "max", "percentile")
+
+COMPOSITE_PIXELS = 512
+DOMINANCE = 4
+GREYS = (1.0, 0.6)  # of membrane and nucleus under many structures
+
+
+def stretch(image, contrast="none"):
+    """Scales each channel of one image for display.
+
+    Args:
+      image: (H, W, C) floats in [0, 1].
+      contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
+        percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
+
+    Returns:
+      (H, W, C) float32 in [0, 1].
+    """
+    image = np.asarray(image, np.float32)
+    if contrast not in CONTRASTS:
+        raise ValueError(f"contrast is {contrast!r}, but must be one of {', '.join(CONTRASTS)}")
+    if contrast != "none":
+        top = image.max(axis=(0, 1))
+        if contrast == "percentile":
+            percentile = np.percentile(image, 99.9, axis=(0, 1))
+            top = np.where(percentile > 0, percentile, top)  # a structure of a few pixels has a percentile of zero
+        image = image / np.where(top > 0, top, 1)
+    return np.clip(image, 0, 1)
+
+
+def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
+    """Blends the channels of one image, each in its colour, by screening: 1 - prod(1 - channel * colour).
+
+    Args:
+      image: (H, W, C) floats in [0, 1]: by default membrane, nucleus and, if there is a third, structure.
+      colors: at least C RGB colours in [0, 1].
+      contrast: see `stretch`.
+
+    Returns:
+      (H, W, 3) uint8.
+    """
+    image = stretch(image, contrast)
+    if image.shape[-1] > len(colors):
+        raise ValueError(f"the image has {image.shape[-1]} channels, but there are only {len(colors)} colours")
+    dark = np.ones(image.shape[:2] + (3,), np.float32)
+    for channel, color in zip(np.moveaxis(image, -1, 0), colors, strict=False):
+        dark *= 1 - channel[..., None] * np.asarray(color, np.float32)
+    return np.rint(255 * (1 - dark)).astype(np.uint8)
+
+
+def around_cell(x_r, margin=0.1):
+    """Finds the cell in its frame: the square around it, for pictures, because a cell may fill little of the frame.
+
+    Args:
+      x_r: (H, W, 2) membrane and nucleus in [0, 1].
+      margin: left free on each side, as a fraction of the cell's extent.
+
+    Returns:
+      Slices of rows and columns, of equal length; the whole frame where it is empty.
+    """
+    seen = np.max(x_r[..., :2], axis=-1)
+    indices = np.nonzero(seen > 0.1 * seen.max())
+    if not indices[0].size:
+        return slice(None), slice(None)
+    low, high = np.min(indices, axis=1), np.max(indices, axis=1) + 1
+    side = min(int(np.ceil((1 + 2 * margin) * (high - low).max())), *seen.shape)
+    starts = np.clip((low + high - side) // 2, 0, np.subtract(seen.shape, side))
+    return tuple(slice(start, start + side) for start in starts.tolist())
+
+
+def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):
+    """Shows one cell, cut out of its frame, with every structure in its own colour, and a legend beside it.
+
+    Ten colours added up would be white nearly everywhere. So a pixel has the colours' mean, weighted by the structures'
+    intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
+
+    Args:
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, which the legend has last.
+      structures: (H, W, K) in [0, 1].
+      colors: (K, 3) RGB in [0, 1].
+      names: K texts for the legend.
+      contrast: see `stretch`; each structure is scaled on its own.
+      reference_strength: brightness of membrane and nucleus, in [0, 1].
+
+    Returns:
+      uint8 (height, width, 3).
+    """
+    if not len(colors) == len(names) == structures.shape[-1]:
+        raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
+    rows, columns = around_cell(x_r)
+    strength = stretch(structures, contrast)[rows, columns]
+    weights = strength**DOMINANCE
+    weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
+    foreground = weights @ np.asarray(colors, np.float32) * strength.max(axis=-1, keepdims=True)
+    grey = reference_strength * stretch(x_r, contrast)[rows, columns] @ np.array(GREYS, np.float32)[:, None]
+    rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
+    cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
+    greys = {name: (reference_strength * grey,) * 3 for name, grey in zip(("membrane", "nucleus"), GREYS, strict=True)}
+    return _with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
+
+
+def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="none"):
+    """Two rows, as in Figure 2: observed cells above their reconstructions.
+
+    Args:
+      observed, reconstructed: (B, H, W, 2 or 3) in [0, 1].
+      labels: B texts, or None.
+      contrast: see `stretch`.
+    """
+    rows = [[overlay(image, contrast=contrast) for image in images] for images in (observed, reconstructed)]
+    return montage(rows, labels, ("observed", "reconstructed"))
+
+
+def cell_grid(images, columns=8, labels=None, contrast="none"):
+    """Cells, (B, H, W, 2 or 3) in [0, 1], in rows of `columns`; `labels` are the first row's column labels."""
+    panels = [overlay(image, contrast=contrast) for image in images]
+    return montage([panels[i : i + columns] for i in range(0, len(panels), columns)], labels)
+
+
+def integration_grid(observed, predicted, names, row_labels=None, contrast="percentile"):
+    """One row a cell, as in Figure 3: the observed cell, then the cell with each of the K predicted structures.
+
+    What of the frame no cell fills is cut off.
+
+    Args:
+      observed: (B, H, W, 2 or 3) in [0, 1].
+      predicted: (B, H, W, K) in [0, 1].
+      names: K column labels.
+      row_labels: B texts, or None.
+      contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
+        so each panel is scaled on its own by default, and brightness says nothing across panels.
+    """
+    observed, predicted = np.asarray(observed), np.asarray(predicted)
+    where = (slice(None), *around_cell(observed.max(axis=0)))
+    rows = [
+        [overlay(cell, contrast=contrast), *_with_each_structure(cell, structures, contrast)]
+        for cell, structures in zip(observed[where], predicted[where], strict=True)
+    ]
+    return montage(rows, ["observed", *names], row_labels)
+
+
+def structures_in_cell(cell, predictions, names, contrast="percentile"):
+    """One cell, cut out of its frame: a row for each prediction, and one for the structures alone in grey.
+
+    Args:
+      cell: (H, W, 2 or 3) in [0, 1].
+      predictions: {row label: (H, W, K) in [0, 1]}.
+      names: K column labels.
+      contrast: see `stretch`; each panel is scaled on its own.
+    """
+    where = around_cell(cell)
+    cell = cell[where]
+    predictions = {label: structures[where] for label, structures in predictions.items()}
+    rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
+    rows[0][0] = overlay(cell, contrast=contrast)
+    first = next(iter(predictions.values()))
+    alone = [overlay(first[..., k : k + 1], (WHITE,), contrast) for k in range(first.shape[-1])]
+    rows.append([overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None, *alone])
+    return montage(rows, ["observed", *names], [*predictions, "structure alone"])
+
+
+def structure_grid(structures, names, row_labels=None, contrast="percentile"):
+    """One row a cell, one column a structure: the structure channels alone, in grey.
+
+    Args:
+      structures: (B, H, W, K) in [0, 1].
+      names: K column labels.
+      row_labels: B texts, or None.
+      contrast: see `stretch`; each panel is scaled on its own.
+    """
+    rows = [
+        [overlay(cell[..., k : k + 1], (WHITE,), contrast) for k in range(cell.shape[-1])]
+        for cell in np.asarray(structures)
+    ]
+    return montage(rows, names, row_labels)
+
+
+def to_png(rgb, path):
+    """Writes uint8 (height, width, 3) as a PNG file."""
+    Image.fromarray(rgb).save(path, format="PNG")
+
+
+def _with_each_structure(cell, structures, contrast):
+    """K overlays: membrane and nucleus of the cell, each with one of the structures (H, W, K)."""
+    images = (np.dstack([cell[..., :2], structures[..., k]]) for k in range(structures.shape[-1]))
+    return [overlay(image, contrast=contrast) for image in images]
+
+
+def _with_legend(picture, entries):
+    """A picture with (name, RGB colour in [0, 1]) entries beside it, on black."""
+    line = FONT_SIZE + 10
+    width = text_width([name for name, _ in entries]) + line + 12
+    height, columns, _ = picture.shape
+    canvas = Image.new("RGB", (columns + width, max(height, 8 + line * len(entries))), INK)
+    canvas.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for i, (name, color) in enumerate(entries):
+        x, y = columns + 6, 8 + line * i
+        draw.rectangle((x, y, x + FONT_SIZE, y + FONT_SIZE), tuple(int(round(255 * min(c, 1))) for c in color))
+        draw.text((x + line, y + FONT_SIZE // 2), str(name), BACKGROUND, font(FONT_SIZE), anchor="lm")
+    return np.asarray(canvas)

@@ -1,0 +1,58 @@
+"""A field of view with the outlines of its cells and nuclei, to see at once whether the segmentation is right."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from skimage import morphology, segmentation
+
+from icell_tf.viz import figures
+
+KEPT, SET_ASIDE, NUCLEI = (60, 255, 60), (255, 90, 30), (255, 255, 255)
+LONGEST_SIDE = 2048  # px; a larger field is drawn on every n-th pixel
+_DARKER = 0.6  # of full brightness, so that outlines show
+
+
+def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
+    """Draws membrane magenta, nucleus cyan, structure yellow, and over them the outlines of cells with their labels.
+
+    Args:
+      planes: 2 or 3 projected channels (Y, X), in any intensities; each is shown from its 1st to its 99.8th percentile.
+      cell_labels, nucleus_labels: (Y, X) or (Z, Y, X) whole numbers, 0 for background; 3D ones are seen from above.
+      kept: labels of the cells that can be used, green; the others are orange, and nuclei white.
+
+    Returns:
+      uint8 (rows, columns, 3).
+    """
+    step = -(-max(planes[0].shape) // LONGEST_SIDE)
+    planes = [np.asarray(plane)[::step, ::step] for plane in planes]
+    cells, nuclei = (
+        (labels.max(axis=0) if labels.ndim == 3 else labels)[::step, ::step] for labels in (cell_labels, nucleus_labels)
+    )
+    image = figures.overlay(_DARKER * np.stack([_displayed(plane) for plane in planes], axis=-1))
+    usable = np.isin(cells, list(kept))
+    thickness = morphology.disk(max(1, max(cells.shape) // 1024))
+    edges = morphology.dilation(segmentation.find_boundaries(cells, mode="inner"), thickness)
+    for where, color in ((edges & ~usable, SET_ASIDE), (edges & usable, KEPT)):
+        image[where] = color
+    image[segmentation.find_boundaries(nuclei, mode="inner")] = NUCLEI
+    return _numbered(image, cells, set(kept))
+
+
+def _displayed(plane):
+    """A channel in [0, 1] between its 1st and its 99.8th percentile."""
+    low, high = np.percentile(plane, (1, 99.8))
+    return np.clip((plane.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
+
+
+def _numbered(image, cells, kept):
+    """Writes each cell's label at its middle."""
+    canvas = Image.fromarray(image)
+    draw = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(max(12, max(cells.shape) // 50))
+    rows, columns = np.nonzero(cells)
+    labels, index, counts = np.unique(cells[rows, columns], return_inverse=True, return_counts=True)
+    for label, y, x in zip(
+        labels.tolist(), np.bincount(index, rows) / counts, np.bincount(index, columns) / counts, strict=True
+    ):
+        color = KEPT if label in kept else SET_ASIDE
+        draw.text((x, y), str(label), color, font, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
+    return np.asarray(canvas)

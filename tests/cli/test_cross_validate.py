@@ -1,0 +1,54 @@
+"""The command that cross-validates, training and measuring replaced: what is trained, on what, and where it goes."""
+
+import dataclasses
+import importlib
+import pathlib
+import sys
+
+import pytest
+from absl import flags
+
+from icell_tf.config import PRESETS
+from icell_tf.data.prepared import PreparedCells
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """The command's module, freshly imported, with its flags; takes them back after the test."""
+    before = set(flags.FLAGS)
+    monkeypatch.syspath_prepend(pathlib.Path(__file__).resolve().parents[2] / "train")
+    yield importlib.import_module("cross_validate")
+    for name in ("cross_validate", "command"):
+        sys.modules.pop(name, None)
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+
+
+def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared, monkeypatch, tmp_path, capsys):
+    trained, measured, pooled = [], [], []
+    monkeypatch.setattr(command, "train_reference", lambda *arguments, **how: trained.append((*arguments, how)))
+    monkeypatch.setattr(command, "train_conditional", lambda *arguments, **how: trained.append((*arguments, how)))
+    monkeypatch.setattr(command, "load_integrator", lambda run_dir: run_dir)
+    monkeypatch.setattr(command, "measure_fold", lambda *arguments: measured.append(arguments))
+    monkeypatch.setattr(command, "pool", lambda *arguments: pooled.append(arguments))
+    monkeypatch.setattr(command, "table", lambda content: "the table")
+    given = ["--preset=small", "--folds=2", "--reference_epochs=3", "--batch_size=8", "--data_dir=data", "--overwrite"]
+    flags.FLAGS(["command", *given, f"--dataset={prepared.folder}", f"--output={tmp_path}"])
+    command.main()
+
+    settings = {"dataset": str(prepared.folder), "batch_size": 8}
+    reference, conditional = (
+        dataclasses.replace(PRESETS["small"][p], **settings) for p in ("reference", "conditional")
+    )
+    how = {"overwrite": True, "deterministic": False}
+    for i, fold in enumerate(("1/2", "2/2")):
+        folder = tmp_path / f"fold-{i + 1}"
+        config = dataclasses.replace(reference, fold=fold, epochs=3)
+        assert trained[2 * i] == (config, folder / "reference", "data", how)
+        config = dataclasses.replace(conditional, fold=fold)
+        assert trained[2 * i + 1] == (config, folder / "reference", folder / "conditional", "data", how)
+        cells = PreparedCells(prepared.folder, fold=fold)
+        assert measured[i] == (folder / "conditional", cells, folder / "evaluation")
+    folders = [tmp_path / f"fold-{part}" / "evaluation" for part in (1, 2)]
+    assert pooled == [(folders, prepared.cells, tmp_path)]
+    assert capsys.readouterr().out.endswith(f"the table\nwrote {tmp_path}/pooled.json\n")

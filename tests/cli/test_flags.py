@@ -1,0 +1,141 @@
+"""What the commands share: flags made from a config, and data sets prepared on first use."""
+
+import dataclasses
+import json
+from types import SimpleNamespace
+
+import pytest
+from absl import app, flags
+
+from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
+from icell_tf.cli import command
+from icell_tf.config import PRESETS
+from icell_tf.data.prepared import DatasetError
+
+
+@pytest.fixture
+def parsed():
+    """A function from a phase, arguments and options to the phase's parsed flags; takes them back after the test."""
+    before = set(flags.FLAGS)
+
+    def parse(phase, *arguments, **options):
+        found = command.TrainingFlags(phase, **options)
+        flags.FLAGS(["command", *arguments])
+        return found
+
+    yield parse
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+
+
+@pytest.mark.parametrize("phase", ["reference", "conditional"])
+def test_without_other_flags_the_config_is_the_presets(parsed, phase):
+    found = parsed(phase, "--preset=small")
+    assert found.config == PRESETS["small"][phase]
+    assert found.run_dir == f"runs/small-{phase}"
+    assert found.data_dir is None
+
+
+def test_every_field_has_a_flag_that_overrides_it(parsed):
+    given = dict(epochs=7, width=0.5, dataset="integrated_cell/mine", balanced=True, generate_from="estimates")
+    found = parsed("conditional", "--preset=demo", *(f"--{name}={value}" for name, value in given.items()))
+    assert found.config == dataclasses.replace(PRESETS["demo"]["conditional"], **given)
+    assert set(found.fields) == {field.name for field in dataclasses.fields(found.config)}
+
+
+def test_a_folder_may_lie_in_the_home_folder(parsed, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parsed("reference", "--run_dir=~/runs/mine").run_dir == "/home/me/runs/mine"
+
+
+def test_directories_are_given_or_the_presets(parsed):
+    found = parsed("conditional", "--run_dir=elsewhere", "--data_dir=data")
+    assert (found.run_dir, found.data_dir) == ("elsewhere", "data")
+    assert found.default_run_dir("reference") == "runs/paper-reference"
+
+
+def test_a_flag_beyond_its_choices_is_refused(parsed):
+    with pytest.raises(flags.IllegalFlagValueError, match="architecture"):
+        parsed("reference", "--architecture=resnet")
+
+
+@pytest.fixture
+def builds(monkeypatch):
+    """The commands that would have been run; `builds.returncode` is what they return."""
+    calls = SimpleNamespace(commands=[], folders=[], returncode=0)
+
+    def record(arguments, cwd):
+        calls.commands.append(arguments)
+        calls.folders.append(cwd)
+        return SimpleNamespace(returncode=calls.returncode)
+
+    monkeypatch.setattr(command.subprocess, "run", record)
+    return calls
+
+
+def test_a_simulated_data_set_is_built_where_it_is_looked_for(builds, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command.ensure_prepared("integrated_cell/simulated_64", "data")
+    (built,), (folder,) = builds.commands, builds.folders
+    assert built[1:] == ["build", "--config", "simulated_64", "--data_dir", str(tmp_path / "data")]
+    assert (folder / "integrated_cell_dataset_builder.py").is_file()
+
+
+def test_a_prepared_data_set_is_built_again_only_if_it_is_of_an_older_version(builds, tmp_path):
+    for version, commands in ((f"{Builder.VERSION}", 0), ("0.9.0", 1)):
+        folder = tmp_path / version / "integrated_cell" / "simulated_64" / version
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").touch()
+        command.ensure_prepared("integrated_cell/simulated_64", tmp_path / version)
+        assert len(builds.commands) == commands
+
+
+def test_a_users_data_set_is_not_built(builds, tmp_path):
+    with pytest.raises(DatasetError, match="no prepared data set integrated_cell/mine"):
+        command.ensure_prepared("integrated_cell/mine", tmp_path)
+    assert not builds.commands
+
+
+def test_machines_that_train_together_do_not_build_all_at_once(builds, tmp_path, monkeypatch):
+    task = {"type": "worker", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": task}))
+    with pytest.raises(DatasetError, match="Prepare it with `tfds build`"):
+        command.ensure_prepared("integrated_cell/simulated", tmp_path)
+    assert not builds.commands
+
+
+def test_a_failed_build_is_told(builds, tmp_path):
+    builds.returncode = 1
+    with pytest.raises(DatasetError, match="integrated_cell/simulated could not be prepared"):
+        command.ensure_prepared("integrated_cell/simulated", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("epochs is 0"), "Error: epochs is 0"),
+        (FileNotFoundError("no folder"), "Error: no folder"),
+        (KeyboardInterrupt(), "Interrupted"),
+    ],
+)
+def test_what_the_user_can_mend_ends_with_a_message(error, message):
+    def fails():
+        raise error
+
+    with pytest.raises(SystemExit, match=message):
+        command.run(fails)
+
+
+def test_a_stray_argument_is_refused_before_anything_runs():
+    with pytest.raises(app.UsageError, match="unexpected arguments epochs=3"):
+        command.run(lambda: pytest.fail("it ran"), ["reference.py", "epochs=3"])
+
+
+def test_a_command_of_both_phases_gives_each_the_flags_that_it_has(parsed):
+    arguments = ["--preset=small", "--batch_size=16", "--integration_weight=2"]
+    found = parsed("conditional", *arguments, output="output", run="both", without=("epochs",))
+    reference = found.config_of("reference", epochs=3, seed=None)
+    assert reference == dataclasses.replace(PRESETS["small"]["reference"], batch_size=16, epochs=3)
+    conditional = dataclasses.replace(PRESETS["small"]["conditional"], batch_size=16, integration_weight=2.0)
+    assert found.config_of("conditional") == conditional
+    assert (found.run_dir, "epochs" in found.fields) == ("runs/small-both", False)

@@ -1,0 +1,229 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf import networks
+from icell_tf.export import saved_model
+
+from ..conftest import LATENT, SIZE, STRUCTURES
+
+SIGNATURES = {
+    "integrate",
+    "integrate_draw",
+    "encode_reference",
+    "encode",
+    "classify",
+    "reconstruct",
+    "sample",
+}
+
+PLAIN_TENSORFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.tools import saved_model_cli
+
+inputs, *folders = sys.argv[1:]
+cells = np.load(inputs)
+requests = {
+    "serving_default": {"x_r": cells[..., :2]},
+    "integrate": {"x_r": cells[..., :2]},
+    "encode_reference": {"x_r": cells[..., :2]},
+    "classify": {"x_rs": cells},
+    "reconstruct": {"x_rs": cells},
+    "sample": {"y": np.array([0, 2]), "seed": np.array([5, 6])},
+}
+
+
+def answers(folder):
+    results = {}
+    loaded = tf.saved_model.load(folder)
+    for name, request in requests.items():
+        signature = loaded.signatures[name]
+        for key, value in signature(**{key: tf.constant(value) for key, value in request.items()}).items():
+            results[f"v2/{name}/{key}"] = value.numpy()
+
+    v1 = tf.compat.v1
+    with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
+        with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
+        for name, request in requests.items():
+            signature = with_signatures.signature_def[name]
+            feed = {signature.inputs[key].name: value for key, value in request.items()}
+            fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
+            for key, value in session.run(fetch, feed).items():
+                results[f"v1/{name}/{key}"] = value
+            for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+                assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
+    return {key: value.astype(str) if value.dtype == object else value for key, value in results.items()}
+
+
+for number, folder in enumerate(folders):
+    np.savez(f"{number}.npz", **answers(folder))
+assert "icell_tf" not in sys.modules
+
+np.save("x_r.npy", cells[..., :2])
+for number, folder in enumerate(folders):  # the command saved_model_cli is this module's main
+    command = ["run", "--dir", folder, "--tag_set", "serve", "--signature_def", "integrate"]
+    sys.argv = ["saved_model_cli", *command, "--inputs", "x_r=x_r.npy", "--outdir", f"cli-{number}"]
+    try:
+        saved_model_cli.main()
+    except SystemExit as end:
+        assert not end.code, end.code
+"""
+OPTIONS = [{"architecture": name, "mirrored": name == "released"} for name in networks.ARCHITECTURES]
+
+
+@pytest.fixture(scope="module", params=OPTIONS, ids=networks.ARCHITECTURES)
+def options(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def integrator(make_integrator, options):
+    return make_integrator(**options)
+
+
+@pytest.fixture(scope="module")
+def exported(make_export, options):
+    return make_export(**options)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(integrator, cells):
+    """{signature/output: value} by the Integrator in memory."""
+    results = {
+        "integrate": integrator.integrate(cells[..., :2]),
+        "serving_default": integrator.integrate(cells[..., :2]),
+        "encode_reference": integrator.encode_reference(cells[..., :2]),
+        "classify": integrator.classify(cells),
+        "reconstruct": integrator.reconstruct(cells),
+        "sample": integrator.sample([0, 2], seed=[5, 6]),
+    }
+    return {f"{name}/{key}": value for name, result in results.items() for key, value in result.items()}
+
+
+def test_layout_and_description(exported):
+    assert exported.name == "1"
+    assert (exported / "saved_model.pb").is_file()
+    description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
+    assert description == {
+        "structures": list(STRUCTURES),
+        "pixel_size": 1.2,
+        "image_size": SIZE,
+        "latent_dim": LATENT,
+        "preparation": "major_axis, maximum, 1",
+    }
+    assert [path.name for path in exported.parent.iterdir()] == ["1"]
+
+
+def test_warmup_asks_for_one_empty_cell(exported):
+    (record,) = tf.data.TFRecordDataset(
+        str(exported / "assets.extra" / "tf_serving_warmup_requests")
+    ).as_numpy_iterator()
+    x_r = tf.make_tensor_proto(np.zeros((), np.float32), shape=[1, SIZE, SIZE, 2]).SerializeToString()
+    assert record.endswith(x_r) and b"integrate" in record and b"x_r" in record
+    assert record[:4] == bytes([6 << 3 | 2, len(record) - 2, 1 << 3 | 2, len(record) - 4])
+
+
+@pytest.fixture(scope="module")
+def answers(make_export, cells, tmp_path_factory):
+    """Where `PLAIN_TENSORFLOW`, in a process of its own, has written each export's answers: NUMBER.npz, cli-NUMBER."""
+    folder = tmp_path_factory.mktemp("answers")
+    np.save(folder / "cells.npy", cells)
+    script = [
+        sys.executable,
+        "-c",
+        PLAIN_TENSORFLOW,
+        "cells.npy",
+        *(str(make_export(**options)) for options in OPTIONS),
+    ]
+    # In another folder, so that a checkout's icell_tf is not importable by accident of the working directory.
+    subprocess.run(script, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(answers, options, cells, expected):
+    with np.load(answers / f"{OPTIONS.index(options)}.npz") as results:
+        for loader in ("v2", "v1"):
+            for key, value in expected.items():
+                np.testing.assert_allclose(results[f"{loader}/{key}"], value, atol=1e-5, err_msg=f"{loader}/{key}")
+            for name in ("integrate", "classify"):
+                assert results[f"{loader}/{name}/names"].tolist() == [list(STRUCTURES)] * len(cells)
+
+
+@pytest.mark.parametrize(("signature", "name", "channels"), [("integrate", "x_r", 2), ("classify", "x_rs", 3)])
+def test_images_of_another_shape_are_refused_by_the_graph(exported, signature, name, channels):
+    loaded = tf.saved_model.load(exported)
+    for shape in [(SIZE, SIZE, channels), (1, 2 * SIZE, 2 * SIZE, channels), (1, SIZE, SIZE, channels + 1)]:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"Shape of tensor {name} .* is not compatible"):
+            loaded.signatures[signature](**{name: tf.zeros(shape)})
+
+
+def test_saved_model_cli_agrees_with_the_integrator(answers, options, expected):
+    folder = answers / f"cli-{OPTIONS.index(options)}"
+    for key in ("structures", "z_r"):
+        np.testing.assert_allclose(np.load(folder / f"{key}.npy"), expected[f"integrate/{key}"], atol=1e-5)
+
+
+def test_loaded_integrator_is_the_same(exported, integrator, cells):
+    for path in (exported, exported.parent):  # the version, or the folder of versions
+        loaded = saved_model.load_integrator(path)
+        assert loaded.describe() == integrator.describe()
+        assert set(loaded.loaded.signatures) == SIGNATURES | {"serving_default"}
+    x_r = cells[..., :2]
+    for method, arguments in {
+        "integrate": (x_r, 2, 9),
+        "encode_reference": (x_r,),
+        "encode": (cells,),
+        "classify": (cells,),
+        "reconstruct": (cells,),
+        "sample": ([1, 1], 3),
+    }.items():
+        here, there = getattr(integrator, method)(*arguments), getattr(loaded, method)(*arguments)
+        assert here.keys() == there.keys()
+        for key in here:
+            np.testing.assert_allclose(there[key], here[key], atol=1e-5, err_msg=f"{method}: {key}")
+
+
+def test_versions_are_never_overwritten(integrator, exported, tmp_path):
+    (tmp_path / "3").mkdir()
+    assert saved_model.export_integrator(integrator, tmp_path).name == "4"
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match="--version"):
+        saved_model.export_integrator(integrator, tmp_path, version=3)
+    with pytest.raises(ValueError, match="positive"):
+        saved_model.export_integrator(integrator, tmp_path, version=0)
+    with pytest.raises(ValueError, match="copy that folder"):
+        saved_model.export_integrator(saved_model.load_integrator(exported), tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_interrupted_export_leaves_nothing(integrator, tmp_path, monkeypatch):
+    def interrupted(_, folder, **__):
+        Path(folder, "saved_model.pb").write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saved_model.tf.saved_model, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        saved_model.export_integrator(integrator, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_something_else_says_what_was_found(exported, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        saved_model.load_integrator(tmp_path / "absent")
+    with pytest.raises(ValueError, match="an empty folder"):
+        saved_model.load_integrator(tmp_path)
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match="integrator.json"):
+        saved_model.load_integrator(tmp_path)

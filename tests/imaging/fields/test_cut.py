@@ -1,0 +1,202 @@
+"""Fields of view on disk -> manifest, cells, reasons and outlines; nothing overwritten, resuming."""
+
+import ast
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from icell_tf.imaging.fields import cut
+from icell_tf.imaging.fields.field_list import Field
+from icell_tf.imaging.fields.matching import Limits
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.imaging.manifest.manifest import read_manifest
+from icell_tf.imaging.prepare import prepare_cell
+
+from ...in_process import run_command
+
+CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
+
+
+def table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_field_to_prepared_cells(field, simulated, tmp_path):
+    lines = []
+    counts = cut.cut_fields([field], tmp_path / "out", report=lines.append)
+    assert counts == {"kept": 3, "no nucleus": 1}
+    assert lines == ["1/1 a: 3 of 4 cells kept; 1 set aside: 1 no nucleus"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "a",
+        "a_outlines.png",
+        "manifest.csv",
+        "set_aside.csv",
+    ]
+    (aside,) = table(tmp_path / "out" / "set_aside.csv")
+    assert (aside["FOVId"], aside["kind"], aside["label"], aside["reason"]) == ("a", "cell", "4", "no nucleus")
+
+    frame = Frame(64, 0.6)
+    cells = read_manifest(tmp_path / "out" / "manifest.csv")
+    assert [cell.cell_id for cell in cells] == ["a_1", "a_2", "a_3"]
+    for cell, alone in zip(cells, simulated.alone, strict=False):
+        record, findings = prepare_cell(cell, frame)
+        assert (record["structure"], record["fov_id"]) == ("alpha-tubulin", "a")
+        assert findings.scale == pytest.approx(alone.scale)
+        expected = preprocess(alone.channels, alone.cell_mask, alone.nucleus_mask, alone.scale, frame).image
+        for channel in range(3):
+            assert np.corrcoef(record["image"][..., channel].ravel(), expected[..., channel].ravel())[0, 1] > 0.98
+
+
+def test_no_label_is_lost(field, simulated, files, tmp_path):
+    """Labels of all kinds at once: at the border, debris, in pieces, one number for two cells, nuclei astray."""
+    rng = np.random.default_rng(1)
+    cells, nuclei = simulated.cells.copy(), simulated.nuclei.copy()
+    for label in range(10, 60):
+        corner, size = rng.integers(0, cells.shape[1:]), rng.integers(1, 20, 2)
+        rows, columns = (slice(c, c + s) for c, s in zip(corner, size, strict=True))
+        (cells if label < 40 else nuclei)[:, rows, columns] = label
+    tifffile.imwrite(files / "cells.tif", cells)
+    tifffile.imwrite(files / "nuclei.tif", nuclei)
+    counts = cut.cut_fields([field], tmp_path / "out", cut.Settings(Limits(max_extent=30)), lambda line: None)
+    aside = table(tmp_path / "out" / "set_aside.csv")
+    kept = {int(cell.cell_id.removeprefix("a_")) for cell in read_manifest(tmp_path / "out" / "manifest.csv")}
+    not_kept = {int(row["label"]) for row in aside if row["kind"] == "cell"}
+    assert not kept & not_kept and kept | not_kept == set(np.unique(cells)) - {0}
+    assert counts["kept"] == len(kept) > 0 and len({row["reason"] for row in aside}) >= 4
+    listed = [int(n) for row in aside for n in row["nuclei"].split()]
+    listed += [int(row["label"]) for row in aside if row["kind"] == "nucleus"]
+    assert len(listed) + len(kept) == len(np.unique(nuclei)) - 1
+
+
+def test_labels_in_a_plane_as_channels_of_one_file(field, simulated, files, tmp_path):
+    flat = [labels.max(axis=0) for labels in (simulated.cells, simulated.nuclei)]
+    tifffile.imwrite(files / "both.tif", np.stack(flat), photometric="minisblack", metadata={"axes": "CYX"})
+    both = str(files / "both.tif")
+    bare = Field("b", field.path, field.structure, both, both, CHANNELS)
+    named = Field(**{**vars(bare), "segmentation_channels": {"cell": "0", "nucleus": "1"}})
+    assert cut.cut_fields([named], tmp_path / "out", report=lambda line: None)["kept"] == 4
+    mask = tifffile.imread(tmp_path / "out" / "b" / "b_1_seg.ome.tif")
+    assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255} and mask.ndim == 3  # cell and nucleus, a plane
+    with pytest.raises(ValueError, match="both.tif: .*--segmentation_channels=cell:0"):
+        cut.cut_fields([bare], tmp_path / "other", report=lambda line: None)
+
+
+def test_labels_as_png(field, simulated, files, tmp_path):
+    for name, labels in (("cells", simulated.cells), ("nuclei", simulated.nuclei)):
+        Image.fromarray(labels.max(axis=0)).save(files / f"{name}.png")
+    png = Field(**{**vars(field), "cell_labels": str(files / "cells.png"), "nucleus_labels": str(files / "nuclei.png")})
+    assert cut.cut_fields([png], tmp_path / "out", report=lambda line: None) == {"kept": 4}
+
+
+def test_without_labels_the_field_is_segmented(field, tmp_path):
+    lines = []
+    bare = Field("c", field.path, field.structure, channels=CHANNELS)
+    counts = cut.cut_fields([bare], tmp_path / "out", cut.Settings(nucleus_diameter=8), lines.append)
+    assert counts["kept"] == 4
+    assert "no label image of cells or nuclei is given: segmented classically" in lines[0]
+    with Image.open(tmp_path / "out" / "c_outlines.png") as picture:
+        assert (60, 255, 60) in {color for _, color in picture.getcolors(1 << 20)}
+
+
+@pytest.mark.parametrize("missing, named", [("cell_labels", "cells"), ("nucleus_labels", "nuclei")])
+def test_one_label_image_is_enough(field, tmp_path, missing, named):
+    lines = []
+    half = Field(**{**vars(field), missing: ""})
+    counts = cut.cut_fields([half], tmp_path / "out", cut.Settings(nucleus_diameter=8), lines.append)
+    assert counts["kept"] == (3 if missing == "cell_labels" else 4)  # one nucleus is missing in the label image
+    assert f"no label image of {named} is given" in lines[0]
+
+
+def test_a_field_without_structure_gives_cells_without(field, tmp_path):
+    bare = Field("d", field.path, "", field.cell_labels, field.nucleus_labels, {"membrane": "0", "nucleus": "1"})
+    cut.cut_fields([bare], tmp_path / "out", report=lambda line: None)
+    cell = read_manifest(tmp_path / "out" / "manifest.csv", labelled=False)[0]
+    assert cell.structure == "" and len(cell.load().channels) == 2
+
+
+def test_a_mask_is_noticed(field, simulated, files, tmp_path):
+    tifffile.imwrite(files / "cells.tif", (simulated.cells > 0).astype(np.uint8))
+    lines = []
+    assert cut.cut_fields([field], tmp_path / "out", report=lines.append)["kept"] == 3
+    assert "cells.tif: one number for all: taken for a mask, in which 4 connected pieces" in lines[0]
+
+
+def test_nothing_is_overwritten_unasked(field, tmp_path):
+    out, quiet = tmp_path / "out", lambda line: None
+    cut.cut_fields([field], out, report=quiet)
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        cut.cut_fields([field], out, report=quiet)
+    (out / "manifest.csv").unlink()
+    with pytest.raises(FileExistsError, match="other settings"):
+        cut.cut_fields([field], out, cut.Settings(margin=1), quiet)
+    assert cut.cut_fields([field], out, cut.Settings(margin=1, overwrite=True), quiet)["kept"] == 3
+    (tmp_path / "mine" / "a").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="not made by this command"):
+        cut.cut_fields([field], tmp_path / "mine", cut.Settings(overwrite=True), quiet)
+
+
+def test_an_interrupted_run_goes_on_with_the_next_field(field, tmp_path):
+    out = tmp_path / "out"
+    both = [field, Field("z", *list(vars(field).values())[1:])]
+
+    def interrupt(line):
+        if line.startswith("1/2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.cut_fields(both, out, report=interrupt)
+    assert sorted(path.name for path in out.iterdir()) == ["a", "a_outlines.png"]  # nothing that looks whole
+    before = (out / "a" / "field.json").stat().st_mtime_ns
+    lines = []
+    counts = cut.cut_fields(both, out, report=lines.append)
+    assert lines[0].endswith("(done before)") and not lines[1].endswith("(done before)")
+    assert counts["kept"] == 6 == len(read_manifest(out / "manifest.csv"))
+    assert (out / "a" / "field.json").stat().st_mtime_ns == before
+
+
+def test_a_change_within_a_folder_is_noticed(tmp_path):
+    """OME-Zarr: a folder of files, which itself doesn't change with a chunk."""
+    folder = tmp_path / "a.zarr"
+    (folder / "0").mkdir(parents=True)
+    (folder / "0" / "chunk").write_text("before")
+    field = Field("a", str(folder))
+    made_from = cut._fingerprint(field, cut.Settings())
+    assert made_from == cut._fingerprint(field, cut.Settings(overwrite=True))
+    (folder / "0" / "chunk").write_text("afterwards")
+    assert made_from != cut._fingerprint(field, cut.Settings())
+
+
+def test_where_no_cell_can_be_used_there_is_no_manifest(field, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(ValueError, match="no cell can be used: 0 of 4 cells kept; 4 set aside: 3 too large"):
+        cut.cut_fields([field], out, cut.Settings(Limits(max_extent=6)), lambda line: None)
+    assert len(table(out / "set_aside.csv")) == 4 and not (out / "manifest.csv").exists()
+
+
+def test_bad_labels_name_field_and_file(field, files, tmp_path):
+    tifffile.imwrite(files / "cells.tif", np.zeros((118, 140), np.uint8))
+    with pytest.raises(ValueError, match="FieldId a: .*cells.tif: the label image is empty"):
+        cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+
+
+def test_the_command(field, tmp_path):
+    flags = {
+        "channels": "membrane:0,nucleus:DNA,structure:2",
+        "structure": "alpha-tubulin",
+        "cell_labels": field.cell_labels,
+        "nucleus_labels": field.nucleus_labels,
+        "output": tmp_path / "out",
+    }
+    given = [f"--{name}={value}" for name, value in flags.items()]
+    status, out = run_command(tmp_path, "fields.py", field.path, *given)
+    assert status == 0 and "1 fields, 3 of 4 cells kept; 1 set aside: 1 no nucleus" in out
+    row = table(tmp_path / "out" / "manifest.csv")[0]
+    assert ast.literal_eval(row["name_dict"])["crop_raw"] == ["membrane", "dna", "structure"]
+    assert json.loads((tmp_path / "out" / "a" / "field.json").read_text())["cells"]

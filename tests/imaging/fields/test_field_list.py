@@ -1,0 +1,121 @@
+"""Fields named or listed: what is refused before any work, and what is said of it."""
+
+import numpy as np
+import pytest
+import tifffile
+
+from icell_tf.imaging.fields import cut
+from icell_tf.imaging.fields.field_list import Field, find_fields, read_fields
+
+CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"cell_labels": "none.tif"}, "none.tif: there is no such file"),
+        ({"path": "none.tif"}, "none.tif: there is no such file"),
+        ({"structure": ""}, "name of the structure in channel '2' is missing"),
+        ({"channels": {"membrane": "0", "nucleus": "1"}}, "structure alpha-tubulin is named, but no channel"),
+        ({"channels": {"membrane": "0", "nucleus": "GFP"}}, "there is no channel 'GFP'"),
+        ({"channels": {"membrane": "0", "nucleus": "1", "structure": "5"}}, "there is no channel '5'"),
+        ({"path": "twice.tif", "channels": {"membrane": "Gray", "nucleus": "1"}}, "several channels are called 'Gray'"),
+        ({"segmentation_channels": {"cell": "7", "nucleus": "0"}}, "cells.tif: there is no channel '7'"),
+        ({"segmentation_channels": {"cell": "0", "nucleus": "nope"}}, "nuclei.tif: there is no channel 'nope'"),
+        ({"scale": (-1.0,)}, "pixel size of positive"),
+        ({"path": "bare.tif"}, "no pixel size"),
+        ({"nucleus_labels": "small.tif"}, "small.tif: the labels have the shape (1, 3, 4), the field (14, 118, 140)"),
+    ],
+)
+def test_bad_fields_are_refused_before_anything_is_written(
+    field, simulated, files, tmp_path, monkeypatch, change, message
+):
+    tifffile.imwrite(
+        files / "bare.tif", np.zeros((3, 5, 5), np.uint16), photometric="minisblack", metadata={"axes": "CYX"}
+    )
+    tifffile.imwrite(files / "small.tif", np.ones((3, 4), np.uint8))
+    metadata = {"axes": "CZYX", "Channel": {"Name": ["Gray"] * 3}, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
+    tifffile.imwrite(files / "twice.tif", simulated.channels, ome=True, photometric="minisblack", metadata=metadata)
+    monkeypatch.chdir(files)
+    bad = Field(**{**vars(field), "field_id": "bad", **change})
+    with pytest.raises(ValueError, match="1 fields can't be used; nothing was written:\n  FieldId bad, ") as error:
+        cut.cut_fields([field, bad], tmp_path / "out")
+    assert message in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_fields_of_one_name_are_refused(field, tmp_path):
+    with pytest.raises(ValueError, match="FieldId a: 2 fields are called so"):
+        cut.cut_fields([field, field], tmp_path / "out")
+
+
+def test_fields_csv(files):
+    listing = files / "fields.csv"
+    listing.write_text(
+        "FieldId,path,structure_name,cell_labels,nucleus_labels,scale_micron,channels\n"
+        'f1,a.ome.tif,tom20,cells.tif,nuclei.tif,"[0.8, 0.5, 0.5]","membrane:2,nucleus:1,structure:0"\n'
+        "f2,a.ome.tif,zo1,,,,\n"
+    )
+    first, second = read_fields(listing, channels=CHANNELS)
+    assert first == Field(
+        "f1",
+        str(files / "a.ome.tif"),
+        "tom20",
+        str(files / "cells.tif"),
+        str(files / "nuclei.tif"),
+        {"membrane": "2", "nucleus": "1", "structure": "0"},
+        (0.8, 0.5, 0.5),
+    )
+    assert (second.cell_labels, second.channels, second.scale) == ("", CHANNELS, None)
+    assert find_fields([listing], channels=CHANNELS) == [first, second]
+    with pytest.raises(ValueError, match="stands alone"):
+        find_fields([listing], "zo1")
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("FieldId,image\nf1,a.tif\n", "columns path are missing.* A list of fields is a table"),
+        ("FieldId,path\n", "no rows"),
+        ("FieldId,path\nf1,\n", "line 2: the column path is empty"),
+        ("FieldId,path\nf1,a.tif,b,c\n", "line 2: found 4 values, expected 2"),
+        ('FieldId,path,channels\nf1,a.tif,"membrane:0"\n', "line 2: the column channels is 'membrane:0'"),
+        ("FieldId,path,scale_micron\nf1,a.tif,[0]\n", r"line 2: scale_micron is '\[0\]'"),
+    ],
+)
+def test_a_bad_fields_csv_names_line_and_reason(tmp_path, text, message):
+    (tmp_path / "fields.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_fields(tmp_path / "fields.csv")
+
+
+def test_each_field_needs_its_labels():
+    with pytest.raises(ValueError, match="--cell_labels names 1 files, but there are 2 fields"):
+        find_fields(["a.tif", "b.tif"], cell_labels=["c.tif"])
+
+
+@pytest.mark.parametrize("axes, several", [("CYX", False), ("TYX", False), ("CZYX", True)])
+def test_labels_of_other_axes_are_told_what_to_do(field, simulated, files, tmp_path, axes, several):
+    labels = np.stack([simulated.cells] * 2) if several else simulated.cells
+    tifffile.imwrite(files / "cells.tif", labels, ome=True, photometric="minisblack", metadata={"axes": axes})
+    with pytest.raises(ValueError, match="FieldId a, .*cells.tif: .* else save them as YX or ZYX") as error:
+        cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+    assert ("--segmentation_channels" in str(error.value)) == several
+
+
+def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp_path):
+    """A file whose channels are called planes, and planes time points: the field, and its labels likewise."""
+    labels = np.stack([simulated.cells, simulated.nuclei])
+    for name, data in (("a.ome.tif", simulated.channels), ("both.tif", labels)):
+        tifffile.imwrite(files / name, np.moveaxis(data, 0, 1), ome=True, metadata={"axes": "TZYX"})
+    both = dict.fromkeys(("cell_labels", "nucleus_labels"), str(files / "both.tif"))
+    channels = {"segmentation_channels": {"cell": "0", "nucleus": "1"}}
+    given = Field(**{**vars(field), **both, **channels, "axes": "ZCYX", "scale": simulated.scale})
+    assert cut.cut_fields([given], tmp_path / "out", report=lambda line: None)["kept"] == 4
+
+
+def test_a_damaged_label_image_is_not_told_of_axes(field, files, tmp_path):
+    (files / "cells.tif").write_bytes(b"II*\0")
+    with pytest.raises(ValueError, match="FieldId a, .*cells.tif: ") as error:
+        cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+    assert "--axes" not in str(error.value) and "--segmentation_channels" not in str(error.value)

@@ -1,0 +1,98 @@
+"""The classical segmentation: how many nuclei, where cells meet, and what is left to others."""
+
+import numpy as np
+import pytest
+
+from icell_tf.imaging.fields.matching import divide_field
+from icell_tf.imaging.fields.segmentation import segment_cells, segment_nuclei
+from icell_tf.imaging.read import read_stack
+
+from ...simulated_field import simulate_field
+
+SCALE = (0.5, 0.5)
+
+
+def discs(shape, centres, radius, scale=SCALE):
+    """Bool (Y, X): discs in µm."""
+    rows, columns = np.indices(shape)
+    return np.any([np.hypot(rows * scale[0] - y, columns * scale[1] - x) <= radius for y, x in centres], axis=0)
+
+
+def noisy(plane, seed=0):
+    return np.random.default_rng(seed).normal(100 + 200 * plane, 5)
+
+
+def test_touching_nuclei_are_divided_and_specks_left_out():
+    nuclei = discs((120, 160), [(20, 20), (20, 31), (40, 60)], 6) | discs((120, 160), [(50, 20)], 1)
+    labels = segment_nuclei(noisy(nuclei), SCALE)
+    assert labels.max() == 3 and labels.dtype == np.int32
+    assert len({labels[40, 40], labels[40, 62], labels[80, 120]} - {0}) == 3
+    assert labels[100, 40] == 0
+    found, true = labels > 0, nuclei & ~discs((120, 160), [(50, 20)], 1)
+    assert (found & true).sum() / (found | true).sum() > 0.9
+
+
+def test_a_dim_nucleus_beside_a_bright_one_is_found():
+    plane = discs((80, 120), [(20, 15)], 6) + 0.15 * discs((80, 120), [(20, 42)], 6)
+    assert segment_nuclei(noisy(plane), SCALE).max() == 2
+
+
+def test_pixel_size_does_not_matter():
+    for size in (0.25, 0.5, 1.0):
+        shape = (round(60 / size), round(80 / size))
+        plane = discs(shape, [(20, 20), (20, 31), (40, 60)], 6, (size, size))
+        assert segment_nuclei(noisy(plane), (size, size)).max() == 3
+
+
+def test_cells_meet_in_the_membrane():
+    """A wall at 26 µm, nearer to one nucleus than to the other, and one at 62 µm, beyond which there is no nucleus."""
+    shape = (80, 160)
+    nuclei = np.where(discs(shape, [(20, 12)], 6), 1, np.where(discs(shape, [(20, 50)], 6), 2, 0))
+    membrane = np.zeros(shape)
+    membrane[:, 51:54] = membrane[:, 123:126] = 1
+    cells = segment_cells(noisy(membrane), nuclei, SCALE)
+    assert (cells[:, :51] == 1).all() and (cells[:, 54:123] == 2).all() and (cells[:, 126:] == 0).all()
+
+
+def test_a_simulated_field_is_found():
+    field = simulate_field()
+    scale = field.scale[1:]
+    nuclei = segment_nuclei(field.channels[1], scale, diameter=8)
+    cells = segment_cells(field.channels[0], nuclei, scale, diameter=8)
+    kept, set_aside = divide_field(cells[None], nuclei[None], field.scale)
+    assert len(kept) == 4 and not set_aside
+    for i in range(4):
+        true = (field.cells == i + 1).any(axis=0)
+        label = np.bincount(cells[true]).argmax()
+        assert label and (true & (cells == label)).sum() / (true | (cells == label)).sum() > 0.8
+
+
+@pytest.mark.parametrize(
+    "plane, diameter, message",
+    [
+        (np.full((40, 40), 7), 12, "same everywhere"),
+        (noisy(discs((80, 80), [(20, 20)], 6)), 1, "2.0 pixels across"),
+        (noisy(discs((80, 80), [(20, 20)], 2)), 24, "no nuclei of about 24 µm"),
+    ],
+)
+def test_what_has_no_nuclei_is_said(plane, diameter, message):
+    with pytest.raises(ValueError, match=message):
+        segment_nuclei(plane, SCALE, diameter)
+
+
+def test_cells_need_nuclei_of_their_field():
+    with pytest.raises(ValueError, match=r"plane of \(4, 5\), found 0"):
+        segment_cells(np.ones((4, 5)), np.zeros((4, 5), int), SCALE)
+
+
+def test_the_raw_field(real_data):
+    """About 25 nuclei are in it, some only touched by its edge; nine cells lie in it whole."""
+    stack = read_stack(real_data / "allen_raw_field" / "AICS-12_134_z22.ome.tif")
+    nuclei = segment_nuclei(stack.channel("dna"), stack.scale[1:])
+    cells = segment_cells(stack.channel("membrane"), nuclei, stack.scale[1:])
+    assert 23 <= nuclei.max() <= 26
+    kept, set_aside = divide_field(cells[None], nuclei[None], stack.scale)
+    assert 9 <= len(kept) <= 10
+    assert {s.reason for s in set_aside if s.kind == "cell"} == {"touches the border"}
+    areas = np.bincount(cells.ravel())[[cell.label for cell in kept]] * np.prod(stack.scale[1:])
+    assert 180 < areas.min() and areas.max() < 500  # µm²

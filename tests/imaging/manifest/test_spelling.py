@@ -1,0 +1,73 @@
+"""Misspelt structures: which names are suspected, which never are, and the distance itself."""
+
+import random
+
+import pytest
+
+from icell_tf import structures
+from icell_tf.imaging.manifest.spelling import MAX_NAMES, edit_distance, misspelt
+
+
+def test_known_names_are_never_each_others_misspelling():
+    assert not misspelt(dict.fromkeys(sorted(structures.KNOWN), 1))
+    assert edit_distance("ACTB", "ACTN1", 2) == edit_distance("tom20", "TOMM20".lower(), 1) + 1 == 2
+
+
+@pytest.mark.parametrize(
+    ("rare", "common", "how"),
+    [
+        ("TOMM2O", "TOMM20", "differs by 1 letter from"),
+        ("lamp 1", "LAMP1", "is, but for case, space or hyphens,"),
+        ("early-endosome", "early endosome", "is, but for case, space or hyphens,"),
+        ("Lysosome", "lysosome", "is, but for case, space or hyphens,"),
+        ("lysosmoe", "lysosome", "differs by 2 letters from"),
+        ("lyosome", "lysosome", "differs by 1 letter from"),
+    ],
+)
+def test_the_rarer_is_suspected_and_both_are_named(rare, common, how):
+    (name, reason), *others = misspelt({rare: 1, common: 30, "endosome": 30}).items()
+    assert not others and name == rare
+    assert f"{rare!r} (1 cell) {how} {common!r} (30 cells)" in reason and "structures" in reason
+
+
+def test_other_spellings_of_the_ten_structures_are_right():
+    assert not misspelt({"tomm20": 1, "TOMM20": 30, "lamin b1": 1, "LMNB1": 9, "laminb1": 3, "β-actin": 1, "ACTB": 5})
+
+
+def test_a_known_name_is_right_however_rare():
+    assert set(misspelt({"TOMM2O": 30, "TOMM20": 1})) == {"TOMM2O"}
+
+
+def test_where_neither_is_rarer_both_are_suspected():
+    assert set(misspelt({"Lysosome": 2, "lysosome": 2})) == {"Lysosome", "lysosome"}
+
+
+def test_names_that_share_nothing_are_no_misspellings():
+    assert not misspelt({"ER": 1, "PM": 1, "a": 1, "b": 1, "H2B": 5, "endosome": 9, "lysosome": 9, "golgi": 9})
+
+
+def test_only_allowed_names_stand_where_they_are_given():
+    found = misspelt({"LAMP1": 5, "LAMP2": 5, "TOMM20": 3, "Golgi": 2}, allowed=("LAMP1", "LAMP2", "tom20", "golgi"))
+    assert set(found) == {"Golgi"}
+    assert (
+        "'Golgi' (2 cells) is none of the config's structures LAMP1, LAMP2, tom20, golgi; did you mean 'golgi'?"
+        in (found["Golgi"])
+    )
+
+
+def test_distance_is_levenshteins():
+    rng = random.Random(0)
+
+    def recursive(a, b):
+        if not a or not b:
+            return len(a) + len(b)
+        return min(recursive(a[1:], b) + 1, recursive(a, b[1:]) + 1, recursive(a[1:], b[1:]) + (a[0] != b[0]))
+
+    for _ in range(100):
+        a, b = ("".join(rng.choices("abc", k=rng.randrange(6))) for _ in range(2))
+        assert edit_distance(a, b, 2) == min(recursive(a, b), 3)
+
+
+def test_too_many_names_are_something_else():
+    with pytest.raises(ValueError, match="1001 different structure names: is that really where"):
+        misspelt({f"cell {i}": 1 for i in range(MAX_NAMES + 1)})

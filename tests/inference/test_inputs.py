@@ -1,0 +1,243 @@
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import Preparation, describe, preprocess
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, parse_channels
+from icell_tf.inference import inputs
+from icell_tf.spec import FIRST_PREPARATION, Cells
+
+MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION)
+SCALE = (0.5, 0.4, 0.4)
+
+
+def cell_stack(seed=0):
+    """Channels (3, Z, Y, X) uint16 and masks (2, Z, Y, X) bool of an ellipsoid cell with its nucleus off its centre."""
+    z, y, x = np.meshgrid(np.arange(6), np.arange(50), np.arange(60), indexing="ij")
+    cell = ((z - 2.5) / 3) ** 2 + ((y - 25) / 14) ** 2 + ((x - 30) / 22) ** 2 < 1
+    nucleus = ((z - 2.5) / 2) ** 2 + ((y - 26) / 5) ** 2 + ((x - 36) / 7) ** 2 < 1
+    spots = cell & (np.random.default_rng(seed).random(cell.shape) < 0.02)
+    rng = np.random.default_rng(seed + 1)
+    noise = rng.integers(95, 105, (3, *cell.shape))
+    return (noise + np.stack([400 * cell, 300 * nucleus, 900 * spots])).astype(np.uint16), np.stack([cell, nucleus])
+
+
+def write(path, array, names=None, scale=SCALE):
+    metadata = {"axes": "CZYX"}
+    if names:
+        metadata["Channel"] = {"Name": list(names)}
+    if scale:
+        metadata |= {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", scale, strict=True)}
+        metadata |= {f"PhysicalSize{axis}Unit": "µm" for axis in "ZYX"}
+    tifffile.imwrite(path, array, ome=True, photometric="minisblack", metadata=metadata)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    channels, masks = cell_stack()
+    stack = write(tmp_path / "cell 1.ome.tif", channels, ("Membrane", "DNA", "GFP"))
+    masks = write(tmp_path / "masks.ome.tif", masks.astype(np.uint8) * 255, ("cell", "nucleus"))
+    return SimpleNamespace(stack=stack, masks=masks, folder=tmp_path)
+
+
+def expected_image(count=3):
+    channels, masks = cell_stack()
+    return preprocess(channels[:count], *masks, SCALE, Frame(32, 1.0)).image
+
+
+def test_stack_with_named_channels(files):
+    (cell,) = inputs.read_inputs([files.stack], MODEL, inputs.Reading(segmentation=(str(files.masks),)))
+    assert cell.name == "cell_1" and cell.source == str(files.stack) and cell.structure is None
+    np.testing.assert_array_equal(cell.image, expected_image())
+    assert cell.transform.source_shape == (50, 60) and cell.transform.source_scale == SCALE[1:]
+
+
+def test_masks_are_told_from_stacks_that_are_0_outside_their_cell(files):
+    channels, masks = cell_stack()
+    cut_out = write(files.folder / "cut.tiff", channels * masks[0], ("membrane", "dna", "gfp"), SCALE)
+    reading = inputs.Reading(segmentation=(inputs.AUTO,))
+    (cell,) = inputs.read_inputs([cut_out], MODEL, reading)
+    assert cell.name == "cut"
+    assert np.corrcoef(cell.image[..., 0].ravel(), expected_image()[..., 0].ravel())[0, 1] > 0.95
+    with pytest.raises(ValueError, match="cell 1.ome.tif: .*no cell is cut out in it"):
+        inputs.read_inputs([files.stack], MODEL, reading)
+
+
+@pytest.mark.parametrize("channels, count", [("membrane:0,nucleus:1", 2), ("nucleus:DNA,membrane:0,structure:GFP", 3)])
+def test_channels_by_name_or_number(files, channels, count):
+    channels = parse_channels(channels, CHANNEL_ROLES, "--channels")
+    reading = inputs.Reading(segmentation=(str(files.masks),), channels=channels)
+    (cell,) = inputs.read_inputs([files.stack], MODEL, reading)
+    np.testing.assert_array_equal(cell.image, expected_image(count))
+
+
+def test_single_plane_without_z_and_explicit_pixel_size(tmp_path):
+    channels, masks = cell_stack()
+    plane = np.concatenate([channels[:2].max(axis=1), masks.max(axis=1).astype(np.uint16)])
+    path = tmp_path / "plane.tif"
+    tifffile.imwrite(path, plane, photometric="minisblack")
+    reading = inputs.Reading(
+        segmentation=(str(path),),
+        channels={"membrane": "0", "nucleus": "1"},
+        segmentation_channels={"cell": "2", "nucleus": "3"},
+        axes="CYX",
+    )
+    with pytest.raises(ValueError, match="--pixel_size"):
+        inputs.read_inputs([path], MODEL, reading)
+    reading = inputs.replace(reading, pixel_size=(0.4,))
+    (cell,) = inputs.read_inputs([path], MODEL, reading)
+    assert cell.image.shape == (32, 32, 2) and cell.image.max() > 200
+
+
+def test_manifest(files):
+    columns = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
+    with open(files.folder / "manifest.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for cell_id in ("a/b", "A b", "c"):
+            writer.writerow((cell_id, "TOMM20", files.stack.name, files.masks.name, names, list(SCALE)))
+    manifest = files.folder / "manifest.csv"
+    cells = inputs.read_inputs([manifest], MODEL)
+    assert [cell.name for cell in cells] == ["a_b", "A_b-2", "c"]  # differ where upper and lower case are one
+    assert {cell.structure for cell in cells} == {"tom20"}
+    for cell in cells:
+        np.testing.assert_array_equal(cell.image, expected_image())
+    assert len(inputs.read_inputs([manifest], MODEL, inputs.Reading(limit=2))) == 2
+
+
+def test_bad_cells_of_a_manifest_and_guessed_axes(files, capsys):
+    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
+    tifffile.imwrite(files.folder / "bare.tif", cell_stack()[0], photometric="minisblack")
+    (files.folder / "damaged.tif").write_bytes(files.stack.read_bytes()[:300])
+    manifest = files.folder / "manifest.csv"
+
+    def read(*raws):
+        rows = [(f"c{i}", "tom20", raw, files.masks.name, names, list(SCALE)) for i, raw in enumerate(raws)]
+        with open(manifest, "w", newline="") as file:
+            header = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+            csv.writer(file).writerows([header, *rows])
+        return inputs.read_inputs([manifest], MODEL, reading)
+
+    reading = inputs.Reading()
+    assert len(read("bare.tif", "bare.tif")) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "bare.tif: the file doesn't name its axes" in line and "taken as CZYX" in line
+    with pytest.raises(ValueError, match="CellId c1, .*damaged.tif: ") as error:
+        read(files.stack.name, "damaged.tif")
+    assert str(error.value).count("damaged.tif") == 1
+    with pytest.raises(ValueError, match="2 cells can't be used; --on_bad_cell=skip.*\n.*CellId c0.*\n.*CellId c2"):
+        read("damaged.tif", files.stack.name, "damaged.tif")
+    reading = inputs.Reading(on_bad_cell="skip")
+    assert [cell.name for cell in read("damaged.tif", files.stack.name)] == ["c1"]
+    assert "set aside: CellId c0, " in capsys.readouterr().out
+    with pytest.raises(ValueError, match="1 cells can't be used:\n"):
+        read("damaged.tif")
+
+
+def test_manifest_of_cells_without_a_structure(files):
+    path = write(files.folder / "two.ome.tif", cell_stack()[0][:2])
+    names = "{'crop_raw': ['membrane', 'dna'], 'crop_seg': ['cell', 'nucleus']}"
+    with open(files.folder / "manifest.csv", "w", newline="") as file:
+        csv.writer(file).writerows(
+            [("CellId", "crop_raw", "crop_seg", "name_dict"), ("c", path.name, files.masks.name, names)]
+        )
+    (cell,) = inputs.read_inputs([files.folder / "manifest.csv"], MODEL)
+    assert cell.structure is None
+    np.testing.assert_array_equal(cell.image, expected_image(2))
+
+
+def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION):
+    """Stands in for a data set of three cells in two batches, at `folder`."""
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    cells = Cells(("tom20", "zo1"), image_size, pixel_size, preparation=preparation)
+
+    def examples(split, batch_size):
+        assert split == "validation"
+        for rows in ([0, 1], [2]):
+            ids = [f"cell/{i}".encode() for i in rows]
+            yield {"cell_id": ids, "image": images[rows], "structure": np.array(rows) % 2}
+
+    monkeypatch.setattr(inputs, "PreparedCells", lambda path: SimpleNamespace(cells=cells, examples=examples))
+    folder.mkdir()
+    (folder / "dataset_info.json").touch()
+    return images
+
+
+def test_prepared_cells(tmp_path, monkeypatch):
+    images = prepared(monkeypatch, tmp_path / "data")
+    cells = inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))
+    assert [(cell.name, cell.structure) for cell in cells] == [
+        ("cell_0", "tom20"),
+        ("cell_1", "zo1"),
+        ("cell_2", "tom20"),
+    ]
+    np.testing.assert_array_equal([cell.image for cell in cells], images)
+    assert {cell.transform for cell in cells} == {None}
+    assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation", limit=1))) == 1
+
+
+@pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9), (32, 1.0, "none, maximum, 1")])
+def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
+    prepared(monkeypatch, tmp_path / "data", *found)
+    size, pixel_size, preparation = (*found, FIRST_PREPARATION)[:3]
+    described = f"{size} px at {pixel_size:g} µm, prepared with {preparation}, but the model takes 32 px at 1 µm, "
+    with pytest.raises(ValueError, match=described):
+        inputs.read_inputs([tmp_path / "data"], MODEL)
+
+
+def test_stacks_are_prepared_as_the_model_was_trained(files):
+    model = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=describe(Preparation("none", "percentile")))
+    (cell,) = inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
+    stack, masks = cell_stack()
+    expected = preprocess(stack[:2], *masks, SCALE, Frame(32, 1.0), Preparation("none", "percentile")).image
+    np.testing.assert_array_equal(cell.image[..., :2], expected)
+    model.preparation = "major_axis, maximum, 0"
+    with pytest.raises(ValueError, match=r"version 0 of the preprocessing, and this icell_tf has version \d"):
+        inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
+
+
+def test_bad_inputs_name_the_file_and_the_flag(files):
+    def read(*paths, **options):
+        inputs.read_inputs(paths, MODEL, inputs.Reading(**options))
+
+    with pytest.raises(FileNotFoundError, match="absent.tif"):
+        read(files.stack, files.folder / "absent.tif", segmentation=(str(files.masks),))
+    with pytest.raises(FileNotFoundError, match="absent.tif"):
+        read(files.stack, segmentation=(str(files.folder / "absent.tif"),))
+    with pytest.raises(ValueError, match="--segmentation names 0 files"):
+        read(files.stack)
+    with pytest.raises(ValueError, match="larger than the cell mask.*--segmentation_channels"):
+        read(
+            files.stack, segmentation=(str(files.masks),), segmentation_channels={"cell": "nucleus", "nucleus": "cell"}
+        )
+    with pytest.raises(ValueError, match="cell 1.*no channel 'nothing'"):
+        read(files.stack, segmentation=(str(files.masks),), channels={"membrane": "nothing", "nucleus": "1"})
+    unnamed = write(files.folder / "unnamed.ome.tif", cell_stack()[0])
+    with pytest.raises(ValueError, match="unnamed.*--channels=membrane:0,nucleus:1"):
+        read(unnamed, segmentation=(str(files.masks),))
+    with pytest.raises(ValueError, match="cell 1.*frame of 32 px"):
+        inputs.read_inputs(
+            [files.stack],
+            SimpleNamespace(image_size=32, pixel_size=0.1, preparation=FIRST_PREPARATION),
+            inputs.Reading(segmentation=(str(files.masks),)),
+        )
+    with pytest.raises(ValueError, match="dataset_info.json"):
+        read(files.folder)
+
+
+def test_real_cell(real_data):
+    path = real_data / "hela3d" / "LAM_cell01.ome.tif"
+    numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "0", "nucleus": "1"}
+    reading = inputs.Reading((str(path),), *numbers)
+    model = SimpleNamespace(image_size=64, pixel_size=1.0, preparation=FIRST_PREPARATION)
+    (cell,) = inputs.read_inputs([path], model, reading)
+    membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
+    assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm
+    assert (nucleus > 0.5).sum() < (membrane > 0.5).sum()
+    assert abs((nucleus * np.arange(64)).sum() / nucleus.sum() - 31.5) < 0.7

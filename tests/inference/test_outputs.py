@@ -1,0 +1,142 @@
+import csv
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from icell_tf.imaging import ome
+from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.read import read_stack
+from icell_tf.inference import outputs
+from icell_tf.inference.inputs import InputCell
+
+SIZE, NAMES = 32, ("tom20", "zo1", "other")
+
+
+class FakeIntegrator:
+    """Predicts structure k as (k + 1) / 10 of the nucleus, and the class by the structure channel's mean."""
+
+    structures, image_size, pixel_size = NAMES, SIZE, 0.5
+
+    def integrate(self, x_r, samples=0, seed=0):
+        structures = x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)
+        result = {"structures": structures}
+        return result | ({"mean": structures / 2, "std": structures / 4} if samples else {})
+
+    def classify(self, x_rs):
+        likely = (x_rs[..., 2].mean(axis=(1, 2)) > 0.5).astype(int)
+        return {"probabilities": 0.05 + 0.85 * np.eye(3)[likely]}
+
+    def sample(self, y, seed=0):
+        return {"x_rs": np.random.default_rng(seed).random((len(y), SIZE, SIZE, 3), np.float32)}
+
+
+def cell(name, channels=2, transform=None, structure=None):
+    rng = np.random.default_rng(len(name))
+    image = rng.integers(0, 256, (SIZE, SIZE, channels), np.uint8)
+    image[..., 2:] = 255
+    return InputCell(name, f"{name}.tif", image, structure, transform)
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_files_of_a_cell_with_two_channels(tmp_path):
+    paths = outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path / "out")
+    assert names_in(tmp_path / "out") == ["a.ome.tif", "a_composite.png", "a_structures.png"]
+    assert sorted(path.name for path in paths) == names_in(tmp_path / "out")
+    for kind in ("composite", "structures"):
+        with Image.open(tmp_path / "out" / f"a_{kind}.png") as picture:
+            assert picture.width > 500
+
+
+def test_ome_tiff_has_names_sizes_and_values(tmp_path):
+    given = cell("a", channels=3)
+    outputs.integrate_cells(FakeIntegrator(), [given], tmp_path, outputs.Settings(samples=2))
+    stack = read_stack(tmp_path / "a.ome.tif")
+    means, stds = ([f"{name} {key} of 2" for name in NAMES] for key in ("mean", "std"))
+    assert list(stack.channels) == ["membrane", "nucleus", *NAMES, *means, *stds, "observed structure"]
+    assert stack.scale[1:] == (0.5, 0.5)
+    assert stack.data.dtype == np.float32
+    image = given.image / np.float32(255)
+    np.testing.assert_array_equal(stack.channel("membrane")[0], image[..., 0])
+    np.testing.assert_allclose(stack.channel("zo1")[0], 0.2 * image[..., 1], rtol=1e-6)
+    np.testing.assert_allclose(stack.channel("other std of 2")[0], 0.075 * image[..., 1], rtol=1e-6)
+    np.testing.assert_array_equal(stack.channel("observed structure")[0], image[..., 2])
+
+
+def test_metadata_leave_out_an_unknown_size():
+    found = ome.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
+    sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
+    assert found == {"axes": "CZYX", "Channel": {"Name": ["a", "b"]}, **sizes}
+
+
+def test_original_frame_is_the_inputs(tmp_path):
+    matrix = np.array([[0.0, 2.0, 3.0], [2.0, 0.0, 4.0]])  # transposed, twice the input's pixel size
+    transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame(SIZE, 0.5))
+    image = np.zeros((SIZE, SIZE, 2), np.uint8)
+    image[10, 20] = 255
+    given = InputCell("a", "a.tif", image, None, transform)
+    outputs.integrate_cells(FakeIntegrator(), [given], tmp_path, outputs.Settings(original_frame=True))
+    stack = read_stack(tmp_path / "a.ome.tif")
+    assert stack.data.shape == (5, 1, 90, 80)
+    assert stack.scale[1:] == (0.25, 0.25)
+    brightest = np.unravel_index(stack.channel("tom20")[0].argmax(), (90, 80))
+    assert brightest == (2 * 20 + 3, 2 * 10 + 4)
+
+
+def test_original_frame_of_a_prepared_cell_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="--original_frame: a is a prepared cell"):
+        outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path / "out", outputs.Settings(original_frame=True))
+    assert not (tmp_path / "out").exists()
+
+
+def test_classes_of_the_cells_with_a_structure(tmp_path):
+    cells = [cell(f"c{i}", channels=2 + (i != 1), structure="tom20") for i in range(outputs.BATCH + 2)]
+    cells[2].image[..., 2] = 0
+    outputs.integrate_cells(FakeIntegrator(), cells, tmp_path)
+    with open(tmp_path / "classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cell"] for row in rows] == ["c0", *(f"c{i}" for i in range(2, len(cells)))]
+    assert [row["predicted_structure"] for row in rows[:2]] == ["zo1", "tom20"]
+    assert {row["labelled_structure"] for row in rows} == {"tom20"}
+    assert [float(rows[0][name]) for name in NAMES] == pytest.approx([0.05, 0.9, 0.05])
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    (tmp_path / "b.ome.tif").write_text("precious")
+    cells = [cell("a"), cell("b")]
+    with pytest.raises(FileExistsError, match=r"b\.ome\.tif exists.*--overwrite"):
+        outputs.integrate_cells(FakeIntegrator(), cells, tmp_path)
+    assert names_in(tmp_path) == ["b.ome.tif"]
+    outputs.integrate_cells(FakeIntegrator(), cells, tmp_path, outputs.Settings(overwrite=True))
+    assert read_stack(tmp_path / "b.ome.tif").data.shape == (5, 1, SIZE, SIZE)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(path, *_, **__):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(outputs.tifffile, "imwrite", interrupted)
+    with pytest.raises(OSError, match="disk full"):
+        outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path)
+    assert names_in(tmp_path) == ["a_composite.png", "a_structures.png"]
+
+
+def test_sampled_cells(tmp_path):
+    outputs.sample_cells(FakeIntegrator(), ["zo1", "tom20"], 3, tmp_path, seed=5)
+    assert names_in(tmp_path) == [f"{name}_samples.{kind}" for name in ("tom20", "zo1") for kind in ("ome.tif", "png")]
+    with tifffile.TiffFile(tmp_path / "zo1_samples.ome.tif") as tiff:
+        assert [series.shape for series in tiff.series] == [(3, SIZE, SIZE)] * 3
+        x_rs = FakeIntegrator().sample([1] * 3, 5)["x_rs"]
+        np.testing.assert_array_equal(tiff.series[2].asarray(), np.moveaxis(x_rs[2], -1, 0))
+    assert read_stack(tmp_path / "zo1_samples.ome.tif", scene=0).channels == ("membrane", "nucleus", "zo1")
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        outputs.sample_cells(FakeIntegrator(), ["zo1"], 3, tmp_path)
+    with pytest.raises(ValueError, match="--structures.*nothing.*zo1"):
+        outputs.sample_cells(FakeIntegrator(), ["nothing"], 3, tmp_path)
+    with pytest.raises(ValueError, match="--n"):
+        outputs.sample_cells(FakeIntegrator(), ["zo1"], 0, tmp_path)

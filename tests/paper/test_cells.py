@@ -1,0 +1,98 @@
+"""Figures of cells: each panel is the cell it should be, rows and columns are as many as there should be."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from icell_tf.inference import traversal
+from icell_tf.paper import cells as pictures
+from icell_tf.paper.exhibit import choose
+from icell_tf.viz import figures
+
+DISPLAYED = "α-actinin α-tubulin β-actin desmoplakin fibrillarin lamin B1 myosin IIB Sec61β TOM20 ZO1"
+
+
+def some_of(coded, rows):
+    """The same cells without all but some of them."""
+    arrays = {name: getattr(coded, name)[rows] for name in ("images", "y", "probabilities", "z_r", "z_r_hat", "z_s")}
+    return dataclasses.replace(coded, **arrays)
+
+
+def is_cropped_from(panel, image, colors=figures.CHANNEL_COLORS):
+    """Whether a panel shows a square of an image (H, W, C), at any place, scaled on its own."""
+    side = panel.shape[0]
+    places = itertools.product(range(image.shape[0] - side + 1), range(image.shape[1] - side + 1))
+    crops = (image[i : i + side, j : j + side] for i, j in places)
+    return any(np.array_equal(figures.overlay(crop, colors, "percentile"), panel) for crop in crops)
+
+
+def test_cells_are_chosen_without_replacement_and_by_the_seed():
+    y = np.array([0, 1, 0, 0, 1, 0])
+    chosen = choose(y, 0, 3, np.random.default_rng(0))
+    assert len(set(chosen)) == 3 and (y[chosen] == 0).all()
+    assert choose(y, 1, 6, np.random.default_rng(0)).tolist() == [1, 4]
+    assert choose(y, 2, 6, np.random.default_rng(0)).size == 0
+
+
+def test_figure_2_has_a_row_a_structure_with_six_cells_or_fewer(subject, cells, montages):
+    train = cells["train"]
+    train = some_of(train, (train.y != 3) | (np.cumsum(train.y == 3) <= 2))  # two of the fourth structure
+    exhibits = pictures.observed_cells(subject, {"train": train}, seed=1)
+    counts = [min(6, (train.y == k).sum()) for k in range(10)]
+    assert [exhibit.paper for exhibit in exhibits] == ["Figure 2", "Figure S6 (a)"]
+    assert all(f"n = {sum(counts)} cells of train; seed 1; data set" in exhibit.caption for exhibit in exhibits)
+    for rows, _, labels, pixel_size in montages:
+        assert " ".join(labels) == DISPLAYED and pixel_size == 1.2
+        assert [len(row) for row in rows] == [6] * 10
+        assert [sum(panel is not None for panel in row) for row in rows] == counts
+    for panel in montages[0][0][3][:2]:
+        assert any(is_cropped_from(panel, image) for image in train.x_rs(train.y == 3))
+    grey = montages[1][0][0][0]
+    assert (grey[..., 0] == grey[..., 2]).all()
+
+
+def test_figure_3_has_five_cells_and_an_observed_one_in_each_row(subject, cells, montages):
+    held_out = some_of(cells["test"], slice(None, 9))
+    given = {"train": cells["train"], "test": dataclasses.replace(held_out, y=np.arange(9) % 8)}
+    shown, alone = pictures.predicted_cells(subject, given, seed=0)
+    assert (shown.paper, alone.paper) == ("Figure 3", "Figure S6 (b)")
+    assert "(a train cell in row 9, a train cell in row 10)" in shown.caption
+    assert "n = 5 cells of test and 10 observed ones" in shown.caption
+    rows, columns, labels, _ = montages[0]
+    assert columns == ["cell 1", "cell 2", "cell 3", "cell 4", "cell 5", "observed"]
+    assert " ".join(labels) == DISPLAYED and [len(row) for row in rows] == [6] * 10
+    # The structure alone is what Algorithm 3 predicts, in the same place as the cell's membrane and nucleus.
+    predicted = subject.integrator.integrate(held_out.x_rs()[..., :2])["structures"]
+    for panel in montages[1][0][4][:5]:
+        assert any(is_cropped_from(panel, structures[..., 4:5], (figures.WHITE,)) for structures in predicted)
+    assert "none in row 10" in pictures.predicted_cells(subject, {"test": given["test"]}, seed=0)[0].caption
+
+
+def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells, montages):
+    held_out = some_of(cells["test"], np.unique(cells["test"].y, return_index=True)[1])  # one of each
+    s1, s2 = pictures.reconstructed_cells(subject, cells | {"test": held_out}, seed=0)
+    assert (s1.paper, s2.paper) == ("Figure S1", "Figure S2")
+    for rows, columns, labels, _ in montages:
+        assert len(columns) == 10 and labels == ["training", "decoded", "held out", "decoded"]
+        assert [sum(panel is not None for panel in row) for row in rows] == [10] * 4
+    x_rs_hat = subject.integrator.reconstruct(held_out.x_rs())["x_rs_hat"]
+    x_r_hat = traversal.decode_reference(subject.networks["dec_r"], held_out.z_r)
+    for (rows, *_), decoded in zip(montages, (x_r_hat, x_rs_hat), strict=True):
+        channels = decoded.shape[-1]
+        for i in (0, 4, 9):
+            assert is_cropped_from(rows[2][i], held_out.x_rs(i)[..., :channels])
+            assert is_cropped_from(rows[3][i], decoded[i])
+
+
+def test_without_phase_1s_decoder_there_is_no_figure_s1(subject, cells):
+    untrained = dataclasses.replace(subject, reference_trained=False)
+    assert [e.paper for e in pictures.reconstructed_cells(untrained, cells, seed=0)] == ["Figure S2"]
+
+
+def test_fewer_structures_have_more_cells_each():
+    class Subject:
+        class integrator:
+            structures = ("a", "b", "c")
+
+    assert pictures._columns(Subject) == [0, 0, 1, 1, 2, 2]

@@ -1,0 +1,72 @@
+"""Folds pooled into one evaluation: each cell once, and scores worked out from all of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from icell_tf.data.prepared import PreparedCells
+from icell_tf.reports import cell_table, pooled
+from icell_tf.spec import Cells
+from tests.reports.test_cell_table import NAMES, measured
+
+CELLS = Cells(NAMES, 8, 1.2, "fake/1.0.0")
+
+
+@pytest.fixture
+def folds(tmp_path):
+    """Two folds of random measurements, and where they were written."""
+    found = [measured([0, 1, 0, 1], seed=1), measured([1, 0, 2, 0, 1], seed=2)]
+    folders = [tmp_path / f"fold-{i}" for i in (1, 2)]
+    for fold, folder in zip(found, folders, strict=True):
+        folder.mkdir()
+        cell_table.write(*fold, folder)
+    return found, folders
+
+
+def test_scores_are_of_all_cells(folds, tmp_path):
+    found, folders = folds
+    content = pooled.pool(folders, CELLS, tmp_path)
+    assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
+    assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
+    hits = sum((classified.predicted == test.y).sum() for test, classified, _ in found)
+    assert content["accuracy"] == content["scores"]["classification"]["accuracy"]["value"] == pytest.approx(hits / 9)
+    assert np.sum(content["confusion"]) == content["scores"]["integration"]["r"]["n"] == 9
+    for k, name in enumerate(NAMES):
+        for rival in ("model", "class_mean"):
+            of_all = np.concatenate([integrated.r[rival][:, k] for _, _, integrated in found])
+            assert content["integration"][name][rival] == pytest.approx(np.nanmean(of_all), abs=1e-6)
+    assert 0 < content["scores"]["integration"]["shape_p"]["value"] <= 1
+
+
+def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path):
+    content = pooled.pool(folds[1], CELLS, tmp_path)
+    lines = pooled.table(content).splitlines()
+    accuracy = content["scores"]["classification"]["accuracy"]
+    assert lines[0] == "fake/1.0.0: 9 cells, each tested once, in 2 folds"
+    low, high = accuracy["interval"]
+    assert f"accuracy {accuracy['value']:.3f} ({low:.3f} to {high:.3f})" in lines[1]
+    header, *rows = (line.split() for line in lines[3:8])
+    assert header[:3] == ["structure", "recall", "model"] and "mean_of_nearest_pixels" in header
+    assert [row[0] for row in rows] == [*NAMES, "mean"]
+    assert rows[1][2] == f"{content['integration']['zo1']['model']:.3f}"
+    assert lines[-1].endswith(f"permutation p = {content['scores']['integration']['shape_p']['value']:.4f}")
+
+
+def test_a_cell_in_two_folds_is_refused(folds, tmp_path):
+    with pytest.raises(ValueError, match="cell 1, cell 0 is tested in more than one"):
+        pooled.pool([folds[1][0], *folds[1]], CELLS, tmp_path)
+
+
+def test_folds_of_a_data_set_are_measured_with_their_own_training_cells(prepared, make_integrator, tmp_path):
+    integrator = make_integrator()
+    others = tuple(name for name in prepared.cells.structures if name not in integrator.structures)
+    folders = [tmp_path / part for part in "12"]
+    for part, folder in zip("12", folders, strict=True):
+        fold = PreparedCells(prepared.folder, fold=f"{part}/2", leave_out=others)
+        pooled.measure_fold(integrator, fold, folder, draws=2)
+    content = pooled.pool(folders, fold.cells, tmp_path)
+    assert np.sum(content["confusion"], axis=1).tolist() == [8, 8, 8]
+    assert content["compared_with"] == "observed"
+    assert content["scores"]["classification"]["accuracy"]["n"] == 24
+    assert all(-1 <= row["model"] <= 1 for row in content["integration"].values())

@@ -1,0 +1,118 @@
+"""Precision, loss scales and XLA: the same step in other arithmetic."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf import networks
+from icell_tf.config import ConfigError, ReferenceConfig
+from icell_tf.training.acceleration import Acceleration
+from tests.models.conftest import LATENT, SIZE, STRUCTURES, make_batch, make_model, make_prior
+
+MIXED = ("bfloat16", "float16")
+# Of a loss, relative: 8 and 11 bits of mantissa, through some ten layers.
+ROUNDING = {"bfloat16": 0.03, "float16": 0.005}
+
+
+def built(precision, phase="reference", architecture="paper", **compiled):
+    keras.utils.set_random_seed(0)
+    acceleration = Acceleration(precision, jit=False)
+    with acceleration.building():
+        model = make_model(phase, architecture, white_noise=0.0)
+    model.compile(loss_scale=acceleration.loss_scale, **compiled)
+    return model
+
+
+def losses(model):
+    return {name: float(tf.reduce_mean(values)) for name, values in model.update(make_batch(), make_prior()).items()}
+
+
+def test_auto_on_a_cpu_is_float32_without_xla_and_says_so():
+    acceleration = Acceleration.of(ReferenceConfig())
+    assert acceleration == Acceleration("float32", jit=False)
+    assert str(acceleration).startswith("Computes in float32 on the CPU, ")
+    assert str(acceleration).endswith("without XLA.")
+
+
+@pytest.mark.parametrize("capability, precision", [((9, 0), "bfloat16"), ((7, 5), "float32")])
+def test_auto_on_a_gpu(monkeypatch, capability, precision):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["GPU"] if kind == "GPU" else ["CPU"])
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": capability})
+    assert Acceleration.of(ReferenceConfig()) == Acceleration(precision, jit=True)
+    assert Acceleration.of(ReferenceConfig(), replicas=2) == Acceleration(precision, jit=False)
+    assert Acceleration.of(ReferenceConfig(precision="float16", jit="off")) == Acceleration("float16", jit=False)
+
+
+def test_what_can_not_be_compiled_is_refused():
+    with pytest.raises(ConfigError, match="jit is 'on', but TensorFlow can't compile a step on 2 devices"):
+        Acceleration.of(ReferenceConfig(jit="on"), replicas=2)
+
+
+@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("phase", ["reference", "conditional"])
+@pytest.mark.parametrize("precision", MIXED)
+def test_mixed_precision_rounds_and_does_nothing_else(precision, phase, architecture):
+    plain, mixed = losses(built("float32", phase, architecture)), built(precision, phase, architecture)
+    found = losses(mixed)
+    for name in plain:
+        if not name.endswith("accuracy"):
+            assert found[name] == pytest.approx(plain[name], rel=ROUNDING[precision], abs=1e-3), name
+    assert found["reconstruction"] != plain["reconstruction"]  # or else nothing was rounded
+    state = [variable for optimizer in mixed.optimizers.values() for variable in optimizer.variables]
+    assert {variable.dtype for variable in [*mixed.weights, *state] if "int" not in variable.dtype} == {"float32"}
+    assert int(mixed.step) == 1
+
+
+def test_precision_is_that_of_training_alone(tmp_path):
+    mixed, plain = built("bfloat16", "conditional", "released"), built("float32", "conditional", "released")
+    assert keras.config.dtype_policy().name == "float32"
+    mixed.update(make_batch(), make_prior())
+    mixed.save_weights(tmp_path / "mixed.weights.h5")
+    plain.load_weights(tmp_path / "mixed.weights.h5")
+    plain.check_loaded()
+    for trained, loaded in zip(mixed.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(trained, loaded)
+
+
+def test_a_structure_that_is_surely_another_is_finite_in_float16():
+    with Acceleration("float16", jit=False).building():
+        decoder = networks.build_conditional_decoder(SIZE, STRUCTURES, LATENT, width=1 / 16, architecture="released")
+    code = np.zeros((2, LATENT), np.float32)
+    assert np.isfinite(decoder([np.eye(STRUCTURES, dtype=np.float32)[:2], code, code])).all()
+
+
+def test_a_step_whose_gradients_overflow_is_skipped_by_its_network_and_counted():
+    model = built("float16")
+    encoder, decoder = model.optimizers["enc"], model.optimizers["dec"]
+    encoder.dynamic_scale.assign(2.0**127)
+    before = {role: [np.array(weight) for weight in net.trainable_weights] for role, net in model.trained.items()}
+    model.update(make_batch(), make_prior())
+
+    def moved(role):
+        after = model.trained[role].trainable_weights
+        return any((old != np.array(new)).any() for old, new in zip(before[role], after, strict=True))
+
+    assert [role for role in model.trained if not moved(role)] == ["enc"]
+    assert float(encoder.dynamic_scale) == 2.0**126 and float(decoder.dynamic_scale) == 2.0**15
+    assert int(encoder.iterations) == 0 and int(decoder.iterations) == 1
+    assert int(model.step) == 1
+
+
+def test_skipped_steps_are_kept_with_the_weights(tmp_path):
+    model, other = built("float16"), built("float16")
+    model.optimizers["enc"].dynamic_scale.assign(2.0**127)
+    model.update(make_batch(), make_prior())
+    model.save_weights(tmp_path / "own.weights.h5")
+    other.load_weights(tmp_path / "own.weights.h5")
+    other.check_loaded()
+    assert int(other.step) == 1 and float(other.optimizers["enc"].dynamic_scale) == 2.0**126
+
+
+def test_xla_computes_the_same_step():
+    plain, compiled = built("float32"), built("float32", jit=True)
+    step = tf.function(compiled.update, jit_compile=compiled.jit_compile)  # draws of noise are others in XLA
+    found = {name: float(tf.reduce_mean(values)) for name, values in step(make_batch(), make_prior()).items()}
+    assert compiled.jit_compile
+    assert found == pytest.approx(losses(plain), rel=1e-4)

@@ -1,0 +1,82 @@
+"""Pictures in TensorBoard: when they are drawn, and of what."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf.inference.integrator import Integrator
+from icell_tf.training import callbacks
+from icell_tf.viz import figures
+
+from ..models.conftest import LATENT, SIZE, STRUCTURES, make_model
+
+
+def logged(folder):
+    """[(step, name)] of the pictures in TensorBoard's files."""
+    records = [record for path in folder.rglob("events*") for record in tf.data.TFRecordDataset(str(path))]
+    events = [tf.compat.v1.Event.FromString(record.numpy()) for record in records]
+    return [(event.step, value.tag) for event in events for value in event.summary.value]
+
+
+@pytest.mark.parametrize(("every", "epochs", "drawn"), [(2, 5, [1, 3, 4]), (1, 2, [0, 1]), (9, 3, [2])])
+def test_pictures_are_drawn_every_few_epochs_and_after_the_last(tmp_path, every, epochs, drawn):
+    callback = callbacks.LogPictures(tmp_path, lambda: {"cells": np.zeros((4, 4, 3), np.uint8)}, every, epochs)
+    for epoch in range(epochs):
+        callback.on_epoch_end(epoch)
+    assert logged(tmp_path) == [(epoch, "cells") for epoch in drawn]
+
+
+@pytest.mark.parametrize(
+    ("cooldown", "rates"), [(0.0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5]), (1.0, [1, 0.75, 0.5, 0.25])]
+)
+def test_the_learning_rate_falls_in_a_line_over_the_last_epochs(cooldown, rates):
+    model = make_model("reference")
+    model.compile(learning_rate=1.0)
+    callback = callbacks.CoolDown(1.0, cooldown, epochs=4)
+    callback.set_model(model)
+    for epoch, rate in enumerate(rates):
+        callback.on_epoch_begin(epoch)
+        assert [float(optimizer.learning_rate) for optimizer in model.optimizers.values()] == [rate] * 4
+
+
+@pytest.fixture
+def cells():
+    rng = np.random.default_rng(0)
+    return {split: rng.random((2, SIZE, SIZE, 3), np.float32) for split in ("train", "validation")}
+
+
+def test_reference_pictures_show_every_split_and_new_cells(cells):
+    model = make_model("reference")
+    drawn = callbacks.reference_pictures(model, cells)
+    assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated"}
+    assert all(picture.dtype == np.uint8 and picture.shape[-1] == 3 for picture in drawn.values())
+    for split, x_rs in cells.items():
+        below = model.reconstruct(x_rs[..., :2])
+        np.testing.assert_array_equal(
+            drawn[f"reconstructed/{split}"], figures.observed_over_reconstructed(x_rs[..., :2], below)
+        )
+
+
+def test_conditional_pictures_also_show_every_structure(cells):
+    model, labels = make_model("conditional"), {"train": np.array([0, 1]), "validation": np.array([2, 2])}
+    names = ("tom20", "zo1", "lysosome")
+    integrator = Integrator(model.enc_r, model.enc, model.dec, names, pixel_size=1.0)
+    drawn = callbacks.conditional_pictures(integrator, cells, labels)
+    kinds = {f"{kind}/{split}" for kind in ("reconstructed", "predicted") for split in cells}
+    assert set(drawn) == kinds | {"generated"}
+    for split, x_rs in cells.items():
+        predicted, texts = integrator.integrate(x_rs[..., :2])["structures"], [names[k] for k in labels[split]]
+        assert predicted.shape[-1] == STRUCTURES
+        np.testing.assert_array_equal(
+            drawn[f"predicted/{split}"], figures.integration_grid(x_rs, predicted, names, texts)
+        )
+
+
+def test_the_reference_model_reconstructs_and_generates():
+    model, x_r = make_model("reference"), np.random.default_rng(0).random((2, SIZE, SIZE, 2), np.float32)
+    x_r_hat = tf.sigmoid(model.dec(model.enc(x_r, training=False), training=False))
+    np.testing.assert_array_equal(model.reconstruct(x_r), x_r_hat)
+    first, again, other = (model.generate(3, seed) for seed in (0, 0, 1))
+    assert first.shape == (3, SIZE, SIZE, 2) and model.latent_dim == LATENT
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()

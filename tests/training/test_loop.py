@@ -1,0 +1,254 @@
+"""Saving a run so that it can be killed between any two writes; signals, faults and a discriminator that wins."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from icell_tf.config import ConfigError, ReferenceConfig
+from icell_tf.files import sync
+from icell_tf.runs import history, weights
+from icell_tf.runs.history import read_history
+from icell_tf.runs.run import Run
+from icell_tf.runs.weights import BEST, LAST
+from icell_tf.training import callbacks, checkpoints, devices, loop
+from icell_tf.training.checkpoints import TrainingError
+
+EPOCHS, STEPS = 4, 3
+LOSSES = [3.0, 1.0, 2.0, 0.5]  # of the epochs: the second and the last are the best so far
+
+
+class Model:
+    """Its weights are the steps that it was trained for; its means, the steps of the epoch."""
+
+    def __init__(self):
+        self.step = 0
+        self.means = 0
+        self.broken = []
+
+    def save_weights(self, path, overwrite):
+        Path(path).write_text(f"{self.step} {self.means}")
+
+    def load_weights(self, path):
+        self.step, self.means = map(int, Path(path).read_text().split())
+
+    def check_loaded(self):
+        pass
+
+    def broken_networks(self):
+        return self.broken
+
+
+def train(run_dir, stop=None, losses=LOSSES, monitor=loop.MONITOR):
+    """What `experiment` and Keras' `fit` do, without a network: from the step that was saved to the last."""
+    model = Model()
+    checkpoints.resume(model, run_dir)
+    loop.settle(run_dir, model.step, STEPS)
+    save = loop.SaveRun(run_dir, monitor, STEPS, model.step, stop)
+    save.set_model(model)
+    save.on_train_begin()
+    for epoch in range(model.step // STEPS, EPOCHS):
+        model.means = 0
+        save.on_epoch_begin(epoch)
+        for batch in range(model.step % STEPS, STEPS):
+            model.step += 1
+            model.means += 1
+            save.on_train_batch_end(batch, {"encoder": float(model.means)})
+        save.on_epoch_end(epoch, {"encoder": np.float32(model.means), monitor: np.float32(losses[epoch])})
+
+
+def files(run_dir):
+    return {path.name: path.read_text() for path in run_dir.iterdir()}
+
+
+@pytest.fixture
+def whole(tmp_path):
+    (tmp_path / "whole").mkdir()
+    train(tmp_path / "whole")
+    return files(tmp_path / "whole")
+
+
+def test_best_weights_are_those_with_the_lowest_monitored_loss(tmp_path):
+    train(tmp_path, losses=[3.0, 1.0, 2.0, 2.5])
+    assert ((tmp_path / LAST).read_text(), (tmp_path / BEST).read_text()) == ("12 3", "6 3")
+    assert [row["epoch"] for row in read_history(tmp_path)] == [0, 1, 2, 3]
+    assert [row[loop.MONITOR] for row in read_history(tmp_path)] == [3.0, 1.0, 2.0, 2.5]
+
+
+def test_without_validation_the_last_weights_are_the_best(tmp_path):
+    train(tmp_path, monitor="other")
+    assert (tmp_path / BEST).read_text() == (tmp_path / LAST).read_text() == "12 3"
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing cleans up."""
+
+
+@pytest.mark.parametrize("after_every_step", [False, True])
+def test_killed_before_any_write_a_run_ends_as_if_it_had_not_been(tmp_path, whole, monkeypatch, after_every_step):
+    """Kills before the n-th sync or rename, for every n, and again on the way from there."""
+    if after_every_step:
+        monkeypatch.setattr(loop, "SAVE_SECONDS", -1)
+    kills = 0
+    for at in range(1, 1000):
+        run_dir = tmp_path / str(at)
+        run_dir.mkdir()
+        attempts = 0
+        while killed(run_dir, at + attempts * 7, monkeypatch):  # later each time, so that it gets on
+            attempts += 1
+        kills += attempts
+        found = files(run_dir)
+        found.pop(weights.PREVIOUS), found.pop("partial." + LAST, None), found.pop("partial." + BEST, None)
+        found.pop("partial." + history.HISTORY, None)
+        assert found == {name: text for name, text in whole.items() if name != weights.PREVIOUS}, at
+        if not attempts:
+            break
+    assert kills > 40
+
+
+def killed(run_dir, at, monkeypatch):
+    """Trains, and returns whether the end came before the at-th sync or rename."""
+    calls = 0
+
+    def count(original):
+        def call(*args):
+            nonlocal calls
+            calls += 1
+            if calls >= at:  # what comes after a kill does not happen either
+                raise Killed
+            return original(*args)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr("icell_tf.files.sync", count(sync))
+        patch.setattr(Path, "replace", count(Path.replace))
+        patch.setattr(Path, "unlink", lambda *args, **kwargs: None)
+        try:
+            train(run_dir)
+        except Killed:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("at", [1, 2, 3, 7])
+def test_a_signal_saves_the_step_and_the_same_command_goes_on(tmp_path, whole, monkeypatch, number, at):
+    run_dir, stop = tmp_path / "run", loop.StopRequest()
+    run_dir.mkdir()
+    before = signal.getsignal(number)
+    with stop.heeded(), monkeypatch.context() as patch:
+        refuse = loop.SaveRun._refuse_broken
+        patch.setattr(
+            loop.SaveRun,
+            "_refuse_broken",
+            lambda save, logs: (
+                (signal.raise_signal(number) if save.step == at and not stop.signal else None) or refuse(save, logs)
+            ),
+        )
+        with pytest.raises(KeyboardInterrupt, match=f"Stopped by {number.name} after step {at} .*same command goes on"):
+            train(run_dir, stop)
+    assert signal.getsignal(number) == before
+    assert (run_dir / LAST).read_text() == f"{at} {(at - 1) % STEPS + 1}"
+    train(run_dir)
+    found = files(run_dir)
+    assert {name: found[name] for name in (LAST, BEST, history.HISTORY)} == {
+        name: whole[name] for name in (LAST, BEST, history.HISTORY)
+    }
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_breaks_down_is_named_with_its_step_and_the_last_good_weights_stay(tmp_path, loss):
+    with pytest.raises(TrainingError, match=f"{loop.MONITOR} became NaN or infinite at step 6 .epoch 2, step 3 of 3"):
+        train(tmp_path, losses=[3.0, loss])
+    assert (tmp_path / LAST).read_text() == (tmp_path / BEST).read_text() == "3 3"
+    assert len(read_history(tmp_path)) == 1
+
+
+def test_a_loss_that_breaks_down_within_an_epoch_restores_the_last_good_weights(tmp_path):
+    train(tmp_path)
+    save = loop.SaveRun(tmp_path, loop.MONITOR, STEPS, 12)
+    save.set_model(Model())
+    with pytest.raises(
+        TrainingError, match="encoder became NaN.*at step 13 .*holds the weights after step 12.*--learn"
+    ):
+        save.on_train_batch_end(0, {"encoder": float("nan")})
+    assert save.model.step == 12
+
+
+def test_weights_with_nan_are_not_saved(tmp_path):
+    train(tmp_path)
+    save = loop.SaveRun(tmp_path, loop.MONITOR, STEPS, 12)
+    save.set_model(Model())
+    save.model.broken = ["dec_r"]
+    with pytest.raises(TrainingError, match="The weights of dec_r became NaN.*at step 12 .*after step 12.*--learn"):
+        save.on_epoch_end(3, {loop.MONITOR: 0.1})
+    assert save.model.step == 12 and (tmp_path / LAST).read_text() == "12 3"
+
+
+def test_all_workers_ask_as_often_whether_or_not_an_epoch_was_the_best(tmp_path):
+    """The chief alone knows the curves of before, by which it judges; the others must not wait where it does not."""
+    train(tmp_path, losses=[3.0, 1.0, 2.0, 2.5])
+    asked = []
+
+    class Told(devices.Workers):
+        def sum(self, values):
+            asked[-1] += 1
+            return np.asarray(values)
+
+    for index in (1, 0):
+        asked.append(0)
+        save = loop.SaveRun(
+            tmp_path, loop.MONITOR, STEPS, 12, workers=Told(None, devices.Cluster(("a:1", "b:1"), index))
+        )
+        save.set_model(Model())
+        save.on_epoch_end(4, {loop.MONITOR: 2.0})
+    assert asked[0] == asked[1] > 0
+
+
+def test_curves_that_lack_epochs_are_refused_and_missing_ones_begin_anew(tmp_path):
+    train(tmp_path)
+    path = tmp_path / history.HISTORY
+    lines = path.read_text().splitlines()
+    for kept in (lines[:2], lines[:2] + lines[3:]):
+        path.write_text("\n".join(kept) + "\n")
+        with pytest.raises(ConfigError, match="history.csv lacks epochs of the 4 that were trained.*remove it"):
+            loop.settle(tmp_path, 12, STEPS)
+    path.unlink()
+    loop.settle(tmp_path, 12, STEPS)
+
+
+def test_a_card_that_can_not_be_written_does_not_stop_a_run(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(loop.card, "record_training", refuse)
+    write = loop.WriteCard(tmp_path, Run("reference", ReferenceConfig(epochs=2), None), None, [])
+    write.on_epoch_end(0, {})
+    assert not capsys.readouterr().out
+    write.on_epoch_end(1, {})
+    assert "Warning: " in (out := capsys.readouterr().out) and "model_card.md is not written: no space" in out
+
+
+def test_a_discriminator_that_wins_is_named_once(capsys):
+    steps = callbacks.WINNING_STEPS // 2
+    watch = callbacks.WatchDiscriminators(steps)
+    won = {"image_discriminator_accuracy": 0.995, "latent_discriminator_accuracy": 0.99}
+    for epoch, logs in enumerate([won, {}, won, won, won]):
+        watch.on_epoch_end(epoch, logs)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"Warning: image_discriminator has won: in the {2 * steps} steps up to step {4 * steps} ")
+
+    callbacks.WatchDiscriminators(steps, rows=[won, won, won]).on_epoch_end(3, won)
+    assert not capsys.readouterr().out  # a resumed run has said so
+
+
+@pytest.mark.parametrize(("batch_size", "replicas", "advice"), [(32, 1, "16"), (12, 4, "4"), (2, 1, None)])
+def test_out_of_memory_says_which_batch_to_try(batch_size, replicas, advice):
+    for error in (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError()):
+        with pytest.raises(TrainingError, match="out of memory with batches of") as told:
+            with loop.memory_told(batch_size, replicas):
+                raise error
+        assert (f"--batch_size={advice}," if advice else "--width") in str(told.value)

@@ -1,0 +1,50 @@
+"""Outlines over a field: the colours say what was kept."""
+
+import numpy as np
+import pytest
+
+from icell_tf.viz import outlines
+
+
+@pytest.fixture
+def labels():
+    cells, nuclei = np.zeros((2, 120, 200), np.uint16)
+    cells[10:110, 10:90], cells[10:110, 110:190] = 1, 300
+    nuclei[40:60, 30:50], nuclei[40:60, 130:150] = 7, 8
+    return cells, nuclei
+
+
+def test_kept_cells_are_green_and_the_others_orange(labels):
+    planes = np.zeros((3, 120, 200), np.uint16)
+    picture = outlines.field_with_outlines(planes, *labels, kept=[1])
+    assert picture.shape == (120, 200, 3) and picture.dtype == np.uint8
+    for column, color in ((10, outlines.KEPT), (110, outlines.SET_ASIDE)):
+        assert (picture[20:100, column] == color).all()
+    assert (picture[45, [30, 49, 130, 149]] == outlines.NUCLEI).all()
+    assert not picture[20, 95:105].any()  # between the cells, where nothing is
+    assert not np.array_equal(picture[40:80, 35:65], picture[40:80, 135:165])  # the labels' numbers
+
+
+def test_channels_have_their_colours_at_any_brightness(labels):
+    planes = np.zeros((3, 120, 200))
+    planes[0, :, 92:96], planes[1, :, 97:101], planes[2, :, 102:106] = 1000, 10, 0.1
+    picture = outlines.field_with_outlines(planes, *labels, kept=[])
+    membrane, nucleus, structure = picture[60, 94], picture[60, 99], picture[60, 104]
+    assert membrane[0] == membrane[2] > membrane[1]
+    assert nucleus[1] == nucleus[2] > nucleus[0]
+    assert structure[0] == structure[1] > structure[2]
+
+
+def test_labels_in_3d_are_seen_from_above(labels):
+    planes = np.zeros((2, 120, 200))
+    stacks = [np.stack([np.zeros_like(plane), plane]) for plane in labels]
+    flat, deep = (outlines.field_with_outlines(planes, *given, kept=[1]) for given in (labels, stacks))
+    np.testing.assert_array_equal(flat, deep)
+
+
+def test_a_large_field_is_drawn_smaller():
+    cells = np.zeros((100, 2 * outlines.LONGEST_SIDE), np.uint16)
+    cells[20:80, 200:600] = 4
+    picture = outlines.field_with_outlines(np.zeros((2, *cells.shape)), cells, cells, kept=[4])
+    assert picture.shape == (50, outlines.LONGEST_SIDE, 3)
+    assert (picture[12:38, 100] == outlines.NUCLEI).all()
