@@ -92,13 +92,17 @@ def leaky_relu():
 
 def down_conv(filters, use_bias=False):
     """4x4 convolution that halves H and W."""
-    return HalvingConv2D(filters, use_bias, kernel_initializer=_conv_initializer())
+    return HalvingConv2D(filters=filters, use_bias=use_bias, kernel_initializer=_conv_initializer())
 
 
 def up_conv(filters, bias=None):
     """4x4 transposed convolution that doubles H and W. `bias` initializes its bias; None: it has none."""
-    use_bias, bias = bias is not None, bias or "zeros"
-    return DoublingConv2DTranspose(filters, use_bias, kernel_initializer=_conv_initializer(), bias_initializer=bias)
+    return DoublingConv2DTranspose(
+        filters=filters,
+        use_bias=bias is not None,
+        bias_initializer=bias or "zeros",
+        kernel_initializer=_conv_initializer(),
+    )
 
 
 def network(inputs, outputs, name):

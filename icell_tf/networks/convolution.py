@@ -29,26 +29,11 @@ class Conv4x4(FastLayer):
         once, when it is made.
     """
 
-    def __init__(
-        self,
-        filters,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        matrix_products=None,
-        **options,
-    ):
-        super().__init__(
-            filters,
-            kernel_size=KERNEL,
-            strides=STRIDE,
-            padding="same",
-            data_format="channels_last",
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            bias_initializer=bias_initializer,
-            **self.checked(options),
-        )
+    fixed = dict(kernel_size=KERNEL, strides=STRIDE, padding="same", data_format="channels_last")
+    supported = ("filters", "use_bias", "kernel_initializer", "bias_initializer")
+
+    def __init__(self, *, matrix_products=None, **arguments):
+        super().__init__(**arguments)
         self.matrix_products = products_by_default() if matrix_products is None else bool(matrix_products)
 
     def get_config(self):

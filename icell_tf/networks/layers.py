@@ -18,24 +18,7 @@ class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
     """
 
     keras_layer = keras.layers.BatchNormalization
-
-    def __init__(
-        self,
-        momentum=0.99,
-        epsilon=1e-3,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        synchronized=False,
-        **options,
-    ):
-        super().__init__(
-            momentum=momentum,
-            epsilon=epsilon,
-            beta_initializer=beta_initializer,
-            gamma_initializer=gamma_initializer,
-            synchronized=synchronized,
-            **self.checked(options),
-        )
+    supported = ("momentum", "epsilon", "beta_initializer", "gamma_initializer", "synchronized")
 
     def call(self, inputs, training=None, mask=None):
         """Args: inputs (..., C). Returns: the same shape. Raises: ValueError: if there is a mask."""
@@ -79,11 +62,12 @@ class OnePassPReLU(FastLayer, keras.layers.PReLU):
     """
 
     keras_layer = keras.layers.PReLU
+    supported = ("alpha_initializer", "shared_axes")
 
-    def __init__(self, alpha_initializer="zeros", shared_axes=(1, 2), **options):
+    def __init__(self, *, shared_axes=(1, 2), **arguments):
         if list(shared_axes) not in ([1, 2], [1, 2, 3]):
             raise ValueError(f"shared_axes is {shared_axes}, but must be [1, 2] or [1, 2, 3]")
-        super().__init__(alpha_initializer, shared_axes=shared_axes, **self.checked(options))
+        super().__init__(shared_axes=shared_axes, **arguments)
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):

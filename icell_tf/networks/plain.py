@@ -1,10 +1,6 @@
 """The base of the layers that are faster than Keras' own, and a network's plain form, made of Keras' own layers."""
 
-import inspect
-
 import keras
-
-OPTIONS = ("name", "dtype", "trainable")  # that every layer takes
 
 
 class FastLayer:
@@ -12,22 +8,29 @@ class FastLayer:
 
     Attributes:
       keras_layer: the class of Keras.
+      fixed: the arguments of that class that can't be chosen.
+      supported: the names of the arguments that can be chosen, besides name, dtype and trainable.
+
+    Raises: TypeError: if the constructor gets another argument.
     """
 
-    def checked(self, options):
-        """Returns the options of a constructor. Raises: TypeError: if one is not among `OPTIONS`."""
-        if refused := sorted(options.keys() - set(OPTIONS)):
+    fixed, supported = {}, ()
+
+    def __init__(self, **arguments):
+        if refused := sorted(arguments.keys() - self._accepted()):
             raise TypeError(f"{type(self).__name__} does not support {', '.join(refused)}")
-        return options
+        super().__init__(**self.fixed, **arguments)
 
     def get_config(self):
         """Returns the arguments that the constructor takes."""
-        accepted = (*inspect.signature(type(self).__init__).parameters, *OPTIONS)
-        return {name: value for name, value in super().get_config().items() if name in accepted}
+        return {name: value for name, value in super().get_config().items() if name in self._accepted()}
 
     def plain(self):
         """Returns the same layer as Keras computes it, with the same name and without weights."""
         return self.keras_layer.from_config(super().get_config())
+
+    def _accepted(self):
+        return {*self.supported, "name", "dtype", "trainable"}
 
 
 def plain_form(network):

@@ -28,14 +28,14 @@ def count(layer, shape, operation):
 
 @pytest.mark.parametrize(("channels", "products"), [(FEW, 0), (SOME, 1), (MANY, 3)])
 def test_products_are_taken_where_they_are_faster(channels, products):
-    assert count(HalvingConv2D(5, matrix_products=True), (2, 4, 4, channels), "MatMul") == products
-    assert count(DoublingConv2DTranspose(channels, matrix_products=True), (2, 2, 2, 5), "MatMul") == products
+    assert count(HalvingConv2D(filters=5, matrix_products=True), (2, 4, 4, channels), "MatMul") == products
+    assert count(DoublingConv2DTranspose(filters=channels, matrix_products=True), (2, 2, 2, 5), "MatMul") == products
 
 
 @pytest.mark.parametrize("gpus", [[], ["a GPU"]])
 def test_the_choice_is_made_by_the_machine_when_a_layer_is_made(gpus, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
-    layers = [HalvingConv2D(5), DoublingConv2DTranspose(MANY)]
+    layers = [HalvingConv2D(filters=5), DoublingConv2DTranspose(filters=MANY)]
     monkeypatch.undo()
     for layer, shape in zip(layers, [(2, 4, 4, MANY), (2, 2, 2, 5)], strict=True):
         assert layer.matrix_products == (not gpus)

@@ -12,19 +12,17 @@ from icell_tf.networks import blocks
 from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
 
-FEW, SOME, MANY = 3, 40, 80  # channels of 4x4 pixels: no product, for the kernel's gradient, for everything
+CHANNELS = 3, 40, 80  # of 4x4 pixels: no product, one for the kernel's gradient, products for everything
 LAYERS = {  # layers, and shapes of their inputs
-    **{f"halving, {c}": (lambda: HalvingConv2D(5, matrix_products=True), (2, 4, 4, c)) for c in (FEW, SOME, MANY)},
-    **{
-        f"doubling, {c}": (lambda c=c: DoublingConv2DTranspose(c, matrix_products=True), (2, 2, 2, 5))
-        for c in (FEW, SOME, MANY)
-    },
     "norm of images": (blocks.batch_norm, (6, 5, 4, 3)),
     "norm of vectors": (blocks.batch_norm, (6, 7)),
     "synchronized norm": (lambda: FusedBatchNormalization(synchronized=True), (6, 7)),
     "slopes": (blocks.prelu, (6, 5, 4, 3)),
     "one slope": (lambda: blocks.prelu(channel_slopes=False), (6, 5, 4, 3)),
 }
+for n in CHANNELS:
+    LAYERS[f"halving {n}"] = (lambda: HalvingConv2D(filters=5, matrix_products=True), (2, 4, 4, n))
+    LAYERS[f"doubling {n}"] = (lambda n=n: DoublingConv2DTranspose(filters=n, matrix_products=True), (2, 2, 2, 5))
 CONVOLUTION = dict(kernel_size=4, strides=2, padding="same", dilation_rate=1, data_format="channels_last")
 CONVOLUTION |= dict(activation="relu", kernel_regularizer="l2", bias_constraint="non_neg", lora_rank=1)
 NORM = dict(axis=1, center=False, scale=False, renorm=True, gamma_regularizer="l2", beta_constraint="non_neg")
@@ -82,7 +80,7 @@ def test_unsupported_arguments_are_refused(layer, arguments, name, value):
 
 def test_unsupported_inputs_are_refused():
     with pytest.raises(ValueError, match=r"even sides.*\(1, 5, 4, 3\)"):
-        HalvingConv2D(5)(tf.ones([1, 5, 4, 3]))
+        HalvingConv2D(filters=5)(tf.ones([1, 5, 4, 3]))
     with pytest.raises(ValueError, match="ndim=4"):
         OnePassPReLU()(tf.ones([4, 3]))
     with pytest.raises(ValueError, match="mask"):
