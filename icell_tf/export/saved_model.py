@@ -1,4 +1,4 @@
-"""Writes an Integrator as a SavedModel that TensorFlow Serving takes, and loads models back."""
+"""Writes an Integrator as a SavedModel for TensorFlow Serving, and loads models."""
 
 import json
 import os
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.inference.integrator import Integrator
+from icell_tf.inference.integrator import Integrator, Signatures
+from icell_tf.networks import plain_form
 from icell_tf.runs.run import CONFIG_FILE
 
 DEFAULT_DIRECTORY = "saved_models/integrator"
@@ -20,20 +21,21 @@ WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     """Writes `directory`/VERSION as a SavedModel with one signature for each of the Integrator's functions.
 
-    `integrate` is also the default signature, `serving_default`. Structure names, pixel size, image and code size lie
-    in assets.extra/integrator.json. The version appears complete or not at all.
+    `integrate` is also the default signature, `serving_default`. The networks are exported in their plain form, so that
+    the graph does not depend on the machine that exports. assets.extra/integrator.json has the names of the structures
+    and the sizes of pixels, images and codes. A version appears complete or not at all.
 
     Args:
       integrator: made from networks, not loaded from an export.
-      directory: the model's folder, as TensorFlow Serving's `--model_base_path` takes it.
-      version: a positive integer; by default one more than the highest there, 1 in a new folder.
+      directory: the model's folder, which TensorFlow Serving takes as `--model_base_path`.
+      version: a positive integer. None: one more than the highest version in the folder, 1 in a new folder.
 
     Returns:
       Path of the version's folder.
 
     Raises:
-      ValueError: an exported model can't be exported again; or a version below 1.
-      FileExistsError: the version exists: versions are never overwritten.
+      ValueError: the integrator was loaded from an export, or the version is below 1.
+      FileExistsError: the version exists. Versions are never overwritten.
     """
     if integrator.signatures is None:
         raise ValueError("this Integrator was loaded from an export: copy that folder instead of exporting it again")
@@ -47,9 +49,11 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
-        functions = integrator.signatures.functions
-        signatures = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[DEFAULT_SIGNATURE], **functions}
-        tf.saved_model.save(_module(integrator), temporary, signatures=signatures)
+        plain = _plain_form(integrator.signatures)
+        module = tf.Module(name="integrator")
+        module.weights = plain.variables  # directly: the session loader misses some variables of Keras' objects
+        default = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: plain.functions[DEFAULT_SIGNATURE]}
+        tf.saved_model.save(module, temporary, signatures=default | plain.functions)
         description = temporary / DESCRIPTION
         description.parent.mkdir()
         description.write_text(json.dumps(integrator.describe(), indent=2) + "\n", encoding="utf-8")
@@ -89,18 +93,17 @@ def load_integrator(path):
     return Integrator.from_saved_model(loaded, json.loads(description.read_text(encoding="utf-8")))
 
 
-def _module(integrator):
-    """Owns the variables: of those found by way of Keras objects, the session loader would miss some."""
-    module = tf.Module(name="integrator")
-    module.weights = integrator.signatures.variables
-    return module
+def _plain_form(signatures):
+    """Returns the same functions, of the networks' plain form."""
+    networks = map(plain_form, (signatures.enc_r, signatures.enc_rs, signatures.dec_rs))
+    return Signatures(*networks, signatures.structures, signatures.mirrored)
 
 
 def _write_warmup(integrator, path):
-    """Writes a request of one empty cell, which TensorFlow Serving answers as it starts: the first user need not wait.
+    """Writes a request of one empty cell, which TensorFlow Serving answers when it starts. So no user has to wait.
 
-    The record is a `tensorflow.serving.PredictionLog`. It is put together here by its fields' numbers, because the
-    package with its class, tensorflow-serving-api, pins TensorFlow.
+    The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, requires
+    another version of TensorFlow. So the record is written here by the numbers of its fields.
     """
     size = integrator.image_size
     x_r = tf.make_tensor_proto(0.0, tf.float32, [1, size, size, 2]).SerializeToString()
@@ -111,9 +114,9 @@ def _write_warmup(integrator, path):
 
 
 def _field(number, content):
-    """A protobuf field of bytes, shorter than 128: key, length, content."""
+    """A protobuf field with at most 127 bytes: key, length, content."""
     if len(content) > 127:
-        raise ValueError(f"{len(content)} bytes need a longer length than the one byte written here")
+        raise ValueError(f"a field of {len(content)} bytes needs more than the one byte for its length")
     return bytes([number << 3 | 2, len(content)]) + content
 
 

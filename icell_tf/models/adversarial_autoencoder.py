@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.models import losses
-from icell_tf.models.adam import Adam, LossScaleOptimizer
+from icell_tf.models.adam import FusedAdam, SkipCountingLossScaleOptimizer
 from icell_tf.networks import noise
 
 ADAM_EPSILON = 1e-8  # Torch's; Keras' own is 1e-7
@@ -80,8 +80,8 @@ class AdversarialAutoencoder(keras.Model):
           loss_scale: whether each optimizer scales its objective, so that no gradient is too small for float16.
         """
         super().compile(optimizer=None, jit_compile=jit)
-        make = make_optimizer or (lambda: Adam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
-        scaled = LossScaleOptimizer if loss_scale else lambda optimizer: optimizer
+        make = make_optimizer or (lambda: FusedAdam(learning_rate, beta_1, epsilon=ADAM_EPSILON))
+        scaled = SkipCountingLossScaleOptimizer if loss_scale else lambda optimizer: optimizer
         self.optimizers = {role: scaled(make()) for role in self.trained}
         for role, network in self.trained.items():
             self.optimizers[role].build(network.trainable_variables)

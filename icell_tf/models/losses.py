@@ -1,6 +1,6 @@
-"""The losses and objectives of the paper, one function an equation, one value per example and no reduction.
+"""The losses and objectives of the paper. Each equation is one function, which returns one value per example.
 
-Networks return logits, and so the losses take logits. The one reduction over the batch is `batch_mean` in
+Networks return logits, so losses take logits. The batch is averaged in one place, by `batch_mean` in
 icell_tf/models/adversarial_autoencoder.py.
 """
 
@@ -8,19 +8,19 @@ import tensorflow as tf
 
 
 def reconstruction_loss(logits, x):
-    """Eq. 4, for eq. 3 and 13: H(x_hat, x), the binary cross-entropy averaged over pixels and channels.
+    """Eq. 4, for eq. 3 and 13: H(x_hat, x), the mean binary cross-entropy over pixels and channels.
 
     Args:
-      logits: (B, H, W, C), of which the sigmoid is the reconstruction x_hat.
+      logits: (B, H, W, C); their sigmoid is the reconstruction x_hat.
       x: (B, H, W, C), observed intensities in [0, 1].
 
-    Returns: (B,), at least the entropy of x itself, which is not 0 between black and white.
+    Returns: (B,), at least the entropy of x, which is above 0 unless all pixels are 0 or 1.
     """
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=[1, 2, 3])
 
 
 def binary_loss(logits, label):
-    """H(sigmoid(logits), label) of eq. 4 for a discriminator's one output. Args: (B, 1); 0.0 or 1.0. Returns: (B,)."""
+    """Eq. 4: H(sigmoid(logits), label) for the output of a discriminator. Args: (B, 1); 0.0 or 1.0. Returns: (B,)."""
     labels = tf.fill(tf.shape(logits), tf.cast(label, logits.dtype))
     return tf.squeeze(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits), axis=-1)
 
@@ -36,7 +36,7 @@ def image_discriminator_loss(observed_logits, generated_logits):
 
 
 def reference_code_loss(z_r, z_r_hat):
-    """Eq. 8: mean squared error of the estimated reference code. Args: (B, Z) each. Returns: (B,)."""
+    """Eq. 8: the mean squared error of the estimated reference code. Args: (B, Z) each. Returns: (B,)."""
     return tf.reduce_mean(tf.square(z_r - z_r_hat), axis=-1)
 
 
@@ -46,7 +46,7 @@ def class_loss(logits, y):
 
 
 def class_discriminator_loss(observed_logits, generated_logits, y):
-    """Eq. 14: observed images are of class y, generated ones of class K, "generated".
+    """Eq. 14: observed images belong to class y, generated images to class K, "generated".
 
     Args: logits, (B, K + 1) each; y (B,), integers in [0, K). Returns: (B,).
     """
@@ -73,12 +73,12 @@ def passed_as_class_loss(generated_logits, reconstructed_logits, y):
 
 
 def prior_discrepancy(z):
-    """Squared maximum mean discrepancy of codes from N(0, I), unbiased but for a constant; see docs/paper.md.
+    """The squared maximum mean discrepancy between codes and N(0, I), unbiased up to a constant; see docs/paper.md.
 
-    The kernel is exp(-|a - b|^2 / 2 v), of which the expectation over the prior is known, so no draws of it add noise;
-    the mean over widths v of Z/4, Z/2 and Z.
+    The kernel is exp(-|a - b|^2 / 2 v), and the result is the mean over the widths v of Z/4, Z/2 and Z. The expectation
+    over the prior is known in closed form, so no draws from the prior add noise.
 
-    Args: z (B, Z), B >= 2. Returns: (B,), of which the mean is the discrepancy.
+    Args: z (B, Z), B >= 2. Returns: (B,), whose mean is the discrepancy.
     """
     dimensions = z.shape[-1]
     squares = tf.reduce_sum(tf.square(z), axis=-1)  # (B,)

@@ -5,6 +5,7 @@ from icell_tf.networks.decoder import build_conditional_decoder, build_reference
 from icell_tf.networks.encoder import build_conditional_encoder, build_reference_encoder
 from icell_tf.networks.image_discriminator import build_image_discriminator
 from icell_tf.networks.latent_discriminator import build_latent_discriminator
+from icell_tf.networks.plain import plain_form
 
 __all__ = [
     "ARCHITECTURES",
@@ -15,5 +16,6 @@ __all__ = [
     "build_latent_discriminator",
     "build_reference_decoder",
     "build_reference_encoder",
+    "plain_form",
     "set_norm_momentum",
 ]

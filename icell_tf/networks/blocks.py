@@ -1,12 +1,12 @@
-"""What the networks are made of: stages, normalization, activations and the two architectures."""
+"""The parts of the networks: stages, normalization, activations and the two architectures."""
 
 from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
-from icell_tf.networks import layers
-from icell_tf.networks.convolution import KERNEL, STRIDE, Conv2D, Conv2DTranspose
+from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
+from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
 
 LEAKY_SLOPE = 0.2
 IMAGE_SIZES = (32, 64, 128, 256, 512)
@@ -15,15 +15,15 @@ MIN_LOG_PROBABILITY = -25.0
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where the authors' released code and the paper's Tables S1 to S7 differ.
+    """The differences between the paper's Tables S1 to S7 and the authors' released code.
 
     Attributes:
       output_norm: BatchNorm before the decoder's sigmoid.
       projection_norm: BatchNorm after the decoder's dense layer.
-      first_stage_norm: BatchNorm on the image discriminator's first stage.
-      dense_head: the image discriminator ends in a dense layer behind a second white noise, not in a convolution.
+      first_stage_norm: BatchNorm in the image discriminator's first stage.
+      dense_head: the image discriminator ends with white noise and a dense layer, not with a convolution.
       channel_slopes: PReLU learns one slope a channel, not one a layer.
-      log_probabilities: the conditional decoder sees log y, with one-hot as 0 and -25.
+      log_probabilities: the conditional decoder's input is log y, which is 0 and -25 for a one-hot vector.
     """
 
     output_norm: bool
@@ -41,13 +41,13 @@ ARCHITECTURES = {
 
 
 def stage_widths(table, image_size, width, fewer=0):
-    """Returns the filters of the stages that bring an image to 4x4 pixels.
+    """Returns the filters of each stage; together the stages bring an image to 4x4 pixels.
 
     Args:
-      table: the widths of Table S1 or S4.
+      table: the filters in Table S1 or S4. For more stages the last is repeated.
       image_size: pixels along a side, a power of two from 32 to 512.
-      width: multiplier of the widths; none gets narrower than 4.
-      fewer: stages left out at the end.
+      width: multiplier of the filters; every stage has at least 4.
+      fewer: number of stages to leave out at the end.
 
     Raises: ValueError: if image_size is not such a power of two.
     """
@@ -62,7 +62,7 @@ def stage_widths(table, image_size, width, fewer=0):
 
 def batch_norm(name=None, offset="zeros"):
     """BatchNorm with momentum 0.9 and epsilon 1e-5, over all replicas of the strategy in whose scope it is made."""
-    return layers.BatchNormalization(
+    return FusedBatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
         gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
@@ -73,16 +73,16 @@ def batch_norm(name=None, offset="zeros"):
 
 
 def set_norm_momentum(network, momentum):
-    """Sets the momentum of all BatchNorms of a network: the weight of the past in the statistics that they keep."""
+    """Sets the momentum of all BatchNorms of a network: the weight of the past in their moving statistics."""
     for layer in network.layers:
-        if isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, FusedBatchNormalization):
             layer.momentum = momentum
 
 
 def prelu(channel_slopes=True):
-    """PReLU for (B, H, W, C), its slopes starting at 0.25: one a channel, or one for the layer."""
+    """PReLU for (B, H, W, C) with one slope a channel, or one for the layer. Slopes start at 0.25."""
     shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
-    return layers.PReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
+    return OnePassPReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
 
 
 def leaky_relu():
@@ -92,18 +92,13 @@ def leaky_relu():
 
 def down_conv(filters, use_bias=False):
     """4x4 convolution that halves H and W."""
-    return Conv2D(
-        filters, KERNEL, strides=STRIDE, padding="same", use_bias=use_bias, kernel_initializer=_conv_initializer()
-    )
+    return HalvingConv2D(filters=filters, use_bias=use_bias, kernel_initializer=_conv_initializer())
 
 
 def up_conv(filters, bias=None):
-    """4x4 transposed convolution that doubles H and W; `bias` initializes one, None leaves it out."""
-    return Conv2DTranspose(
-        filters,
-        KERNEL,
-        strides=STRIDE,
-        padding="same",
+    """4x4 transposed convolution that doubles H and W. `bias` initializes its bias; None: it has none."""
+    return DoublingConv2DTranspose(
+        filters=filters,
         use_bias=bias is not None,
         bias_initializer=bias or "zeros",
         kernel_initializer=_conv_initializer(),
@@ -111,18 +106,9 @@ def up_conv(filters, bias=None):
 
 
 def network(inputs, outputs, name):
-    """Returns a model whose outputs are float32, whatever the precision of its layers: losses are taken of them."""
-    whole = [x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x) for x in outputs]
-    return keras.Model(inputs, whole if len(whole) > 1 else whole[0], name=name)
-
-
-def channel_values(values):
-    """Returns an initializer of (C,) weights with one given value a channel."""
-
-    def initialize(shape, dtype=None):
-        return tf.constant(values, dtype, shape)
-
-    return initialize
+    """Returns a model with float32 outputs, for the losses, whatever the precision of its layers."""
+    outputs = [x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x) for x in outputs]
+    return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=name)
 
 
 def _conv_initializer():
@@ -130,8 +116,22 @@ def _conv_initializer():
 
 
 @keras.saving.register_keras_serializable("icell_tf")
+class ChannelValues(keras.initializers.Initializer):
+    """Initializes weights of shape (C,) with a given value for each channel."""
+
+    def __init__(self, values):
+        self.values = [float(value) for value in values]
+
+    def __call__(self, shape, dtype=None):
+        return tf.constant(self.values, dtype, shape)
+
+    def get_config(self):
+        return {"values": self.values}
+
+
+@keras.saving.register_keras_serializable("icell_tf")
 class LogProbability(keras.layers.Layer):
-    """log y, no less than -25, which is what a 0 of a one-hot vector becomes."""
+    """log y, at least -25. A zero of a one-hot vector becomes -25."""
 
     def call(self, y):
         return tf.math.log(tf.maximum(y, tf.exp(tf.cast(MIN_LOG_PROBABILITY, y.dtype))))

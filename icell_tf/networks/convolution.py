@@ -1,44 +1,82 @@
-"""Convolutions of 4x4 pixels and stride 2, as products of matrices where images are small and channels many.
+"""Convolutions of 4x4 pixels and stride 2, computed as matrix products where images are small and channels many.
 
-There oneDNN, which computes TensorFlow's convolutions on a CPU, is up to five times slower than its own product of the
-same numbers. The layers bear Keras' names, because Keras files weights under a layer's class, and are Keras' elsewhere.
+For those, oneDNN, which computes TensorFlow's convolutions on a CPU, takes up to five times as long as its own product
+of the same numbers. On a GPU and for larger images the layers compute Keras' convolutions.
 """
 
 import keras
 import tensorflow as tf
 
+from icell_tf.networks.plain import FastLayer
+
 KERNEL, STRIDE = 4, 2
 # Channels of the larger image for each pixel of the smaller one, from which on a product is faster. Measured at 8 to 64
-# pixels in float32 and bfloat16: below, copying the pixels that each product takes costs more than it saves.
-CONVOLUTION_PAYS, KERNEL_GRADIENT_PAYS = 16, 8
+# pixels in float32 and bfloat16. Below, copying the pixels for the product costs more time than the product saves.
+CONVOLUTION_RATIO, KERNEL_GRADIENT_RATIO = 16, 8
+
+
+def products_by_default():
+    """Returns whether a new layer may compute matrix products: True on a machine without a GPU."""
+    return not tf.config.list_physical_devices("GPU")
+
+
+class Conv4x4(FastLayer):
+    """What both layers share: a 4x4 kernel, stride 2, padding "same", and one choice of how they are computed.
+
+    Args:
+      filters, use_bias, kernel_initializer, bias_initializer, name, dtype, trainable: Keras'.
+      matrix_products: whether small images are computed as matrix products. None: the layer asks `products_by_default`
+        once, when it is made.
+    """
+
+    fixed = dict(kernel_size=KERNEL, strides=STRIDE, padding="same", data_format="channels_last")
+    supported = ("filters", "use_bias", "kernel_initializer", "bias_initializer")
+
+    def __init__(self, *, matrix_products=None, **arguments):
+        super().__init__(**arguments)
+        self.matrix_products = products_by_default() if matrix_products is None else bool(matrix_products)
+
+    def get_config(self):
+        return {**super().get_config(), "matrix_products": self.matrix_products}
 
 
 @keras.saving.register_keras_serializable("icell_tf")
-class Conv2D(keras.layers.Conv2D):
-    """Keras' Conv2D with a 4x4 kernel and stride 2."""
+class HalvingConv2D(Conv4x4, keras.layers.Conv2D):
+    """A convolution that halves height and width, which must be even. Args: see `Conv4x4`."""
+
+    keras_layer = keras.layers.Conv2D
+
+    def build(self, input_shape):
+        """Raises: ValueError: if height or width is odd or unknown."""
+        if any(side is None or side % STRIDE for side in input_shape[1:3]):
+            raise ValueError(f"{self.name} takes images with even sides, but the input's shape is {tuple(input_shape)}")
+        super().build(input_shape)
 
     def convolution_op(self, inputs, kernel):
         """Args: inputs (B, 2h, 2w, C); kernel (4, 4, C, F). Returns: (B, h, w, F)."""
         height, width, channels = inputs.shape[1:]
-        if _on_gpu() or not _pays(KERNEL_GRADIENT_PAYS, height // STRIDE, width // STRIDE, channels):
-            return super().convolution_op(inputs, kernel)
-        return halved(inputs, tf.convert_to_tensor(kernel))
+        h, w = height // STRIDE, width // STRIDE
+        if self.matrix_products and _product_is_faster(KERNEL_GRADIENT_RATIO, h, w, channels):
+            return halving_convolution(inputs, tf.convert_to_tensor(kernel))
+        return super().convolution_op(inputs, kernel)
 
 
 @keras.saving.register_keras_serializable("icell_tf")
-class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """Keras' Conv2DTranspose with a 4x4 kernel and stride 2."""
+class DoublingConv2DTranspose(Conv4x4, keras.layers.Conv2DTranspose):
+    """A transposed convolution that doubles height and width. Args: see `Conv4x4`."""
+
+    keras_layer = keras.layers.Conv2DTranspose
 
     def call(self, inputs):
         """Args: inputs (B, h, w, F). Returns: (B, 2h, 2w, C)."""
-        if _on_gpu() or not _pays(KERNEL_GRADIENT_PAYS, *inputs.shape[1:3], self.filters):
+        if not (self.matrix_products and _product_is_faster(KERNEL_GRADIENT_RATIO, *inputs.shape[1:3], self.filters)):
             return super().call(inputs)
-        outputs = doubled(inputs, tf.convert_to_tensor(self.kernel))
+        outputs = doubling_convolution(inputs, tf.convert_to_tensor(self.kernel))
         return outputs + tf.convert_to_tensor(self.bias) if self.use_bias else outputs
 
 
 @tf.custom_gradient
-def halved(x, kernel):
+def halving_convolution(x, kernel):
     """The convolution. Args: x (B, 2h, 2w, C); kernel (4, 4, C, F). Returns: (B, h, w, F)."""
 
     def gradient(upstream):
@@ -48,19 +86,19 @@ def halved(x, kernel):
 
 
 @tf.custom_gradient
-def doubled(h, kernel):
-    """The transposed convolution, which is `halved`'s gradient. Args: h (B, h, w, F); kernel (4, 4, C, F)."""
+def doubling_convolution(y, kernel):
+    """The transposed convolution. Args: y (B, h, w, F); kernel (4, 4, C, F). Returns: (B, 2h, 2w, C)."""
 
     def gradient(upstream):
-        return _halved(upstream, kernel), _kernel_gradient(upstream, h)
+        return _halved(upstream, kernel), _kernel_gradient(upstream, y)
 
-    return _doubled(h, kernel), gradient
+    return _doubled(y, kernel), gradient
 
 
 def _halved(x, kernel):
     _, height, width, channels = x.shape
     h, w, filters = height // STRIDE, width // STRIDE, kernel.shape[-1]
-    if not _pays(CONVOLUTION_PAYS, h, w, channels):
+    if not _product_is_faster(CONVOLUTION_RATIO, h, w, channels):
         return tf.nn.conv2d(x, kernel, STRIDE, "SAME")
     return tf.reshape(_patches(x) @ tf.reshape(kernel, [-1, filters]), [-1, h, w, filters])
 
@@ -68,11 +106,11 @@ def _halved(x, kernel):
 def _doubled(y, kernel):
     _, h, w, filters = y.shape
     channels = kernel.shape[2]
-    if not _pays(CONVOLUTION_PAYS, h, w, channels):
+    if not _product_is_faster(CONVOLUTION_RATIO, h, w, channels):
         shape = [tf.shape(y)[0], h * STRIDE, w * STRIDE, channels]
         return tf.nn.conv2d_transpose(y, kernel, shape, STRIDE, "SAME")
     rows, columns = tf.reshape(y, [-1, filters]), tf.reshape(kernel, [-1, filters])
-    return _added(tf.reshape(tf.matmul(rows, columns, transpose_b=True), [-1, h, w, KERNEL, KERNEL, channels]))
+    return _overlap_add(tf.reshape(tf.matmul(rows, columns, transpose_b=True), [-1, h, w, KERNEL, KERNEL, channels]))
 
 
 def _kernel_gradient(x, y):
@@ -87,10 +125,12 @@ def _patches(x):
     return tf.reshape(tf.image.extract_patches(x, window, strides, [1] * 4, "SAME"), [-1, KERNEL**2 * x.shape[-1]])
 
 
-def _added(patches):
-    """Puts 4x4 pixels where they belong, adding where they overlap. Args: (B, h, w, 4, 4, C). Returns: (B, 2h, 2w, C).
+def _overlap_add(patches):
+    """Puts patches of 4x4 pixels in their places and adds them where they overlap; the reverse of `_patches`.
 
-    A patch is two by two squares of two by two pixels. Those of one corner don't overlap, and tile the image.
+    A patch is two by two squares of two by two pixels. The squares of one corner don't overlap; they tile the image.
+
+    Args: (B, h, w, 4, 4, C). Returns: (B, 2h, 2w, C).
     """
     _, h, w, _, _, channels = patches.shape
     squares = tf.reshape(patches, [-1, h, w, 2, 2, 2, 2, channels])
@@ -104,10 +144,6 @@ def _added(patches):
     return framed[:, 1:-1, 1:-1]  # "same" pads a pixel on every side
 
 
-def _pays(least, h, w, channels):
-    """Args: h, w, of the smaller image; channels, of the larger one."""
-    return channels >= least * h * w
-
-
-def _on_gpu():
-    return bool(tf.config.list_physical_devices("GPU"))
+def _product_is_faster(ratio, h, w, channels):
+    """Args: ratio, see above; h, w, of the smaller image; channels, of the larger one."""
+    return channels >= ratio * h * w

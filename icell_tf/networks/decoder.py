@@ -4,21 +4,21 @@ import keras
 
 from icell_tf.networks.blocks import (
     ARCHITECTURES,
+    ChannelValues,
     LogProbability,
     batch_norm,
-    channel_values,
     network,
     prelu,
     stage_widths,
     up_conv,
 )
-from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 are S1 and S5 backwards
+from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 have the filters of S1 and S5 in reverse order
 
 
 def build_reference_decoder(image_size, latent_dim=16, width=1.0, architecture="paper", channels=2, output_logits=None):
     """Dec_r, eq. 2 and Table S2. Input z_r, (B, latent_dim). Output: logits of x_r_hat, (B, H, W, 2).
 
-    `output_logits`, one a channel, is where the output starts from; None: at 0, which is grey, as in the paper.
+    `output_logits` are the output's logits before training, one a channel. None: 0, which is grey, as in the paper.
     """
     z_r = keras.Input((latent_dim,), name="z_r")
     x_r = _image(z_r, image_size, channels, width, architecture, output_logits)
@@ -36,8 +36,8 @@ def build_conditional_decoder(
     y = keras.Input((structures,), name="y")
     z_r = keras.Input((latent_dim,), name="z_r")
     z_s = keras.Input((latent_dim,), name="z_s")
-    fed = LogProbability(dtype="float32")(y) if ARCHITECTURES[architecture].log_probabilities else y
-    code = keras.layers.Concatenate()([fed, z_r, z_s])
+    structure = LogProbability(dtype="float32")(y) if ARCHITECTURES[architecture].log_probabilities else y
+    code = keras.layers.Concatenate()([structure, z_r, z_s])
     x_rs = _image(code, image_size, channels, width, architecture, output_logits)
     return network([y, z_r, z_s], [x_rs], name="dec_rs")
 
@@ -52,7 +52,7 @@ def _image(code, image_size, channels, width, architecture, output_logits):
     for f in reversed(filters):
         h = batch_norm()(up_conv(f)(h))  # (B, 2H, 2W, f)
         h = prelu(details.channel_slopes)(h)
-    start = None if output_logits is None else channel_values(output_logits)
+    start = None if output_logits is None else ChannelValues(output_logits)
     if details.output_norm:
         return batch_norm(offset=start or "zeros")(up_conv(channels)(h))
     return up_conv(channels, bias=start)(h)

@@ -16,7 +16,7 @@ def build_image_discriminator(
     Args:
       image_size: pixels along a side.
       channels: 2 for x_r, 3 for x_rs.
-      outputs: 1 for DecD_r, K + 1 for DecD_{r,s}, of which class K is "generated".
+      outputs: 1 for DecD_r, K + 1 for DecD_{r,s}, whose class K is "generated".
       width: multiplier of the widths.
       architecture: a key of `ARCHITECTURES`.
       white_noise: standard deviation of the noise added to the input while training.

@@ -1,23 +1,31 @@
-"""Keras' BatchNormalization and PReLU in fewer passes over memory.
-
-They bear the names of the layers that they stand for, because Keras files weights under a layer's class: weights saved
-with the plain layers load here, and the other way round.
-"""
+"""Keras' BatchNormalization and PReLU in fewer passes over memory."""
 
 import keras
 import tensorflow as tf
 
+from icell_tf.networks.plain import FastLayer
+
 
 @keras.saving.register_keras_serializable("icell_tf")
-class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' BatchNormalization over the last axis as one operation forward and one backward.
+class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
+    """Batch normalization over the last axis, with scale and offset, as one operation forward and one backward.
 
-    Statistics, scale and offset stay float32 where the inputs are bfloat16. What replicas share falls back to Keras'.
+    Statistics, scale and offset stay float32 where the inputs are bfloat16.
+
+    Args:
+      momentum, epsilon, beta_initializer, gamma_initializer, name, dtype, trainable: Keras'.
+      synchronized: whether replicas share a batch's statistics, which Keras' own operations then compute.
     """
 
+    keras_layer = keras.layers.BatchNormalization
+    supported = ("momentum", "epsilon", "beta_initializer", "gamma_initializer", "synchronized")
+
     def call(self, inputs, training=None, mask=None):
+        """Args: inputs (..., C). Returns: the same shape. Raises: ValueError: if there is a mask."""
+        if mask is not None:
+            raise ValueError(f"{self.name} takes no mask: it normalizes all values of a batch")
         if self.synchronized:
-            return super().call(inputs, training=training, mask=mask)
+            return super().call(inputs, training=training)
         training = bool(training and self.trainable)
         shape = tf.shape(inputs)
         x = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
@@ -37,7 +45,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs.y if x is inputs else tf.reshape(outputs.y, shape)
 
     def _update_moving_statistics(self, mean, variance, shape):
-        """The operation returns the variance by n - 1 (Bessel's correction); Keras averages that by n."""
+        """The operation divides the variance by n - 1 (Bessel's correction). Keras keeps the variance divided by n."""
         n = tf.cast(tf.reduce_prod(shape[:-1]), tf.float32)
         variance *= (n - 1.0) / n
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -45,18 +53,32 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 @keras.saving.register_keras_serializable("icell_tf")
-class PReLU(keras.layers.PReLU):
-    """Keras' PReLU for (B, H, W, C), with a gradient that keeps and reads one tensor."""
+class OnePassPReLU(FastLayer, keras.layers.PReLU):
+    """PReLU for (B, H, W, C), with a gradient that keeps and reads one tensor.
+
+    Args:
+      alpha_initializer, name, dtype, trainable: Keras'.
+      shared_axes: [1, 2] for one slope a channel, [1, 2, 3] for one slope.
+    """
+
+    keras_layer = keras.layers.PReLU
+    supported = ("alpha_initializer", "shared_axes")
+
+    def __init__(self, *, shared_axes=(1, 2), **arguments):
+        if list(shared_axes) not in ([1, 2], [1, 2, 3]):
+            raise ValueError(f"shared_axes is {shared_axes}, but must be [1, 2] or [1, 2, 3]")
+        super().__init__(shared_axes=shared_axes, **arguments)
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs):
-        return leak(inputs, tf.reshape(tf.convert_to_tensor(self.alpha), [-1]))
+        return prelu(inputs, tf.reshape(tf.convert_to_tensor(self.alpha), [-1]))
 
 
 @tf.custom_gradient
-def leak(x, slopes):
+def prelu(x, slopes):
     """PReLU. Args: x, (..., C); slopes, (C,) or (1,). Returns: x where it is above 0, slopes * x elsewhere."""
     below = tf.nn.relu(-x)
-    loss = 1.0 - slopes
+    correction = 1.0 - slopes
 
     def gradient(upstream):
         blocked = tf.raw_ops.ReluGrad(gradients=upstream, features=below)  # upstream where x is below 0
@@ -66,6 +88,6 @@ def leak(x, slopes):
             products = tf.cast(products, tf.float32)  # sums over pixels leave float16's range
         by_channel = tf.linalg.matmul(tf.ones([1, tf.shape(products)[0]], products.dtype), products)[0]
         by_slope = -by_channel if slopes.shape[0] == x.shape[-1] else -tf.reduce_sum(by_channel, keepdims=True)
-        return upstream - loss * blocked, tf.cast(by_slope, slopes.dtype)
+        return upstream - correction * blocked, tf.cast(by_slope, slopes.dtype)
 
-    return x + loss * below, gradient
+    return x + correction * below, gradient

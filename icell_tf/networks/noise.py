@@ -1,4 +1,4 @@
-"""Normal draws of a training step as a function of seed and step, so that a resumed run draws what it would have."""
+"""Normal draws that depend on the seed and the step alone, so that a resumed run draws the same numbers."""
 
 import contextlib
 import threading
@@ -6,15 +6,15 @@ import threading
 import keras
 import tensorflow as tf
 
-STEPS, SEEDS = 2**40, 2**32  # numbers below these leave the rest of a key's two words to replica and draw
-_step = threading.local()  # a replica is traced in a thread of its own
+STEPS, SEEDS = 2**40, 2**32  # a key's two words: seed + draw * SEEDS and step + replica * STEPS
+_step = threading.local()  # TensorFlow traces each replica in a thread of its own
 
 
 @contextlib.contextmanager
 def drawn_from(seed, step):
-    """Within, `normal` depends on the seed, the step, the replica and the order of the calls, and on nothing else.
+    """A context in which `normal` depends on the seed, the step, the replica and the order of the calls alone.
 
-    Philox, because on a CPU it costs no more than draws that carry a state.
+    The generator is Philox: on a CPU it is as fast as a generator with a state.
 
     Args:
       seed: of the run, an integer from 0 to 2^31 - 1.
@@ -30,10 +30,10 @@ def drawn_from(seed, step):
 
 
 def normal(shape, dtype=tf.float32):
-    """Returns a draw from N(0, 1): of the step in whose `drawn_from` it is called, else of the global generator."""
+    """Returns a draw from N(0, 1): within `drawn_from` of its step, elsewhere of the global generator."""
     if not hasattr(_step, "key"):
         return tf.random.normal(shape, dtype=dtype)
-    _step.draws += 1  # from 1: the data set's order and mirroring have 0
+    _step.draws += 1  # from 1: the data set's order and mirroring use 0
     seed, step = _step.key
     key = tf.stack([tf.constant(seed + _step.draws * SEEDS, tf.int64), step])
     return tf.random.stateless_normal(shape, key, dtype=dtype, alg="philox")
@@ -41,7 +41,7 @@ def normal(shape, dtype=tf.float32):
 
 @keras.saving.register_keras_serializable("icell_tf")
 class WhiteNoise(keras.layers.Layer):
-    """Adds N(0, stddev) while training, drawn anew on every replica (Keras' GaussianNoise repeats itself there)."""
+    """Adds N(0, stddev) in training, drawn separately on every replica; Keras' GaussianNoise draws the same on all."""
 
     def __init__(self, stddev, **kwargs):
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
-"""Simulated cells: 3D stacks of membrane, nucleus and one of ten structures, with masks, from one number.
+"""Simulated cells: 3D stacks of membrane, nucleus and one of ten structures, with masks, from a seed.
 
-A parametric model in the manner of Zhao & Murphy 2007 and Peng & Murphy 2011 (design.md section 6): the solids of the
-cell and its nucleus depend on the seed alone, so that every structure can be drawn in the same cell.
+The model is parametric, as those of Zhao & Murphy 2007 and Peng & Murphy 2011. The solids of the cell and its nucleus
+depend on the seed alone, so that every structure can be drawn in the same cell.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ __all__ = [
 
 SIMULATOR_VERSION = "1.0.0"
 
-PROGRAMS = {  # in Table S8's order, as in icell_tf.structures
+PROGRAMS = {  # in the order of Table S8 and of icell_tf.structures
     "alpha-actinin": alpha_actinin,
     "alpha-tubulin": alpha_tubulin,
     "beta-actin": beta_actin,
@@ -43,17 +43,16 @@ PROGRAMS = {  # in Table S8's order, as in icell_tf.structures
 
 @dataclass(frozen=True, eq=False)
 class SimulatedCell:
-    """One cell under the microscope.
+    """One cell as the microscope images it.
 
     Attributes:
       channels: (3, Z, Y, X) uint16 counts: membrane, nucleus, structure.
-      signals: three arrays (Z, Y, X), 0 or more: what each channel is a photograph of, blurred, but without background
-        and noise.
-      cell_mask, nucleus_mask: (Z, Y, X) bool, the solids themselves, free of noise.
+      signals: three arrays (Z, Y, X), 0 or more: the channels before the camera: blurred, without background and noise.
+      cell_mask, nucleus_mask: (Z, Y, X) bool, the exact solids.
       scale: (z, y, x), µm a voxel.
       y: structure index.
-      offsets: (3,) counts expected where nothing fluoresces.
-      shape, grid: the solids in µm, and their place in the stack.
+      offsets: (3,) expected counts of voxels without fluorescence.
+      shape, grid: the solids in µm, and the voxels of the stack.
     """
 
     channels: np.ndarray
@@ -68,22 +67,22 @@ class SimulatedCell:
 
 
 def simulate_cell(seed, y, pixel_size):
-    """Makes a cell and looks at it through the microscope.
+    """Simulates a cell and its image in the microscope.
 
     Args:
       seed: integer, 0 or more: the cell's number.
       y: index of its structure in `PROGRAMS`.
-      pixel_size: µm a pixel of the frame the stack is meant for; its voxels are 0.9 of that in x and y.
+      pixel_size: µm a pixel of the frame for which the stack is made. Voxels measure 0.9 of that in x and y.
 
     Returns:
-      `SimulatedCell`, bit for bit the same for the same arguments. Membrane, nucleus and masks don't depend on y.
+      `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
 
     Raises:
       ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if seed < 0 or not pixel_size > 0:
-        raise ValueError(f"simulate_cell takes seed >= 0 and pixel_size > 0 µm, found {seed} and {pixel_size}")
+        raise ValueError(f"simulate_cell expects seed >= 0 and pixel_size > 0 µm, but found {seed} and {pixel_size}")
     shape = sample_shape(seed)
     grid = make_grid(shape, pixel_size)
     cell_mask, nucleus_mask = masks(shape, grid)
@@ -108,30 +107,30 @@ def simulate_cell(seed, y, pixel_size):
 
 
 def project_signals(cell):
-    """The cell as a microscope without background and noise shows it.
+    """Projects a cell as a microscope without background and noise would show it.
 
     Args:
       cell: `SimulatedCell`.
 
     Returns:
-      (3, Y, X) float32 in [0, 1], in the stack's own pixels: membrane, nucleus and structure, the very same molecules
-      as in its channels, each masked to the cell, maximum-projected along z and divided by its maximum.
+      (3, Y, X) float32 in [0, 1], in the stack's pixels: membrane, nucleus and structure, with the same molecules as in
+      its channels. Each is masked to the cell, maximum-projected along z and divided by its maximum.
     """
     planes = np.stack([(signal * cell.cell_mask).max(axis=0) for signal in cell.signals]).astype(np.float32)
     return planes / planes.max(axis=(1, 2), keepdims=True)
 
 
 def expected_structure(cell, y, draws, seed=0):
-    """Mean localization of a structure in this very cell.
+    """Mean localization of a structure in a cell.
 
     Args:
       cell: `SimulatedCell`.
       y: index of any structure, not only the cell's own.
-      draws: how many to take the mean of, 1 or more.
-      seed: integer, 0 or more; another one for independent draws.
+      draws: number of draws to average, 1 or more.
+      seed: integer, 0 or more. Draws of different seeds are independent.
 
     Returns:
-      (Y, X) float32 in [0, 1], in the stack's own pixels: the mean of the draws that `draw_structure` makes.
+      (Y, X) float32 in [0, 1], in the stack's pixels: the mean of the draws of `draw_structure`.
 
     Raises:
       ValueError: an argument is out of its range.
@@ -143,16 +142,16 @@ def expected_structure(cell, y, draws, seed=0):
 
 
 def draw_structure(cell, y, draws, seed=0):
-    """Draws a structure in this very cell, again and again.
+    """Draws a structure in a cell many times.
 
     Args:
       cell: `SimulatedCell`.
       y: index of any structure, not only the cell's own.
-      draws: how many, 1 or more.
-      seed: integer, 0 or more; another one for independent draws.
+      draws: number of draws, 1 or more.
+      seed: integer, 0 or more. Draws of different seeds are independent.
 
     Yields:
-      (n, Y, X) float32 in [0, 1], some of the draws, in the stack's own pixels: each blurred, without noise, masked to
+      (n, Y, X) float32 in [0, 1], some of the draws, in the stack's pixels. Each is blurred, without noise, masked to
       the cell, maximum-projected along z and divided by its maximum.
 
     Raises:
@@ -160,8 +159,8 @@ def draw_structure(cell, y, draws, seed=0):
     """
     _check_structure(y)
     if draws < 1:
-        raise ValueError(f"a structure is drawn at least once: expected draws >= 1, found {draws}")
-    grid, window = cell.grid.crop(cell.cell_mask)  # nothing outside the cell survives the mask
+        raise ValueError(f"draw_structure expects draws >= 1, but found {draws}")
+    grid, window = cell.grid.crop(cell.cell_mask)  # the mask removes everything outside the cell
     cell_mask = cell.cell_mask[window]
     rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
     chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
@@ -175,10 +174,10 @@ def draw_structure(cell, y, draws, seed=0):
 
 def _check_structure(y):
     if not 0 <= y < len(PROGRAMS):
-        raise ValueError(f"structure index {y} is not one of the simulator's {len(PROGRAMS)}: 0 to {len(PROGRAMS) - 1}")
+        raise ValueError(f"structure index {y} is not in 0 to {len(PROGRAMS) - 1}, the simulator's structures")
 
 
 def _draw(shape, grid, y, draws, rng):
-    """Draws of a structure as the microscope blurs them: (draws, Z, Y, X), of any brightness."""
+    """Blurred draws of a structure, of any brightness: (draws, Z, Y, X)."""
     program = tuple(PROGRAMS.values())[y]
     return blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)

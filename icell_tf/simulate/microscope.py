@@ -1,6 +1,6 @@
 """The microscope: strands of fluorophores in a voxel grid, blurred by the point-spread function, with noise.
 
-Lengths are in micrometres, arrays of volumes (draws, Z, Y, X) float32.
+Lengths are in micrometres. Volumes are float32 arrays (draws, Z, Y, X).
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-PSF_SIGMA_Z, PSF_SIGMA_XY = 0.55, 0.17  # of a spinning disk with a 1.25 NA water objective, roughly
-VOXEL_BLUR = 0.5  # in voxels, added in quadrature: a pixel integrates over its area
+PSF_SIGMA_Z, PSF_SIGMA_XY = 0.55, 0.17  # about those of a spinning disk with a 1.25 NA water objective
+VOXEL_BLUR = 0.5  # in voxels, added in quadrature, because a pixel integrates over its area
 MARGIN = 1.6  # around the cell, in x and y
 CAMERA_OFFSET, GAIN, READ_NOISE = 100.0, 1.5, 3.0  # counts, counts a photon, counts
 PHOTONS = 180.0  # of the brightest voxel, typically
-MAX_VOXELS = 1 << 20  # of the volumes rasterised at once
+MAX_VOXELS = 1 << 20  # in the volumes that are rasterized at once
 
 
 class Strands(NamedTuple):
@@ -22,7 +22,7 @@ class Strands(NamedTuple):
 
     Attributes:
       vertices: (3, draws, strands, n).
-      weights: fluorophores a segment (or a point), broadcast to (draws, strands, max(n - 1, 1)).
+      weights: fluorophores a segment, or a point, broadcast to (draws, strands, max(n - 1, 1)).
     """
 
     vertices: np.ndarray
@@ -38,7 +38,7 @@ class Grid:
     origin: np.ndarray
 
     def crop(self, mask):
-        """The part of the grid that holds a mask (Z, Y, X): Grid, and its slices along z, y and x."""
+        """Returns the part of the grid around a mask (Z, Y, X), as a Grid, and its slices along z, y and x."""
         window = []
         for axis in range(3):
             present = np.flatnonzero(mask.any(tuple(i for i in range(3) if i != axis)))
@@ -47,7 +47,7 @@ class Grid:
         return Grid(mask[tuple(window)].shape, self.scale, self.origin + start[::-1]), tuple(window)
 
     def voxels(self, shape, points):
-        """Cell-frame points (3, ...) as voxel coordinates (x, y, z), each (...,)."""
+        """Returns points (3, ...) of the cell frame as voxel coordinates (x, y, z), each (...,)."""
         (a, b), (c, d) = shape.pose.tolist()
         x, y, z = points
         dz, dy, dx = self.scale
@@ -56,17 +56,19 @@ class Grid:
 
 
 def make_grid(shape, pixel_size):
-    """Smallest stack around a cell in its pose, for a frame of this pixel size.
+    """Returns the smallest stack around a cell in its pose, for a frame of a pixel size.
 
-    Voxels are a little finer than the frame's pixels in x and y, up to the microscope's own 0.108 µm, and 1.5 times as
-    thick. The cell lies at a random fraction of a voxel. Args: `Shape`; pixel_size in µm. Returns: `Grid`.
+    In x and y, voxels are a little finer than the frame's pixels, but at least the microscope's 0.108 µm. They are 1.5
+    times as thick. The cell is shifted by a random fraction of a voxel.
+
+    Args: `Shape`; pixel_size in µm. Returns: `Grid`.
     """
     xy = max(0.9 * pixel_size, 0.108)
     return fit_grid(shape, (1.5 * xy, xy, xy), np.random.default_rng([shape.seed, 1]).uniform(size=3))
 
 
 def fit_grid(shape, scale, shift):
-    """Smallest stack around a cell. Args: `Shape`; (z, y, x) in µm; shift of the cell, (x, y, z) in voxels: `Grid`."""
+    """Smallest stack around a cell: `Grid`. Args: `Shape`; (z, y, x) in µm; shift of the cell, (x, y, z) in voxels."""
     angle = np.arange(shape.cell_radius.size) * (2 * np.pi / shape.cell_radius.size)
     x, y = shape.pose @ (shape.cell_radius * np.stack((np.cos(angle), np.sin(angle))))
     low = np.array([x.min() - MARGIN, y.min() - MARGIN, -scale[0]])
@@ -78,7 +80,7 @@ def fit_grid(shape, scale, shift):
 
 
 def masks(shape, grid):
-    """Cell and nucleus solids: two bool arrays (Z, Y, X)."""
+    """Returns the solids of cell and nucleus: two bool arrays (Z, Y, X)."""
     nz, ny, nx = grid.shape
     dz, dy, dx = grid.scale
     plane = np.stack(np.meshgrid(np.arange(nx) * dx + grid.origin[0], np.arange(ny) * dy + grid.origin[1]))
@@ -89,7 +91,7 @@ def masks(shape, grid):
 
 
 def rasterize(shape, grid, strands, draws):
-    """Counts fluorophores in voxels. Args: strands: list of `Strands`. Returns: (draws, Z, Y, X) float32."""
+    """Counts fluorophores in voxels. Args: strands, a list of `Strands`. Returns: (draws, Z, Y, X) float32."""
     nz, ny, nx = grid.shape
     size = nz * ny * nx
     spacing = 0.65 * grid.scale[2]
@@ -108,7 +110,7 @@ def rasterize(shape, grid, strands, draws):
 
 
 def _subdivide(coordinates, weight, scale, spacing):
-    """Points along the segments, evenly many on each, and each segment's weight by its length in micrometres."""
+    """Points along the segments, equally many on each; and weights: each segment's by its length in micrometres."""
     starts = [c[..., :-1] for c in coordinates]
     steps = [c[..., 1:] - c[..., :-1] for c in coordinates]
     length = np.sqrt(sum((d * s) ** 2 for d, s in zip(steps, scale[::-1], strict=True)))
@@ -130,7 +132,7 @@ def blur(volume, scale):
 
 @lru_cache(maxsize=256)
 def _kernel(size, sigma):
-    """Blurring matrix (size, size), sigma in voxels; cut off, because denormal numbers are slow."""
+    """Blurring matrix (size, size), sigma in voxels. It is cut off, because denormal numbers are slow."""
     variance = sigma**2 + VOXEL_BLUR**2
     reach = int(np.ceil(4 * np.sqrt(variance)))
     profile = np.exp(-0.5 * np.arange(-reach, reach + 1) ** 2 / variance)
@@ -140,17 +142,18 @@ def _kernel(size, sigma):
 
 
 def expose(signal, rng):
-    """A channel as the camera sees it.
+    """Takes a channel with the camera.
 
-    Brightness and background are random for each channel and say nothing of what is in it. Args: signal: (Z, Y, X) in
-    [0, 1]. Returns: counts uint16 (Z, Y, X), and the counts expected where there is no signal.
+    Brightness and background are random for each channel and independent of what is in it.
+
+    Args: signal, (Z, Y, X) in [0, 1]. Returns: counts uint16 (Z, Y, X), and the expected counts without a signal.
     """
     photons, background = PHOTONS * np.exp(0.35 * rng.standard_normal()), rng.uniform(2, 8)
     return capture(signal, photons, background, rng), CAMERA_OFFSET + GAIN * background
 
 
 def capture(signal, photons, background, rng):
-    """Counts uint16 (Z, Y, X) of a signal in [0, 1] and so many photons where it is 1, and of its background."""
+    """Counts uint16 (Z, Y, X) of a signal in [0, 1]. Args: photons where the signal is 1, and of the background."""
     counts = rng.poisson(photons * signal + background) * GAIN
     counts += CAMERA_OFFSET + READ_NOISE * rng.standard_normal(signal.shape, dtype=np.float32)
     return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)

@@ -12,7 +12,7 @@ CYTOPLASM = 0.08  # dye in the cytoplasm beside the brightest membrane
 def membrane(cell, grid, cell_mask, rng, density=None):
     """The cell's surface (wall, dome and floor), uneven, over a faint cytoplasm: (Z, Y, X) in [0, 1].
 
-    The density of dye molecules a µm² is by default such that no voxel's face lacks them.
+    `density` is in dye molecules a µm². By default every voxel's face has some.
     """
     density = density or POINTS_PER_PIXEL / grid.scale[2] ** 2
     radius = cell.cell_radius
@@ -29,7 +29,7 @@ def membrane(cell, grid, cell_mask, rng, density=None):
 
 
 def nucleus(grid, nucleus_mask, rng):
-    """The nucleus's solid with a chromatin texture on two scales: (Z, Y, X) in [0, 1]."""
+    """The solid of the nucleus with a chromatin texture on two scales: (Z, Y, X) in [0, 1]."""
     fine = blur(rng.standard_normal((1, *grid.shape), dtype=np.float32), grid.scale)
     dz, dy, dx = grid.scale
     coarse = blur(fine, (dz, dy / 4, dx / 4))

@@ -1,8 +1,8 @@
 """Random solids of one cell: a domed cell and its nucleus, both star-shaped about the nucleus's centre.
 
-After Zhao & Murphy 2007 and Peng & Murphy 2011: the cell's surface is told by its distance from the nucleus in every
-direction. Lengths are in micrometres. The cell frame has its origin under the nucleus's centre, x along the cell's
-major axis and z = 0 on the substrate.
+As in Zhao & Murphy 2007 and Peng & Murphy 2011, a cell's surface is given by its distance from the nucleus in every
+direction. Lengths are in micrometres. In the cell frame, the origin is under the nucleus's centre, x is along the
+cell's major axis, and z is 0 on the substrate.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import numpy as np
 
 ANGLES = 1024  # azimuths of the outlines
 RAY_ANGLES, RAY_HEIGHTS = 256, 64  # directions of the radius tables; heights are uniform in sin(elevation)
-MAX_REACH = 18.4  # farthest outline point from the nucleus's centre: fits half of a 38.4 µm frame, with a margin
+MAX_REACH = 18.4  # of the outline from the nucleus's centre: half of a 38.4 µm frame, less a margin
 MIN_SKEWNESS = 0.10
 MIN_AXIS_RATIO = 1.15
 MAX_NUCLEUS_SHARE = 0.90  # of the distance from the nucleus's centre to the cell's surface
-TRIES = 10  # nuclei tried in one outline
+TRIES = 10  # of nuclei in one outline
 TWO_PI = np.float32(2 * np.pi)
 GAUSS_NODES, GAUSS_WEIGHTS = (np.polynomial.legendre.leggauss(3) + np.array([[1.0], [0.0]])) / 2  # on [0, 1]
 GAUSS_WEIGHTS = GAUSS_WEIGHTS * GAUSS_NODES  # of the area element along a radius
@@ -30,9 +30,9 @@ class Shape:
       seed: the cell's number.
       cell_radius, nucleus_radius: (1024,) distance of the outlines from the nucleus's centre, by azimuth.
       height: of the dome above the nucleus's centre.
-      edge: in (0, 1); the dome ends in a wall of height * sqrt(1 - edge^2).
+      edge: in (0, 1). The dome ends at a wall of height * sqrt(1 - edge^2).
       nucleus_z, nucleus_height: centre and half height of the nucleus.
-      pose: (2, 2) rotation and flip, cell frame to stack (x, y).
+      pose: (2, 2) rotation and flip, from the cell frame to the stack's (x, y).
     """
 
     seed: int
@@ -80,17 +80,17 @@ class Shape:
 
     @cached_property
     def angle_by_extent(self):
-        """Table of azimuths that favours the sides where the cytoplasm is wide."""
+        """Table of azimuths, denser where the cytoplasm is wide."""
         return _quantiles(self.extent**5)
 
     @cached_property
     def angle_by_nucleus(self):
-        """Table of azimuths that favours the ends of the nucleus."""
+        """Table of azimuths, denser at the ends of the nucleus."""
         return _quantiles(self.nucleus_radius**5)
 
     @property
     def wall_height(self):
-        """Height of the lateral wall, where the apical junctions sit."""
+        """Height of the lateral wall, where the apical junctions are."""
         return self.height * float(np.sqrt(1 - self.edge**2))
 
     def radius(self, angle):
@@ -108,7 +108,7 @@ class Shape:
         return np.stack(np.broadcast_arrays(x, y, np.float32(z)))
 
     def place(self, angle, sin, rho):
-        """Point (3, ...) by direction and depth: rho -1 the nucleus's centre, 0 its surface, 1 the cell's surface."""
+        """Point (3, ...) in a direction at depth rho: -1 is the nucleus's centre, 0 its surface, 1 the cell's."""
         nucleus, cell = self._ray(angle, sin)
         r = nucleus * (1 + np.minimum(rho, 0)) + (cell - nucleus) * np.maximum(rho, 0)
         s = r * np.sqrt(1 - sin * sin)
@@ -125,7 +125,7 @@ class Shape:
         return angle, sin, rho
 
     def confine(self, points, low, high):
-        """Points moved along their ray from the nucleus's centre to low <= rho <= high, with 0 <= low < high <= 1."""
+        """Moves points along their rays from the nucleus's centre to low <= rho <= high; 0 <= low < high <= 1."""
         x, y, z = points
         z0 = np.float32(self.nucleus_z)
         z = z - z0
@@ -136,7 +136,7 @@ class Shape:
         return np.stack((x * factor, y * factor, z0 + z * factor))
 
     def heights(self, x, y):
-        """Cell and nucleus as height fields: (top, nucleus bottom, nucleus top) at cell-frame x, y; NaN outside."""
+        """Heights of the cell's top and the nucleus's bottom and top at x, y of the cell frame. NaN outside."""
         angle = np.arctan2(y, x)
         index = _bin(angle, ANGLES)
         r = np.hypot(x, y)
@@ -153,10 +153,10 @@ class Shape:
 
 
 def sample_shape(seed):
-    """Draws the solids of the cell with this number. Args: integer, 0 or more. Returns: `Shape`, the same for a seed.
+    """Draws the solids of a cell. Args: integer, 0 or more. Returns: `Shape`, which depends on the seed alone.
 
-    Cells that are nearly round or symmetric, whose pose would be a matter of chance, and nuclei that don't fit are
-    drawn again.
+    A cell that is nearly round or symmetric is drawn again, because it has no clear pose. So is a nucleus that does not
+    fit.
     """
     rng = np.random.default_rng([seed, 0])
     while True:
@@ -168,11 +168,11 @@ def sample_shape(seed):
 
 
 def _sample_solids(rng, seed, outline, r0):
-    """Shape with a random nucleus somewhere in an outline; None if it doesn't fit."""
+    """Returns a `Shape` with a random nucleus at a random place in an outline, or None if it doesn't fit."""
     low, high = outline.min(0), outline.max(0)
     outline = outline - low - (high - low) * (0.15 + 0.7 * rng.beta(0.5, 0.5, 2))  # seldom in the middle
     distance = np.hypot(*outline.T)
-    if distance.max() > MAX_REACH or distance.min() < 0.4 * r0**0.75:  # less than the smallest nucleus takes
+    if distance.max() > MAX_REACH or distance.min() < 0.4 * r0**0.75:  # too little for the smallest nucleus
         return None
     cell_radius = _polar(outline)
     if cell_radius is None:
@@ -231,7 +231,7 @@ def _sample_pose(rng):
 
 
 def _principal(outline):
-    """Outline about its centroid and along its principal axes, their ratio and the skewness of the area along them."""
+    """Returns the outline in its principal axes about its centroid; their ratio; the area's skewness along them."""
     following = np.roll(outline, -1, axis=0)
     area = outline[:, 0] * following[:, 1] - outline[:, 1] * following[:, 0]
     points = ((outline + following) / 2 * GAUSS_NODES[:, None, None]).reshape(-1, 2)
@@ -245,7 +245,7 @@ def _principal(outline):
 
 
 def _polar(outline):
-    """Radius (1024,) by azimuth about the origin; None if the outline is not star-shaped about it."""
+    """Returns the radius (1024,) by azimuth about the origin, or None if the outline is not star-shaped about it."""
     angle = np.unwrap(np.arctan2(outline[:, 1], outline[:, 0]))
     if angle[-1] < angle[0]:
         angle, outline = -np.unwrap(-angle[::-1]), outline[::-1]
@@ -256,7 +256,7 @@ def _polar(outline):
 
 
 def _quantiles(density):
-    """Inverse cumulative distribution (1024,) of an azimuth with this density."""
+    """Inverse cumulative distribution (1024,) of an azimuth with a given density."""
     cumulative = np.concatenate(([0.0], np.cumsum(density)))
     levels = (np.arange(ANGLES) + 0.5) / ANGLES * cumulative[-1]
     grid = np.arange(ANGLES + 1) * (2 * np.pi / ANGLES)

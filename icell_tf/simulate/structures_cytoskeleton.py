@@ -1,7 +1,7 @@
 """Structure programs of the cytoskeleton: actin bundles, microtubules, cortical and stress-fibre actin, myosin arcs.
 
-A program draws a structure in a cell many times at once: (Shape, draws, generator) -> list of Strands. What a draw
-hides (numbers, places, brightness) is random; where it may be is the cell's shape alone.
+A program draws a structure in a cell many times at once: (Shape, draws, generator) -> list of Strands. Numbers, places
+and brightness are random in each draw. Their distribution depends on the cell's shape alone.
 """
 
 import numpy as np
@@ -36,18 +36,18 @@ def alpha_actinin(cell, draws, rng, bundles=6, period=2.2):
 
 
 def alpha_tubulin(cell, draws, rng, filaments=48, vertices=11):
-    """Microtubules from a centrosome beside the nucleus, where the cytoplasm is wide, round the nucleus to the rim."""
+    """Microtubules from a centrosome beside the nucleus, where the cytoplasm is wide, around the nucleus to the rim."""
     n = (draws, 1)
     angle = choose(rng, cell.angle_by_extent, n) + normal(rng, n, 0.25)
     centrosome = cell.place(angle, normal(rng, n, 0.12), uniform(rng, n, 0.12, 0.3))[..., None]
     target = inside(rng, cell, (draws, filaments), power=0.25, spread=0.9)[..., None]
     t = np.linspace(0, 1, vertices, dtype=F32)
     bend = np.sin(PI * t) * normal(rng, (3, draws, filaments, 1), 0.7) * np.array([1, 1, 0.3], F32)[:, None, None, None]
-    clearance = uniform(rng, (draws, filaments, 1), 0.05, 0.45)  # how far from the nucleus they pass it
+    clearance = uniform(rng, (draws, filaments, 1), 0.05, 0.45)  # their least distance from the nucleus, as a depth
     path = cell.confine(centrosome + (target - centrosome) * t + bend, clearance, F32(0.96))
     steps = np.sqrt((np.diff(path, axis=-1) ** 2).sum(0))
     span = np.sqrt(((target - centrosome) ** 2).sum(0))
-    present = steps.max(-1, keepdims=True) < 3.5 / (vertices - 1) * span  # none through the nucleus's middle
+    present = steps.max(-1, keepdims=True) < 3.5 / (vertices - 1) * span  # without those through the nucleus's middle
     fade = 0.12 + 0.88 * np.minimum(t[:-1] * 2.5, 1)  # they overlap at the centrosome
     return [Strands(path, fade * present * lognormal(rng, (draws, filaments, 1), 0.3))]
 

@@ -12,7 +12,7 @@ TWO_PI = 2 * np.pi
 
 
 def fibrillarin(cell, draws, rng, most=4, points=60):
-    """One to four nucleoli, lumpy blobs well inside the nucleus, mostly towards its ends."""
+    """One to four nucleoli: uneven blobs deep inside the nucleus, mostly near its ends."""
     n = (draws, most)
     count = 1 + (uniform(rng, (draws, most - 1)) < 0.6).sum(1, keepdims=True)
     angle = choose(rng, cell.angle_by_nucleus, n) + normal(rng, n, 0.25)
@@ -25,7 +25,7 @@ def fibrillarin(cell, draws, rng, most=4, points=60):
 
 
 def lamin_b1(cell, draws, rng, points=1100, folds=2):
-    """A patchy shell inside the nuclear surface, and folds of it across the nucleus."""
+    """A patchy shell inside the nuclear surface, and folds across the nucleus."""
     angle, sin = uniform(rng, (draws, points), 0, TWO_PI), uniform(rng, (draws, points), -1, 1)
     shell = cell.place(angle, sin, F32(-0.04))
     patch = np.take_along_axis(smooth(rng, (draws,), 65, 3), (angle * F32(64 / TWO_PI)).astype(np.int32), axis=1)
@@ -42,11 +42,11 @@ def lamin_b1(cell, draws, rng, points=1100, folds=2):
 
 
 def sec61_beta(cell, draws, rng, tubules=170, envelope=450):
-    """The nuclear envelope and a mesh of short tubules around it that thins out towards the rim."""
+    """The nuclear envelope, and a mesh of short tubules around it, sparser towards the rim."""
     angle, sin = uniform(rng, (draws, envelope), 0, TWO_PI), uniform(rng, (draws, envelope), -1, 1)
     shell = cell.place(angle, sin, F32(0.03))
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules)))
-    some = np.arange(tubules) % 3 > 0  # two thirds of them where there is room
+    some = np.arange(tubules) % 3 > 0  # two thirds where the cytoplasm is wide
     angle[:, some] = choose(rng, cell.angle_by_extent, angle[:, some].shape)
     start = cell.place(angle, sin, np.maximum(rho, 0) * uniform(rng, rho.shape, 0.2, 1.0))
     mesh = walk(rng, cell, start, steps=3, step=0.9, persistence=0.3, low=0.03, high=0.93)
@@ -54,7 +54,7 @@ def sec61_beta(cell, draws, rng, tubules=170, envelope=450):
 
 
 def tom20(cell, draws, rng, tubules=22):
-    """Mitochondria, bent tubules of a few micrometres, mostly near the nucleus where the cytoplasm is wide."""
+    """Mitochondria: bent tubules of a few micrometres, mostly near the nucleus where the cytoplasm is wide."""
     angle, sin, rho = cell.locate(inside(rng, cell, (draws, tubules), spread=0.25))
     start = cell.place(angle, 0.6 * sin, np.maximum(rho, 0) * F32(0.8))
     paths = walk(rng, cell, start, steps=7, step=0.8, persistence=0.9, low=0.12, high=0.90, flatness=0.3)

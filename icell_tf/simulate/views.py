@@ -1,7 +1,7 @@
-"""One and the same simulated cell as different microscopes see it: at any angle, mirrored, shifted, in other voxels.
+"""One simulated cell in several stacks: at other angles, mirrored, shifted, in other voxels.
 
-`simulate_cell` draws a cell's dye for the stack it makes, so that another stack is of another cell. Here every molecule
-has its place in the cell, and only the view changes; tests compare the pictures that preprocessing makes of the views.
+`simulate_cell` draws the dye molecules for one stack; in another stack of the same cell they differ. Here every
+molecule has a fixed place in the cell, and only the view changes. So tests can compare views after preprocessing.
 """
 
 import dataclasses
@@ -25,22 +25,22 @@ from icell_tf.simulate.walks import lognormal, normal, uniform
 
 SCALE = (0.3, 0.13, 0.13)  # µm; the point-spread function is 0.4 µm wide at half its height
 BACKGROUND = 5.0  # photons
-NOISELESS = 10000  # counts of the brightest voxel
+NOISELESS = 10000  # counts of the brightest voxel, above the offset
 MEMBRANE_DENSITY = 50.0  # dye molecules a µm²
 CHROMATIN = 900, 25  # clumps, and molecules in each
 
 
 def simulate_view(shape, y, scale=SCALE, angle=0.0, mirrored=False, shift=(0.0, 0.0, 0.0), exposure=None):
-    """Looks at a cell.
+    """Makes a stack of a cell.
 
     Args:
-      shape: its `Shape`; its seed and y say where every molecule is.
+      shape: its `Shape`. Its seed and y determine the place of every molecule.
       y: index of its structure in `PROGRAMS`.
       scale: (z, y, x), µm a voxel.
-      angle: the stage's, in radians, added to the shape's own pose.
-      mirrored: whether the cell's mirror image is seen.
+      angle: of the stage, in radians, added to the pose of the shape.
+      mirrored: whether the stack shows the cell's mirror image.
       shift: of the cell in the stack, (x, y, z), in voxels, 0 or more.
-      exposure: number of the camera's noise; None: no noise, and so much light that rounding doesn't matter.
+      exposure: seed of the camera's noise. None: no noise, and enough light to make rounding negligible.
 
     Returns:
       `SimulatedCell`.

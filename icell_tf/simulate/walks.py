@@ -1,4 +1,4 @@
-"""Random points and walks in a cell, vectorised over draws; points are (3, draws, strands[, n]) in the cell frame."""
+"""Random points and walks in a cell, for many draws at once. Points are (3, draws, strands[, n]) in the cell frame."""
 
 import numpy as np
 
@@ -21,14 +21,14 @@ def lognormal(rng, shape, sigma):
 
 
 def choose(rng, table, shape):
-    """Entries of a table, equally likely."""
+    """Random entries of a table, all equally likely."""
     return table[rng.integers(len(table), size=shape, dtype=np.int32)]
 
 
 def inside(rng, cell, shape, power=0.5, spread=None):
     """Points in the cell: uniform in volume for power 0.5, nearer to its middle for more, to its sides for less.
 
-    With a spread (radians) they lie that far about the directions in which the cytoplasm is wide.
+    With a spread, their directions are those in which the cytoplasm is wide, plus normal noise of so many radians.
     """
     u = uniform(rng, shape) ** F32(power)
     if spread is None:
@@ -39,15 +39,15 @@ def inside(rng, cell, shape, power=0.5, spread=None):
 
 
 def walk(rng, cell, start, steps, step, persistence, low, high, flatness=0.5):
-    """Persistent random walks that stay at depths low to high of the cytoplasm (0 nucleus, 1 cell surface).
+    """Persistent random walks within a range of depths in the cytoplasm: 0 is the nucleus, 1 the cell's surface.
 
     Args:
       start: (3, draws, strands), µm.
-      steps: of each walk.
-      step: its length, µm.
-      persistence: correlation of one step's direction with the last, in [0, 1].
+      steps: number of steps of each walk.
+      step: length of a step, µm.
+      persistence: correlation between the directions of successive steps, in [0, 1].
       low, high: bounds of the depth.
-      flatness: size of vertical steps beside horizontal ones.
+      flatness: ratio of vertical steps to horizontal ones.
 
     Returns: (3, draws, strands, steps + 1).
     """
@@ -65,7 +65,7 @@ def walk(rng, cell, start, steps, step, persistence, low, high, flatness=0.5):
 
 
 def smooth(rng, shape, n, harmonics, decay=1.0):
-    """Random periodic curves with unit variance: (*shape, n), the last point equal to the first."""
+    """Random periodic curves with unit variance: (*shape, n). The last point equals the first."""
     k = np.arange(1, harmonics + 1, dtype=F32)
     phase = np.outer(k, np.linspace(0, 2 * np.pi, n)).astype(F32)
     amplitude = k**-decay

@@ -1,14 +1,21 @@
+"""Exports: their folders, their answers, and a graph that does not depend on the machine that exports."""
+
+import collections
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from icell_tf import networks
 from icell_tf.export import saved_model
+from icell_tf.inference.integrator import Integrator
+from icell_tf.networks import convolution
 
 from ..conftest import LATENT, SIZE, STRUCTURES
 
@@ -193,6 +200,33 @@ def test_loaded_integrator_is_the_same(exported, integrator, cells):
         assert here.keys() == there.keys()
         for key in here:
             np.testing.assert_allclose(there[key], here[key], atol=1e-5, err_msg=f"{method}: {key}")
+
+
+def operations(folder):
+    """Counts the operations of a SavedModel's graph by their types."""
+    (graph,) = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
+    nodes = [*graph.graph_def.node, *(node for each in graph.graph_def.library.function for node in each.node_def)]
+    return collections.Counter(node.op for node in nodes)
+
+
+def test_the_graph_does_not_depend_on_the_machine_that_exports(monkeypatch, tmp_path):
+    cells = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)  # of 64 pixels, because 32 need no product
+    graphs = []
+    for products in (True, False):
+        monkeypatch.setattr(convolution, "products_by_default", lambda products=products: products)
+        keras.utils.set_random_seed(0)
+        enc_r, enc_rs = networks.build_reference_encoder(64), networks.build_conditional_encoder(64, len(STRUCTURES))
+        dec_rs = networks.build_conditional_decoder(64, len(STRUCTURES))
+        dec_rs(enc_rs(cells, training=True), training=True)  # fills the moving statistics
+        integrator = Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=0.6)
+        in_memory = integrator.signatures.functions["reconstruct"].get_concrete_function().graph.get_operations()
+        assert ("ExtractImagePatches" in {operation.type for operation in in_memory}) == products
+        folder = saved_model.export_integrator(integrator, tmp_path)
+        graphs.append(operations(folder))
+        found = tf.saved_model.load(folder).signatures["reconstruct"](x_rs=tf.constant(cells))["x_rs_hat"]
+        np.testing.assert_allclose(found, integrator.reconstruct(cells)["x_rs_hat"], atol=1e-5)
+    assert graphs[0] == graphs[1]
+    assert graphs[0]["Conv2D"] and not {"ExtractImagePatches", "FusedBatchNormV3"} & graphs[0].keys()
 
 
 def test_versions_are_never_overwritten(integrator, exported, tmp_path):

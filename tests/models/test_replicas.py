@@ -87,12 +87,12 @@ def overflow():
     import keras
     import tensorflow as tf
 
-    from icell_tf.models.adam import LossScaleOptimizer
+    from icell_tf.models.adam import SkipCountingLossScaleOptimizer
 
     two = two_devices()
     with two.scope():
         weight = keras.Variable([1.0, 2.0])
-        optimizer = LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
+        optimizer = SkipCountingLossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
         optimizer.build([weight])
 
     @tf.function

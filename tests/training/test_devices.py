@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from icell_tf.config import ConfigError, ReferenceConfig
 from icell_tf.data import prepared
-from icell_tf.models.adam import LossScaleOptimizer
+from icell_tf.models.adam import SkipCountingLossScaleOptimizer
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from icell_tf.runs import history, trained, weights
 from icell_tf.training import checkpoints, devices, experiment
@@ -159,7 +159,7 @@ def check_overflow(workers):
     """A gradient that overflows on one machine is applied on none."""
     with workers.strategy.scope():
         weight = keras.Variable([1.0])
-        optimizer = LossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
+        optimizer = SkipCountingLossScaleOptimizer(keras.optimizers.SGD(0.5), initial_scale=4.0)
         optimizer.build([weight])
 
     @tf.function
