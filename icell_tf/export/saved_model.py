@@ -1,6 +1,5 @@
-"""Writes an Integrator as a SavedModel that TensorFlow Serving takes, and loads models back."""
+"""Writes an Integrator as a SavedModel that TensorFlow Serving takes; `icell_tf.load` loads it."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -8,12 +7,11 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.inference.integrator import Integrator
-from icell_tf.runs.run import CONFIG_FILE
+from icell_tf.inference.backends import DESCRIPTION_FILE
+from icell_tf.inference.loading import versions_in
 
 DEFAULT_DIRECTORY = "saved_models/integrator"
 DEFAULT_SIGNATURE = "integrate"
-DESCRIPTION = Path("assets.extra", "integrator.json")
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 
 
@@ -32,13 +30,12 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
       Path of the version's folder.
 
     Raises:
-      ValueError: an exported model can't be exported again; or a version below 1.
+      ValueError: the Integrator was loaded from an export, which can't be exported again; or a version below 1.
       FileExistsError: the version exists: versions are never overwritten.
     """
-    if integrator.signatures is None:
-        raise ValueError("this Integrator was loaded from an export: copy that folder instead of exporting it again")
+    networks = integrator.networks
     directory = Path(directory)
-    version = max(_versions(directory), default=0) + 1 if version is None else version
+    version = max(versions_in(directory), default=0) + 1 if version is None else version
     if version < 1:
         raise ValueError(f"--version is {version}, but TensorFlow Serving takes positive integers")
     target = directory / str(version)
@@ -47,12 +44,12 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
-        functions = integrator.signatures.functions
+        functions = networks.functions
         signatures = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: functions[DEFAULT_SIGNATURE], **functions}
-        tf.saved_model.save(_module(integrator), temporary, signatures=signatures)
-        description = temporary / DESCRIPTION
+        tf.saved_model.save(_module(networks), temporary, signatures=signatures)
+        description = temporary / DESCRIPTION_FILE
         description.parent.mkdir()
-        description.write_text(json.dumps(integrator.describe(), indent=2) + "\n", encoding="utf-8")
+        description.write_text(networks.description.to_json(), encoding="utf-8")
         _write_warmup(integrator, temporary / WARMUP)
         temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
         os.rename(temporary, target)
@@ -61,38 +58,10 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     return target
 
 
-def load_integrator(path):
-    """Loads an Integrator from a training run of the conditional model, or from an export.
-
-    Args:
-      path: a run's folder; or a SavedModel, or the folder of its versions, of which the highest is loaded.
-
-    Raises:
-      ValueError: the folder is neither, or is a SavedModel of another origin.
-      FileNotFoundError: there is no such folder.
-    """
-    path = Path(path)
-    if not path.is_dir():
-        raise FileNotFoundError(f"--model: there is no folder {path}: give a run's folder or an exported SavedModel")
-    if (path / CONFIG_FILE).exists():
-        from icell_tf.inference import loading  # here, because an export loads without the training code
-
-        return loading.load_integrator(path)
-    versions = _versions(path)
-    folder = path / str(max(versions)) if versions else path
-    if not (folder / "saved_model.pb").exists():
-        raise ValueError(f"--model: {path} has no {CONFIG_FILE} (a run) and no saved_model.pb, but {_listing(path)}")
-    description = folder / DESCRIPTION
-    if not description.exists():
-        raise ValueError(f"--model: {folder} lacks {DESCRIPTION}, so train/export.py did not write it; copy it whole")
-    loaded = tf.saved_model.load(folder)
-    return Integrator.from_saved_model(loaded, json.loads(description.read_text(encoding="utf-8")))
-
-
-def _module(integrator):
+def _module(networks):
     """Owns the variables: of those found by way of Keras objects, the session loader would miss some."""
     module = tf.Module(name="integrator")
-    module.weights = integrator.signatures.variables
+    module.weights = networks.variables
     return module
 
 
@@ -115,13 +84,3 @@ def _field(number, content):
     if len(content) > 127:
         raise ValueError(f"{len(content)} bytes need a longer length than the one byte written here")
     return bytes([number << 3 | 2, len(content)]) + content
-
-
-def _versions(directory):
-    if not directory.is_dir():
-        return []
-    return [int(child.name) for child in directory.iterdir() if child.name.isdecimal() and child.is_dir()]
-
-
-def _listing(directory):
-    return ", ".join(sorted(child.name for child in directory.iterdir())[:8]) or "an empty folder"
