@@ -1,0 +1,24 @@
+"""train/traverse.py, on a run and on its export."""
+
+from ..in_process import run_command
+from .conftest import run
+
+SHORT = ["--steps=2", "--structures=TOM20"]
+
+
+def test_walks_start_at_the_mean_cell_and_at_one_of_the_data_set(folder):
+    model = "--model=runs/demo-conditional"
+    for start, given in {"mean": [], "tom20-0001": ["--cell=tom20-0001"]}.items():
+        out = run(folder, "traverse.py", model, *SHORT, *given, "--code=z_s", "--dimensions=1,2")
+        files = [line.removeprefix("wrote traversed/") for line in out.splitlines()]
+        assert files == [f"{start}_z_s_1_2_tom20.{ending}" for ending in ("png", "gif")]
+        assert all((folder / "traversed" / file).is_file() for file in files)
+
+
+def test_an_export_needs_a_data_set_for_cells(folder, prepared, tmp_path):
+    run(folder, "export.py", "--model=runs/demo-conditional", f"--output={tmp_path}")
+    given = [f"--model={tmp_path}", *SHORT, f"--output={tmp_path}/out", "--from=tom20-0001", "--to=zo1-0001"]
+    status, _ = run_command(folder, "traverse.py", *given)
+    assert status.startswith("Error: ") and "config.json" in status
+    out = run(folder, "traverse.py", *given, f"--dataset={prepared.folder}")
+    assert out.splitlines()[0] == f"wrote {tmp_path}/out/tom20-0001_to_zo1-0001.png"
