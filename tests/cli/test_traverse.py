@@ -1,4 +1,4 @@
-"""train/traverse.py, on a run and on its export."""
+"""train/traverse.py, on a run and on an export."""
 
 from ..in_process import run_command
 from .conftest import run
@@ -15,10 +15,9 @@ def test_walks_start_at_the_mean_cell_and_at_one_of_the_data_set(folder):
         assert all((folder / "traversed" / file).is_file() for file in files)
 
 
-def test_an_export_needs_a_data_set_for_cells(folder, prepared, tmp_path):
-    run(folder, "export.py", "--model=runs/demo-conditional", f"--output={tmp_path}")
-    given = [f"--model={tmp_path}", *SHORT, f"--output={tmp_path}/out", "--from=tom20-0001", "--to=zo1-0001"]
-    status, _ = run_command(folder, "traverse.py", *given)
+def test_an_export_needs_a_data_set_for_cells(make_export, prepared, tmp_path):
+    given = [f"--model={make_export()}", *SHORT, "--from=tom20-0001", "--to=zo1-0001"]
+    status, _ = run_command(tmp_path, "traverse.py", *given)
     assert status.startswith("Error: ") and "config.json" in status
-    out = run(folder, "traverse.py", *given, f"--dataset={prepared.folder}")
-    assert out.splitlines()[0] == f"wrote {tmp_path}/out/tom20-0001_to_zo1-0001.png"
+    out = run(tmp_path, "traverse.py", *given, f"--dataset={prepared.folder}")
+    assert out.splitlines()[0] == "wrote traversed/tom20-0001_to_zo1-0001.png"
