@@ -92,20 +92,20 @@ def integration(arguments):
     import numpy as np
     import tensorflow as tf
 
-    from icell_tf import networks
-    from icell_tf.export.saved_model import export_integrator, load_integrator
-    from icell_tf.inference.integrator import Integrator
+    from icell_tf import load, networks
+    from icell_tf.export.saved_model import export_integrator
+    from icell_tf.inference.integrator import Integrator, Networks
     from icell_tf.structures import NAMES
 
     size, k = 256, len(NAMES)
     enc_r, enc_rs = networks.build_reference_encoder(size), networks.build_conditional_encoder(size, k)
     dec_rs = networks.build_conditional_decoder(size, k)
-    integrator = Integrator(enc_r, enc_rs, dec_rs, NAMES, pixel_size=0.317)
+    integrator = Integrator(Networks(enc_r, enc_rs, dec_rs, NAMES, pixel_size=0.317))
     x_r = np.random.default_rng(0).random((1, size, size, 2), np.float32)
     z, y = tf.random.normal([k, train_step.LATENT]), tf.eye(k)
     encode, decode = (tf.function(network) for network in (enc_r, dec_rs))
     with tempfile.TemporaryDirectory() as folder:
-        exported = load_integrator(export_integrator(integrator, folder))
+        exported = load(export_integrator(integrator, folder))
         calls = {
             "passes": lambda: (encode(tf.constant(x_r), training=False), decode([y, z, z], training=False)),
             "in memory": lambda: integrator.integrate(x_r),
@@ -183,7 +183,7 @@ def epoch(arguments):
     import tensorflow as tf
 
     from icell_tf.config import PRESETS
-    from icell_tf.inference.integrator import Integrator
+    from icell_tf.inference.loading import integrator_of
     from icell_tf.runs.run import Run
     from icell_tf.spec import Cells
     from icell_tf.structures import NAMES
@@ -215,8 +215,7 @@ def epoch(arguments):
     if phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, fixed)
     else:
-        integrator = Integrator(model.enc_r, model.enc, model.dec, NAMES, pixel_size)
-        draw = functools.partial(callbacks.conditional_pictures, integrator, fixed, labels)
+        draw = functools.partial(callbacks.conditional_pictures, integrator_of(model, run.cells), fixed, labels)
     count = TRAINING[preset] // config.batch_size
     validations = -(-VALIDATION[preset] // config.batch_size)
     every = max(1, config.epochs // loop.PICTURE_TIMES)

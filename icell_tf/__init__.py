@@ -7,11 +7,11 @@ Cell", arXiv 1705.00092.
 __version__ = "0.1.0"
 
 
-def load(path):
-    """Loads a trained model, from a run's directory or an exported SavedModel, as an `Integrator`.
+def load(path, weights="best"):
+    """Loads a trained model from a run's folder or an exported SavedModel, see `icell_tf.inference.loading.load`.
 
     TensorFlow is imported here and not with the package, so that the simulator's worker processes start fast.
     """
-    from icell_tf.export.saved_model import load_integrator
+    from icell_tf.inference import loading
 
-    return load_integrator(path)
+    return loading.load(path, weights)

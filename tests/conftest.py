@@ -90,6 +90,7 @@ def make_integrator():
     import keras
 
     from icell_tf import networks
+    from icell_tf.inference.backends import Networks
     from icell_tf.inference.integrator import Integrator
 
     @functools.cache
@@ -109,7 +110,7 @@ def make_integrator():
         enc_rs(images, training=True)
         dec_rs([y_onehot, codes, codes[::-1]], training=True)
         keras.utils.set_random_seed(0)  # as `seeds` has left it, whichever test comes first
-        return Integrator(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2, mirrored=mirrored)
+        return Integrator(Networks(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2, mirrored=mirrored))
 
     return make
 
@@ -133,7 +134,7 @@ def subject(prepared):
 
     from icell_tf.config import ConditionalConfig, ReferenceConfig
     from icell_tf.evaluation.subject import Subject
-    from icell_tf.inference.integrator import Integrator
+    from icell_tf.inference.loading import integrator_of
     from icell_tf.models.factory import build_model
     from icell_tf.runs.run import Run
 
@@ -152,7 +153,7 @@ def subject(prepared):
     networks = {"enc_r": model.enc_r, "enc_rs": model.enc, "dec_rs": model.dec}
     networks |= {"enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
     networks |= {"dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
-    integrator = Integrator(model.enc_r, model.enc, model.dec, prepared.cells.structures, prepared.cells.pixel_size)
+    integrator = integrator_of(model, prepared.cells)
     shared = {"reconstruction": 0.5, "latent_discriminator": 1.4, "latent_discriminator_accuracy": 0.5}
     curve = [{"epoch": i, **shared, "val_reconstruction": 0.6} for i in range(3)]
     conditional = [{**row, "classification": 2.0} for row in curve[:2]]

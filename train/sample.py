@@ -1,6 +1,7 @@
 """Draws new cells in chosen structures."""
 
-from icell_tf.cli.sample import run
+from icell_tf.cli.command import start
+from icell_tf.cli.sample import main
 
 if __name__ == "__main__":
-    run()
+    start(main)

@@ -1,6 +1,7 @@
 """Shows what varies along dimensions of the latent codes, or what lies between two cells."""
 
-from icell_tf.cli.traverse import run
+from icell_tf.cli.command import start
+from icell_tf.cli.traverse import main
 
 if __name__ == "__main__":
-    run()
+    start(main)

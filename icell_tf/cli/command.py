@@ -1,6 +1,8 @@
 """What the commands in this folder share: flags from a config, and data sets prepared on first use."""
 
 import dataclasses
+import functools
+import inspect
 import os
 import re
 import subprocess
@@ -140,34 +142,29 @@ def _version():
     return re.search(r'VERSION = tfds.core.Version\("(.+)"\)', BUILDER.read_text(encoding="utf-8"))[1]
 
 
-def start(main, takes_arguments=False):
-    """Parses the flags and calls a command's main(), or main(argv) if it takes arguments besides flags.
+def start(main):
+    """Parses the flags and calls a command's main(), or main(argv) if the command takes arguments besides flags.
 
-    The flags of the module in which main() stands are those that --help lists.
+    Ends with a message instead of a traceback where the user can correct what is wrong. --help lists the flags of the
+    module in which main stands.
     """
     for flag in flags.FLAGS.get_flags_for_module(main.__module__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-
-    def call(argv):
-        if takes_arguments:
-            return run(lambda: main(argv))
-        if len(argv) > 1:
-            raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
-        return run(main)
-
-    app.run(call)
+    app.run(functools.partial(_call, main))
 
 
-def run(main):
-    """Calls main(); ends with a message instead of a traceback where the user can mend what is wrong."""
-    logging.set_verbosity(logging.ERROR)  # TFDS tells of every file it opens, and warns of itself
+def _call(main, argv):
+    takes_arguments = inspect.signature(main).parameters
+    if len(argv) > 1 and not takes_arguments:
+        raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
+    logging.set_verbosity(logging.ERROR)  # TFDS logs every file it opens, and warnings about itself
     try:
-        main()
+        main(argv) if takes_arguments else main()
     except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt as stopped:
         sys.exit(
             str(stopped)
-            or "Interrupted. The same command (without --overwrite, which would start anew) goes on after the last "
-            "epoch, or field of view, that was completed."
+            or "Interrupted. Run the same command again to continue after the last completed epoch or field of view, "
+            "without --overwrite, which would start anew."
         )

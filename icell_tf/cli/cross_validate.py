@@ -9,9 +9,9 @@ from pathlib import Path
 import keras
 from absl import flags
 
-from icell_tf.cli.command import TrainingFlags, ensure_prepared, start
+from icell_tf.cli.command import TrainingFlags, ensure_prepared
 from icell_tf.data.prepared import open_prepared
-from icell_tf.inference.loading import load_integrator
+from icell_tf.inference.loading import load
 from icell_tf.reports.pooled import POOLED_FILE, measure_fold, pool, table
 from icell_tf.training import devices
 from icell_tf.training.experiment import train_conditional, train_reference
@@ -40,10 +40,6 @@ def main():
         train_reference(reference, folder / "reference", FLAGS.data_dir, **FLAGS.how)
         train_conditional(conditional, folder / "reference", folder / "conditional", FLAGS.data_dir, **FLAGS.how)
         prepared = open_prepared(conditional, data_dir=FLAGS.data_dir)
-        measure_fold(load_integrator(folder / "conditional"), prepared, folder / "evaluation")
+        measure_fold(load(folder / "conditional"), prepared, folder / "evaluation")
     print(table(pool([folder / "evaluation" for folder in folders], prepared.cells, output)))
     print(f"wrote {output / POOLED_FILE}")
-
-
-def run():
-    start(main)

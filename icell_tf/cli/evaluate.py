@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl import flags
 
-from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared, start
+from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared
 from icell_tf.evaluation.subject import load_subject
 from icell_tf.reports.report import evaluate, table
 from icell_tf.runs.run import Run
@@ -30,7 +30,3 @@ def main():
     report = evaluate(subject, output, run_dir, DRAWS.value, SEED.value, tell)
     print(table(report.content))
     print("\n".join(f"wrote {path}" for path in report.paths))
-
-
-def run():
-    start(main)

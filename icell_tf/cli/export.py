@@ -2,8 +2,9 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_folder, start
+from icell_tf.cli.command import define_folder
 from icell_tf.export import saved_model
+from icell_tf.inference.loading import load
 
 MODEL = define_folder("model", None, "folder of a finished run of train/conditional.py", required=True)
 OUTPUT = define_folder("output", saved_model.DEFAULT_DIRECTORY, "folder of the model's versions")
@@ -11,10 +12,6 @@ VERSION = flags.DEFINE_integer("version", None, "version to write; by default th
 
 
 def main():
-    integrator = saved_model.load_integrator(MODEL.value)
+    integrator = load(MODEL.value)
     path = saved_model.export_integrator(integrator, OUTPUT.value, VERSION.value)
     print(f"exported {len(integrator.structures)} structures, {integrator.image_size} px, to {path}")
-
-
-def run():
-    start(main)

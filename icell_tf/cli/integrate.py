@@ -2,10 +2,10 @@
 
 from absl import app, flags
 
-from icell_tf.cli.command import define_folder, start
-from icell_tf.export import saved_model
-from icell_tf.imaging.read import channels
+from icell_tf.cli.command import define_folder
+from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.inference import inputs, outputs
+from icell_tf.inference.loading import load
 from icell_tf.viz import figures
 
 MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
@@ -18,40 +18,19 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 SEGMENTATION = flags.DEFINE_list(
     "segmentation", [], f"file of masks for each stack; or {inputs.AUTO}: the stacks are 0 outside their cell"
 )
-CHANNELS = flags.DEFINE_string("channels", None, "of a stack, as membrane:0,nucleus:1[,structure:2]; names or numbers")
-SEGMENTATION_CHANNELS = flags.DEFINE_string("segmentation_channels", None, "as cell:0,nucleus:1; names or numbers")
-PIXEL_SIZE = flags.DEFINE_string("pixel_size", None, "µm per pixel of the stacks: one number, or z,y,x")
-AXES = flags.DEFINE_string("axes", None, "axes of the stacks' arrays, such as CZYX")
+READING = define_reading_flags("a stack", "files of masks")
 SPLIT = flags.DEFINE_string("split", "test", "split of a prepared data set")
 ON_BAD_CELL = flags.DEFINE_enum("on_bad_cell", "fail", ["fail", "skip"], "of a manifest: stop, or go on without it")
 LIMIT = flags.DEFINE_integer("limit", None, "cells taken from a data set or a manifest", lower_bound=1)
-
-
-def reading_from_flags():
-    return inputs.Reading(
-        segmentation=tuple(SEGMENTATION.value),
-        channels=channels.parse_channels(CHANNELS.value, channels.CHANNEL_ROLES, "--channels"),
-        segmentation_channels=channels.parse_channels(
-            SEGMENTATION_CHANNELS.value, channels.SEGMENTATION_ROLES, "--segmentation_channels"
-        ),
-        pixel_size=channels.parse_pixel_size(PIXEL_SIZE.value),
-        axes=AXES.value,
-        split=SPLIT.value,
-        limit=LIMIT.value,
-        on_bad_cell=ON_BAD_CELL.value,
-    )
 
 
 def main(argv):
     if len(argv) < 2:
         raise app.UsageError("give at least one INPUT: a prepared data set's folder, a manifest.csv or a stack")
     settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
-    reading = reading_from_flags()
-    integrator = saved_model.load_integrator(MODEL.value)
+    chosen = {"split": SPLIT.value, "limit": LIMIT.value, "on_bad_cell": ON_BAD_CELL.value}
+    reading = inputs.Reading(tuple(SEGMENTATION.value), **READING(), **chosen)
+    integrator = load(MODEL.value)
     cells = inputs.read_inputs(argv[1:], integrator, reading)
     paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
     print(f"{len(cells)} cells, {len(integrator.structures)} structures each: {len(paths)} files in {OUTPUT.value}")
-
-
-def run():
-    start(main, takes_arguments=True)

@@ -2,10 +2,9 @@
 
 from absl import flags
 
-from icell_tf import structures
-from icell_tf.cli.command import define_folder, start
-from icell_tf.export import saved_model
+from icell_tf.cli.command import define_folder
 from icell_tf.inference import outputs
+from icell_tf.inference.loading import load
 
 MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
 STRUCTURES = flags.DEFINE_list("structures", None, "names of structures, such as tom20,zo1; by default all")
@@ -16,12 +15,7 @@ OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 
 
 def main():
-    integrator = saved_model.load_integrator(MODEL.value)
-    own = integrator.structures
-    names = [n if n in own else structures.canonical_name(n) for n in STRUCTURES.value or own]
+    integrator = load(MODEL.value)
+    names = STRUCTURES.value or integrator.structures
     paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
     print(f"{COUNT.value} cells of each of {', '.join(names)}: {len(paths)} files in {OUTPUT.value}")
-
-
-def run():
-    start(main)

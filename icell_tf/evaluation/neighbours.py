@@ -5,7 +5,7 @@ from skimage.transform import downscale_local_mean
 from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation.metrics import correlation
-from icell_tf.inference.integrator import MIRRORED_AXES
+from icell_tf.inference.backends import MIRRORED_AXES
 
 SEARCH_SIZE = 32  # pixels a side of the images that are searched; a larger frame is averaged down to it
 MEAN_OF = 20  # nearest cells in a mean: by pixels on simulated_64, 5, 10, 20, 40 reach r 0.775, 0.797, 0.804, 0.797

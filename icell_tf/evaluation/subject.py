@@ -1,4 +1,4 @@
-"""What an evaluation looks at: a trained model with its run, its networks, its curves and its data set."""
+"""The subject of an evaluation: a trained model with its run, its networks, its curves and its data set."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 from icell_tf.config import MAY_CHANGE, ConfigError, differences
 from icell_tf.data.prepared import PreparedCells, open_prepared
 from icell_tf.inference.integrator import Integrator
-from icell_tf.inference.loading import integrator_of, load_conditional
+from icell_tf.inference.loading import integrator_of
 from icell_tf.models.factory import build_model
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
@@ -19,18 +19,18 @@ from icell_tf.runs.weights import BEST
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained model, with what its report tells of it.
+    """A trained model, with all that its report describes.
 
     Attributes:
       integrator: the trained networks, for arrays.
       run: settings and cells of its phase 2.
       prepared: the data set it is evaluated on.
-      name: the run's folder, as captions name it.
-      networks: every network of both phases by its symbol in design and paper: enc_r, dec_r, enc_d_r, dec_d_r, enc_rs,
+      name: of the run's folder, for captions.
+      networks: every network of both phases by its symbol in the paper: enc_r, dec_r, enc_d_r, dec_d_r, enc_rs,
         dec_rs, enc_d_s, dec_d_rs.
-      curves: {"reference": rows, "conditional": rows} of history.csv, as `read_history` returns them; no
-        entry where there are none.
-      reference_trained: whether dec_r, enc_d_r and dec_d_r have the weights of phase 1, whose folder may be gone.
+      curves: {"reference": rows, "conditional": rows} of history.csv, as `read_history` returns them; without
+        "reference" if the run of phase 1 was not found.
+      reference_trained: whether dec_r, enc_d_r and dec_d_r have trained weights: they lie in the run of phase 1 only.
     """
 
     integrator: Integrator
@@ -43,18 +43,18 @@ class Subject:
 
 
 def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_dir=None):
-    """Returns what the evaluation looks at: a phase 2 run with all its networks, its curves and its data set.
+    """Loads a phase 2 run as a `Subject`.
 
     Args:
       run_dir: of the phase 2 run.
-      weights: which of its weights; those of phase 1 are always its best.
+      weights: the file of its weights. Of phase 1, the best weights are loaded.
       dataset, data_dir: see `open_prepared`.
-      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where it lay in training and is not any
-        more, Dec_r and the discriminators of phase 1 are untrained, its curves are missing, and a line is printed.
+      reference_dir: of the phase 1 run; None is where it lay in training. If it does not lie there any more, a line is
+        printed, Dec_r and the discriminators of phase 1 stay untrained, and the curves of phase 1 are left out.
 
-    Raises: ConfigError, DatasetError: if the run, that of reference_dir or the data set can't be read.
+    Raises: ConfigError, DatasetError: the run, a given reference_dir or the data set can't be read.
     """
-    model, run = load_conditional(run_dir, weights)
+    model, run = load_model(run_dir, weights, "conditional")
     curves = {"conditional": read_history(run_dir)}
     reference = None
     try:
@@ -62,7 +62,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     except ConfigError as error:
         if reference_dir:
             raise ConfigError(f"--reference: {error}") from error
-        print(f"Without phase 1, its curves and its decoder: {error}. Say where it lies with --reference=RUN_DIR.")
+        print(f"Without the curves and the decoder of phase 1: {error}. Give its folder with --reference=RUN_DIR.")
     trained = reference is not None
     if not trained:
         reference = build_model(Run("reference", run.reference, run.cells))
@@ -78,23 +78,25 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     }
     prepared = open_prepared(run.config, dataset, data_dir)
     name = Path(run_dir).resolve().name
-    return Subject(integrator_of(model, run), run, prepared, name, networks_of_both, curves, trained)
+    integrator = integrator_of(model, run.cells, run.config.mirror)
+    return Subject(integrator, run, prepared, name, networks_of_both, curves, trained)
 
 
-def _load_reference(model, run, lies):
+def _load_reference(model, run, run_dir):
     """Returns the phase 1 model that a phase 2 model was trained on, and its curves.
 
-    Raises: ConfigError: if none lies there, or another, or the same trained on: then Dec_r doesn't fit enc_r any more.
+    Raises: ConfigError: there is no such run, it is another one, or it was trained further after phase 2 had started,
+      so that its Dec_r does not fit the Enc_r of phase 2.
     """
-    if not lies:
-        raise ConfigError("the run does not say where it lay")
-    reference, found = load_model(lies)
-    if found.phase != "reference":
-        raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
+    if not run_dir:
+        raise ConfigError("its config.json names no folder of phase 1")
+    reference, found = load_model(run_dir, phase="reference")
     changed = differences(found.config, run.reference, ignore=MAY_CHANGE)
     changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
     if changed:
-        raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")
+        raise ConfigError(f"{run_dir} is not the run that the model was trained on ({'; '.join(changed)})")
     if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):
-        raise ConfigError(f"{lies} has other weights than those that the model was trained on: it was trained since")
-    return reference, read_history(lies)
+        raise ConfigError(
+            f"{run_dir} has other weights than those that the model was trained on: it was trained further since"
+        )
+    return reference, read_history(run_dir)

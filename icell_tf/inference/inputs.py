@@ -19,6 +19,7 @@ from icell_tf.imaging.manifest.manifest import RAW_NAMES, SEGMENTATION_NAMES, re
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES, channels_by_name
+from icell_tf.structures import canonical_name
 
 AUTO = "auto"
 
@@ -110,6 +111,21 @@ def read_inputs(paths, integrator, reading=None):
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
 
 
+def find_structures(integrator, names):
+    """Returns the indices of structures in the model, each once, from their names in any spelling, such as TOMM20.
+
+    Raises: ValueError: no name is given, or one that the model does not have.
+    """
+    known = integrator.structures
+    found = [name if name in known else canonical_name(name) for name in names]
+    unknown = [name for name in found if name not in known]
+    if unknown or not found:
+        raise ValueError(
+            f"--structures: no {', '.join(unknown) or 'structure given'}; the model has {', '.join(known)}"
+        )
+    return [known.index(name) for name in dict.fromkeys(found)]
+
+
 def _preparation_of(integrator):
     """The model's frame, and how its cells are brought into it."""
     return Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
@@ -180,7 +196,7 @@ def _from_stack(path, segmentation, frame, preparation, reading):
             masks = _masks_of(stack, segmentation, reading)
         else:
             masks = crop_masks(planes, planes[1])
-            planes = [np.where(masks[0], plane, 0) for plane in planes]  # a stray speck outside is no background
+            planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
         cell = preprocess(planes, *masks, stack.scale, frame, preparation)
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error

@@ -1,141 +1,11 @@
-"""Algorithm 3: every structure in one cell; and what else trained networks answer.
-
-`Signatures` holds the TensorFlow functions, which are also what an export contains. `Integrator` wraps them, in memory
-or loaded from an export, for arrays: it checks the input, bounds the memory and returns NumPy arrays.
-"""
+"""Algorithm 3: every structure in one cell; and what else trained networks answer."""
 
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.spec import FIRST_PREPARATION
+from icell_tf.inference.backends import Networks
 
-DECODER_BATCH = 64  # images that pass the decoder at once in `Integrator.integrate`
-MIRRORED_AXES = ((1,), (2,), (1, 2))
-Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
-
-
-class Signatures:
-    """The functions of the trained networks, as an export serves them.
-
-    Every input and output has a leading batch axis B. Images are float32 in [0, 1], channel order membrane, nucleus,
-    structure; `y`, `seed` and `draw` are int64 (B,). Every function returns a dict. `functions` maps each name to its
-    tf.function with named inputs.
-
-    Args:
-      enc_r: x_r (B, H, W, 2) -> z_r (B, Z).
-      enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
-      dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
-      structures: K names, in the order of y.
-      mirrored: whether `integrate` and `reconstruct` take the mean over a cell's four mirrored poses, each mirrored
-        back, for networks trained on those.
-    """
-
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, mirrored=False):
-        self.enc_r, self.enc_rs, self.dec_rs, self.mirrored = enc_r, enc_rs, dec_rs, mirrored
-        self.structures = tuple(structures)
-        self.z_r_dim, self.z_s_dim = enc_rs.outputs[1].shape[-1], enc_rs.outputs[2].shape[-1]
-        x_r = tf.TensorSpec([None, *enc_r.inputs[0].shape[1:]], tf.float32, name="x_r")
-        x_rs = tf.TensorSpec([None, *enc_rs.inputs[0].shape[1:]], tf.float32, name="x_rs")
-        y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
-        inputs = {
-            "integrate": [x_r],
-            "integrate_draw": [x_r, seed, draw],
-            "encode_reference": [x_r],
-            "encode": [x_rs],
-            "classify": [x_rs],
-            "reconstruct": [x_rs],
-            "sample": [y, seed],
-        }
-        self.functions = {name: tf.function(getattr(self, name), input_signature=i) for name, i in inputs.items()}
-
-    @property
-    def variables(self):
-        """All tf.Variables of the networks."""
-        return [variable.value for net in (self.enc_r, self.enc_rs, self.dec_rs) for variable in net.variables]
-
-    def integrate(self, x_r):
-        """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""
-        x_r = self._checked(x_r, self.enc_r)
-        z_r = self._encode_r(x_r)
-        z_s = tf.zeros([tf.shape(z_r)[0], self.z_s_dim])
-        as_it_lies = self._decode_all(z_r, z_s)
-        structures = self._mean_of_poses(as_it_lies, x_r, lambda x: self._decode_all(self._encode_r(x), z_s))
-        return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
-
-    def integrate_draw(self, x_r, seed, draw):
-        """As `integrate`, with z_s ~ N(0, I): draw number `draw` of a seed."""
-        z_s = _normal(seed, 2 * draw + Z_S, self.z_s_dim)
-        return {"structures": self._decode_all(self._encode_r(x_r), z_s), "names": self._names(x_r)}
-
-    def encode_reference(self, x_r):
-        """Codes of cell and nuclear shape, z_r (B, Z)."""
-        return {"z_r": self._encode_r(x_r)}
-
-    def encode(self, x_rs):
-        """Probabilities (B, K) and codes z_r, z_s (B, Z) of cells with a structure."""
-        probabilities, z_r, z_s = self._encode_rs(x_rs)
-        return {"probabilities": probabilities, "z_r": z_r, "z_s": z_s}
-
-    def classify(self, x_rs):
-        """Which structure the third channel shows: probabilities (B, K) and the likeliest's name (B,)."""
-        probabilities, _, _ = self._encode_rs(x_rs)
-        structure = tf.gather(tf.constant(self.structures), tf.argmax(probabilities, axis=1))
-        return {"probabilities": probabilities, "structure": structure, "names": self._names(x_rs)}
-
-    def reconstruct(self, x_rs):
-        """Encoded and decoded cells, x_rs_hat (B, H, W, 3)."""
-        x_rs = self._checked(x_rs, self.enc_rs)
-        as_it_lies = self._decode(*self._encode_rs(x_rs))
-        return {"x_rs_hat": self._mean_of_poses(as_it_lies, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
-
-    def sample(self, y, seed):
-        """New cells x_rs (B, H, W, 3) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
-        k = len(self.structures)
-        tf.debugging.assert_non_negative(y, f"y must be in 0..{k - 1}")
-        tf.debugging.assert_less(y, tf.constant(k, tf.int64), f"y must be in 0..{k - 1}")
-        z_r, z_s = _normal(seed, Z_R, self.z_r_dim), _normal(seed, Z_S, self.z_s_dim)
-        return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
-
-    def _mean_of_poses(self, as_it_lies, x, function):
-        """Returns function(x), which is given, or for mirrored networks its mean over the poses of x, mirrored back."""
-        poses = [as_it_lies]
-        for axes in MIRRORED_AXES if self.mirrored else ():
-            poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
-        return tf.add_n(poses) / len(poses)
-
-    @staticmethod
-    def _checked(images, network):
-        # A server does not check: an image without a batch axis would end its process in the convolution's kernel.
-        return tf.ensure_shape(images, network.inputs[0].shape)
-
-    def _encode_r(self, x_r):
-        return tf.cast(self.enc_r(self._checked(x_r, self.enc_r), training=False), tf.float32)
-
-    def _encode_rs(self, x_rs):
-        outputs = self.enc_rs(self._checked(x_rs, self.enc_rs), training=False)
-        logits, z_r, z_s = (tf.cast(t, tf.float32) for t in outputs)
-        return tf.nn.softmax(logits), z_r, z_s
-
-    def _decode(self, y, z_r, z_s):
-        return tf.sigmoid(tf.cast(self.dec_rs([y, z_r, z_s], training=False), tf.float32))
-
-    def _decode_all(self, z_r, z_s):
-        """Decodes every structure of every cell in one pass of B * K images; keeps the structure channel."""
-        k = len(self.structures)
-        y_onehot = tf.tile(tf.eye(k), [tf.shape(z_r)[0], 1])
-        x_hat = self._decode(y_onehot, tf.repeat(z_r, k, axis=0), tf.repeat(z_s, k, axis=0))
-        _, height, width, _ = x_hat.shape
-        return tf.transpose(tf.reshape(x_hat[..., -1], [-1, k, height, width]), [0, 2, 3, 1])
-
-    def _names(self, batch_like):
-        return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])
-
-
-def _normal(seed, salt, size):
-    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load."""
-    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
-    row = tf.TensorSpec([size], tf.float32)
-    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)
+DECODER_BATCH = 64  # images that pass the decoder at once
 
 
 class Integrator:
@@ -145,47 +15,26 @@ class Integrator:
     returns a dict of NumPy arrays.
 
     Args:
-      enc_r, enc_rs, dec_rs: Keras networks, see `Signatures`.
-      structures: K names, in the order of y.
-      pixel_size: µm a pixel of the images the networks were trained on.
-      preparation: how those images were made from stacks, as in `Cells`.
-      mirrored: see `Signatures`.
+      backend: `Networks` or `SavedModel`.
+
+    Attributes:
+      structures, pixel_size, image_size, latent_dim, preparation, mirrored: see `Description`.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION, mirrored=False):
-        _, height, _, _ = enc_r.inputs[0].shape
-        self.signatures = Signatures(enc_r, enc_rs, dec_rs, structures, mirrored)
-        self.mirrored = bool(mirrored)
-        latent_dim = enc_rs.outputs[1].shape[-1]
-        self._describe(self.signatures.functions, structures, pixel_size, height, latent_dim, preparation)
+    def __init__(self, backend):
+        self.backend, about = backend, backend.description
+        self.structures, self.preparation, self.mirrored = about.structures, about.preparation, about.mirrored
+        self.pixel_size, self.image_size, self.latent_dim = about.pixel_size, about.image_size, about.latent_dim
 
-    @classmethod
-    def from_saved_model(cls, loaded, description):
-        """Returns an Integrator on the signatures of what tf.saved_model.load returned, with its `describe()`."""
-        integrator = cls.__new__(cls)
-        integrator.signatures = None
-        integrator.mirrored = False  # what an export does is in its signatures
-        integrator.loaded = loaded  # the variables live as long as this does
-        integrator._describe({name: loaded.signatures[name] for name in loaded.signatures}, **description)
-        return integrator
-
-    def _describe(self, functions, structures, pixel_size, image_size, latent_dim, preparation=FIRST_PREPARATION):
-        self._functions = dict(functions)
-        self.structures = tuple(structures)
-        self.pixel_size = float(pixel_size)
-        self.image_size = int(image_size)
-        self.latent_dim = int(latent_dim)
-        self.preparation = str(preparation)
-
-    def describe(self):
-        """What a caller must know besides the functions, as JSON types: structures, sizes, preparation."""
-        return {
-            "structures": list(self.structures),
-            "pixel_size": self.pixel_size,
-            "image_size": self.image_size,
-            "latent_dim": self.latent_dim,
-            "preparation": self.preparation,
-        }
+    @property
+    def networks(self):
+        """The `Networks`. Raises: ValueError: the model was loaded from an export, which holds functions only."""
+        if not isinstance(self.backend, Networks):
+            raise ValueError(
+                "this model was loaded from an exported SavedModel, which holds no networks: load its run's folder; to "
+                "have the export elsewhere, copy its folder"
+            )
+        return self.backend
 
     def integrate(self, x_r, samples=0, seed=0):
         """Predicts every structure in every cell (Algorithm 3).
@@ -234,6 +83,28 @@ class Integrator:
         """Encodes and decodes: x_rs (B, H, W, 3) -> `x_rs_hat` (B, H, W, 3)."""
         return self._in_chunks(lambda x: self._call("reconstruct", x_rs=x), self._images(x_rs, 3, "x_rs"))
 
+    def decode(self, probabilities, z_r, z_s):
+        """Decodes cells at given codes (eq. 12).
+
+        Args:
+          probabilities: (B, K) of the structures, or one-hot.
+          z_r, z_s: (B, Z). Each of the three may also be one row, (1, K) or (K,), which is then used for all cells.
+
+        Returns:
+          dict: `x_rs_hat` (B, H, W, 3), values in [0, 1].
+        """
+        given = [np.atleast_2d(np.asarray(part, np.float32)) for part in (probabilities, z_r, z_s)]
+        count, k, z = max(map(len, given)), len(self.structures), self.latent_dim
+        if any(part.shape not in ((1, size), (count, size)) for part, size in zip(given, (k, z, z), strict=True)):
+            raise ValueError(
+                f"probabilities, z_r and z_s have shapes {[part.shape for part in given]}, but must be (B, {k}), "
+                f"(B, {z}) and (B, {z})"
+            )
+        p, z_r, z_s = (np.broadcast_to(part, (count, part.shape[1])) for part in given)
+        return self._in_chunks(
+            lambda i: self._call("decode", probabilities=p[i], z_r=z_r[i], z_s=z_s[i]), np.arange(count)
+        )
+
     def sample(self, y, seed=0):
         """Draws new cells: z_r, z_s ~ N(0, I).
 
@@ -257,11 +128,11 @@ class Integrator:
     def _call(self, name, **inputs):
         integers = ("y", "seed", "draw")
         inputs = {key: tf.constant(v, tf.int64 if key in integers else tf.float32) for key, v in inputs.items()}
-        outputs = self._functions[name](**inputs)
+        outputs = self.backend.functions[name](**inputs)
         return {key: value.numpy() for key, value in outputs.items() if value.dtype != tf.string}
 
     def _in_chunks(self, function, rows):
-        """Calls a function on so many rows at once that B * K images fit the decoder, and joins the results."""
+        """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
         size = max(1, DECODER_BATCH // len(self.structures))
         parts = [function(rows[i : i + size]) for i in range(0, len(rows), size)]
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

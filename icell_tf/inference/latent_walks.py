@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.files import atomic_write, prepare_output, safe_names
-from icell_tf.inference.inputs import check_prepared
-from icell_tf.inference.traversal import decode
-from icell_tf.viz import figures, latent_walks
+from icell_tf.inference.inputs import check_prepared, find_structures
+from icell_tf.inference.latent_space import PATHS, along
+from icell_tf.viz import figures, film
 from icell_tf.viz.panels import montage
 
 CODES = ("z_r", "z_s")
@@ -20,11 +20,11 @@ DEFAULT_OUTPUT = "traversed"
 
 @dataclass(frozen=True)
 class Start:
-    """Where a walk starts: a cell of the data set, or the mean of the prior, which has no structure.
+    """The start of a walk: a cell of the data set, or the mean of the prior, which has no structure.
 
     Attributes:
       z_r, z_s: (Z,) codes.
-      structure: index of the structure the cell shows, None if the model doesn't know it; z_s is that structure's.
+      structure: index of the structure that the cell shows and z_s belongs to; None if the model does not know it.
       image: (H, W, 3) in [0, 1], or None.
       name: for labels and files.
     """
@@ -36,7 +36,7 @@ class Start:
     name: str = "mean"
 
     def z_s_of(self, structure):
-        """Returns what is known of a structure in this cell: its z_s where it was observed, else 0, the likeliest."""
+        """Returns z_s of a structure in this cell: as observed, or 0, the likeliest, if another one was observed."""
         return self.z_s if structure == self.structure else np.zeros_like(self.z_s)
 
 
@@ -52,7 +52,7 @@ def find_cell(integrator, prepared, cell_id, flag):
       integrator: a trained `Integrator`.
       prepared: `PreparedCells`.
       cell_id: of the cell, in any split.
-      flag: that named it, for the error.
+      flag: the flag that named the cell, for the error message.
 
     Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
     """
@@ -92,19 +92,19 @@ class Row:
 def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, output=DEFAULT_OUTPUT, overwrite=False):
     """Writes what varies along dimensions of a code, as PNG grids, and as GIFs in finer steps, there and back.
 
-    One dimension: one grid, a row a structure. Two: a grid a structure, of the plane through both, the second upwards.
-    More: a grid a structure, a row a dimension. All else stays as it is at the start, and a dimension that is walked
-    along takes its values whatever it is there.
+    One dimension: one grid, with a row for each structure. Two: for each structure a grid of the plane through both,
+    the second upwards. More: for each structure a grid with a row for each dimension. A dimension that is shown runs
+    from -reach to reach, whatever its value at the start. All others keep their values of the start.
 
     Args:
-      integrator: a trained `Integrator` with its networks.
+      integrator: a trained `Integrator`.
       start: `Start`.
       code: z_r or z_s.
-      dimensions: their numbers from 1, as in codes.csv.
-      names: structures, as the model names them.
+      dimensions: their numbers, counted from 1, as in codes.csv.
+      names: structures, in any spelling.
       reach: standard deviations of the prior to either side of 0.
       steps: columns of a grid, 2 or more.
-      output: folder, made if need be.
+      output: folder, created if it does not exist.
       overwrite: replace existing files.
 
     Returns: paths of the files.
@@ -113,7 +113,7 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
     if not math.isfinite(reach):
         raise ValueError(f"--range is {reach}, but has to be a number of standard deviations, such as 3")
     dimensions = _numbers(dimensions, integrator.latent_dim)
-    shown = _indices(integrator, names)
+    shown = find_structures(integrator, names)
     stem = "_".join([start.name, code, *(str(dimension + 1) for dimension in dimensions)])
 
     def row(label, structure, dimension, at=None):
@@ -123,7 +123,7 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
             center[dimensions[1]] = at
 
         def walk(shares):
-            values = latent_walks.along(center, dimension, reach * (2 * shares - 1))
+            values = along(center, dimension, reach * (2 * shares - 1))
             return tuple(values if name == code else _still(codes[name], shares) for name in CODES)
 
         return Row(label, structure, walk)
@@ -144,15 +144,15 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
 
 
 def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DEFAULT_OUTPUT, overwrite=False):
-    """Writes what lies between two cells, as a PNG strip, a row a structure, and as a GIF in finer steps.
+    """Writes what lies between two cells, as a PNG with a row for each structure, and as a GIF in finer steps.
 
-    z_s is of one structure: a structure that is observed in neither cell has z_s = 0 all the way.
+    z_s belongs to one structure: a structure that was observed in neither cell has z_s = 0 along the whole way.
 
     Args:
       integrator, names, steps, output, overwrite: see `traverse`.
       ends: the first and the last cell, `Start`s.
-      codes: which change, z_r, z_s or both; another stays as it is in the first cell.
-      path: a key of `walks.PATHS`.
+      codes: those that change: z_r, z_s or both. The other keeps its value of the first cell.
+      path: a key of `latent_space.PATHS`.
 
     Returns, Raises: see `traverse`.
     """
@@ -163,15 +163,14 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
 
         def walk(shares):
             return tuple(
-                latent_walks.PATHS[path](a, b, shares) if name in codes else _still(a, shares)
-                for name, (a, b) in pairs.items()
+                PATHS[path](a, b, shares) if name in codes else _still(a, shares) for name, (a, b) in pairs.items()
             )
 
         return Row(integrator.structures[structure], structure, walk)
 
     stem = f"{first.name}_to_{last.name}" + ("" if set(codes) == set(CODES) else f"_{codes[0]}")
     labels = [f"{share:.0%}" for share in np.linspace(0, 1, steps)]
-    grids = {stem: [row(k) for k in _indices(integrator, names)]}
+    grids = {stem: [row(k) for k in find_structures(integrator, names)]}
     return _write(integrator, grids, labels, {0: first, -1: last}, output, overwrite)
 
 
@@ -179,8 +178,8 @@ def decode_rows(integrator, rows, steps):
     """Returns the cells of a grid, (R, steps, H, W, 3) in [0, 1]. Args: `Row`s; columns."""
     y_onehot = np.eye(len(integrator.structures), dtype=np.float32)
     shares = np.linspace(0, 1, steps)
-    network = integrator.signatures.dec_rs
-    return np.stack([decode(network, y_onehot[row.structure], *row.codes(shares)) for row in rows])
+    decoded = [integrator.decode(y_onehot[row.structure], *row.codes(shares)) for row in rows]
+    return np.stack([cells["x_rs_hat"] for cells in decoded])
 
 
 def _write(integrator, grids, labels, observed, output, overwrite):
@@ -194,7 +193,7 @@ def _write(integrator, grids, labels, observed, output, overwrite):
         cells = decode_rows(integrator, rows, len(labels) - len(observed))
         window = figures.around_cell(np.max([*cells.max(axis=1), *(end.image for end in observed.values())], axis=0))
         together = len({row.structure for row in rows}) == 1
-        panels = [list(row) for row in latent_walks.panels(cells, window, together)]
+        panels = [list(row) for row in film.panels(cells, window, together)]
         for place, end in observed.items():
             for line, row in zip(panels, rows, strict=True):
                 line.insert(0 if place == 0 else len(line), _observed(end, row.structure, window))
@@ -202,9 +201,7 @@ def _write(integrator, grids, labels, observed, output, overwrite):
         with atomic_write(png) as partial:
             figures.to_png(montage(panels, labels, texts, integrator.pixel_size), partial)
         with atomic_write(gif) as partial:
-            latent_walks.film(
-                latent_walks.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial
-            )
+            film.write_gif(film.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial)
     return paths
 
 
@@ -227,13 +224,3 @@ def _numbers(dimensions, count):
             f"--dimensions is {','.join(texts)!r}, but must be different numbers from 1 to {count}, such as 1,2"
         )
     return [number - 1 for number in numbers]
-
-
-def _indices(integrator, names):
-    unknown = [name for name in names if name not in integrator.structures]
-    if unknown or not names:
-        raise ValueError(
-            f"--structures: no {', '.join(unknown) or 'structure given'}; the model has "
-            f"{', '.join(integrator.structures)}"
-        )
-    return [integrator.structures.index(name) for name in dict.fromkeys(names)]

@@ -1,31 +1,56 @@
-"""Trained runs, loaded for what is done with them: an integrator to use, or all there is, to be evaluated."""
+"""The loader of trained models: `load`, which users find as `icell_tf.load`."""
 
-from icell_tf.config import ConfigError
+from pathlib import Path
+
+from icell_tf.inference.backends import Networks, SavedModel
 from icell_tf.inference.integrator import Integrator
-from icell_tf.runs.trained import load_model
-from icell_tf.runs.weights import BEST
+from icell_tf.runs.run import CONFIG_FILE
+from icell_tf.runs.weights import BEST, LAST
+
+WEIGHTS = {"best": BEST, "last": LAST}
 
 
-def load_integrator(run_dir, weights=BEST):
-    """Returns the `Integrator` of a phase 2 run. Raises: ConfigError: if it is another phase's, or has no weights."""
-    return integrator_of(*load_conditional(run_dir, weights))
+def load(path, weights="best"):
+    """Loads a trained model as an `Integrator`.
+
+    Args:
+      path: folder of a run of phase 2; or of an exported SavedModel: one version, or all versions, of which the highest
+        is loaded.
+      weights: of a run: "best" on validation, or "last". An export has one set of weights and takes "best" only.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+      ConfigError: the run is of phase 1, or has no such weights.
+      ValueError: the folder is neither a run nor an export, or there are no such weights.
+    """
+    path = Path(path)
+    if weights not in WEIGHTS:
+        raise ValueError(f"weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}")
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no folder {path}: give a run's folder or an exported SavedModel")
+    if (path / CONFIG_FILE).exists():
+        from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
+
+        model, run = load_model(path, WEIGHTS[weights], "conditional")
+        return integrator_of(model, run.cells, run.config.mirror)
+    versions = versions_in(path)
+    folder = path / str(max(versions)) if versions else path
+    if not (folder / "saved_model.pb").exists():
+        found = ", ".join(sorted(child.name for child in path.iterdir())[:8]) or "is empty"
+        raise ValueError(f"{path} is no run (no {CONFIG_FILE}) and no SavedModel (no saved_model.pb): {found}")
+    if weights != "best":
+        raise ValueError(f"{folder} is an export, which has one set of weights: the {weights} ones are in its run")
+    return Integrator(SavedModel(folder))
 
 
-def load_conditional(run_dir, weights):
-    model, run = load_model(run_dir, weights)
-    if run.phase != "conditional":
-        raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of train/conditional.py")
-    return model, run
+def integrator_of(model, cells, mirrored=False):
+    """Returns the `Integrator` of a `ConditionalModel` in memory. Args: the model; its `Cells`; see `Description`."""
+    networks = (model.enc_r, model.enc, model.dec)
+    return Integrator(Networks(*networks, cells.structures, cells.pixel_size, cells.preparation, mirrored))
 
 
-def integrator_of(model, run):
-    cells = run.cells
-    return Integrator(
-        model.enc_r,
-        model.enc,
-        model.dec,
-        cells.structures,
-        cells.pixel_size,
-        cells.preparation,
-        mirrored=run.config.mirror,
-    )
+def versions_in(directory):
+    """Returns the numbers of the versions in a folder of exports, none if there is no such folder."""
+    if not directory.is_dir():
+        return []
+    return [int(child.name) for child in directory.iterdir() if child.name.isdecimal() and child.is_dir()]

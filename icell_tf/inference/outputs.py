@@ -10,6 +10,7 @@ import tifffile
 from icell_tf import structures
 from icell_tf.files import atomic_write, prepare_output, safe_names
 from icell_tf.imaging.ome import ome_metadata
+from icell_tf.inference.inputs import find_structures
 from icell_tf.viz import figures
 
 BATCH = 8  # cells
@@ -46,7 +47,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     Args:
       integrator: an `Integrator`.
       cells: non-empty list of `inputs.InputCell`.
-      output: folder, made if need be.
+      output: folder, created if it does not exist.
       settings: `Settings`.
 
     Returns:
@@ -88,9 +89,9 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
 
     Args:
       integrator: an `Integrator`.
-      names: structures, as the model names them.
+      names: structures, in any spelling.
       count: cells a structure.
-      output: folder, made if need be.
+      output: folder, created if it does not exist.
       seed: integer.
       overwrite: replace existing files.
 
@@ -101,18 +102,16 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
       ValueError: a name that the model does not know, or a count below 1.
       FileExistsError: a file exists, and overwrite is off; nothing was written.
     """
-    unknown = [name for name in names if name not in integrator.structures]
-    if unknown or not names:
-        raise ValueError(f"--structures: no {unknown or 'structure given'}; the model has {integrator.structures}")
+    indices = find_structures(integrator, names)
     if count < 1:
         raise ValueError(f"--n is {count}, but at least one cell must be drawn")
     output = Path(output)
-    names = list(dict.fromkeys(names))
+    names = [integrator.structures[k] for k in indices]
     files = safe_names(names)
     paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
     prepare_output(output, paths, overwrite)
-    for name, file in zip(names, files, strict=True):
-        x_rs = integrator.sample([integrator.structures.index(name)] * count, seed)["x_rs"]
+    for k, name, file in zip(indices, names, files, strict=True):
+        x_rs = integrator.sample([k] * count, seed)["x_rs"]
         grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
         channels = ("membrane", "nucleus", name)
         with atomic_write(output / f"{file}_samples.png") as path:

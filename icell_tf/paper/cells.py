@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icell_tf.inference import traversal
+from icell_tf.inference import latent_space
 from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, choose, source
 from icell_tf.structures import display
 from icell_tf.viz import figures, panels
@@ -97,10 +97,10 @@ def _reconstructed(subject, cells, chosen, seed, reference):
         coded, rows = cells[split], [i for i in rows if i is not None]
         if reference:
             x = coded.x_rs(rows)[..., :-1]
-            pairs[split] = x, traversal.decode_reference(networks["dec_r"], coded.z_r[rows])
+            pairs[split] = x, latent_space.decode_reference(networks["dec_r"], coded.z_r[rows])
         else:
             codes = coded.probabilities[rows], coded.z_r_hat[rows], coded.z_s[rows]
-            pairs[split] = coded.x_rs(rows), traversal.decode(networks["dec_rs"], *codes)
+            pairs[split] = coded.x_rs(rows), subject.integrator.decode(*codes)["x_rs_hat"]
     where = _crop(np.concatenate([x for x, _ in pairs.values()]))
     rows = []
     for split, places in chosen.items():

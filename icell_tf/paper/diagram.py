@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
-from icell_tf.inference import traversal
+from icell_tf.inference import latent_space
 from icell_tf.paper.exhibit import HELD_OUT, Exhibit, source
 from icell_tf.paper.networks import parameters
 from icell_tf.viz import figures, panels, plots
@@ -25,8 +25,8 @@ def model_diagram(subject, cells, seed):
     i = int(np.random.default_rng(seed).integers(len(held_out)))
     x_rs = held_out.x_rs([i])
     codes = held_out.probabilities[[i]], held_out.z_r_hat[[i]], held_out.z_s[[i]]
-    x_rs_hat = traversal.decode(networks["dec_rs"], *codes)
-    x_r_hat = traversal.decode_reference(networks["dec_r"], held_out.z_r[[i]]) if subject.reference_trained else None
+    x_rs_hat = subject.integrator.decode(*codes)["x_rs_hat"]
+    x_r_hat = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]]) if subject.reference_trained else None
     where = (0, *figures.around_cell(x_rs[0]))
     images = {"x_r": x_rs[where][..., :2], "x_rs": x_rs[where], "x_rs_hat": x_rs_hat[where]}
     if x_r_hat is not None:

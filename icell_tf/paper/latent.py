@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from icell_tf.inference import traversal
+from icell_tf.inference import latent_space
 from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, source
 from icell_tf.structures import colors, display
 from icell_tf.viz import figures, panels, plots
@@ -28,12 +28,12 @@ def reference_codes(subject, cells, seed):
     )
     codes = _grid(subject)
     if subject.reference_trained:
-        decoder, images = "Dec_r", traversal.decode_reference(subject.networks["dec_r"], codes)
+        decoder, images = "Dec_r", latent_space.decode_reference(subject.networks["dec_r"], codes)
     else:  # phase 1's decoder may be gone; phase 2's draws the shape too
         k = len(subject.integrator.structures)
         decoder = "membrane and nucleus of Dec_{r,s} at y = 1/K, z_s = 0"
-        dec_rs, uniform = subject.networks["dec_rs"], np.full(k, 1 / k)
-        images = traversal.decode(dec_rs, uniform, codes, np.zeros_like(codes[0]))[..., :-1]
+        uniform = np.full(k, 1 / k)
+        images = subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"][..., :-1]
     picture, told = _draw_grid(subject, images, "r")
     caption = f"(b) Cell and nuclear shapes that {decoder} draws {told}; the others are 0. "
     caption += source(subject, f"{len(images)} codes", seed)
@@ -65,7 +65,7 @@ def structure_codes(subject, cells, seed, structure="tom20"):
     shown = structure if structure in names else names[0]
     y = np.eye(len(names))[names.index(shown)]
     codes = _grid(subject)
-    images = traversal.decode(subject.networks["dec_rs"], y, np.zeros_like(codes[0]), codes)
+    images = subject.integrator.decode(y, np.zeros_like(codes[0]), codes)["x_rs_hat"]
     picture, told = _draw_grid(subject, images, "s")
     missing = "" if shown == structure else f" (the data set has no {display(structure)}; this is its first structure)"
     caption = f"(b) {display(shown)}{missing} in a cell of z_r = 0, as Dec_{{r,s}} draws it {told}; the others are 0. "
@@ -76,16 +76,16 @@ def structure_codes(subject, cells, seed, structure="tom20"):
 
 def _grid(subject):
     """(25, Z) codes, row by row."""
-    return traversal.grid_codes(np.zeros(subject.integrator.latent_dim)).reshape(-1, subject.integrator.latent_dim)
+    return latent_space.grid_codes(np.zeros(subject.integrator.latent_dim)).reshape(-1, subject.integrator.latent_dim)
 
 
 def _draw_grid(subject, images, space):
     """Returns the picture of a grid of cells, (25, H, W, C), and the part of the caption that says how it is laid."""
     where = (slice(None), *figures.around_cell(images[..., :2].max(axis=0)))
     overlays = [figures.overlay(image, contrast=CONTRAST) for image in images[where]]
-    count, pixel_size = len(traversal.DEVIATIONS), subject.integrator.pixel_size
+    count, pixel_size = len(latent_space.DEVIATIONS), subject.integrator.pixel_size
     rows = [overlays[i : i + count] for i in range(0, len(overlays), count)]
-    columns = [f"{value:g} σ" for value in traversal.DEVIATIONS]
+    columns = [f"{value:g} σ" for value in latent_space.DEVIATIONS]
     extent = overlays[0].shape[1] * pixel_size
     told = (
         f"at {POSITIONS} standard deviations of the prior in z_{space},1 (to the right) and z_{space},2 (upwards), "

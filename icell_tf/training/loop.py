@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from icell_tf.config import ConfigError
-from icell_tf.inference.integrator import Integrator
+from icell_tf.inference.loading import integrator_of
 from icell_tf.reports import model_card
 from icell_tf.runs import history, weights
 from icell_tf.training import callbacks, checkpoints, devices
@@ -282,7 +282,7 @@ def _callbacks(model, run, prepared, run_dir, save):
     if run.phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
-        integrator = Integrator(model.enc_r, model.enc, model.dec, run.cells.structures, run.cells.pixel_size)
+        integrator = integrator_of(model, run.cells)
         draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
 
     return [

@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib
-import pathlib
-import sys
 
 import pytest
 from absl import flags
@@ -11,24 +9,21 @@ from absl import flags
 from icell_tf.config import PRESETS
 from icell_tf.data.prepared import PreparedCells
 
+from ..in_process import own_flags
+
 
 @pytest.fixture
-def command(monkeypatch):
-    """The command's module, freshly imported, with its flags; takes them back after the test."""
-    before = set(flags.FLAGS)
-    monkeypatch.syspath_prepend(pathlib.Path(__file__).resolve().parents[2] / "train")
-    yield importlib.import_module("cross_validate")
-    for name in ("cross_validate", "command"):
-        sys.modules.pop(name, None)
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
+def command():
+    """The command's module, with flags of its own."""
+    with own_flags("cross_validate"):
+        yield importlib.import_module("icell_tf.cli.cross_validate")
 
 
 def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared, monkeypatch, tmp_path, capsys):
     trained, measured, pooled = [], [], []
     monkeypatch.setattr(command, "train_reference", lambda *arguments, **how: trained.append((*arguments, how)))
     monkeypatch.setattr(command, "train_conditional", lambda *arguments, **how: trained.append((*arguments, how)))
-    monkeypatch.setattr(command, "load_integrator", lambda run_dir: run_dir)
+    monkeypatch.setattr(command, "load", lambda run_dir: run_dir)
     monkeypatch.setattr(command, "measure_fold", lambda *arguments: measured.append(arguments))
     monkeypatch.setattr(command, "pool", lambda *arguments: pooled.append(arguments))
     monkeypatch.setattr(command, "table", lambda content: "the table")

@@ -120,7 +120,7 @@ def test_latent_scores_of_a_model(integrator):
     images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
     z = rng.standard_normal((12, 4)).astype(np.float32)
     cells = latent_cells(images, z, z, structures=3)
-    scores, tables = latent.latent_scores(integrator, integrator.signatures.dec_rs, cells)
+    scores, tables = latent.latent_scores(integrator, integrator.networks.dec_rs, cells)
     assert {name.split("_")[1] for name in scores} == {"r", "s"}
     assert tables["z_s"]["share"].shape == tables["z_r"]["ks_p"].shape == (4,)
     for score in scores.values():

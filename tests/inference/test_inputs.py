@@ -37,6 +37,16 @@ def write(path, array, names=None, scale=SCALE):
     return path
 
 
+COLUMNS = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
+CHANNELS = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
+
+
+def write_manifest(folder, rows, columns=COLUMNS):
+    with open(folder / "manifest.csv", "w", newline="") as file:
+        csv.writer(file).writerows([columns, *rows])
+    return folder / "manifest.csv"
+
+
 @pytest.fixture
 def files(tmp_path):
     channels, masks = cell_stack()
@@ -57,14 +67,14 @@ def test_stack_with_named_channels(files):
     assert cell.transform.source_shape == (50, 60) and cell.transform.source_scale == SCALE[1:]
 
 
-def test_masks_are_told_from_stacks_that_are_0_outside_their_cell(files):
+def test_masks_are_found_in_stacks_that_are_0_outside_their_cell(files):
     channels, masks = cell_stack()
     cut_out = write(files.folder / "cut.tiff", channels * masks[0], ("membrane", "dna", "gfp"), SCALE)
     reading = inputs.Reading(segmentation=(inputs.AUTO,))
     (cell,) = inputs.read_inputs([cut_out], MODEL, reading)
     assert cell.name == "cut"
     assert np.corrcoef(cell.image[..., 0].ravel(), expected_image()[..., 0].ravel())[0, 1] > 0.95
-    with pytest.raises(ValueError, match="cell 1.ome.tif: .*no cell is cut out in it"):
+    with pytest.raises(ValueError, match="cell 1.ome.tif: "):
         inputs.read_inputs([files.stack], MODEL, reading)
 
 
@@ -95,14 +105,8 @@ def test_single_plane_without_z_and_explicit_pixel_size(tmp_path):
 
 
 def test_manifest(files):
-    columns = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
-    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
-    with open(files.folder / "manifest.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for cell_id in ("a/b", "A b", "c"):
-            writer.writerow((cell_id, "TOMM20", files.stack.name, files.masks.name, names, list(SCALE)))
-    manifest = files.folder / "manifest.csv"
+    cell = ("TOMM20", files.stack.name, files.masks.name, CHANNELS, list(SCALE))
+    manifest = write_manifest(files.folder, [(cell_id, *cell) for cell_id in ("a/b", "A b", "c")])
     cells = inputs.read_inputs([manifest], MODEL)
     assert [cell.name for cell in cells] == ["a_b", "A_b-2", "c"]  # differ where upper and lower case are one
     assert {cell.structure for cell in cells} == {"tom20"}
@@ -112,42 +116,36 @@ def test_manifest(files):
 
 
 def test_bad_cells_of_a_manifest_and_guessed_axes(files, capsys):
-    names = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell', 'nucleus']}"
     tifffile.imwrite(files.folder / "bare.tif", cell_stack()[0], photometric="minisblack")
     (files.folder / "damaged.tif").write_bytes(files.stack.read_bytes()[:300])
-    manifest = files.folder / "manifest.csv"
 
     def read(*raws):
-        rows = [(f"c{i}", "tom20", raw, files.masks.name, names, list(SCALE)) for i, raw in enumerate(raws)]
-        with open(manifest, "w", newline="") as file:
-            header = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron")
-            csv.writer(file).writerows([header, *rows])
+        cell = files.masks.name, CHANNELS, list(SCALE)
+        manifest = write_manifest(files.folder, [(f"c{i}", "tom20", raw, *cell) for i, raw in enumerate(raws)])
         return inputs.read_inputs([manifest], MODEL, reading)
 
     reading = inputs.Reading()
     assert len(read("bare.tif", "bare.tif")) == 2
     (line,) = capsys.readouterr().out.splitlines()
-    assert "bare.tif: the file doesn't name its axes" in line and "taken as CZYX" in line
+    assert "bare.tif: " in line and "CZYX" in line
     with pytest.raises(ValueError, match="CellId c1, .*damaged.tif: ") as error:
         read(files.stack.name, "damaged.tif")
     assert str(error.value).count("damaged.tif") == 1
-    with pytest.raises(ValueError, match="2 cells can't be used; --on_bad_cell=skip.*\n.*CellId c0.*\n.*CellId c2"):
+    with pytest.raises(ValueError, match=r"(?s)2 cells .*--on_bad_cell=skip.*\bc0\b.*\bc2\b"):
         read("damaged.tif", files.stack.name, "damaged.tif")
     reading = inputs.Reading(on_bad_cell="skip")
     assert [cell.name for cell in read("damaged.tif", files.stack.name)] == ["c1"]
     assert "set aside: CellId c0, " in capsys.readouterr().out
-    with pytest.raises(ValueError, match="1 cells can't be used:\n"):
+    with pytest.raises(ValueError, match="1 cells ") as error:
         read("damaged.tif")
+    assert "--on_bad_cell" not in str(error.value)
 
 
 def test_manifest_of_cells_without_a_structure(files):
     path = write(files.folder / "two.ome.tif", cell_stack()[0][:2])
-    names = "{'crop_raw': ['membrane', 'dna'], 'crop_seg': ['cell', 'nucleus']}"
-    with open(files.folder / "manifest.csv", "w", newline="") as file:
-        csv.writer(file).writerows(
-            [("CellId", "crop_raw", "crop_seg", "name_dict"), ("c", path.name, files.masks.name, names)]
-        )
-    (cell,) = inputs.read_inputs([files.folder / "manifest.csv"], MODEL)
+    row = ("c", path.name, files.masks.name, CHANNELS.replace(", 'structure'", ""))
+    manifest = write_manifest(files.folder, [row], ("CellId", "crop_raw", "crop_seg", "name_dict"))
+    (cell,) = inputs.read_inputs([manifest], MODEL)
     assert cell.structure is None
     np.testing.assert_array_equal(cell.image, expected_image(2))
 
@@ -186,8 +184,7 @@ def test_prepared_cells(tmp_path, monkeypatch):
 def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
     prepared(monkeypatch, tmp_path / "data", *found)
     size, pixel_size, preparation = (*found, FIRST_PREPARATION)[:3]
-    described = f"{size} px at {pixel_size:g} µm, prepared with {preparation}, but the model takes 32 px at 1 µm, "
-    with pytest.raises(ValueError, match=described):
+    with pytest.raises(ValueError, match=f"{size} px at {pixel_size:g} µm.*{preparation}.* 32 px at 1 µm"):
         inputs.read_inputs([tmp_path / "data"], MODEL)
 
 
@@ -198,7 +195,7 @@ def test_stacks_are_prepared_as_the_model_was_trained(files):
     expected = preprocess(stack[:2], *masks, SCALE, Frame(32, 1.0), Preparation("none", "percentile")).image
     np.testing.assert_array_equal(cell.image[..., :2], expected)
     model.preparation = "major_axis, maximum, 0"
-    with pytest.raises(ValueError, match=r"version 0 of the preprocessing, and this icell_tf has version \d"):
+    with pytest.raises(ValueError, match=r"version 0 .*version \d"):
         inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 
 
@@ -210,18 +207,18 @@ def test_bad_inputs_name_the_file_and_the_flag(files):
         read(files.stack, files.folder / "absent.tif", segmentation=(str(files.masks),))
     with pytest.raises(FileNotFoundError, match="absent.tif"):
         read(files.stack, segmentation=(str(files.folder / "absent.tif"),))
-    with pytest.raises(ValueError, match="--segmentation names 0 files"):
+    with pytest.raises(ValueError, match="--segmentation .* 0 files.* 1 stacks"):
         read(files.stack)
-    with pytest.raises(ValueError, match="larger than the cell mask.*--segmentation_channels"):
+    with pytest.raises(ValueError, match="cell 1.*--segmentation_channels"):
         read(
             files.stack, segmentation=(str(files.masks),), segmentation_channels={"cell": "nucleus", "nucleus": "cell"}
         )
-    with pytest.raises(ValueError, match="cell 1.*no channel 'nothing'"):
+    with pytest.raises(ValueError, match="cell 1.*'nothing'"):
         read(files.stack, segmentation=(str(files.masks),), channels={"membrane": "nothing", "nucleus": "1"})
     unnamed = write(files.folder / "unnamed.ome.tif", cell_stack()[0])
     with pytest.raises(ValueError, match="unnamed.*--channels=membrane:0,nucleus:1"):
         read(unnamed, segmentation=(str(files.masks),))
-    with pytest.raises(ValueError, match="cell 1.*frame of 32 px"):
+    with pytest.raises(ValueError, match="cell 1.*32 px"):
         inputs.read_inputs(
             [files.stack],
             SimpleNamespace(image_size=32, pixel_size=0.1, preparation=FIRST_PREPARATION),

@@ -21,12 +21,13 @@ def cells():
 
 
 def decode(integrator, y, z_r, z_s):
-    return tf.sigmoid(integrator.signatures.dec_rs([y, z_r, z_s], training=False)).numpy()
+    """What the decoder itself returns, for comparison."""
+    return tf.sigmoid(integrator.networks.dec_rs([y, z_r, z_s], training=False)).numpy()
 
 
 def test_integrate_is_algorithm_3(integrator, cells):
     result = integrator.integrate(cells[..., :2])
-    z_r = integrator.signatures.enc_r(cells[..., :2], training=False).numpy()
+    z_r = integrator.networks.enc_r(cells[..., :2], training=False).numpy()
     np.testing.assert_allclose(result["z_r"], z_r, atol=1e-5)
     for b in range(len(cells)):
         for k in range(K):
@@ -59,7 +60,7 @@ def test_mirrored_reconstruction_is_the_mean_over_four_poses(make_integrator, ce
 def test_mean_and_std_are_those_of_the_draws(integrator, cells):
     x_r, n = cells[:2, ..., :2], 4
     draws = [
-        integrator.signatures.functions["integrate_draw"](
+        integrator.networks.functions["integrate_draw"](
             x_r=tf.constant(x_r), seed=tf.constant([7, 7], tf.int64), draw=tf.constant([i, i], tf.int64)
         )["structures"].numpy()
         for i in range(n)
@@ -96,7 +97,7 @@ def test_sample_decodes_its_codes(integrator):
 
 
 def test_encode_classify_and_reconstruct_agree_with_the_networks(integrator, cells):
-    logits, z_r, z_s = (t.numpy() for t in integrator.signatures.enc_rs(cells, training=False))
+    logits, z_r, z_s = (t.numpy() for t in integrator.networks.enc_rs(cells, training=False))
     codes = integrator.encode(cells)
     np.testing.assert_allclose(codes["z_r"], z_r, atol=1e-5)
     np.testing.assert_allclose(codes["z_s"], z_s, atol=1e-5)
@@ -106,11 +107,17 @@ def test_encode_classify_and_reconstruct_agree_with_the_networks(integrator, cel
     np.testing.assert_allclose(integrator.reconstruct(cells)["x_rs_hat"], x_hat, atol=1e-4)
 
 
-def test_classify_names_the_likeliest(integrator, cells):
-    result = integrator.signatures.functions["classify"](x_rs=tf.constant(cells))
-    likeliest = [STRUCTURES[k].encode() for k in result["probabilities"].numpy().argmax(axis=1)]
-    assert result["structure"].numpy().tolist() == likeliest
-    assert result["names"].numpy().tolist() == [[name.encode() for name in STRUCTURES]] * len(cells)
+def test_decoding_the_codes_of_a_cell_reconstructs_it(integrator, cells):
+    decoded = integrator.decode(**integrator.encode(cells))
+    np.testing.assert_allclose(decoded["x_rs_hat"], integrator.reconstruct(cells)["x_rs_hat"], atol=1e-5)
+
+
+def test_one_row_of_codes_holds_for_all_cells_and_chunks_join_in_order(integrator):
+    z_s = np.random.default_rng(1).standard_normal((DECODER_BATCH // K + 2, LATENT))
+    y_onehot, z_r = np.eye(K)[1], np.zeros(LATENT)
+    decoded = integrator.decode(y_onehot, z_r, z_s)["x_rs_hat"]
+    assert decoded.shape == (len(z_s), SIZE, SIZE, 3) and 0 <= decoded.min() < decoded.max() <= 1
+    np.testing.assert_allclose(integrator.decode(y_onehot, z_r, z_s[-1])["x_rs_hat"], decoded[-1:], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -138,5 +145,10 @@ def test_refuses_other_indices(integrator):
         integrator.sample([0, 1], seed=[1])
     with pytest.raises(ValueError, match="samples"):
         integrator.integrate(np.zeros((1, SIZE, SIZE, 2)), samples=-1)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="y must be in 0..2"):
-        integrator.signatures.functions["sample"](y=tf.constant([K], tf.int64), seed=tf.constant([0], tf.int64))
+
+
+@pytest.mark.parametrize("shapes", [((K + 1,), (LATENT,)), ((K,), (1,)), ((2, K), (3, LATENT)), ((1, 1, K), (LATENT,))])
+def test_refuses_codes_of_other_sizes(integrator, shapes):
+    y, z = map(np.zeros, shapes)
+    with pytest.raises(ValueError, match=f"{K}.*{LATENT}"):
+        integrator.decode(y, z, z)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from icell_tf.inference import latent_walks
-from icell_tf.inference.traversal import decode
+from icell_tf.inference.loading import load
 from icell_tf.spec import Cells
 
 from ..conftest import LATENT, SIZE, STRUCTURES
@@ -32,8 +32,8 @@ def short_films(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def integrator(make_integrator):
-    return make_integrator()
+def integrator(make_export):
+    return load(make_export())
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def drawn(monkeypatch):
 
 def decoded(integrator, structure, z_r, z_s):
     y_onehot = np.eye(len(STRUCTURES))[STRUCTURES.index(structure)]
-    return decode(integrator.signatures.dec_rs, y_onehot, z_r, z_s)[0]
+    return integrator.decode(y_onehot, z_r, z_s)["x_rs_hat"][0]
 
 
 @pytest.mark.parametrize("other", [{"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}])
 def test_a_data_set_of_other_frames_or_preparation_is_refused(integrator, other):
     prepared = FakePrepared()
     prepared.cells = dataclasses.replace(prepared.cells, **other)
-    with pytest.raises(ValueError, match="--dataset: fake/1.0.0: its cells have .*, but the model takes "):
+    with pytest.raises(ValueError, match=f"--dataset: fake/1.0.0: .*{next(iter(other.values()))}.* 32 px at 1.2 µm"):
         latent_walks.find_cell(integrator, prepared, "test-0", "--cell")
 
 
@@ -123,11 +123,11 @@ def test_an_interpolation_ends_at_the_cells(integrator, drawn, ends, tmp_path, c
 def test_what_the_model_does_not_have_is_refused(integrator, tmp_path):
     start = latent_walks.mean_cell(integrator)
     for wrong in (["0"], ["5"], ["x"], [], ["1", "1"], ["-1"]):
-        with pytest.raises(ValueError, match="--dimensions is .* but must be different numbers from 1 to 4"):
+        with pytest.raises(ValueError, match="--dimensions .* 1 to 4"):
             latent_walks.traverse(integrator, start, "z_r", wrong, ["zo1"], output=tmp_path / "out")
-    with pytest.raises(ValueError, match="--structures: no golgi; the model has lamin-b1, tom20, zo1"):
+    with pytest.raises(ValueError, match="--structures: .*golgi.*lamin-b1, tom20, zo1"):
         latent_walks.traverse(integrator, start, "z_r", [1], ["golgi"], output=tmp_path / "out")
-    with pytest.raises(ValueError, match="--to: fake/1.0.0 has no cell 'none'; the column id of codes.csv"):
+    with pytest.raises(ValueError, match="--to: fake/1.0.0 .*'none'.*codes.csv"):
         latent_walks.find_cell(integrator, FakePrepared(), "none", "--to")
     assert not (tmp_path / "out").exists()
 
@@ -135,14 +135,14 @@ def test_what_the_model_does_not_have_is_refused(integrator, tmp_path):
 def test_nothing_is_overwritten_unasked(integrator, tmp_path):
     given = (integrator, latent_walks.mean_cell(integrator), "z_r", [1], ["zo1"], 1.0, 2, tmp_path)
     latent_walks.traverse(*given)
-    with pytest.raises(FileExistsError, match="mean_z_r_1.png exists"):
+    with pytest.raises(FileExistsError, match="mean_z_r_1.png"):
         latent_walks.traverse(*given)
     latent_walks.traverse(*given, overwrite=True)
 
 
 @pytest.mark.parametrize("reach", [float("nan"), float("inf")])
 def test_a_range_that_is_no_number_is_refused(integrator, tmp_path, reach):
-    with pytest.raises(ValueError, match=f"--range is {reach}, but has to be a number"):
+    with pytest.raises(ValueError, match=f"--range is {reach}"):
         latent_walks.traverse(
             integrator, latent_walks.mean_cell(integrator), "z_r", [1], ["tom20"], reach, output=tmp_path
         )

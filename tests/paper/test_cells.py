@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 
-from icell_tf.inference import traversal
+from icell_tf.inference import latent_space
 from icell_tf.paper import cells as pictures
 from icell_tf.paper.exhibit import choose
 from icell_tf.viz import figures
@@ -77,7 +77,7 @@ def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells,
         assert len(columns) == 10 and labels == ["training", "decoded", "held out", "decoded"]
         assert [sum(panel is not None for panel in row) for row in rows] == [10] * 4
     x_rs_hat = subject.integrator.reconstruct(held_out.x_rs())["x_rs_hat"]
-    x_r_hat = traversal.decode_reference(subject.networks["dec_r"], held_out.z_r)
+    x_r_hat = latent_space.decode_reference(subject.networks["dec_r"], held_out.z_r)
     for (rows, *_), decoded in zip(montages, (x_r_hat, x_rs_hat), strict=True):
         channels = decoded.shape[-1]
         for i in (0, 4, 9):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from icell_tf.inference import traversal
+from icell_tf.inference import latent_space
 from icell_tf.paper import latent
 from icell_tf.viz import figures
 
@@ -20,26 +20,25 @@ def test_the_grid_of_s4_has_the_decoded_zero_in_its_centre(subject, cells, monta
     assert columns == ["-3 σ", "-1.5 σ", "0 σ", "1.5 σ", "3 σ"] and labels == columns[::-1]
     assert [len(row) for row in rows] == [5] * 5
     dec_r = subject.networks["dec_r"]
-    assert_shows(rows[2][2], traversal.decode_reference(dec_r, ZERO)[0])
-    assert_shows(rows[0][4], traversal.decode_reference(dec_r, [3, 3, 0, 0])[0])
-    assert_shows(rows[3][0], traversal.decode_reference(dec_r, [-3, -1.5, 0, 0])[0])
+    assert_shows(rows[2][2], latent_space.decode_reference(dec_r, ZERO)[0])
+    assert_shows(rows[0][4], latent_space.decode_reference(dec_r, [3, 3, 0, 0])[0])
+    assert_shows(rows[3][0], latent_space.decode_reference(dec_r, [-3, -1.5, 0, 0])[0])
     assert "Dec_r draws" in grid.caption and "n = 25 codes; seed 0; data set" in grid.caption
 
 
 def test_without_phase_1s_decoder_s4_shows_the_other_ones_membrane_and_nucleus(subject, cells, montages):
     _, grid = latent.reference_codes(dataclasses.replace(subject, reference_trained=False), cells, seed=0)
-    image = traversal.decode(subject.networks["dec_rs"], np.full(10, 0.1), [0, 3, 0, 0], ZERO)[0]
+    image = subject.integrator.decode(np.full(10, 0.1), [0, 3, 0, 0], ZERO)["x_rs_hat"][0]
     assert_shows(montages[0][0][0][2], image[..., :2])
     assert "y = 1/K" in grid.caption
 
 
 def test_s5_shows_the_structure_asked_for_or_the_first(subject, cells, montages):
-    dec_rs = subject.networks["dec_rs"]
     _, grid = latent.structure_codes(subject, cells, seed=0)
-    assert_shows(montages[0][0][1][4], traversal.decode(dec_rs, np.eye(10)[8], ZERO, [3, 1.5, 0, 0])[0])
+    assert_shows(montages[0][0][1][4], subject.integrator.decode(np.eye(10)[8], ZERO, [3, 1.5, 0, 0])["x_rs_hat"][0])
     assert grid.caption.startswith("(b) TOM20 in a cell of z_r = 0")
     _, grid = latent.structure_codes(subject, cells, seed=0, structure="lysosome")
-    assert_shows(montages[1][0][2][2], traversal.decode(dec_rs, np.eye(10)[0], ZERO, ZERO)[0])
+    assert_shows(montages[1][0][2][2], subject.integrator.decode(np.eye(10)[0], ZERO, ZERO)["x_rs_hat"][0])
     assert "α-actinin (the data set has no lysosome; this is its first structure)" in grid.caption
 
 

@@ -52,8 +52,8 @@ def test_codes_of_one_dimension_have_no_pictures_of_two(subject, cells, monkeypa
     for name in ("observed_cells", "predicted_cells", "reconstructed_cells"):
         monkeypatch.setattr(paper.pictures, name, lambda *_: [])
     monkeypatch.setattr(paper.networks, "network_tables", lambda *_: [])
-    flat = dataclasses.replace(
-        subject, integrator=SimpleNamespace(latent_dim=1, structures=subject.integrator.structures)
-    )
+    known = subject.integrator
+    flat = SimpleNamespace(latent_dim=1, structures=known.structures, decode=known.decode)
+    flat = dataclasses.replace(subject, integrator=flat)
     keys = [exhibit.key for exhibit in paper.draw(flat, cells)]
     assert keys == ["figure_1", "figure_s3", "table_s8", "table_s9"]

@@ -226,7 +226,7 @@ def test_a_run_of_the_other_phase_is_not_overwritten(reference_run, conditional_
     with pytest.raises(ConfigError, match="--reference: .* is a run of phase 'conditional'"):
         experiment.train_conditional(conditional_config, conditional_run, conditional_run.parent / "new")
     with pytest.raises(ConfigError, match="is a run of phase 'reference'"):
-        loading.load_integrator(reference_run)
+        loading.load(reference_run)
 
 
 def test_a_reference_of_another_latent_dimension_is_refused(reference_run, conditional_config, tmp_path):
@@ -248,7 +248,7 @@ def test_phase_two_trains_without_structures_in_the_fold_of_its_reference(
     run_dir = experiment.train_conditional(config, reference, tmp_path / "run")
     known = prepared.open_prepared(Run.load(run_dir).config)
     assert known.splits == {"train": 48, "test": 16}  # no validation: best are the last weights
-    assert loading.load_integrator(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
+    assert loading.load(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
     with pytest.raises(ConfigError, match="leave_out was TOM20, zo1, now "):
         experiment.train_conditional(dataclasses.replace(config, leave_out=""), reference, run_dir)
 

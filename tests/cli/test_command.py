@@ -12,20 +12,20 @@ from icell_tf.cli import command
 from icell_tf.config import PRESETS
 from icell_tf.data.prepared import DatasetError
 
+from ..in_process import own_flags
+
 
 @pytest.fixture
 def parsed():
     """A function from a phase, arguments and options to the phase's parsed flags; takes them back after the test."""
-    before = set(flags.FLAGS)
 
     def parse(phase, *arguments, **options):
         found = command.TrainingFlags(phase, **options)
         flags.FLAGS(["command", *arguments])
         return found
 
-    yield parse
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
+    with own_flags():
+        yield parse
 
 
 @pytest.mark.parametrize("phase", ["reference", "conditional"])
@@ -110,6 +110,17 @@ def test_a_failed_build_is_told(builds, tmp_path):
         command.ensure_prepared("integrated_cell/simulated", tmp_path)
 
 
+@pytest.fixture
+def start(monkeypatch):
+    """A function that starts a main() with arguments that are no flags."""
+
+    def start(main, *arguments):
+        monkeypatch.setattr(app, "run", lambda call: call(["command.py", *arguments]))
+        command.start(main)
+
+    return start
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
@@ -118,17 +129,23 @@ def test_a_failed_build_is_told(builds, tmp_path):
         (KeyboardInterrupt(), "Interrupted"),
     ],
 )
-def test_what_the_user_can_mend_ends_with_a_message(error, message):
+def test_an_error_that_the_user_can_correct_ends_with_a_message(start, error, message):
     def fails():
         raise error
 
     with pytest.raises(SystemExit, match=message):
-        command.run(fails)
+        start(fails)
 
 
-def test_a_stray_argument_is_refused_before_anything_runs():
-    with pytest.raises(app.UsageError, match="unexpected arguments epochs=3"):
-        command.run(lambda: pytest.fail("it ran"), ["reference.py", "epochs=3"])
+def test_a_command_that_takes_arguments_gets_them(start):
+    got = []
+    start(lambda argv: got.extend(argv), "a.tif", "b.tif")
+    assert got == ["command.py", "a.tif", "b.tif"]
+
+
+def test_a_stray_argument_is_refused_before_anything_runs(start):
+    with pytest.raises(app.UsageError, match="epochs=3.*--name=value"):
+        start(lambda: pytest.fail("it ran"), "epochs=3")
 
 
 def test_a_command_of_both_phases_gives_each_the_flags_that_it_has(parsed):

@@ -1,4 +1,4 @@
-"""train/export.py's model in train/integrate.py and train/sample.py, as a user runs them."""
+"""train/integrate.py, on a stack and an export."""
 
 import csv
 
@@ -10,11 +10,7 @@ from icell_tf.simulate import simulate_cell
 
 from ..conftest import STRUCTURES
 from ..in_process import run_command
-
-
-@pytest.fixture(scope="module")
-def model(make_export):
-    return make_export()
+from .conftest import run
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +23,18 @@ def stack(tmp_path_factory):
     return path, ",".join(map(str, cell.scale))
 
 
-def run(folder, command, *arguments, **flags):
-    return run_command(folder, command, *arguments, *(f"--{name}={value}" for name, value in flags.items()))
-
-
-def test_integrate(model, stack, tmp_path):
+def test_integrate(make_export, stack, tmp_path):
     path, scale = stack
-    flags = {"model": model, "segmentation": path, "output": tmp_path / "out"}
-    flags |= {"channels": "membrane:0,nucleus:1,structure:2", "segmentation_channels": "cell:3,nucleus:4"}
-    told, _ = run(tmp_path, "integrate.py", path, **flags)
+    given = [path, f"--model={make_export()}", f"--segmentation={path}", f"--output={tmp_path}/out"]
+    given += ["--channels=membrane:0,nucleus:1,structure:2", "--segmentation_channels=cell:3,nucleus:4"]
+    told, _ = run_command(tmp_path, "integrate.py", *given)
     assert told.startswith("Error: ") and "cell.tif" in told and "--pixel_size" in told
     assert not (tmp_path / "out").exists()
 
-    status, out = run(tmp_path, "integrate.py", path, pixel_size=scale, samples=2, original_frame=True, **flags)
-    assert status == 0 and "1 cells, 3 structures each: 4 files" in out
+    out = run(tmp_path, "integrate.py", *given, f"--pixel_size={scale}", "--samples=2", "--original_frame")
+    assert "1 cells, 3 structures each: 4 files" in out
     found = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert found == ["cell.ome.tif", "cell_composite.png", "cell_structures.png", "classes.csv"]
     with open(tmp_path / "out" / "classes.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert sum(float(row[name]) for name in STRUCTURES) == pytest.approx(1, abs=1e-5)
-
-
-def test_sample(model, tmp_path):
-    status, _ = run(tmp_path, "sample.py", model=model, structures="TOMM20,zo1", n=2, output=tmp_path)
-    assert status == 0
-    assert len(list(tmp_path.iterdir())) == 4
-    assert (tmp_path / "tom20_samples.png").is_file()

@@ -1,0 +1,204 @@
+"""The two back ends of an `Integrator`: trained networks in memory, and an exported SavedModel.
+
+A back end has `functions`, {name: callable with named inputs that returns a dict of tensors}, and a `description`.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from icell_tf.spec import FIRST_PREPARATION
+
+DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
+MIRRORED_AXES = ((1,), (2,), (1, 2))
+Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a caller must know of a model besides its functions; the content of an export's integrator.json.
+
+    Attributes:
+      structures: K names, in the order of y.
+      pixel_size: µm a pixel of the images the networks were trained on.
+      image_size: pixels along a side of an image.
+      latent_dim: Z, the size of a code.
+      preparation: how the images were made from stacks, as in `Cells`.
+      mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
+        back, as suits networks trained on all four.
+    """
+
+    structures: tuple[str, ...]
+    pixel_size: float
+    image_size: int
+    latent_dim: int
+    preparation: str
+    mirrored: bool
+
+    def to_json(self):
+        """Returns the text of integrator.json."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text):
+        """Reads the text of integrator.json. Raises: ValueError, TypeError, KeyError: if it is another file's."""
+        content = json.loads(text)
+        return cls(**{**content, "structures": tuple(content["structures"])})
+
+
+class SavedModel:
+    """The back end of an exported model. `functions` are its signatures.
+
+    Args:
+      folder: of one version of the model.
+
+    Raises: ValueError: train/export.py did not write the folder, or it is incomplete.
+    """
+
+    def __init__(self, folder):
+        path = folder / DESCRIPTION_FILE
+        try:
+            self.description = Description.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ValueError(
+                f"{folder} lacks {DESCRIPTION_FILE}: either train/export.py did not write it, or it was not "
+                "copied completely"
+            ) from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} does not describe a model of this version ({error})") from error
+        self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read
+        self.functions = dict(self._loaded.signatures)
+
+
+class Networks:
+    """The back end of networks in memory. `functions` are those that an export serves.
+
+    Every input and output has a leading batch axis B. Images are float32 in [0, 1], channel order membrane, nucleus,
+    structure; `y`, `seed` and `draw` are int64 (B,).
+
+    Args:
+      enc_r: x_r (B, H, W, 2) -> z_r (B, Z).
+      enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
+      dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
+      structures, pixel_size, preparation, mirrored: see `Description`.
+    """
+
+    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION, mirrored=False):
+        self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
+        self.structures, self.mirrored = tuple(structures), bool(mirrored)
+        (_, image_size, _, _), (_, self.latent_dim) = enc_r.inputs[0].shape, enc_rs.outputs[1].shape
+        self.description = Description(
+            self.structures, float(pixel_size), image_size, self.latent_dim, preparation, self.mirrored
+        )
+        x_r = tf.TensorSpec([None, *enc_r.inputs[0].shape[1:]], tf.float32, name="x_r")
+        x_rs = tf.TensorSpec([None, *enc_rs.inputs[0].shape[1:]], tf.float32, name="x_rs")
+        y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
+        probabilities = tf.TensorSpec([None, len(self.structures)], tf.float32, name="probabilities")
+        z_r, z_s = (tf.TensorSpec([None, self.latent_dim], tf.float32, name=name) for name in ("z_r", "z_s"))
+        inputs = {
+            "integrate": [x_r],
+            "integrate_draw": [x_r, seed, draw],
+            "encode_reference": [x_r],
+            "encode": [x_rs],
+            "classify": [x_rs],
+            "reconstruct": [x_rs],
+            "decode": [probabilities, z_r, z_s],
+            "sample": [y, seed],
+        }
+        self.functions = {name: tf.function(getattr(self, name), input_signature=i) for name, i in inputs.items()}
+
+    @property
+    def variables(self):
+        """All tf.Variables of the networks."""
+        return [variable.value for net in (self.enc_r, self.enc_rs, self.dec_rs) for variable in net.variables]
+
+    def integrate(self, x_r):
+        """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""
+        x_r = self._checked(x_r, self.enc_r)
+        z_r = self._encode_r(x_r)
+        z_s = tf.zeros([tf.shape(z_r)[0], self.latent_dim])
+        given_pose = self._decode_all(z_r, z_s)
+        structures = self._mean_of_poses(given_pose, x_r, lambda x: self._decode_all(self._encode_r(x), z_s))
+        return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
+
+    def integrate_draw(self, x_r, seed, draw):
+        """As `integrate`, with z_s ~ N(0, I): draw number `draw` of a seed."""
+        z_s = _normal(seed, 2 * draw + Z_S, self.latent_dim)
+        return {"structures": self._decode_all(self._encode_r(x_r), z_s), "names": self._names(x_r)}
+
+    def encode_reference(self, x_r):
+        """Codes of cell and nuclear shape, z_r (B, Z)."""
+        return {"z_r": self._encode_r(x_r)}
+
+    def encode(self, x_rs):
+        """Probabilities (B, K) and codes z_r, z_s (B, Z) of cells with a structure."""
+        probabilities, z_r, z_s = self._encode_rs(x_rs)
+        return {"probabilities": probabilities, "z_r": z_r, "z_s": z_s}
+
+    def classify(self, x_rs):
+        """Which structure the third channel shows: probabilities (B, K) and the likeliest's name (B,)."""
+        probabilities, _, _ = self._encode_rs(x_rs)
+        structure = tf.gather(tf.constant(self.structures), tf.argmax(probabilities, axis=1))
+        return {"probabilities": probabilities, "structure": structure, "names": self._names(x_rs)}
+
+    def reconstruct(self, x_rs):
+        """Encoded and decoded cells, x_rs_hat (B, H, W, 3)."""
+        x_rs = self._checked(x_rs, self.enc_rs)
+        given_pose = self._decode(*self._encode_rs(x_rs))
+        return {"x_rs_hat": self._mean_of_poses(given_pose, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
+
+    def decode(self, probabilities, z_r, z_s):
+        """Cells x_rs_hat (B, H, W, 3) at given codes, with structures given as probabilities or one-hot (eq. 12)."""
+        return {"x_rs_hat": self._decode(probabilities, z_r, z_s)}
+
+    def sample(self, y, seed):
+        """New cells x_rs (B, H, W, 3) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
+        k = len(self.structures)
+        tf.debugging.assert_non_negative(y, f"y must be in 0..{k - 1}")
+        tf.debugging.assert_less(y, tf.constant(k, tf.int64), f"y must be in 0..{k - 1}")
+        z_r, z_s = _normal(seed, Z_R, self.latent_dim), _normal(seed, Z_S, self.latent_dim)
+        return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
+
+    def _mean_of_poses(self, given_pose, x, function):
+        """Returns `given_pose`, which is function(x); for mirrored networks, the mean over the four poses of x."""
+        poses = [given_pose]
+        for axes in MIRRORED_AXES if self.mirrored else ():
+            poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
+        return tf.add_n(poses) / len(poses)
+
+    @staticmethod
+    def _checked(images, network):
+        # A server does not check: an image without a batch axis would end its process in the convolution's kernel.
+        return tf.ensure_shape(images, network.inputs[0].shape)
+
+    def _encode_r(self, x_r):
+        return tf.cast(self.enc_r(self._checked(x_r, self.enc_r), training=False), tf.float32)
+
+    def _encode_rs(self, x_rs):
+        outputs = self.enc_rs(self._checked(x_rs, self.enc_rs), training=False)
+        logits, z_r, z_s = (tf.cast(t, tf.float32) for t in outputs)
+        return tf.nn.softmax(logits), z_r, z_s
+
+    def _decode(self, y, z_r, z_s):
+        return tf.sigmoid(tf.cast(self.dec_rs([y, z_r, z_s], training=False), tf.float32))
+
+    def _decode_all(self, z_r, z_s):
+        """Decodes every structure of every cell in one pass of B * K images; keeps the structure channel."""
+        k = len(self.structures)
+        y_onehot = tf.tile(tf.eye(k), [tf.shape(z_r)[0], 1])
+        x_hat = self._decode(y_onehot, tf.repeat(z_r, k, axis=0), tf.repeat(z_s, k, axis=0))
+        _, height, width, _ = x_hat.shape
+        return tf.transpose(tf.reshape(x_hat[..., -1], [-1, k, height, width]), [0, 2, 3, 1])
+
+    def _names(self, batch_like):
+        return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])
+
+
+def _normal(seed, salt, size):
+    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load."""
+    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
+    row = tf.TensorSpec([size], tf.float32)
+    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)

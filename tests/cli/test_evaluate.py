@@ -1,0 +1,18 @@
+"""train/evaluate.py, on a run."""
+
+import functools
+import json
+
+from icell_tf.evaluation import judge
+
+from .conftest import run
+
+
+def test_evaluate_prints_the_table_and_writes_where_the_run_lies(folder, monkeypatch):
+    monkeypatch.setattr(judge, "train_judge", functools.partial(judge.train_judge, steps=3))
+    out = run(folder, "evaluate.py", "--model=runs/demo-conditional", "--draws=2", "--weights=last")
+    assert "classification accuracy" in out and "wrote runs/demo-conditional/evaluation/metrics.json" in out
+    content = json.loads((folder / "runs/demo-conditional/evaluation/metrics.json").read_text())
+    assert set(content["integration"]["tom20"]) >= {"model", "class_mean"} and 0 <= content["accuracy"] <= 1
+    for line in out.splitlines():
+        assert not line.startswith("wrote ") or (folder / line.removeprefix("wrote ")).is_file()
