@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters
 
-from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.fields.components import largest_component
 
 _LEAST_SHARE = 0.9  # of what is not 0 is the cell; the rest are specks
 _MOST_INSIDE = 0.9  # of a stack's voxels; where more are not 0, nothing was cut out
@@ -30,7 +30,7 @@ def crop_masks(channels, nucleus):
             f"{inside.mean():.0%} of its voxels are not 0, so no cell is cut out in it: masks can only be told from a "
             "crop that is 0 outside its cell. Give its masks with --segmentation, or cut it with train/fields.py."
         )
-    piece, share, _ = largest_piece(inside)
+    piece, share, _ = largest_component(inside)
     if share < _LEAST_SHARE:
         raise ValueError(f"only {share:.0%} of what is not 0 is one piece: are there several cells? One is expected.")
     cell = np.stack([ndimage.binary_fill_holes(plane) for plane in piece])

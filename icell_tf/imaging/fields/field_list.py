@@ -7,10 +7,10 @@ from pathlib import Path
 
 from icell_tf.files import stem
 from icell_tf.imaging.fields.matching import check_shape
-from icell_tf.imaging.manifest.rows import RAW_NAMES, parse_scale
+from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
-from icell_tf.imaging.read.channels import CHANNEL_ROLES, channels_by_name, parse_channels
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, RAW_NAMES, channels_by_name, parse_channels
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
 REQUIRED = COLUMNS[:2]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.fields.components import largest_component
 from icell_tf.imaging.frame.pose import centre_of_mass
 from icell_tf.imaging.manifest.cells import LoadedCell
 
@@ -181,7 +181,7 @@ def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, marg
         slice(max(0, part.start - math.ceil(margin / size)), part.stop + math.ceil(margin / size))
         for part, size in zip(cell.window, scale[1:], strict=True)
     )
-    cell_mask = largest_piece(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
+    cell_mask = largest_component(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
     nucleus_mask = (nucleus_labels[:, rows, columns] == cell.nucleus) & cell_mask
     cell_mask = np.broadcast_to(cell_mask, nucleus_mask.shape)
     return LoadedCell([c[:, rows, columns] for c in channels], cell_mask, nucleus_mask, tuple(scale))
@@ -252,7 +252,7 @@ def _judge(i, cells, members, nuclei, scale, limits):
     diameter = _diameter(mask, scale)
     if diameter < limits.min_diameter:
         return SMALL, f"{diameter:.1f} µm across"
-    mask, share, pieces = largest_piece(mask, corners=True)
+    mask, share, pieces = largest_component(mask, corners=True)
     if share < 1 - _STRAY:
         return PIECES, f"{pieces} pieces, the largest {share:.0%} of it"
     if not members:

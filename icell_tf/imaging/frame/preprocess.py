@@ -12,8 +12,8 @@ import numpy as np
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.intensity import background_intensity, project_cell, rescale, subtract_background
 from icell_tf.imaging.frame.pose import ALIGNMENTS, Pose, align
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 
-CHANNELS = ("membrane", "nucleus", "structure")
 PREPROCESSING_VERSION = 1  # rises with every change that alters a picture
 NORMALIZATIONS = ("maximum", "percentile")
 _PERCENTILE = 99.9  # of the projected cell's pixels
@@ -100,7 +100,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     outline, nucleus = cell_mask.any(axis=0), nucleus_mask.any(axis=0)
     transform, pose = align(outline, nucleus, scale[1:], frame, preparation.alignment)
     planes, ranges = [], []
-    for name, channel in zip(CHANNELS, channels, strict=False):
+    for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
         # Subtracting, clipping and dividing keep the order of intensities, so they may follow the projection.
         plane = project_cell(channel, cell_mask, name)
         background = background_intensity(channel, cell_mask)
@@ -134,7 +134,7 @@ def _check_channels(channels):
             "expected channels (C, Z, Y, X) with C = 2 (membrane, nucleus) or 3 (and structure), found "
             f"{len(channels)} of shape {' and '.join(map(str, sorted(shapes)))}."
         )
-    for name, channel in zip(CHANNELS, channels, strict=False):
+    for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
         if channel.dtype.kind not in "buif":
             raise ValueError(f"expected integer or float intensities, found {channel.dtype} in the {name} channel.")
     return channels

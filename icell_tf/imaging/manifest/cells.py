@@ -52,13 +52,13 @@ class BadCell(ValueError):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
 
 
-class LeftOut(BadCell):
+class ExcludedCell(BadCell):
     """A cell of a public collection that a build goes without though nothing is wrong with it."""
 
 
-class NotDownloaded(LeftOut):
+class NotDownloaded(ExcludedCell):
     """A cell of which this folder holds no file."""
 
 
-class NotAskedFor(LeftOut):
+class NotSelected(ExcludedCell):
     """A cell of a structure that the config's argument `structures` doesn't name."""

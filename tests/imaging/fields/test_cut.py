@@ -3,6 +3,8 @@
 import ast
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -200,3 +202,8 @@ def test_the_command(field, tmp_path):
     row = table(tmp_path / "out" / "manifest.csv")[0]
     assert ast.literal_eval(row["name_dict"])["crop_raw"] == ["membrane", "dna", "structure"]
     assert json.loads((tmp_path / "out" / "a" / "field.json").read_text())["cells"]
+
+
+def test_cutting_fields_needs_no_tensorflow():
+    code = "import sys, icell_tf.imaging.fields.cut; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -7,8 +7,9 @@ anybody has all 7 TB of it, so a cell of which there is neither file is no error
 
 import pathlib
 
-from icell_tf.imaging.manifest.cells import BadCell, LeftOut, NotDownloaded
-from icell_tf.imaging.manifest.manifest import ManifestCell, list_manifest
+from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell, NotDownloaded
+from icell_tf.imaging.manifest.manifest import list_manifest
+from icell_tf.imaging.manifest.rows import ManifestCell
 from icell_tf.structures import ALLEN_GENES, canonical_name
 
 _STRUCTURES = {canonical_name(gene) for gene in ALLEN_GENES}
@@ -51,7 +52,7 @@ def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tu
             f"{', '.join(ALLEN_GENES)}."
         )
     cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
-    if not cells and all(isinstance(problem, LeftOut) for problem in problems):
+    if not cells and all(isinstance(problem, ExcludedCell) for problem in problems):
         absent = [problem for problem in problems if isinstance(problem, NotDownloaded)] or problems
         wanted = f" of the structures {', '.join(structures)}" if structures else ""
         raise ValueError(

@@ -17,9 +17,9 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters
 
-from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.fields.components import largest_component
 from icell_tf.imaging.manifest import spelling
-from icell_tf.imaging.manifest.cells import BadCell, LoadedCell, NotAskedFor
+from icell_tf.imaging.manifest.cells import BadCell, LoadedCell, NotSelected
 from icell_tf.structures import KNOWN, canonical_name
 
 PIXEL_SIZE = 0.108  # µm
@@ -107,7 +107,7 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
         if ids[cell.cell_id] > 1:
             reasons.append(f"{ids[cell.cell_id]} pictures of this name lie in folders of this structure")
         if reasons:
-            kind = NotAskedFor if structures and label in wrong and _is_known(label) else BadCell
+            kind = NotSelected if structures and label in wrong and _is_known(label) else BadCell
             problems.append(kind(cell.cell_id, cell.source, "; ".join(reasons)))
         else:
             good.append(cell)
@@ -237,7 +237,7 @@ def find_nucleus(blue, cell_mask) -> np.ndarray:
 
 def _largest(region, what, problem):
     region = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(region, 2), iterations=2))[2:-2, 2:-2]
-    piece, _, count = largest_piece(region)
+    piece, _, count = largest_component(region)
     if not count:
         raise ValueError(f"the {what} can't be found: {problem}")
     return piece

@@ -7,7 +7,7 @@ import pytest
 
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
-from icell_tf.imaging.manifest.cells import BadCell, NotAskedFor, NotDownloaded
+from icell_tf.imaging.manifest.cells import BadCell, NotDownloaded, NotSelected
 from icell_tf.imaging.manifest.collections import hipsc
 from icell_tf.imaging.prepare import prepare_cell
 from tests.imaging.manifest.collections.conftest import write_table
@@ -44,7 +44,7 @@ def test_only_the_structures_asked_for(hipsc_folder):
     (folder / rows[2]["crop_raw"]).unlink()
     cells, (problem,) = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))
     assert [cell.structure for cell in cells] == ["beta-actin", "lamin-b1"]
-    assert isinstance(problem, NotAskedFor) and problem.cell_id == "230002" and "'CETN2' (1 cell)" in problem.reason
+    assert isinstance(problem, NotSelected) and problem.cell_id == "230002" and "'CETN2' (1 cell)" in problem.reason
     with pytest.raises(ValueError, match="name TOMM2O, which the collection hasn't got. It has AAVS1, "):
         hipsc.list_cells(folder, structures=("ACTB", "TOMM2O"))
     with pytest.raises(ValueError, match="none of its cells of the structures TOMM20 has its crops here"):
@@ -52,7 +52,7 @@ def test_only_the_structures_asked_for(hipsc_folder):
     rows[1]["structure_name"] = "LMNB"
     write_table(folder / "metadata.csv", rows)
     cells, problems = hipsc.list_cells(folder, structures=("ACTB", "LMNB1"))
-    assert len(cells) == 1 and [type(problem) for problem in problems] == [BadCell, NotAskedFor]
+    assert len(cells) == 1 and [type(problem) for problem in problems] == [BadCell, NotSelected]
 
 
 def test_a_folder_without_table_or_without_crops_says_what_is_missing(hipsc_folder, tmp_path):

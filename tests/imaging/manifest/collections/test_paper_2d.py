@@ -9,7 +9,7 @@ from PIL import Image
 
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
-from icell_tf.imaging.manifest.cells import BadCell, NotAskedFor
+from icell_tf.imaging.manifest.cells import BadCell, NotSelected
 from icell_tf.imaging.manifest.collections import paper_2d
 from icell_tf.imaging.prepare import prepare_cell
 
@@ -109,7 +109,7 @@ def test_only_the_structures_asked_for(paper_folder):
     cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
     assert {cell.structure for cell in cells} == {"beta-actin"}
     assert [(type(problem), problem.cell_id[:5]) for problem in problems[::2]] == [
-        (NotAskedFor, "lamin"),
+        (NotSelected, "lamin"),
         (BadCell, "Tom22"),
     ]
 

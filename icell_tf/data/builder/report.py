@@ -1,4 +1,4 @@
-"""What a build says of itself: counts, cells set aside, pixel sizes, intensities, and a picture of cells."""
+"""The report of a build: counts, bad cells, pixel sizes, intensities, and a contact sheet of cells."""
 
 import array
 import collections
@@ -10,49 +10,49 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from icell_tf.imaging.frame.preprocess import CHANNELS
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.viz import figures
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
-PICTURED = 6  # cells of each structure
-REASONS = 6  # bad cells in the report; set_aside.csv has all of them
-SHOWN = 1000  # bad cells in a message; TFDS' own output is longer
+CELLS_PICTURED = 6  # of each structure on the contact sheet
+CELLS_IN_REPORT = 6  # bad cells in the report; set_aside.csv lists all of them
+CELLS_IN_MESSAGE = 1000  # bad cells in an error's message
 
 
 class BadCells(ValueError):
     """Cells that can't be used; the message lists CellId, file and reason of each, and how to go on without them."""
 
-    def __init__(self, problems, may_skip):
-        super().__init__(problems)
-        self.problems = problems
-        self.may_skip = may_skip
+    def __init__(self, bad_cells, may_skip):
+        super().__init__(bad_cells)
+        self.bad_cells, self.may_skip = bad_cells, may_skip
 
     def __str__(self):
-        shown, count = self.problems[:SHOWN], len(self.problems)
-        text = f"{_cells(count)} can't be used, so nothing was written:\n{to_csv(shown)}"
-        if count > SHOWN:
+        count = len(self.bad_cells)
+        listed = to_csv(self.bad_cells[:CELLS_IN_MESSAGE])
+        text = f"{_cells(count)} can't be used, so nothing was written:\n{listed}"
+        if count > CELLS_IN_MESSAGE:
             with tempfile.NamedTemporaryFile(
                 "w", prefix="bad_cells_", suffix=".csv", newline="", encoding="utf-8", delete=False
             ) as file:
-                file.write(to_csv(self.problems))
-            text += f"These are the first {SHOWN}; all of them are listed in {file.name}.\n"
+                file.write(to_csv(self.bad_cells))
+            text += f"These are the first {CELLS_IN_MESSAGE}; {file.name} lists all of them.\n"
         if self.may_skip:
-            return text + 'Mend or remove them; or have them set aside with "on_bad_cell": "skip" in --config.'
-        return text + "No cell is left. Mend them."
+            return text + 'Correct or remove them, or set them aside with "on_bad_cell": "skip" in --config.'
+        return text + "No cell is left. Correct them."
 
 
 class Tally:
-    """What was seen of all cells so far, in a few numbers each."""
+    """Statistics of the good cells, in a few numbers a cell."""
 
     def __init__(self):
         self.scales = collections.Counter()
         self.guesses = collections.Counter()
         self.ambiguous = 0
-        self._ranges = [(array.array("d"), array.array("d")) for _ in CHANNELS]
+        self._ranges = [(array.array("d"), array.array("d")) for _ in CHANNEL_ROLES]
 
     def add(self, findings):
-        """Takes one cell's `Findings` in."""
+        """Adds one cell's `Findings`."""
         self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[1:])] += 1
         self.guesses.update(set(findings.guesses))
         self.ambiguous += findings.ambiguous_pose
@@ -61,28 +61,28 @@ class Tally:
             highest.append(high)
 
     def lines(self):
-        """Pixel sizes, guesses, intensities and poses, as text."""
+        """Pixel sizes, guesses, intensities and poses, as lines of text."""
         sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
             (name, *(f"{f(values):.6g}" for values in ranges for f in (np.min, np.median, np.max)))
-            for name, ranges in zip(CHANNELS, self._ranges, strict=True)
+            for name, ranges in zip(CHANNEL_ROLES, self._ranges, strict=True)
         ]
-        pose = f"{_cells(self.ambiguous)} too round or too symmetric for their pose to be certain (ambiguous_pose)."
+        pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
         guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
         if guesses:
-            guesses = ["Axes that files don't name were guessed; axes in --config overrides that:", *guesses, ""]
-        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *table([header, *rows]), "", pose]
+            guesses = ["Some files don't name their axes, which were guessed; axes in --config overrides this:", *guesses, ""]
+        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
 
 
-def report_text(name, divided, tally, problems, pictured):
+def report_text(name, divided, tally, bad_cells, pictured):
     """The report of one build.
 
     Args:
       name: of the data set.
       divided: {split: its cells}.
       tally: `Tally`.
-      problems: list of `BadCell`.
+      bad_cells: list of `BadCell`.
       pictured: {structure: CellIds on the contact sheet}.
     """
     counts = {split: collections.Counter(cell.structure for cell in cells) for split, cells in divided.items()}
@@ -92,23 +92,23 @@ def report_text(name, divided, tally, problems, pictured):
     totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
     absent = {name: [s for s in SPLITS if not counts[s][name]] for name in pictured}
     lacking = [
-        f"{name} has no cell in {' or '.join(missing)}: one in each split takes three fields of view."
+        f"{name} has no cell in {' or '.join(missing)}: a cell in each split needs three fields of view."
         for name, missing in absent.items()
         if missing
     ]
-    reasons = [f"  {problem}" for problem in problems[:REASONS]]
-    if len(problems) > REASONS:
-        reasons.append(f"  ... and {len(problems) - REASONS:,} more")
+    reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
+    if len(bad_cells) > CELLS_IN_REPORT:
+        reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")
     return "\n".join(
         [
             f"{name}: {_cells(totals[-1])}.",
             "",
-            *table([("structure", *splits, "all"), *rows, totals]),
+            *_table([("structure", *splits, "all"), *rows, totals]),
             *lacking,
             "",
             *tally.lines(),
             "",
-            f"{_cells(len(problems))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
+            f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
             *reasons,
             "",
             f"{CONTACT_SHEET} shows, from left to right:",
@@ -121,29 +121,32 @@ def _cells(count):
     return f"{count:,} cell{'s' * (count != 1)}"
 
 
-def table(rows):
-    """Lines of text: the first column left, the others right."""
+def _table(rows):
+    """Aligns rows as lines of text: the first column left, the others right."""
     rows = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     aligned = [[value.rjust(width) for value, width in zip(row, widths, strict=True)] for row in rows]
     return ["  ".join([row[0].ljust(widths[0]), *line[1:]]) for row, line in zip(rows, aligned, strict=True)]
 
 
-def to_csv(problems):
-    """The bad cells as CSV: CellId, file, reason."""
+def to_csv(bad_cells):
+    """Returns bad cells as CSV: CellId, file, reason."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("CellId", "file", "reason"))
-    writer.writerows((problem.cell_id, problem.source, problem.reason) for problem in problems)
+    writer.writerows((bad.cell_id, bad.source, bad.reason) for bad in bad_cells)
     return text.getvalue()
 
 
 def choose_pictured(cells):
-    """Chooses cells of every structure for the contact sheet, from a hash of their ids: {structure: [indices]}."""
+    """Chooses cells of every structure for the contact sheet by a hash of their ids.
+
+    Args: cells: pairs (index, cell). Returns: {structure: [indices]}.
+    """
     chosen = collections.defaultdict(list)
     for index, cell in cells:
         rank = hashlib.sha256(cell.cell_id.encode()).digest()
-        chosen[cell.structure] = sorted([*chosen[cell.structure], (rank, index)])[:PICTURED]
+        chosen[cell.structure] = sorted([*chosen[cell.structure], (rank, index)])[:CELLS_PICTURED]
     return {structure: [index for _, index in members] for structure, members in chosen.items()}
 
 
