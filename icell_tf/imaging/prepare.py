@@ -1,10 +1,8 @@
 """One cell's record of the data set, from a user's files or from the simulator."""
 
-import base64
 import dataclasses
 import hashlib
 import io
-import pickle
 
 import numpy as np
 from PIL import Image
@@ -87,32 +85,6 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
     except BadCell as error:
         return error
     return record | {"image": encode_png(record["image"])}, findings
-
-
-def to_line(value) -> str:
-    """Any value as a line of text, which distributed engines read and write; `from_line` is the way back."""
-    return base64.b64encode(pickle.dumps(value)).decode("ascii")
-
-
-def from_line(line: str):
-    """Reads what `to_line` wrote. Only for lines of one's own: a pickle can run code."""
-    return pickle.loads(base64.b64decode(line))
-
-
-def examine_line(line: str, function) -> str:
-    """Runs `function`, an `examine`, on the cell of a line (index, cell); returns that of (index, what was found)."""
-    index, cell = from_line(line)
-    outcome = function(cell)
-    return to_line((index, outcome if isinstance(outcome, BadCell) else outcome[1]))
-
-
-def example_of_line(line: str, function) -> tuple[str, dict]:
-    """Runs `function`, an `examine`, on the cell of a line (index, cell); returns its id and its record."""
-    _, cell = from_line(line)
-    outcome = function(cell)
-    if isinstance(outcome, BadCell):
-        raise outcome
-    return cell.cell_id, outcome[0]
 
 
 def encode_png(image) -> bytes:

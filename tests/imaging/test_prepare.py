@@ -1,7 +1,6 @@
 """Records of single cells: a bad stack is named by cell, file and reason; simulated cells have seeds of their own."""
 
 import dataclasses
-import functools
 import io
 import pathlib
 import types
@@ -68,15 +67,6 @@ def test_whatever_a_parser_raises_is_told_of_its_cell():
     cell = types.SimpleNamespace(cell_id="7", source="odd.tif", load=load)
     with pytest.raises(prepare.BadCell, match="CellId 7, odd.tif: KeyError: 'tag 270'"):
         prepare_cell(cell, FRAME)
-
-
-def test_engines_pass_cells_on_as_lines(cell):
-    examine = functools.partial(prepare.examine, frame=FRAME)
-    line = prepare.to_line((5, cell))
-    assert prepare.from_line(prepare.examine_line(line, examine)) == (5, examine(cell)[1])
-    assert prepare.example_of_line(line, examine) == (cell.cell_id, examine(cell)[0])
-    with pytest.raises(prepare.BadCell, match="no such file"):
-        prepare.example_of_line(prepare.to_line((5, dataclasses.replace(cell, raw="nowhere.tif"))), examine)
 
 
 def test_simulated_cells_have_seeds_of_their_own():

@@ -31,7 +31,7 @@ def examine_line(line: str, examine) -> str:
 
 
 def make_example(line: str, examine) -> tuple[str, dict]:
-    """Prepares a cell in the second pass. Args: as of `examine_line`. Returns: its id and its record. Raises: BadCell."""
+    """Prepares a cell in the second pass. Args: see `examine_line`. Returns: its id and its record. Raises: BadCell."""
     _, cell = decode(line)
     outcome = examine(cell)
     if isinstance(outcome, BadCell):

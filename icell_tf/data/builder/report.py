@@ -10,8 +10,8 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.imaging.manifest.splits import SPLITS
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.viz import figures
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
@@ -71,7 +71,11 @@ class Tally:
         pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
         guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
         if guesses:
-            guesses = ["Some files don't name their axes, which were guessed; axes in --config overrides this:", *guesses, ""]
+            guesses = [
+                "Axes that files don't name were guessed; axes in --config overrides this:",
+                *guesses,
+                "",
+            ]
         return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
 
 

@@ -1,4 +1,4 @@
-"""Bad input: what stops a build with every offender named, or is set aside, listed, and doesn't cost the others."""
+"""Bad cells: they stop a build and are all named, or they are set aside, listed, and cost no other cell."""
 
 import csv
 import pathlib
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from datasets.integrated_cell import build_report
+from icell_tf.data.builder import report
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame import frame
 from icell_tf.imaging.manifest import manifest
-from tests.datasets.test_integrated_cell import build, records
+from tests.building import build, records
 
 CONFIG = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
 COLUMNS = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "FOVId", "scale_micron")
@@ -171,7 +171,7 @@ def all_bad(tmp_path):
 
 
 def test_one_bad_cell_stops_the_build_and_all_are_named(tmp_path, all_bad):
-    with pytest.raises(build_report.BadCells) as caught:
+    with pytest.raises(report.BadCells) as caught:
         build(tmp_path / "data", CONFIG, all_bad)
     named = {row["CellId"] for row in csv.DictReader(str(caught.value).split("\n", 1)[1].splitlines())}
     assert {offend.__name__ for offend in OFFENDERS} <= named
@@ -183,17 +183,17 @@ def test_bad_cells_are_set_aside_and_listed(tmp_path, all_bad):
     ids = {record["cell_id"].decode() for split in builder.info.splits for record in records(builder, split)}
     assert ids == {f"good-{i}" for i in range(4)}
     folder = pathlib.Path(builder.data_dir)
-    rows = list(csv.DictReader((folder / build_report.SET_ASIDE).read_text().splitlines()))
+    rows = list(csv.DictReader((folder / report.SET_ASIDE).read_text().splitlines()))
     assert {row["CellId"] for row in rows} == {offend.__name__ for offend in OFFENDERS}
     assert len(rows) == len(OFFENDERS) + 1  # the duplicate has two rows
-    assert "16 cells set aside" in (folder / build_report.REPORT).read_text()
+    assert "16 cells set aside" in (folder / report.REPORT).read_text()
 
 
 def test_structures_can_be_named(tmp_path):
     folder = Folder(tmp_path / "manual")
     folder.add("bad", structure="golgi")
     folder.write()
-    with pytest.raises(build_report.BadCells, match=r"\nbad,.*'golgi' .*none of the config's structures tom20, zo1"):
+    with pytest.raises(report.BadCells, match=r"\nbad,.*'golgi' .*none of the config's structures tom20, zo1"):
         build(tmp_path / "data", CONFIG | {"structures": ["tom20", "zo1"]}, folder.path)
 
 
@@ -204,7 +204,7 @@ def test_mixed_pixel_sizes_are_resampled(tmp_path):
     builder = build(tmp_path / "data", CONFIG, folder.write())
     images = {r["cell_id"]: r["image"] / 255.0 for split in builder.info.splits for r in records(builder, split)}
     assert np.corrcoef(images[b"fine"].ravel(), images[b"good-0"].ravel())[0, 1] > 0.98
-    text = (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
+    text = (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
     assert "0.5 x 0.5 (4 cells), 0.25 x 0.25 (1 cell)" in text
 
 
@@ -214,11 +214,9 @@ def test_guessed_axes_are_reported_and_overridden(tmp_path):
         for name, kind in zip(row[2:4], data, strict=True):
             tifffile.imwrite(folder.path / name, kind, photometric="minisblack")  # no metadata
     builder = build(tmp_path / "data", CONFIG, folder.write())
-    assert (
-        "Axes that files don't name were guessed" in (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
-    )
+    assert "Axes that files don't name were guessed" in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
     builder = build(tmp_path / "data", CONFIG | {"name": "told", "axes": "CZYX"}, folder.path)
-    assert "guessed" not in (pathlib.Path(builder.data_dir) / build_report.REPORT).read_text()
+    assert "guessed" not in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
 
 
 def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
@@ -226,19 +224,3 @@ def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
     build(tmp_path / "data", CONFIG, folder, max_examples_per_split=1)
     with pytest.raises(ValueError, match="max_examples_per_split: there 1, asked for None"):
         build(tmp_path / "data", CONFIG, folder)
-
-
-def test_what_is_not_utf_8_can_be_reported():
-    problem = prepare.BadCell("g\udcfc", "file", "reason")
-    assert build_report.to_csv([problem]).encode().endswith(b"g\\udcfc,file,reason\n")
-    text = str(build_report.BadCells([problem], may_skip=False))
-    assert "No cell is left" in text and "skip" not in text
-
-
-def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
-    monkeypatch.setattr(build_report, "SHOWN", 2)
-    text = str(build_report.BadCells([prepare.BadCell(str(i), "file", "reason") for i in range(5)], True))
-    path = pathlib.Path(text.split("all of them are listed in ")[1].split(".csv")[0] + ".csv")
-    assert "1,file,reason\nThese are the first 2" in text
-    assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]
-    path.unlink()
