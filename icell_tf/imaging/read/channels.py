@@ -12,13 +12,11 @@ RAW_NAMES = {
 }
 SEGMENTATION_NAMES = {
     "cell": (
-        *("membrane_segmentation_fill", "membrane_segmentation", "cell_segmentation"),
-        *("cell_seg", "membrane_seg", "cell", "membrane"),
-    ),
+        "membrane_segmentation_fill membrane_segmentation cell_segmentation cell_seg membrane_seg cell membrane"
+    ).split(),
     "nucleus": (
-        *("dna_segmentation_fill", "dna_segmentation", "nucleus_segmentation"),
-        *("dna_seg", "nucleus_seg", "nuc_seg", "nucleus", "dna"),
-    ),
+        "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna"
+    ).split(),
 }
 
 

@@ -1,4 +1,4 @@
-"""Lengths as files write them, in µm."""
+"""Pixel sizes: from a file's units to µm, and from the file or the user."""
 
 import math
 
@@ -30,7 +30,7 @@ _UNIT_SPELLINGS = {
 
 
 def micrometres(value, unit) -> float:
-    """Converts a physical size to µm; nan where there is none, or where the unit is not a length."""
+    """Converts a physical size to µm; nan if there is none, or if the unit is not a length."""
     unit = str(unit).strip()
     unit = _UNIT_SPELLINGS.get(unit.lower(), unit)
     try:
@@ -41,12 +41,12 @@ def micrometres(value, unit) -> float:
 
 
 def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
-    """The (z, y, x) of a stack: what is given, else what its file says.
+    """Returns the (z, y, x) of a stack: the given size, or else its file's.
 
     Args:
       path: for errors.
-      found: (z, y, x) in µm, nan where the file doesn't say.
-      given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan leaves the file's.
+      found: (z, y, x) in µm; nan if the file doesn't say.
+      given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan keeps the file's z.
 
     Raises:
       StackError: a given size isn't positive, or the size along y or x is neither given nor found.

@@ -9,15 +9,15 @@ from tests.building import STACKS
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "paper"}, "expected one of simulated, stacks"),
-        ({"image_size": 100}, "power of two"),
+        ({"kind": "paper"}, "kind is 'paper'.* simulated, stacks"),
+        ({"image_size": 100}, "image_size is 100.* power of two"),
         ({"pixel_size": 0}, "pixel_size"),
         ({"test_fraction": 1.0}, "test_fraction"),
-        ({"seed": 1}, "seed is not for kind stacks, only for simulated"),
-        ({"expected_draws": 0}, "expected_draws is not for kind stacks"),
-        ({"kind": "paper_2d", "axes": "YX"}, "axes is not for kind paper_2d, only for stacks, hipsc_single_cell"),
-        ({"kind": "simulated", "structures": ["tom20"]}, "structures is not for kind simulated, only for stacks, "),
-        ({"kind": "simulated", "alignment": "none"}, "alignment is not for kind simulated"),
+        ({"seed": 1}, "seed .*stacks.* simulated"),
+        ({"expected_draws": 0}, "expected_draws .*stacks"),
+        ({"kind": "paper_2d", "axes": "YX"}, "axes .*paper_2d.* stacks, hipsc_single_cell"),
+        ({"kind": "simulated", "structures": ["tom20"]}, "structures .*simulated.* stacks, "),
+        ({"kind": "simulated", "alignment": "none"}, "alignment .*simulated"),
     ],
 )
 def test_bad_arguments_are_refused(changes, message):

@@ -127,23 +127,23 @@ def unreadable_row(folder, cell_id):
 
 OFFENDERS = {
     truncated: ("bad_raw.tif", "TIFF|cut short"),
-    wrong_channel_count: ("bad_raw.tif", "3 channels are named .*has 2"),
+    wrong_channel_count: ("bad_raw.tif", "3 channels .* 2 "),
     empty_channel: ("bad_raw.tif", "nucleus channel is empty"),
     not_a_number: ("bad_raw.tif", "structure channel has NaN"),
     infinite: ("bad_raw.tif", "membrane channel has NaN or infinite"),
     mask_of_another_shape: (
         "bad_raw.tif",
-        r"bad_seg.tif: .* mask has the shape \(4, 36, 48\), the stack \(4, 40, 48\)",
+        r"bad_seg.tif: .*\(4, 36, 48\).* \(4, 40, 48\)",
     ),
-    label_without_nucleus: ("bad_raw.tif", "bad_seg.tif: the nucleus mask is empty"),
+    label_without_nucleus: ("bad_raw.tif", "bad_seg.tif: .*nucleus mask.* empty"),
     misspelt_structure: ("manifest.csv, line 6", "'tom2O' .*'tom20'"),
     duplicate_cell: ("manifest.csv, line 6", "occurs in 2 rows"),
     missing_file: ("manifest.csv, line 6", "bad_seg.tif.*no such file"),
     missing_pixel_size: ("bad_raw.tif", "no pixel size .*scale_micron"),
-    negative_scale: ("manifest.csv, line 6", r"scale_micron is '\[1.0, -0.5, 0.5\]', expected three positive"),
-    zero_scale: ("manifest.csv, line 6", "expected three positive numbers"),
+    negative_scale: ("manifest.csv, line 6", r"scale_micron is '\[1.0, -0.5, 0.5\]'.* positive"),
+    zero_scale: ("manifest.csv, line 6", "scale_micron .*positive"),
     too_large: ("bad_raw.tif", "reaches .* the frame of 32 px"),
-    unreadable_row: ("manifest.csv, line 6", "found 3 values, expected 7"),
+    unreadable_row: ("manifest.csv, line 6", "3 values, expected 7"),
 }
 
 
@@ -193,7 +193,7 @@ def test_structures_can_be_named(tmp_path):
     folder = Folder(tmp_path / "manual")
     folder.add("bad", structure="golgi")
     folder.write()
-    with pytest.raises(report.BadCells, match=r"\nbad,.*'golgi' .*none of the config's structures tom20, zo1"):
+    with pytest.raises(report.BadCells, match=r"\nbad,.*'golgi' .*tom20, zo1"):
         build(tmp_path / "data", CONFIG | {"structures": ["tom20", "zo1"]}, folder.path)
 
 
@@ -222,5 +222,5 @@ def test_guessed_axes_are_reported_and_overridden(tmp_path):
 def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
     folder = Folder(tmp_path / "manual").write()
     build(tmp_path / "data", CONFIG, folder, max_examples_per_split=1)
-    with pytest.raises(ValueError, match="max_examples_per_split: there 1, asked for None"):
+    with pytest.raises(ValueError, match="max_examples_per_split: .*1, .*None"):
         build(tmp_path / "data", CONFIG, folder)

@@ -128,7 +128,7 @@ def test_projection_is_the_maximum_within_the_cell(dtype):
 def test_projection_finds_what_is_not_a_number(value):
     channel = np.ones((4, 5, 6), np.float32)
     channel[2, 0, 0] = value  # outside the cell
-    with pytest.raises(ValueError, match="dna channel has NaN or infinite intensities, the first ones in plane 2"):
+    with pytest.raises(ValueError, match="dna channel .*NaN.* plane 2"):
         intensity.project_cell(channel, np.eye(5, 6, dtype=bool) & np.ones((4, 1, 1), bool) & (np.arange(6) > 0), "dna")
 
 

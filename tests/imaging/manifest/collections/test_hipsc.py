@@ -45,9 +45,9 @@ def test_only_the_structures_asked_for(hipsc_folder):
     cells, (problem,) = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))
     assert [cell.structure for cell in cells] == ["beta-actin", "lamin-b1"]
     assert isinstance(problem, NotSelected) and problem.cell_id == "230002" and "'CETN2' (1 cell)" in problem.reason
-    with pytest.raises(ValueError, match="name TOMM2O, which the collection hasn't got. It has AAVS1, "):
+    with pytest.raises(ValueError, match="TOMM2O.* AAVS1, "):
         hipsc.list_cells(folder, structures=("ACTB", "TOMM2O"))
-    with pytest.raises(ValueError, match="none of its cells of the structures TOMM20 has its crops here"):
+    with pytest.raises(ValueError, match="metadata.csv: .*structures TOMM20 .*crop_raw and crop_seg"):
         hipsc.list_cells(folder, structures=("TOMM20",))
     rows[1]["structure_name"] = "LMNB"
     write_table(folder / "metadata.csv", rows)
@@ -57,11 +57,11 @@ def test_only_the_structures_asked_for(hipsc_folder):
 
 def test_a_folder_without_table_or_without_crops_says_what_is_missing(hipsc_folder, tmp_path):
     folder, rows = hipsc_folder
-    with pytest.raises(ValueError, match="no manifest.csv and no metadata.csv. Download metadata.csv"):
+    with pytest.raises(ValueError, match="no manifest.csv and no metadata.csv.*Download"):
         hipsc.list_cells(tmp_path)
     (folder / "crop_raw").rename(tmp_path / "crop_raw")
     (folder / "crop_seg").rename(tmp_path / "crop_seg")
-    with pytest.raises(ValueError, match="none of its cells has its crops here"):
+    with pytest.raises(ValueError, match="metadata.csv: .*none of its cells.*CellId 230000"):
         hipsc.list_cells(folder)
     (folder / "metadata.csv").rename(tmp_path / "manifest.csv")
     assert len(hipsc.list_cells(tmp_path)[0]) == len(rows)
