@@ -1,5 +1,6 @@
 """TFDS builder of `integrated_cell`: preprocessed pictures of single cells, each with one labelled structure."""
 
+import contextlib
 import functools
 
 import numpy as np
@@ -10,6 +11,7 @@ from icell_tf import structures
 from icell_tf.data.builder import examination, sources
 from icell_tf.data.builder.config import VERSION, IntegratedCellConfig
 from icell_tf.data.builder.passes import open_passes
+from icell_tf.data.builder.report import write_report
 
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
@@ -110,7 +112,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             examination.check_prepared(self.data_path, self._fingerprint)
             return prepare_super()
         beam = config.beam_options, config.beam_runner
-        with open_passes(self.builder_config, cells, self.data_dir_root, *beam) as passes:
+        with contextlib.closing(open_passes(self.builder_config, cells, self.data_dir_root, *beam)) as passes:
             self._examination = examination.examine(
                 self.builder_config, cells, bad_cells, passes, config.max_examples_per_split
             )
@@ -130,4 +132,4 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         super()._download_and_prepare(dl_manager, download_config)
         # TFDS' folder is still the temporary one, so the reports appear with the data or not at all.
         if self._examination.structures:
-            self._examination.write_report(self.info.full_name, self.data_path)
+            write_report(self.info.full_name, self.data_path, self._examination)

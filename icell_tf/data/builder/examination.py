@@ -1,4 +1,4 @@
-"""What the first pass over the cells of a build found: the cells of each split, and the report."""
+"""What the first pass over the cells of a build finds, and whether an earlier build found the same."""
 
 import dataclasses
 import json
@@ -7,7 +7,6 @@ from icell_tf import structures
 from icell_tf.data.builder import report, sources
 from icell_tf.data.builder.passes import BeamPasses, LocalPasses
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
-from icell_tf.viz import figures
 
 
 @dataclasses.dataclass
@@ -32,25 +31,6 @@ class Examination:
     def structures(self):
         """Their names: those of Table S8 in its order, then the others alphabetically."""
         return structures.in_table_order(self.cells[i].structure for indices in self.divided.values() for i in indices)
-
-    def write_report(self, name, folder):
-        """Prints the report and writes it beside the data, with the contact sheet and the list of bad cells."""
-        good = sorted(i for indices in self.divided.values() for i in indices)
-        chosen = report.choose_pictured((i, self.cells[i]) for i in good)
-        pictured = {structure: chosen[structure] for structure in self.structures}
-        rows = {s: [record["image"] for record in self.passes.records(indices)] for s, indices in pictured.items()}
-        text = report.report_text(
-            name,
-            {split: [self.cells[i] for i in indices] for split, indices in self.divided.items()},
-            self.tally,
-            self.bad_cells,
-            {structure: [self.cells[i].cell_id for i in indices] for structure, indices in pictured.items()},
-        )
-        (folder / report.REPORT).write_text(text + "\n")
-        (folder / report.SET_ASIDE).write_text(report.to_csv(self.bad_cells))
-        with (folder / report.CONTACT_SHEET).open("wb") as file:
-            figures.to_png(report.contact_sheet(rows), file)
-        print(f"\n{text}\n")
 
 
 def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examination:

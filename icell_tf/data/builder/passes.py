@@ -20,7 +20,7 @@ from icell_tf.imaging.parallel import WorkerPool
 
 
 def open_passes(config, cells, folder, beam_options=None, beam_runner=None):
-    """Returns the passes over the cells of a build, as a context manager.
+    """Returns the passes over the cells of a build; `close` removes their temporary files.
 
     Args:
       config: an `IntegratedCellConfig`.
@@ -51,10 +51,7 @@ class LocalPasses:
         self._records = tempfile.TemporaryFile(dir=folder)
         self._places = array.array("q")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
+    def close(self):
         self._records.close()
 
     def examine(self):
@@ -100,10 +97,7 @@ class BeamPasses:
         self._options, self._runner = options, runner
         self._folder = tfds.core.Path(f"{folder}/incomplete.examination_{uuid.uuid4().hex[:8]}")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
+    def close(self):
         if self._folder.exists():
             self._folder.rmtree()
 

@@ -79,17 +79,30 @@ class Tally:
         return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
 
 
-def report_text(name, divided, tally, bad_cells, pictured):
-    """The report of one build.
+def write_report(name, folder, examination):
+    """Prints the report of a build and writes it beside the data, with the contact sheet and the list of bad cells.
 
     Args:
       name: of the data set.
-      divided: {split: its cells}.
-      tally: `Tally`.
-      bad_cells: list of `BadCell`.
-      pictured: {structure: CellIds on the contact sheet}.
+      folder: of the data, as TFDS' path.
+      examination: the build's `Examination`.
     """
-    counts = {split: collections.Counter(cell.structure for cell in cells) for split, cells in divided.items()}
+    cells, bad_cells = examination.cells, examination.bad_cells
+    chosen = _choose_pictured(cells, sorted(i for indices in examination.divided.values() for i in indices))
+    pictured = {structure: chosen[structure] for structure in examination.structures}
+    pngs = {s: [record["image"] for record in examination.passes.records(indices)] for s, indices in pictured.items()}
+    text = _report_text(name, examination, {s: [cells[i].cell_id for i in indices] for s, indices in pictured.items()})
+    (folder / REPORT).write_text(text + "\n")
+    (folder / SET_ASIDE).write_text(to_csv(bad_cells))
+    with (folder / CONTACT_SHEET).open("wb") as file:
+        figures.to_png(contact_sheet(pngs), file)
+    print(f"\n{text}\n")
+
+
+def _report_text(name, examination, pictured):
+    """Args: pictured: {structure: CellIds on the contact sheet}."""
+    cells, bad_cells = examination.cells, examination.bad_cells
+    counts = {s: collections.Counter(cells[i].structure for i in found) for s, found in examination.divided.items()}
     splits = [split for split in SPLITS if counts[split]]
     rows = [(structure, *(counts[split][structure] for split in splits)) for structure in pictured]
     rows = [(*row, sum(row[1:])) for row in rows]
@@ -110,7 +123,7 @@ def report_text(name, divided, tally, bad_cells, pictured):
             *_table([("structure", *splits, "all"), *rows, totals]),
             *lacking,
             "",
-            *tally.lines(),
+            *examination.tally.lines(),
             "",
             f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
             *reasons,
@@ -142,16 +155,13 @@ def to_csv(bad_cells):
     return text.getvalue()
 
 
-def choose_pictured(cells):
-    """Chooses cells of every structure for the contact sheet by a hash of their ids.
-
-    Args: cells: pairs (index, cell). Returns: {structure: [indices]}.
-    """
+def _choose_pictured(cells, indices):
+    """Chooses cells of every structure for the contact sheet by a hash of their ids: {structure: [indices]}."""
     chosen = collections.defaultdict(list)
-    for index, cell in cells:
-        rank = hashlib.sha256(cell.cell_id.encode()).digest()
-        chosen[cell.structure] = sorted([*chosen[cell.structure], (rank, index)])[:CELLS_PICTURED]
-    return {structure: [index for _, index in members] for structure, members in chosen.items()}
+    for index in sorted(indices, key=lambda i: hashlib.sha256(cells[i].cell_id.encode()).digest()):
+        if len(chosen[cells[index].structure]) < CELLS_PICTURED:
+            chosen[cells[index].structure].append(index)
+    return chosen
 
 
 def contact_sheet(rows):
