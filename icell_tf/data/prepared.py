@@ -22,7 +22,7 @@ TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
 
 
 class DatasetError(ValueError):
-    """A prepared data set that is missing or damaged, or lacks what is asked for."""
+    """A prepared data set that is missing or damaged, or lacks cells, a split or a structure."""
 
 
 def default_data_dir():

@@ -11,7 +11,7 @@ def order(batches):
     return [tuple(np.asarray(batch["x_rs"]).sum(axis=(1, 2, 3)).tolist()) for batch in batches]
 
 
-def test_batches_that_were_trained_on_are_left_out(prepared):
+def test_batches_that_were_trained_on_are_skipped(prepared):
     whole = list(prepared.training_batches(16, 3, 3, 1, mirror=True).as_numpy_iterator())
     rest = list(prepared.training_batches(16, 3, 3, 1, mirror=True, skip=2).as_numpy_iterator())
     assert len(whole) == len(rest) + 2

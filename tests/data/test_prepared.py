@@ -11,7 +11,7 @@ from icell_tf.imaging.frame.preprocess import Preparation, describe
 from tests.data.test_batches import order
 
 
-def test_a_file_of_records_that_was_cut_off_is_named(prepared, tmp_path):
+def test_a_truncated_file_of_records_is_named(prepared, tmp_path):
     folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
     (path,) = folder.glob("*-train.tfrecord-*")
     path.write_bytes(path.read_bytes()[:-100])
@@ -24,7 +24,7 @@ def test_a_file_of_records_that_was_cut_off_is_named(prepared, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
-def test_what_describes_a_data_set_is_named_where_it_was_cut_off(prepared, tmp_path, name):
+def test_a_truncated_description_of_a_data_set_is_named(prepared, tmp_path, name):
     folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
     (folder / name).write_bytes((folder / name).read_bytes()[:100])
     with pytest.raises(DatasetError, match=f"{folder} .*prepare the data set anew"):
@@ -137,14 +137,14 @@ def test_left_out_structures_are_in_no_split_and_the_others_are_numbered_without
     assert part.size("train[:20]") == sum(cell[:5] not in (b"tom20", b"beta-") for cell in ids(prepared, "train[:20]"))
 
 
-def test_what_is_left_out_is_a_data_set_of_its_own(prepared):
+def test_left_out_structures_are_a_data_set_of_their_own(prepared):
     part = PreparedCells(prepared.folder, leave_out=("tom20", "zo1"))
     assert part.unseen.cells.structures == ("tom20", "zo1")
     assert sorted(ids(part, "test") + ids(part.unseen, "test")) == sorted(ids(prepared, "test"))
     assert prepared.unseen is None
 
 
-def test_a_fold_is_divided_alike_with_and_without_structures(prepared):
+def test_a_fold_has_the_same_parts_with_and_without_structures(prepared):
     whole, part = (PreparedCells(prepared.folder, "train", "3/4", left_out) for left_out in ((), ("tom20",)))
     assert ids(part, "test") == [cell for cell in ids(whole, "test") if not cell.startswith(b"tom20")]
 

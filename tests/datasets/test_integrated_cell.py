@@ -127,11 +127,11 @@ def test_another_manifest_is_refused(tmp_path, manual_dir):
     build(tmp_path, config, manual_dir)
     manifest = manual_dir / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("tomm20-field-2", "tomm20-field-1"))
-    with pytest.raises(ValueError, match="manifest_sha256: there '"):
+    with pytest.raises(ValueError, match="manifest_sha256: it has '"):
         build(tmp_path, config, manual_dir)
 
 
-def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
+def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -143,7 +143,7 @@ def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path, monkeypa
     assert sum(info.num_examples for info in build(tmp_path, STACKS, DUMMY).info.splits.values()) == 8
 
 
-def test_order_of_records_is_the_same_if_tfds_shuffles_by_way_of_files(tmp_path, monkeypatch):
+def test_order_of_records_is_the_same_if_tfds_shuffles_through_files(tmp_path, monkeypatch):
     assert module.shuffle.MAX_MEM_BUFFER_SIZE <= 32 << 20
     whole = build(tmp_path / "whole", STACKS, DUMMY)
     monkeypatch.setattr(module.shuffle, "MAX_MEM_BUFFER_SIZE", 100)

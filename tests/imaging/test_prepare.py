@@ -58,7 +58,7 @@ def test_a_worker_sends_back_a_png_without_loss_or_the_bad_cell(cell):
     assert isinstance(bad, prepare.BadCell) and bad.reason == "there is no such file."
 
 
-def test_whatever_a_parser_raises_is_told_of_its_cell():
+def test_any_error_of_a_parser_names_the_cell():
     def load():
         raise KeyError("tag 270")
 

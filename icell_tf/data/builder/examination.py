@@ -73,7 +73,7 @@ def check_prepared(folder, wanted):
     except (OSError, ValueError) as error:
         raise ValueError(f"{folder} holds no finished data set ({error}): remove the folder.") from error
     differences = [
-        f"{name}: there {stored.get(name)!r}, asked for {wanted.get(name)!r}"
+        f"{name}: it has {stored.get(name)!r}, this build {wanted.get(name)!r}"
         for name in sorted(stored.keys() | wanted.keys())
         if stored.get(name) != wanted.get(name)
     ]

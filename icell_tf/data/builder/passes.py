@@ -38,7 +38,7 @@ def open_passes(config, cells, folder, beam_options=None, beam_runner=None):
 class LocalPasses:
     """Prepares each cell once, on all cores, and keeps the records in a temporary file until the second pass.
 
-    The temporary file has no name, so that it disappears with the process, however the process ends.
+    The temporary file has no name, so that it disappears with the process, even if the process is killed.
 
     Args:
       cells: sequence of all cells.

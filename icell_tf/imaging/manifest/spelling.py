@@ -4,6 +4,7 @@ The distance is Levenshtein's, written here, because the messages count letters,
 """
 
 import difflib
+import os
 from collections.abc import Mapping
 
 from icell_tf.structures import KNOWN, canonical_name, spelling_key
@@ -76,6 +77,9 @@ def edit_distance(a: str, b: str, limit: int) -> int:
     """Returns Levenshtein's distance of two strings, or limit + 1 if it is larger."""
     if abs(len(a) - len(b)) > limit or len({*a} ^ {*b}) > 2 * limit:  # each edit adds or removes two letters at most
         return limit + 1
+    start, end = len(os.path.commonprefix((a, b))), len(os.path.commonprefix((a[::-1], b[::-1])))
+    end = min(end, len(a) - start, len(b) - start)  # what they share at either end adds no distance
+    a, b = a[start : len(a) - end], b[start : len(b) - end]
     previous = list(range(len(b) + 1))
     for i, letter in enumerate(a, 1):
         current = [i]

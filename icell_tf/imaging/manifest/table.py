@@ -30,7 +30,7 @@ def read_table(path, required, columns, noun="A manifest") -> Iterator[Row]:
       noun: what the table is, for errors.
 
     Raises:
-      ValueError: no header can be read, or columns are missing; raised when the first row is asked for.
+      ValueError: no header can be read, or columns are missing; raised before the first row.
     """
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = _split(file)

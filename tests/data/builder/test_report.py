@@ -27,7 +27,7 @@ def test_report(tmp_path, capsys):
     assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05  # colours
 
 
-def test_what_is_not_utf_8_can_be_reported():
+def test_bytes_that_are_not_utf_8_can_be_reported():
     problem = BadCell("g\udcfc", "file", "reason")
     assert report.to_csv([problem]).encode().endswith(b"g\\udcfc,file,reason\n")
     text = str(report.BadCells([problem], may_skip=False))

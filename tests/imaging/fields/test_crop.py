@@ -26,7 +26,7 @@ def test_cell_and_nucleus_are_found(crop):
     assert (found_nucleus & nucleus).sum() / (found_nucleus | nucleus).sum() > 0.85
 
 
-def test_what_is_no_crop_is_refused(crop):
+def test_stacks_that_are_no_crops_are_refused(crop):
     channels = crop[0]
     for stack in (channels + np.uint8(1), np.zeros_like(channels)):
         with pytest.raises(ValueError, match="--segmentation.*train/fields.py"):

@@ -95,7 +95,7 @@ def test_each_field_needs_its_labels():
 
 
 @pytest.mark.parametrize("axes, several", [("CYX", False), ("TYX", False), ("CZYX", True)])
-def test_labels_of_other_axes_are_told_what_to_do(field, simulated, files, tmp_path, axes, several):
+def test_labels_of_other_axes_are_refused_with_advice(field, simulated, files, tmp_path, axes, several):
     labels = np.stack([simulated.cells] * 2) if several else simulated.cells
     tifffile.imwrite(files / "cells.tif", labels, ome=True, photometric="minisblack", metadata={"axes": axes})
     with pytest.raises(ValueError, match="FieldId a, .*cells.tif: .*--axes .*YX or ZYX") as error:
@@ -104,7 +104,7 @@ def test_labels_of_other_axes_are_told_what_to_do(field, simulated, files, tmp_p
 
 
 def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp_path):
-    """A file whose channels are called planes, and planes time points: the field, and its labels likewise."""
+    """The files of the field and of its labels call channels planes, and planes time points."""
     labels = np.stack([simulated.cells, simulated.nuclei])
     for name, data in (("a.ome.tif", simulated.channels), ("both.tif", labels)):
         tifffile.imwrite(files / name, np.moveaxis(data, 0, 1), ome=True, metadata={"axes": "TZYX"})
@@ -114,7 +114,7 @@ def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp
     assert cut.cut_fields([given], tmp_path / "out", report=lambda line: None)["kept"] == 4
 
 
-def test_a_damaged_label_image_is_not_told_of_axes(field, files, tmp_path):
+def test_a_damaged_label_image_gets_no_advice_on_axes(field, files, tmp_path):
     (files / "cells.tif").write_bytes(b"II*\0")
     with pytest.raises(ValueError, match="FieldId a, .*cells.tif: ") as error:
         cut.cut_fields([field], tmp_path / "out", report=lambda line: None)

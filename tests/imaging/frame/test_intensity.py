@@ -21,7 +21,7 @@ def test_background_is_the_commonest_intensity_outside_the_cell(dtype):
     assert intensity.most_populous_intensity(counts(channel, mask)) == 7
 
 
-def test_background_of_a_masked_crop_is_the_commonest_nonzero_intensity_inside():
+def test_background_of_a_masked_crop_is_the_most_frequent_nonzero_intensity_inside():
     channel = [[[0, 0, 0, 0, 0, 8, 8, 50]]]
     mask = [[[0, 0, 0, 1, 1, 1, 1, 1]]]
     assert intensity.most_populous_intensity(counts(channel, mask)) == 8

@@ -107,7 +107,7 @@ def test_bad_rows_are_named(write, changes, message):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfeC\0", b"\n\n", b'"CellId,structure_name\n7,8\n'])
-def test_what_is_no_csv_is_refused_by_name(tmp_path, content):
+def test_files_that_are_no_csv_are_refused_by_name(tmp_path, content):
     (tmp_path / "manifest.csv").write_bytes(content)
     with pytest.raises(ValueError, match="manifest.csv.* CSV in UTF-8"):
         manifests.read_manifest(tmp_path / "manifest.csv")

@@ -26,7 +26,7 @@ def test_axes_that_the_file_names_are_no_guess(tmp_path, cell, write_ome):
 @pytest.mark.parametrize(
     ("names", "why"), [(["a", "b", "c"], "3 channels are named"), (None, "fewer channels than planes")]
 )
-def test_unnamed_axes_are_guessed_and_said(tmp_path, cell, channels_first, names, why, capsys, monkeypatch):
+def test_unnamed_axes_are_guessed_and_reported(tmp_path, cell, channels_first, names, why, capsys, monkeypatch):
     monkeypatch.setattr(read, "_printed_guesses", set())
     path = write_plain(tmp_path / "a.tif", cell if channels_first else np.moveaxis(cell, 0, 1))
     stack = read_stack(path, channels=names, scale=1)
@@ -51,7 +51,7 @@ def test_many_unnamed_planes_are_z(tmp_path, cell):
 
 
 @pytest.mark.parametrize(("shape", "names"), [((3, 4, 5), None), ((3, 3, 4, 5), ["a", "b", "c"]), ((9, 9, 4, 5), None)])
-def test_axes_that_could_be_either_are_asked_for(tmp_path, pixels, shape, names):
+def test_ambiguous_axes_are_refused(tmp_path, pixels, shape, names):
     path = write_plain(tmp_path / "a.tif", pixels(*shape))
     with pytest.raises(ValueError, match=rf"a\.tif: .*axes of its array of shape {re.escape(str(shape))} .*{FLAG}"):
         read_stack(path, channels=names, scale=1)
@@ -112,7 +112,7 @@ def test_channels_that_differ_may_be_many(tmp_path, pixels, write_ome):
     assert read_stack(write_ome(tmp_path / "a.ome.tif", data, "CZYX")).shape == (10, 3, 40, 50)
 
 
-def test_z_taken_for_time(tmp_path, cell):
+def test_z_that_is_called_time(tmp_path, cell):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.moveaxis(cell, 0, 1), imagej=True, metadata={"axes": "TCYX"})
     with pytest.raises(ValueError, match=rf"a\.tif: .*12 time points .*axes are ZCYX {FLAG}"):

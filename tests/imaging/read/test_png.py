@@ -69,7 +69,7 @@ def test_palette_is_refused(tmp_path, pixels):
 @pytest.mark.parametrize(
     ("colour", "depth", "row"), [(2, 16, bytes(6)), (6, 16, bytes(8)), (0, 4, b"\0"), (4, 16, bytes(4))]
 )
-def test_what_would_be_changed_is_refused(tmp_path, colour, depth, row):
+def test_kinds_that_would_lose_bits_are_refused(tmp_path, colour, depth, row):
     path = write_raw(tmp_path / "a.png", colour, depth, row)
     with pytest.raises(ValueError, match=rf"a\.png: .*type {colour} with {depth} bits.*TIFF"):
         read_stack(path, scale=1)

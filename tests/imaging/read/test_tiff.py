@@ -83,7 +83,7 @@ def test_big_endian_becomes_native(tmp_path, pixels):
     np.testing.assert_array_equal(stack.data[0, 0], data)
 
 
-def test_nothing_is_read_before_it_is_asked_for(tmp_path, pixels, write_ome, monkeypatch):
+def test_nothing_is_read_before_it_is_needed(tmp_path, pixels, write_ome, monkeypatch):
     data = pixels(3, 4, 50, 60)
     path = write_ome(tmp_path / "a.ome.tif", data, "CZYX", compression="zlib")
     read_pages = []

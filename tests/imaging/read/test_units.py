@@ -60,6 +60,6 @@ def test_a_given_scale_must_be_positive(given):
 @pytest.mark.parametrize(
     ("found", "axes"), [((1, NAN, 1), "y"), ((1, 1, NAN), "x"), ((1, NAN, NAN), "y and x")], ids=str
 )
-def test_a_missing_scale_is_asked_for_by_its_axis(found, axes):
+def test_a_missing_scale_is_refused_with_its_axis(found, axes):
     with pytest.raises(ValueError, match=rf"a\.tif: .*along {axes}\..*--pixel_size.*scale_micron"):
         resolve_scale("a.tif", found, None)

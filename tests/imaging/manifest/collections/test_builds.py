@@ -17,7 +17,7 @@ def test_the_papers_collection(tmp_path, paper_folder):
     found = [record for split in builder.info.splits for record in records(builder, split)]
     assert len(found) == 6 and {record["image"].shape for record in found} == {(256, 256, 3)}
     assert {float(record["pixel_size"]) for record in found} == {float(np.float32(0.317))}
-    with pytest.raises(ValueError, match="pictures_sha256: there '"):
+    with pytest.raises(ValueError, match="pictures_sha256: it has '"):
         next(paper_folder.rglob("*.png")).unlink()
         build(tmp_path / "data", "paper_2d", paper_folder)
 

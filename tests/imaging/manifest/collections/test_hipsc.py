@@ -28,7 +28,7 @@ def test_cells_are_built_as_from_their_stacks(hipsc_folder, simulated):
         assert findings.scale == pytest.approx(source.scale)
 
 
-def test_cells_that_are_not_here_are_told_from_bad_ones(hipsc_folder):
+def test_cells_that_were_not_downloaded_are_not_bad(hipsc_folder):
     folder, rows = hipsc_folder
     for column in ("crop_raw", "crop_seg"):
         (folder / rows[0][column]).unlink()
@@ -39,7 +39,7 @@ def test_cells_that_are_not_here_are_told_from_bad_ones(hipsc_folder):
     assert not isinstance(half, NotDownloaded) and rows[1]["crop_seg"] in half.reason
 
 
-def test_only_the_structures_asked_for(hipsc_folder):
+def test_only_the_selected_structures(hipsc_folder):
     folder, rows = hipsc_folder
     (folder / rows[2]["crop_raw"]).unlink()
     cells, (problem,) = hipsc.list_cells(folder, structures=("ACTB", "lamin-b1"))

@@ -90,7 +90,7 @@ def test_names_below_and_above_the_structures_folder(paper_folder):
     assert cells[-1].cell_id == "tom20/plate7/f3_cell12" and cells[-1].fov_id == "tom20/plate7/f3"
 
 
-def test_what_cant_be_used_is_named(paper_folder):
+def test_bad_pictures_are_named(paper_folder):
     (paper_folder / "loose.png").write_bytes((paper_folder / "Tom20" / "AICS-11_42_1.png").read_bytes())
     (paper_folder / "ACTB").mkdir()
     (paper_folder / "Beta actin" / "AICS-11_42_2.png").rename(paper_folder / "ACTB" / "AICS-11_42_1.png")
@@ -105,7 +105,7 @@ def test_what_cant_be_used_is_named(paper_folder):
     assert "'Lamin B11' (1 cell)" in reason and "by 1 letter from 'Lamin B1'" in reason
 
 
-def test_only_the_structures_asked_for(paper_folder):
+def test_only_the_selected_structures(paper_folder):
     (paper_folder / "Tom20").rename(paper_folder / "Tom22")
     cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
     assert {cell.structure for cell in cells} == {"beta-actin"}
