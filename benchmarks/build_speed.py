@@ -30,7 +30,7 @@ NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg',
 
 
 def make_stack(seed):
-    """Makes a rotated ellipsoid as a cell in a noisy background: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
+    """Makes a cell, a rotated ellipsoid in noise: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
     rng = np.random.default_rng(seed)
     z, y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE), indexing="ij")
     angle = rng.uniform(0, np.pi)

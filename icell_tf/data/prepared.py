@@ -207,12 +207,9 @@ class PreparedCells:
         return ordered_batches(*self._in_memory(split), batch_size)
 
     def training_batches(self, batch_size, seed, epochs, initial_epoch=0, **options):
-        """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, shuffled anew for each.
+        """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, as `shuffled_batches` does.
 
-        An epoch's order depends on the seed and its number alone, so that a resumed run sees what an uninterrupted one
-        would have seen. The cells lie in memory as uint8.
-
-        Args: batch_size, seed, options: see `shuffled_batches`.
+        A resumed run thus sees the same batches as one without interruption. The cells lie in memory as uint8.
 
         Raises: DatasetError: if an epoch has not even one batch.
         """

@@ -63,14 +63,9 @@ class ManifestCell:
 
 
 class ManifestRow(NamedTuple):
-    """A row of a manifest, checked without the others.
+    """A row of a manifest, checked without the others: its cell, or the reasons why it has none.
 
-    Attributes:
-      line: number of its first line.
-      cell_id, label: its CellId and its structure_name.
-      cell: its `ManifestCell`, or None.
-      reasons: why it has no cell.
-      not_downloaded: whether the only reason is that both its files are missing.
+    `not_downloaded` says whether the only reason is that both files are missing.
     """
 
     line: int
