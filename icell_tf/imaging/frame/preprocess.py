@@ -50,7 +50,7 @@ def parse_preparation(description: str) -> Preparation:
     alignment, normalization, version = description.split(", ")
     if version != str(PREPROCESSING_VERSION):
         raise ValueError(
-            f"the model was trained on cells of version {version} of the preprocessing, but this icell_tf has version "
+            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
             f"{PREPROCESSING_VERSION}: use the release of icell_tf that it was trained with, or train again"
         )
     return Preparation(alignment, normalization)
