@@ -1,8 +1,8 @@
 """Measures `tfds build` from stacks: cells a second, read rate, and memory: python benchmarks/build_speed.py.
 
-Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8, which few distinct
-files stand for, so that they lie in the page cache; the frame has 256 px. Each build runs in a process of its own. With
---parts: the CPU time of each part of the work on a cell instead.
+Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8. There are only a few
+distinct files, so that they stay in the page cache; the frame has 256 px. Each build runs in a process of its own.
+--parts measures the CPU time of each part of the work on a cell instead.
 """
 
 import argparse
@@ -30,7 +30,7 @@ NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg',
 
 
 def make_stack(seed):
-    """A cell as an ellipsoid, askew, in a noisy background: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
+    """Makes a cell, a rotated ellipsoid in noise: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
     rng = np.random.default_rng(seed)
     z, y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE), indexing="ij")
     angle = rng.uniform(0, np.pi)
@@ -75,9 +75,9 @@ def build(manual_dir, data_dir):
 
 
 class Memory:
-    """Watches the memory of a process and its descendants, MB: their peaks, where a page that they share counts once.
+    """Measures the peak memory of a process, and of it with its descendants, in MB; a shared page counts once.
 
-    Pages of mapped files, which are the page cache's and go when memory is needed elsewhere, are not counted.
+    Pages of mapped files do not count: they belong to the page cache, which shrinks when memory is needed.
     """
 
     def __init__(self, pid, interval=0.5):
@@ -98,7 +98,7 @@ class Memory:
 
 
 def _family(pid):
-    """A process, and its descendants."""
+    """Returns the ids of a process and its descendants."""
     try:
         threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
         children = [child for thread in threads for child in (thread / "children").read_text().split()]
@@ -108,7 +108,7 @@ def _family(pid):
 
 
 def _own_memory(pid):
-    """Anonymous memory in MB; 0 of a process that has ended."""
+    """Returns the anonymous memory of a process in MB; 0 if it has ended."""
     try:
         lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -117,7 +117,7 @@ def _own_memory(pid):
 
 
 def run_build(manual_dir, data_dir):
-    """In a process of its own: builds, and prints the seconds it took, TensorFlow's import not counted."""
+    """Builds in this process, and prints the seconds without those of TensorFlow's import."""
     import tensorflow  # noqa: F401
     import tensorflow_datasets as tfds
 

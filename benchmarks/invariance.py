@@ -1,8 +1,8 @@
-"""How alike the pictures are that preprocessing makes of one cell, however the microscope saw it.
+"""How similar preprocessing makes the pictures of one cell in different views of the microscope.
 
     python benchmarks/invariance.py --seeds=20
 
-prints the lowest correlation with the cell as it was seen first, by structure and change, over all channels and seeds.
+prints the lowest correlation with the first view, by structure and change of the view, over all channels and seeds.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def picture(shape, y, **view):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="cells of each structure")
-    parser.add_argument("--noise", action="store_true", help="with the camera's noise, another one in each view")
+    parser.add_argument("--noise", action="store_true", help="with the camera's noise, which differs between views")
     arguments = parser.parse_args()
     print(f"{'':14}" + "".join(f"{change:>10}" for change in CHANGES))
     for y, name in enumerate(NAMES):

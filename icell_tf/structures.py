@@ -1,4 +1,4 @@
-"""The ten labelled structures of the paper: names, genes, colours, counts of Table S8; and other genes of Allen's."""
+"""The ten structures of the paper: names, genes, colours, counts of Table S8; and the genes of the Allen collection."""
 
 import colorsys
 import re
@@ -43,47 +43,26 @@ STRUCTURES = (
 NAMES = tuple(structure.name for structure in STRUCTURES)
 BY_NAME = {structure.name: structure for structure in STRUCTURES}
 
-# The tagged genes of the hiPSC Single-Cell Image Dataset (Viana et al. 2023), as its structure_name has them.
-ALLEN_GENES = (
-    "AAVS1",
-    "ACTB",
-    "ACTN1",
-    "ATP2A2",
-    "CETN2",
-    "CTNNB1",
-    "DSP",
-    "FBL",
-    "GJA1",
-    "HIST1H2BJ",
-    "LAMP1",
-    "LMNB1",
-    "MYH10",
-    "NPM1",
-    "NUP153",
-    "PXN",
-    "RAB5A",
-    "SEC61B",
-    "SLC25A17",
-    "SMC1A",
-    "SON",
-    "ST6GAL1",
-    "TJP1",
-    "TOMM20",
-    "TUBA1B",
+# The tagged genes of the hiPSC Single-Cell Image Dataset (Viana et al. 2023), as in its column structure_name.
+ALLEN_GENES = tuple(
+    (
+        "AAVS1 ACTB ACTN1 ATP2A2 CETN2 CTNNB1 DSP FBL GJA1 HIST1H2BJ LAMP1 LMNB1 MYH10 "
+        "NPM1 NUP153 PXN RAB5A SEC61B SLC25A17 SMC1A SON ST6GAL1 TJP1 TOMM20 TUBA1B"
+    ).split()
 )
-KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # spellings that are right as they stand
+KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # never misspellings of other names
 
-# Of these, what lies in the nucleus or in its envelope.
+# Those that lie in the nucleus or in its envelope.
 _IN_NUCLEUS = frozenset(("fibrillarin", "lamin-b1", "HIST1H2BJ", "NPM1", "NUP153", "SMC1A", "SON"))
 
 
 def in_nucleus(name):
-    """Says whether a structure lies in the nucleus or its envelope: known ones, and names like nucleolus or nuclear."""
+    """Whether a structure lies in the nucleus or its envelope: known ones, and names like nucleolus or nuclear."""
     return name in _IN_NUCLEUS or spelling_key(name).startswith(("nucleol", "nucleus", "nuclear"))
 
 
 def spelling_key(label):
-    """What different spellings of a name have in common: no case, space or hyphens, and α and β written out."""
+    """Returns a name without case, space and hyphens, and with α and β written out, for comparison of spellings."""
     label = label.casefold().replace("α", "alpha").replace("β", "beta")
     return re.sub(r"[\s_\u2010-\u2015-]+", "", label)
 
@@ -92,23 +71,23 @@ _BY_KEY = {spelling_key(spelling): s.name for s in STRUCTURES for spelling in (s
 
 
 def canonical_name(label):
-    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); any other is only stripped."""
+    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); only strips any other name."""
     return _BY_KEY.get(spelling_key(label), label.strip())
 
 
 def display(name):
-    """Returns a structure's name for people: as the paper writes it, where it is one of its ten."""
+    """Returns a structure's name for people: one of the ten as the paper writes it, any other unchanged."""
     return BY_NAME[name].display if name in BY_NAME else name
 
 
 def in_table_order(names):
-    """Returns the names without repetition: those of Table S8 in its order, then the others alphabetically."""
+    """Returns the names, each once: those of Table S8 in its order, then the others alphabetically."""
     names = set(names)
     return tuple(name for name in NAMES if name in names) + tuple(sorted(names - set(NAMES)))
 
 
 def colors(names):
-    """Returns one RGB colour in [0, 1] a name: the paper's ten have their own, others get evenly spaced hues."""
+    """Returns an RGB colour in [0, 1] for each name: the paper's ten have their own, others get evenly spaced hues."""
     others = [name for name in names if name not in BY_NAME]
     hues = {name: colorsys.hsv_to_rgb((0.08 + i / len(others)) % 1, 0.75, 1.0) for i, name in enumerate(others)}
     return tuple(BY_NAME[name].color if name in BY_NAME else hues[name] for name in names)

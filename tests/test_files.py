@@ -2,7 +2,7 @@
 
 import pytest
 
-from icell_tf.files import atomic_write
+from icell_tf.files import atomic_write, safe_names, stem
 
 
 def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
@@ -28,3 +28,13 @@ def test_a_folder_that_is_missing_is_the_error_that_is_told(tmp_path):
     path = tmp_path / "gone" / "a.json"
     with pytest.raises(FileNotFoundError, match="partial.a.json"), atomic_write(path) as partial:
         partial.write_text("new")
+
+
+def test_stem():
+    paths = ("a/b.c.tif", "A.OME.TIF", "a.ome.zarr/", "plate", ".ome.tif")
+    assert [stem(path) for path in paths] == ["b.c", "A", "a", "plate", ".ome"]
+
+
+def test_safe_names():
+    names = ["a/b", "A b", "..", "é", "a_b-2", "a/b", "x" * 300]
+    assert safe_names(names) == ["a_b", "A_b-2", "cell", "cell-2", "a_b-2-2", "a_b-3", "x" * 100]

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import inspect
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,11 @@ from absl import app, flags, logging
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
 from icell_tf.config import PHASES, PRESETS  # noqa: E402
+from icell_tf.data.builder.config import VERSION  # noqa: E402
 from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared  # noqa: E402
 from icell_tf.training import devices  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
-BUILDER = DATASETS / "integrated_cell" / "integrated_cell_dataset_builder.py"
 SIMULATED = ("integrated_cell/simulated", "integrated_cell/simulated_64")
 _DEFINE = {
     str: flags.DEFINE_string,
@@ -124,7 +123,7 @@ def ensure_prepared(dataset, data_dir=None):
     Raises: DatasetError: if there is none, and it is not a simulated one, its build fails, or machines train together.
     """
     try:
-        find_prepared(f"{dataset}:{_version()}" if dataset in SIMULATED else dataset, data_dir)
+        find_prepared(f"{dataset}:{VERSION}" if dataset in SIMULATED else dataset, data_dir)
     except DatasetError:
         if dataset not in SIMULATED or devices.in_cluster():  # one folder, built by several machines at once
             raise
@@ -135,11 +134,6 @@ def ensure_prepared(dataset, data_dir=None):
         done = subprocess.run(list(map(str, command)), cwd=DATASETS / name)
         if done.returncode:
             raise DatasetError(f"{dataset} could not be prepared in {root}: see what `tfds build` says above") from None
-
-
-def _version():
-    """The version of the data set that the builder makes; it is read, not imported, as training needs no builder."""
-    return re.search(r'VERSION = tfds.core.Version\("(.+)"\)', BUILDER.read_text(encoding="utf-8"))[1]
 
 
 def start(main):

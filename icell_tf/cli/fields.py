@@ -1,4 +1,4 @@
-"""Cuts single cells out of fields of view, with label images or without, and lists them in a manifest.csv."""
+"""Cuts single cells out of fields of view, with or without label images, and lists them in a manifest.csv."""
 
 from absl import app, flags
 
@@ -12,15 +12,15 @@ STRUCTURE = flags.DEFINE_string("structure", "", "the labelled structure of all 
 CELL_LABELS = flags.DEFINE_list("cell_labels", [], "label image of the cells, one for each field")
 NUCLEUS_LABELS = flags.DEFINE_list("nucleus_labels", [], "label image of the nuclei, one for each field")
 READING = define_reading_flags("a field", "label images")
-MAX_EXTENT = flags.DEFINE_float("max_extent", Limits.max_extent, "side of the frame that cells are to fit in, µm")
+MAX_EXTENT = flags.DEFINE_float("max_extent", Limits.max_extent, "side of the frame that cells have to fit in, µm")
 MIN_DIAMETER = flags.DEFINE_float(
-    "min_diameter", Limits.min_diameter, "smaller cells are debris, as are nuclei half as wide, µm", lower_bound=0
+    "min_diameter", Limits.min_diameter, "smaller cells are debris, and nuclei below half of it, µm", lower_bound=0
 )
 MARGIN = flags.DEFINE_float(
-    "margin", cut.Settings.margin, "kept around each cell, to find the background in, µm", lower_bound=0
+    "margin", cut.Settings.margin, "kept around each cell, for the background, µm", lower_bound=0
 )
 NUCLEUS_DIAMETER = flags.DEFINE_float(
-    "nucleus_diameter", cut.Settings.nucleus_diameter, "typical, where there are no label images, µm", lower_bound=0
+    "nucleus_diameter", cut.Settings.nucleus_diameter, "typical, used without label images, µm", lower_bound=0
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace what an earlier run has written")
 

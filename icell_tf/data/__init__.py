@@ -1,1 +1,1 @@
-"""Prepared cells as batches, and folds of them."""
+"""Data sets of single cells: how they are built, read, divided into folds, and made batches of."""

@@ -1,27 +1,32 @@
-"""A prepared data set -> batches of cells, as tf.data."""
+"""A prepared data set in its folder: which cells its splits hold, and how they are read."""
 
 import os
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from icell_tf.data.folds import DatasetError, held_out
+from icell_tf.data.batches import ordered_batches, shuffled_batches
+from icell_tf.data.folds import held_out, read_labels
 from icell_tf.imaging.frame.preprocess import Preparation, describe
-from icell_tf.spec import FIRST_PREPARATION, Cells
+from icell_tf.spec import Cells
 from icell_tf.structures import canonical_name
 
 READ_BATCH = 64
-# What simulated cells of the test split know besides: a last axis of structures, or of channels.
+# What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
 TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
 TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
 
 
+class DatasetError(ValueError):
+    """A prepared data set that is missing or damaged, or lacks cells, a split or a structure."""
+
+
 def default_data_dir():
-    """The folder in which `tfds build` puts data sets: $TFDS_DATA_DIR, or tensorflow_datasets in the home folder."""
+    """Returns the folder in which `tfds build` puts data sets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
     return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
@@ -58,10 +63,10 @@ class PreparedCells:
       folder: holds dataset_info.json.
       train_split: the split to train on, also a part of it as TFDS slices it: "train[:640]".
       fold: "2/4" divides the cells of all splits anew, by field of view, into four parts with as equal shares of every
-        structure as its fields allow: part 2 is `test`, the others `train`, and there is no validation. In whatever
-        order they lie, the same cells are divided in the same way. "" keeps the splits as they were prepared.
-      leave_out: structures in any spelling, whose cells are in no split; the others are numbered without them. The
-        parts of a fold are the same with and without them.
+        structure as its fields allow: part 2 is `test`, the others are `train`, and there is no validation. The
+        division does not depend on the order of the records. "" keeps the splits as they were prepared.
+      leave_out: structures in any spelling, whose cells are in no split; the other structures are numbered without
+        them. The parts of a fold are the same with and without them.
     """
 
     folder: Path
@@ -73,7 +78,7 @@ class PreparedCells:
     def builder(self):
         try:
             builder = tfds.builder_from_directory(self.folder)
-        except Exception as error:  # that of a parser: each of its files has one of its own
+        except Exception as error:  # each of the folder's files has a parser with errors of its own
             raise DatasetError(f"{self.folder} can't be read ({error}); prepare the data set anew") from error
         features = set(builder.info.features)
         if not {"image", "structure", "cell_id", "pixel_size"} <= features:
@@ -82,12 +87,12 @@ class PreparedCells:
 
     @property
     def image_size(self):
-        """Pixels along a side; TensorFlow is not yet asked to compute anything."""
+        """Pixels along a side; known before TensorFlow sets up its devices."""
         return self.builder.info.features["image"].shape[0]
 
     @cached_property
     def cells(self):
-        """The `Cells` that a model trained on this data set has to know."""
+        """The `Cells`: what a model that is trained on this data set has to know."""
         pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
         return Cells(
             tuple(self.builder.info.features["structure"].names[k] for k in self._kept),
@@ -100,7 +105,7 @@ class PreparedCells:
     def _preparation(self):
         found = self.builder.info.metadata or {}
         if "preprocessing_version" not in found:
-            return FIRST_PREPARATION
+            raise DatasetError(f"{self.folder} doesn't say how its cells were prepared; prepare the data set anew")
         return describe(Preparation(found["alignment"], found["normalization"]), found["preprocessing_version"])
 
     @property
@@ -117,23 +122,23 @@ class PreparedCells:
         return replace(self, leave_out=self.cells.structures) if self.leave_out else None
 
     def examples(self, split, batch_size):
-        """Returns whole records, in order and in NumPy, image uint8: for the evaluation and for pictures."""
-        self.size(split)  # or an error
-        source, taken = self._source(split)
+        """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""
+        self.size(split)
+        source, chosen = self._source(split)
         read_config = tfds.ReadConfig(try_autocache=False)
         dataset = self.builder.as_dataset(split=source, shuffle_files=False, read_config=read_config)
-        if taken is not None:
-            marked = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(taken))
-            dataset = marked.filter(lambda _, take: take).map(lambda record, _: record)
-        if self.fold:  # only some of its cells know the truth
+        if chosen is not None:
+            marked = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(chosen))
+            dataset = marked.filter(lambda _, choose: choose).map(lambda record, _: record)
+        if self.fold:  # only some of its cells have truths
             dataset = dataset.map(lambda record: {n: record[n] for n in record if n not in TRUTHS})
-        batches = self._read(dataset.batch(batch_size))
-        return map(self._without_left_out, batches) if self.leave_out else batches
+        read = self._read(dataset.batch(batch_size))
+        return map(self._without_left_out, read) if self.leave_out else read
 
-    def _read(self, batches):
+    def _read(self, dataset):
         """Yields batches in NumPy. Raises: DatasetError: if a file of records is damaged."""
         try:
-            yield from batches.as_numpy_iterator()
+            yield from dataset.as_numpy_iterator()
         except tf.errors.OpError as error:
             raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
 
@@ -145,34 +150,34 @@ class PreparedCells:
             raise DatasetError(
                 f"{self.folder} has no cells in split {split!r}{of_fold}, only in {', '.join(self.splits)}"
             )
-        _, taken = self._source(split)
-        return self.builder.info.splits[split].num_examples if taken is None else int(taken.sum())
+        _, chosen = self._source(split)
+        return self.builder.info.splits[split].num_examples if chosen is None else int(chosen.sum())
 
     @cached_property
     def _stored(self):
         return {name: split.num_examples for name, split in self.builder.info.splits.items() if split.num_examples}
 
     def _source(self, split):
-        """Returns the TFDS split that holds a split's records, and which of them it takes: (N,) bool, None for all."""
-        source, taken = split, None
+        """Returns the TFDS split that holds a split's records, and which of them belong to it: (N,) bool, None: all."""
+        source, chosen = split, None
         if self.fold:
             source = "+".join(self._stored)
             if split not in ("train", "test"):
                 raise DatasetError(f"fold {self.fold} of {self.folder} has splits train and test, whole, not {split!r}")
-            taken = self._held_out if split == "test" else ~self._held_out
+            chosen = self._held_out if split == "test" else ~self._held_out
         if self.leave_out:
-            known = np.isin(_labels(self.folder, source)["structure"], self._kept)
-            taken = known if taken is None else taken & known
-        return source, taken
+            known = np.isin(read_labels(self.folder, source)["structure"], self._kept)
+            chosen = known if chosen is None else chosen & known
+        return source, chosen
 
     @cached_property
     def _held_out(self):
-        """Which of all stored cells the fold tests on, (N,) bool."""
+        """Which of all stored cells are in the part of the fold that is tested on, (N,) bool."""
         try:
-            return held_out(_labels(self.folder, "+".join(self._stored)), self.fold)
+            return held_out(read_labels(self.folder, "+".join(self._stored)), self.fold)
         except tf.errors.OpError as error:
             raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
-        except DatasetError as error:
+        except ValueError as error:
             raise DatasetError(f"{self.folder}: {error}") from None
 
     @cached_property
@@ -199,39 +204,18 @@ class PreparedCells:
 
     def batches(self, split, batch_size):
         """Returns a tf.data.Dataset of all cells in order, {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) int32}."""
-        images, y = self._in_memory(split)
-        return _to_batches(tf.data.Dataset.range(len(y)).batch(batch_size).map(lambda index: (index,)), images, y)
+        return ordered_batches(*self._in_memory(split), batch_size)
 
-    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False, skip=0):
-        """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, shuffled anew for each.
+    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, **options):
+        """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, as `shuffled_batches` does.
 
-        An epoch's order depends on the seed and its number alone, so that a resumed run sees what an uninterrupted one
-        would have seen. The last partial batch of an epoch is dropped. The cells lie in memory as uint8.
-
-        Args:
-          batch_size: cells of the global batch.
-          seed: of the order.
-          epochs, initial_epoch: the epochs to run.
-          balanced: draw cells with replacement so that all structures are equally frequent, instead of each cell once.
-          mirror: show each cell as it is, or mirrored along either axis or both, in each epoch by a draw of its own.
-          skip: batches of the first epoch to leave out, because they were trained on.
+        A resumed run thus sees the same batches as one without interruption. The cells lie in memory as uint8.
 
         Raises: DatasetError: if an epoch has not even one batch.
         """
-        steps = self.steps_per_epoch(batch_size)
+        self.steps_per_epoch(batch_size)
         images, y = self._in_memory(self.train_split)
-        log_weights = -np.log(np.bincount(y)[y])[None].astype(np.float32)
-
-        def epoch(number):
-            if balanced:
-                order = tf.random.stateless_categorical(log_weights, len(y), [seed, number], dtype=tf.int64)[0]
-            else:
-                order = tf.random.experimental.stateless_shuffle(tf.range(len(y), dtype=tf.int64), [seed, number])
-            index = tf.reshape(order[: steps * batch_size], [steps, batch_size])
-            flips = tf.random.stateless_uniform([steps, 2, batch_size], [seed, number]) < 0.5
-            return tf.data.Dataset.from_tensor_slices((index, flips) if mirror else (index,))
-
-        return _to_batches(tf.data.Dataset.range(initial_epoch, epochs).flat_map(epoch).skip(skip), images, y)
+        return shuffled_batches(images, y, batch_size, seed, range(initial_epoch, epochs), **options)
 
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
@@ -239,7 +223,7 @@ class PreparedCells:
         return tuple(np.log(means / (1 - means)))
 
     def steps_per_epoch(self, batch_size):
-        """Returns the full batches of the training cells. Raises: DatasetError: if there is not one."""
+        """Returns the number of full batches of the training cells. Raises: DatasetError: if there is not one."""
         cells = self.size(self.train_split)
         if cells < batch_size:
             raise DatasetError(
@@ -262,39 +246,6 @@ class PreparedCells:
             except tf.errors.OpError:
                 return path
         return self.folder
-
-
-@cache
-def _labels(folder, split):
-    """Returns id, field of view and structure of a split's stored cells, (N,) each, in the order of `examples`."""
-    builder = tfds.builder_from_directory(folder)
-    wanted = {name: builder.info.features[name] for name in ("cell_id", "fov_id", "structure")}
-    partial, read_config = tfds.decode.PartialDecoding(wanted), tfds.ReadConfig(try_autocache=False)
-    labels = builder.as_dataset(split=split, decoders=partial, read_config=read_config).batch(READ_BATCH)
-    batches = list(labels.as_numpy_iterator())
-    return {name: np.concatenate([batch[name] for batch in batches]) for name in wanted}
-
-
-def _to_batches(indices, images, y):
-    """Args: indices, a tf.data.Dataset of the cells' indices (B,) and, optionally, what to mirror, (2, B) bool."""
-    with tf.device("CPU:0"):
-        images, y = tf.constant(images), tf.constant(y)
-
-    def gather(index, flips=None):
-        cells = tf.gather(images, index)
-        if flips is not None:
-            cells = tf.map_fn(_mirrored, (cells, tf.transpose(flips)), fn_output_signature=cells.dtype)
-        return {"x_rs": tf.cast(cells, tf.float32) / 255.0, "y": tf.gather(y, index)}
-
-    return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
-
-
-def _mirrored(cell_and_flips):
-    """One cell (H, W, C), mirrored along the axes that are True of (2,): one cell at a time, TensorFlow is fast."""
-    cell, flips = cell_and_flips
-    for axis in (0, 1):
-        cell = tf.cond(flips[axis], lambda: tf.reverse(cell, [axis]), lambda: cell)  # noqa: B023
-    return cell
 
 
 def open_prepared(config, dataset=None, data_dir=None):

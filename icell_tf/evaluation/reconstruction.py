@@ -6,7 +6,7 @@ from scipy import special
 
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import mean_score
-from icell_tf.imaging.frame.preprocess import CHANNELS
+from icell_tf.imaging.read.channels import CHANNEL_ROLES as CHANNELS
 
 SMALLEST = 1e-7  # what a sigmoid in float32 can tell from 0 and from 1
 

@@ -1,4 +1,4 @@
-"""Worker processes for preparing cells: results stream back in the items' order, however many workers there are."""
+"""Worker processes that prepare cells; results come back in the items' order, for any number of workers."""
 
 import collections
 import concurrent.futures
@@ -11,17 +11,17 @@ import types
 
 from icell_tf.training.machine import cores
 
-# One thread of linear algebra a worker: the workers already use every core.
+# One thread of linear algebra for each worker, because the workers already use every core.
 _WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-_AHEAD = 8  # items in flight per worker: bounds the memory, whatever the number of cells
-_SMALL = 12  # so few items are done sooner than processes start
+_AHEAD = 8  # items in flight per worker, which limits the memory
+_SMALL = 12  # so few items are done before processes would have started
 
 
 class WorkerPool:
     """Processes that start when first needed and end with the `with` block.
 
-    They are spawned, as TensorFlow's threads don't survive a fork, and don't import the caller's main module, so that a
-    worker needs only what its function needs.
+    They are spawned, because TensorFlow's threads don't survive a fork. They don't import the caller's main module, so
+    that a worker imports only what its function needs.
     """
 
     def __init__(self, workers: int | None = None):
@@ -37,9 +37,9 @@ class WorkerPool:
             self._executor = None
 
     def map(self, function, items):
-        """Yields function(item) in order. The function must be importable; an exception of its own is passed on.
+        """Yields function(item) in order. The function must be importable; its own exceptions are passed on.
 
-        Raises: RuntimeError: a worker process died, as for want of memory; with what it may have been at work on.
+        Raises: RuntimeError: a worker process died, perhaps out of memory; the message names the items in work.
         """
         items = list(items)
         if self.workers == 1 or len(items) <= _SMALL:
@@ -62,7 +62,7 @@ class WorkerPool:
         except concurrent.futures.process.BrokenProcessPool as error:
             names = ", ".join(str(getattr(item, "cell_id", item)) for item, future in pending if not _is_good(future))
             raise RuntimeError(
-                f"A worker process died, for want of memory or in the decoder of a damaged file, at one of: {names}."
+                f"A worker process died, out of memory or in the decoder of a damaged file, at one of: {names}."
             ) from error
 
     def _started(self):
@@ -79,14 +79,14 @@ def _is_good(future):
 
 
 def _end_with_parent():
-    """In a worker: ends it when its parent has ended in any way, also by a signal that leaves no time to say so."""
+    """Called in a worker: ends it when its parent has ended, even if a signal killed the parent."""
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 @contextlib.contextmanager
 def _light_workers():
-    """Lets processes spawned here see a bare main module and one thread per worker."""
+    """Gives processes that are spawned within the block an empty main module and one thread."""
     main, environment = sys.modules["__main__"], dict(os.environ)
     sys.modules["__main__"] = types.ModuleType("__main__")
     os.environ.update(_WORKER_ENVIRONMENT)

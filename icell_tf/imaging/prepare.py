@@ -1,10 +1,8 @@
 """One cell's record of the data set, from a user's files or from the simulator."""
 
-import base64
 import dataclasses
 import hashlib
 import io
-import pickle
 
 import numpy as np
 from PIL import Image
@@ -14,19 +12,20 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import MaskError, Preparation, PreprocessedCell, preprocess
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
 
-# Lossless. Level 1 takes half the time of zlib's default and a tenth more space; a build is bound by the CPU.
+# Lossless. Level 1 takes half the time of zlib's default and a tenth more space; the CPU limits a build.
 _PNG_LEVEL = 1
 SPREAD_DRAWS = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class SimulatedId:
-    """A cell to simulate: the number-th one of a structure, for one seed of the data set; a field of its own.
+    """A cell to simulate; it is a field of view of its own.
 
     Attributes:
       structure: its labelled structure.
-      number, seed: which cell.
-      expected_draws: how many draws its expected localizations are the mean of; 0: it has none.
+      number: of the cell among those of its structure.
+      seed: of the data set.
+      expected_draws: number of draws whose mean is an expected localization; 0: it has none.
     """
 
     structure: str
@@ -36,12 +35,12 @@ class SimulatedId:
 
     @property
     def cell_id(self) -> str:
-        """As the record names it."""
+        """Its id in the record."""
         return f"{self.structure}-{self.number:04d}"
 
     @property
     def fov_id(self) -> str:
-        """Its field of view, which it shares with no other."""
+        """Its field of view, which has no other cell."""
         return self.cell_id
 
     @property
@@ -53,11 +52,11 @@ class SimulatedId:
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What was seen of a cell while it was prepared.
+    """What the report of a build needs to know about a cell.
 
     Attributes:
       scale: (z, y, x) of its stack, µm per voxel.
-      ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
+      ranges: see `PreprocessedCell`.
       ambiguous_pose: see `Pose.ambiguous`.
       guesses: see `LoadedCell`.
     """
@@ -69,7 +68,7 @@ class Findings:
 
 
 def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings] | BadCell:
-    """Prepares a cell in a worker process, which sends back little: its record, with a PNG as picture, or the reason.
+    """Prepares a cell in a worker process.
 
     Args:
       cell: a `CellSource` or a `SimulatedId`.
@@ -77,7 +76,7 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
       preparation: a `Preparation`; None is the paper's.
 
     Returns:
-      The record and what was seen; or, not raised, the `BadCell`.
+      The record, with a PNG as picture, and the findings; or the `BadCell`, which is not raised.
     """
     try:
         if isinstance(cell, SimulatedId):
@@ -89,32 +88,6 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
     return record | {"image": encode_png(record["image"])}, findings
 
 
-def to_line(value) -> str:
-    """Any value as a line of text, which distributed engines read and write; `from_line` is the way back."""
-    return base64.b64encode(pickle.dumps(value)).decode("ascii")
-
-
-def from_line(line: str):
-    """Reads what `to_line` wrote. Only for lines of one's own: a pickle can run code."""
-    return pickle.loads(base64.b64decode(line))
-
-
-def examine_line(line: str, function) -> str:
-    """Runs `function`, an `examine`, on the cell of a line (index, cell); returns that of (index, what was found)."""
-    index, cell = from_line(line)
-    outcome = function(cell)
-    return to_line((index, outcome if isinstance(outcome, BadCell) else outcome[1]))
-
-
-def example_of_line(line: str, function) -> tuple[str, dict]:
-    """Runs `function`, an `examine`, on the cell of a line (index, cell); returns its id and its record."""
-    _, cell = from_line(line)
-    outcome = function(cell)
-    if isinstance(outcome, BadCell):
-        raise outcome
-    return cell.cell_id, outcome[0]
-
-
 def encode_png(image) -> bytes:
     """Encodes (H, W, 3) uint8 without loss."""
     buffer = io.BytesIO()
@@ -123,7 +96,7 @@ def encode_png(image) -> bytes:
 
 
 def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
-    """Reads and preprocesses one cell. Returns: its record, and what was seen. Raises: BadCell."""
+    """Reads and preprocesses one cell. Returns: its record and findings. Raises: BadCell."""
     loaded, prepared = load_and_preprocess(cell, frame, preparation)
     return _record(cell, prepared, frame), _findings(prepared, loaded.scale, loaded.guesses)
 
@@ -131,7 +104,7 @@ def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None
 def load_and_preprocess(
     cell: CellSource, frame: Frame, preparation: Preparation | None = None
 ) -> tuple[LoadedCell, PreprocessedCell]:
-    """Reads and preprocesses one cell. Returns: its voxels, and the cell in its frame. Raises: BadCell."""
+    """Reads and preprocesses one cell. Returns: its voxels and the cell in its frame. Raises: BadCell."""
     try:
         loaded = cell.load()
         prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
@@ -140,7 +113,7 @@ def load_and_preprocess(
         raise BadCell(cell.cell_id, cell.source, f"{file}{error}") from error
     except (ValueError, OSError) as error:
         raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
-    except Exception as error:  # a damaged file makes its parser fail in ways of its own; one must not stop a build
+    except Exception as error:  # a parser may raise any error on a damaged file, which must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
     return loaded, prepared
 
@@ -149,7 +122,7 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
     """Simulates and preprocesses one cell.
 
     Returns:
-      Its record, and what was seen. With `expected_draws` it holds what only a simulator knows of the cell:
+      Its record and findings. With `expected_draws` the record holds what only a simulator knows of the cell:
       `expected` (H, W, K) uint8, round(255 E[x_s | cell, y]); `ceiling` (K,), its correlation with the mean of as many
       other draws; `noise_free` (H, W, 3) uint8, the picture without background and noise; and `spread` (K,), the root
       of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws. Without

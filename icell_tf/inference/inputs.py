@@ -15,10 +15,16 @@ from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.preprocess import parse_preparation, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
-from icell_tf.imaging.manifest.manifest import RAW_NAMES, SEGMENTATION_NAMES, read_manifest
+from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
-from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES, channels_by_name
+from icell_tf.imaging.read.channels import (
+    CHANNEL_ROLES,
+    RAW_NAMES,
+    SEGMENTATION_NAMES,
+    SEGMENTATION_ROLES,
+    channels_by_name,
+)
 from icell_tf.structures import canonical_name
 
 AUTO = "auto"

@@ -9,17 +9,15 @@ import sys
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from PIL import Image
 
-from datasets.integrated_cell import build_report
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import simulate, structures
+from icell_tf.data.builder import report
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import PREPROCESSING_VERSION
+from tests.building import DUMMY, FOLDER, STACKS, build, records
 
-FOLDER = pathlib.Path(module.__file__).parent
-DUMMY = FOLDER / "dummy_data"
 TINY = {
     "name": "tiny",
     "kind": "simulated",
@@ -28,22 +26,6 @@ TINY = {
     "cells_per_structure": 4,
     "expected_draws": 2,
 }
-STACKS = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
-
-
-def build(data_dir, config, manual_dir=None, **engine):
-    """Builds a config, by name or from its arguments, as `tfds build` does, and reads it back as training does.
-
-    Args: engine: arguments of TFDS' DownloadConfig, for Beam.
-    """
-    config = config if isinstance(config, str) else module.IntegratedCellConfig(**config)
-    builder = module.Builder(data_dir=data_dir, config=config)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir, **engine))
-    return tfds.builder_from_directory(builder.data_dir)
-
-
-def records(builder, split):
-    return list(tfds.as_numpy(builder.as_dataset(split=split)))
 
 
 @pytest.fixture(scope="module")
@@ -64,28 +46,6 @@ def test_configs_of_known_cells_are_registered():
         "hipsc_single_cell",
     ]
     assert module.Builder.name == "integrated_cell"
-
-
-@pytest.mark.parametrize(
-    ("name", "image_size", "pixel_size", "counts"),
-    [("simulated_64", 64, 0.6, (2000, 400, 400)), ("simulated", 256, 0.317, None)],
-)
-def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
-    builder = module.Builder(data_dir=tmp_path, config=name)
-    assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
-    assert builder.info.features["image"].shape == (image_size, image_size, 3)
-    cells, problems, _ = builder._list_cells(None)
-    divided = builder._divide(cells, range(len(cells)))
-    assert not problems
-    found = tuple(len(divided[split]) for split in ("train", "validation", "test"))
-    if counts:
-        assert found == counts
-    else:
-        total = sum(structure.total for structure in structures.STRUCTURES)
-        assert sum(found) == total
-        assert found[0] / total == pytest.approx(0.9, abs=0.005)
-    assert len({cell.cell_id for cell in cells}) == sum(found)
-    assert {i for i, cell in enumerate(cells) if cell.expected_draws} == set(divided["test"])
 
 
 def test_simulated_records(tiny):
@@ -145,7 +105,7 @@ def test_same_build_is_reused_and_another_refused(tiny):
     written = (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns
     build(data_dir, TINY)
     assert (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns == written
-    with pytest.raises(ValueError, match=r"prepared differently:\n  seed: there 0, asked for 1\n.*--overwrite"):
+    with pytest.raises(ValueError, match=r"\n  seed: .*0, .*1\n.*--overwrite"):
         build(data_dir, TINY | {"seed": 1})
 
 
@@ -167,45 +127,29 @@ def test_another_manifest_is_refused(tmp_path, manual_dir):
     build(tmp_path, config, manual_dir)
     manifest = manual_dir / "manifest.csv"
     manifest.write_text(manifest.read_text().replace("tomm20-field-2", "tomm20-field-1"))
-    with pytest.raises(ValueError, match="manifest_sha256: there '"):
+    with pytest.raises(ValueError, match="manifest_sha256: it has '"):
         build(tmp_path, config, manual_dir)
 
 
-def test_an_interrupted_build_leaves_nothing_that_looks_whole(tmp_path, monkeypatch):
+def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patches:
-        patches.setattr(build_report, "contact_sheet", interrupt)  # the records are written by then
+        patches.setattr(report, "contact_sheet", interrupt)  # the records are written by then
         with pytest.raises(KeyboardInterrupt):
             build(tmp_path, STACKS, DUMMY)
     assert not list(tmp_path.glob("integrated_cell/stacks/*"))
     assert sum(info.num_examples for info in build(tmp_path, STACKS, DUMMY).info.splits.values()) == 8
 
 
-def test_order_of_records_is_the_same_if_tfds_shuffles_by_way_of_files(tmp_path, monkeypatch):
+def test_order_of_records_is_the_same_if_tfds_shuffles_through_files(tmp_path, monkeypatch):
     assert module.shuffle.MAX_MEM_BUFFER_SIZE <= 32 << 20
     whole = build(tmp_path / "whole", STACKS, DUMMY)
     monkeypatch.setattr(module.shuffle, "MAX_MEM_BUFFER_SIZE", 100)
     by_files = build(tmp_path / "by_files", STACKS, DUMMY)
     for split in whole.info.splits:
         assert [r["cell_id"] for r in records(whole, split)] == [r["cell_id"] for r in records(by_files, split)]
-
-
-def test_report(tmp_path, capsys):
-    folder = pathlib.Path(build(tmp_path, STACKS, DUMMY).data_dir)
-    text = (folder / build_report.REPORT).read_text()
-    assert text in capsys.readouterr().out
-    lines = [line.split() for line in text.splitlines()]
-    assert ["lysosome", "1", "0", "1", "2"] in lines and ["all", "3", "2", "3", "8"] in lines
-    assert "Pixel sizes found, µm, y x x: 1 x 1 (8 cells)" in text
-    assert [line for line in lines if line[:1] == ["membrane"]] == [
-        ["membrane", "96", "99.5", "103", "326", "331.5", "337"]
-    ]
-    assert (folder / build_report.SET_ASIDE).read_text() == "CellId,file,reason\n"
-    sheet = np.asarray(Image.open(folder / build_report.CONTACT_SHEET))
-    assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160  # three structures, up to three cells of each
-    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05  # colours
 
 
 def test_splits_without_cells_are_not_written(tmp_path, manual_dir):
@@ -219,31 +163,6 @@ def test_a_cell_too_large_is_named_and_nothing_is_left(tmp_path):
     with pytest.raises(ValueError, match=r"\nfbl_0,.*fbl_0_raw.ome.tif,.*reaches .*larger image_size"):
         build(tmp_path, STACKS | {"pixel_size": 0.5}, DUMMY)
     assert not (tmp_path / "integrated_cell").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"kind": "paper"}, "expected one of simulated, stacks"),
-        ({"image_size": 100}, "power of two"),
-        ({"pixel_size": 0}, "pixel_size"),
-        ({"test_fraction": 1.0}, "test_fraction"),
-        ({"seed": 1}, "seed is not for kind stacks, only for simulated"),
-        ({"expected_draws": 0}, "expected_draws is not for kind stacks"),
-        ({"kind": "paper_2d", "axes": "YX"}, "axes is not for kind paper_2d, only for stacks, hipsc_single_cell"),
-        ({"kind": "simulated", "structures": ["tom20"]}, "structures is not for kind simulated, only for stacks, "),
-        ({"kind": "simulated", "alignment": "none"}, "alignment is not for kind simulated"),
-    ],
-)
-def test_bad_arguments_are_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
-        module.IntegratedCellConfig(**STACKS | changes)
-
-
-def test_arguments_for_other_kinds_may_stand_at_their_defaults():
-    config = module.IntegratedCellConfig(name="x", kind="paper_2d", axes="", seed=0, cells_per_structure=0)
-    assert "seed" not in config.arguments() and "structures" in config.arguments()
-    assert not module.IntegratedCellConfig(name="x", kind="simulated", structures=[]).structures
 
 
 TWO_BUILDS = """
@@ -270,6 +189,6 @@ def test_command_line(tmp_path):
     assert done.returncode != 0 and done.stdout.count("built\n") == 1, done.stderr
     builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / str(module.Builder.VERSION))
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
-    assert f"\n{(builder.data_path / build_report.REPORT).read_text()}" in done.stdout
+    assert f"\n{(builder.data_path / report.REPORT).read_text()}" in done.stdout
     assert "\nlysosome_1,/" in done.stderr and "the frame of 32 px at 0.5 µm/px" in done.stderr
     assert not (tmp_path / "integrated_cell" / "other").exists()

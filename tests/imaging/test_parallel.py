@@ -21,7 +21,7 @@ def test_a_workers_error_is_passed_on():
         list(pool.map(math.sqrt, [1.0] * 30 + [-1.0] + [1.0] * 300))
 
 
-def test_a_workers_death_is_told_with_what_it_may_have_been_at_work_on():
+def test_a_workers_death_is_reported_with_the_items_in_work():
     with WorkerPool(2) as pool, pytest.raises(RuntimeError, match="worker process died.*at one of: .*9, .*9"):
         list(pool.map(os._exit, [9] * 20))
 

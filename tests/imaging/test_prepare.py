@@ -1,7 +1,6 @@
 """Records of single cells: a bad stack is named by cell, file and reason; simulated cells have seeds of their own."""
 
 import dataclasses
-import functools
 import io
 import pathlib
 import types
@@ -42,13 +41,11 @@ def test_the_picture_of_a_record_is_that_of_its_voxels(cell):
 
 
 def test_errors_name_cell_file_and_reason(cell, tmp_path):
-    with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels are named"):
+    with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels"):
         prepare_cell(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)
     path = tmp_path / "seg.tif"
     tifffile.imwrite(path, np.ones((2, 4, 20, 20), np.uint8), ome=True, metadata={"axes": "CZYX"})
-    with pytest.raises(
-        ValueError, match=r"CellId tomm20_0, .*cell mask has the shape \(4, 20, 20\), the stack .*24, 28\)"
-    ):
+    with pytest.raises(ValueError, match=r"CellId tomm20_0, .*cell mask .*\(4, 20, 20\).* 24, 28\)"):
         prepare_cell(dataclasses.replace(cell, segmentation=str(path)), FRAME)
 
 
@@ -61,22 +58,13 @@ def test_a_worker_sends_back_a_png_without_loss_or_the_bad_cell(cell):
     assert isinstance(bad, prepare.BadCell) and bad.reason == "there is no such file."
 
 
-def test_whatever_a_parser_raises_is_told_of_its_cell():
+def test_any_error_of_a_parser_names_the_cell():
     def load():
         raise KeyError("tag 270")
 
     cell = types.SimpleNamespace(cell_id="7", source="odd.tif", load=load)
     with pytest.raises(prepare.BadCell, match="CellId 7, odd.tif: KeyError: 'tag 270'"):
         prepare_cell(cell, FRAME)
-
-
-def test_engines_pass_cells_on_as_lines(cell):
-    examine = functools.partial(prepare.examine, frame=FRAME)
-    line = prepare.to_line((5, cell))
-    assert prepare.from_line(prepare.examine_line(line, examine)) == (5, examine(cell)[1])
-    assert prepare.example_of_line(line, examine) == (cell.cell_id, examine(cell)[0])
-    with pytest.raises(prepare.BadCell, match="no such file"):
-        prepare.example_of_line(prepare.to_line((5, dataclasses.replace(cell, raw="nowhere.tif"))), examine)
 
 
 def test_simulated_cells_have_seeds_of_their_own():

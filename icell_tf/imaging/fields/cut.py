@@ -1,4 +1,4 @@
-"""Fields of view -> files: each cell cut out, a manifest of them, what was set aside and why, and the outlines."""
+"""Fields of view -> files: the cells cut out, their manifest, what was set aside with reasons, and the outlines."""
 
 import collections
 import contextlib
@@ -27,7 +27,7 @@ RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structur
 MASKS = ("cell_seg", "dna_seg")
 MANIFEST, SET_ASIDE = "manifest.csv", "set_aside.csv"
 SET_ASIDE_COLUMNS = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
-_DONE = "field.json"  # in a field's folder: what it was made from and what came of it
+_RESULT = "field.json"  # in a field's folder: what it was made from, and the rows of both tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Settings:
 
     Attributes:
       limits: see `Limits`.
-      margin: µm of the field kept around each cell, for the background to be found in.
-      nucleus_diameter: µm, typical; used only where there are no label images.
+      margin: µm of the field kept around each cell, in which the background is found.
+      nucleus_diameter: µm, typical; used only without label images.
       overwrite: replace what an earlier run has written.
     """
 
@@ -55,19 +55,18 @@ class Settings:
 def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> collections.Counter:
     """Cuts the cells out of fields of view, one field after the other; only one is held in memory.
 
-    Into the output folder go, for each field, FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and
-    FIELD_LABEL_seg.ome.tif for each cell; and, once all fields are done, set_aside.csv and manifest.csv, which
-    `tfds build` reads. After an interruption the same call goes on after the last whole field.
+    Writes for each field FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and FIELD_LABEL_seg.ome.tif
+    for each cell. Once all fields are done, writes set_aside.csv and manifest.csv, which `tfds build` reads. After an
+    interruption the same call continues after the last complete field.
 
     Args:
       fields: list of `Field`.
-      output: folder, made if need be.
+      output: folder, made if it is missing.
       settings: `Settings`.
       report: called with each line to show.
 
     Returns:
-      How many labels of cells became cells ("kept"), and how many were set aside for each reason; nuclei that were set
-      aside, as ("nucleus", reason).
+      The number of cells ("kept"), of cells set aside for each reason, and of nuclei set aside, as ("nucleus", reason).
 
     Raises:
       ValueError: a field or its labels can't be used, or no cell can; the message names each.
@@ -88,12 +87,12 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> co
             _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside,
         ):
             for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
-                done = None if settings.overwrite else _done(output / name, field, settings)
-                resumed = " (done before)" * (done is not None)
-                done = done or _cut_field(field, name, output, settings, report)
-                add_cells(done["cells"])
-                add_set_aside(done["set_aside"])
-                found = _count(done)
+                result = None if settings.overwrite else _read_result(output / name, field, settings)
+                resumed = " (done before)" * (result is not None)
+                result = result or _cut_field(field, name, output, settings, report)
+                add_cells(result["cells"])
+                add_set_aside(result["set_aside"])
+                found = _count(result)
                 counts += found
                 report(f"{i}/{len(fields)} {field.field_id}: {summary(found)}{resumed}")
         if not counts["kept"]:
@@ -103,7 +102,7 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> co
 
 
 def summary(counts) -> str:
-    """Counts as `cut_fields` returns them, in words."""
+    """Returns the counts that `cut_fields` returns, in words."""
     reasons = [(key, n) for key, n in counts.items() if isinstance(key, str) and key != "kept"]
     aside = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons, key=lambda pair: -pair[1]))
     nuclei = ", ".join(f"{n} {key[1]}" for key, n in counts.items() if isinstance(key, tuple))
@@ -118,31 +117,31 @@ def _check_output(output, fields, names, settings):
         raise FileExistsError(f"{output / MANIFEST} exists: give another --output, or --overwrite to replace it")
     for field, name in zip(fields, names, strict=True):
         folder = output / name
-        if folder.exists() and not (folder / _DONE).is_file():
+        if folder.exists() and not (folder / _RESULT).is_file():
             raise FileExistsError(f"{folder} exists and was not made by this command: give another --output")
-        if folder.exists() and not settings.overwrite and _done(folder, field, settings) is None:
+        if folder.exists() and not settings.overwrite and _read_result(folder, field, settings) is None:
             raise FileExistsError(
                 f"{folder} was made from other files or with other settings: give another --output, or --overwrite"
             )
 
 
-def _done(folder, field, settings):
-    """What an earlier call made of this very field with these settings, or None."""
-    if not (folder / _DONE).is_file():
+def _read_result(folder, field, settings):
+    """Returns the result of an earlier call for the same field, files and settings, or None."""
+    if not (folder / _RESULT).is_file():
         return None
-    done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
-    return done if done["made_from"] == _fingerprint(field, settings) else None
+    result = json.loads((folder / _RESULT).read_text(encoding="utf-8"))
+    return result if result["made_from"] == _fingerprint(field, settings) else None
 
 
 def _fingerprint(field, settings):
-    """Everything that decides what comes of a field, as JSON gives it back."""
+    """Returns everything that decides the result of a field, as JSON gives it back."""
     files = [_state(Path(path)) for path in (field.path, *field.labels.values())]
     arguments = dataclasses.asdict(dataclasses.replace(settings, overwrite=False))
     return json.loads(json.dumps({"field": dataclasses.asdict(field), "files": files, "settings": arguments}))
 
 
 def _state(path):
-    """Differs once a file, or one in a folder (OME-Zarr), was changed."""
+    """Returns a hash that changes with a file, or with any file in a folder (OME-Zarr)."""
     state = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         stat = file.stat()
@@ -151,7 +150,7 @@ def _state(path):
 
 
 def _cut_field(field, name, output, settings, report):
-    """Writes one field's cells and outlines. Returns: the rows of both tables, and what they were made from."""
+    """Writes one field's cells and outlines. Returns: the rows of both tables, and the fingerprint."""
     made_from = _fingerprint(field, settings)
     try:
         stack, roles = field.open()
@@ -186,15 +185,15 @@ def _cut_field(field, name, output, settings, report):
         {"FOVId": field.field_id, **dataclasses.asdict(label), "nuclei": " ".join(map(str, label.nuclei))}
         for label in set_aside
     ]
-    done = {"made_from": made_from, "cells": rows, "set_aside": aside}
-    (partial / _DONE).write_text(json.dumps(done, indent=1), encoding="utf-8")
+    result = {"made_from": made_from, "cells": rows, "set_aside": aside}
+    (partial / _RESULT).write_text(json.dumps(result, indent=1), encoding="utf-8")
     os.replace(partial / "outlines.png", output / f"{name}_outlines.png")
     os.replace(partial, folder)
-    return done
+    return result
 
 
 def _labels(field, channels, scale, settings, report):
-    """Label images of cells and nuclei, (1 or Z, Y, X): read, or else segmented."""
+    """Returns label images of cells and nuclei, (1 or Z, Y, X), which it reads or segments."""
     shape = channels["nucleus"].shape
     found = {}
     for role, path in field.labels.items():
@@ -206,7 +205,7 @@ def _labels(field, channels, scale, settings, report):
             raise ValueError(f"{path}: {error}") from error
         if mask:
             count = int(found[role].max())
-            report(f"{path}: one number for all: taken for a mask, in which {count} connected pieces are counted")
+            report(f"{path}: all labels are the same number, so it is taken for a mask of {count} connected pieces")
     missing = [role for role in ("cell", "nucleus") if role not in found]
     diameter = settings.nucleus_diameter
     if "nucleus" in missing:
@@ -215,7 +214,7 @@ def _labels(field, channels, scale, settings, report):
         found["cell"] = segmentation.segment_cells(channels["membrane"], found["nucleus"], scale[1:], diameter)[None]
     if missing:
         images = " or ".join({"cell": "cells", "nucleus": "nuclei"}[role] for role in missing)
-        report(f"{field.field_id}: no label image of {images} is given: segmented classically; look at the outlines")
+        report(f"{field.field_id}: no label image of {images} is given; classical segmentation: look at the outlines")
     return found["cell"], found["nucleus"]
 
 
@@ -234,8 +233,8 @@ def _table(path, columns):
         yield writer.writerows
 
 
-def _count(done):
-    counts = collections.Counter(kept=len(done["cells"]))
-    for label in done["set_aside"]:
+def _count(result):
+    counts = collections.Counter(kept=len(result["cells"]))
+    for label in result["set_aside"]:
         counts[label["reason"] if label["kind"] == "cell" else (label["kind"], label["reason"])] += 1
     return counts

@@ -1,4 +1,4 @@
-"""Which fields of view to take cells from: named on a command line, or listed in a fields.csv."""
+"""The fields of view to cut cells from: given on a command line, or listed in a fields.csv."""
 
 import collections
 import dataclasses
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from icell_tf.files import stem
 from icell_tf.imaging.fields.matching import check_shape
-from icell_tf.imaging.manifest.rows import RAW_NAMES, parse_scale
+from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
-from icell_tf.imaging.read.channels import CHANNEL_ROLES, channels_by_name, parse_channels
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, RAW_NAMES, channels_by_name, parse_channels
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
 REQUIRED = COLUMNS[:2]
@@ -21,15 +21,15 @@ class Field:
     """A field of view.
 
     Attributes:
-      field_id: unique; the field's cells bear it in their id.
+      field_id: unique; the ids of the field's cells begin with it.
       path: the image.
-      structure: the labelled structure; empty where the field has no structure channel.
-      cell_labels, nucleus_labels: label images; empty where there is none.
-      channels: {membrane, nucleus[, structure]: name or number}; None to go by the names in the file.
+      structure: the labelled structure; empty if the field has no structure channel.
+      cell_labels, nucleus_labels: label images; empty if there is none.
+      channels: {membrane, nucleus[, structure]: name or number}; None to find them by their names in the file.
       scale: µm, one number for y and x, or (z, y, x); None for the file's own.
-      axes: of the image's array, such as CZYX, and of the label images' where they have as many dimensions; None for
-        the files' own.
-      segmentation_channels: {cell, nucleus: name or number} where a file of labels has several channels.
+      axes: of the image's array, such as CZYX, and of the label images' if they have as many dimensions; None for the
+        files' own.
+      segmentation_channels: {cell, nucleus: name or number} if a file of labels has several channels.
     """
 
     field_id: str
@@ -72,15 +72,15 @@ class Field:
 
         Args:
           role: "cell" or "nucleus".
-          shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images bear no pixel size.
+          shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images have no pixel size.
 
         Raises:
-          ValueError, OSError: it is of another shape, or has several channels and none is named, or not that one.
+          ValueError, OSError: it has another shape, or several channels and none is named, or not the named one.
         """
         path, named = self.labels[role], self.segmentation_channels
         axes = fitting_axes(path, self.axes)
         try:
-            # A file of one channel is told so: then an axis that it doesn't name is Z.
+            # With one channel name an axis that the file doesn't name is Z.
             stack = read_stack(path, axes=axes, channels=None if named else ("labels",), scale=scale[1:])
         except ValueError as error:
             raise ValueError(f"{error}{_label_hint(path, axes, named)}") from error
@@ -95,7 +95,7 @@ class Field:
 
 
 def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
-    """Fields as a command line names them: a fields.csv, or images, whose ids are then their files' names.
+    """Returns the fields of a command line: those of a fields.csv, or images, whose ids are their files' names.
 
     Args:
       paths: images, or one .csv.
@@ -104,12 +104,12 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
       **common: `Field`'s channels, scale, axes and segmentation_channels.
 
     Raises:
-      ValueError: another number of label images than of fields, or what belongs into the .csv given beside it.
+      ValueError: the numbers of label images and fields differ, or other arguments contradict the .csv.
     """
     if any(str(path).lower().endswith(".csv") for path in paths):
         if len(paths) > 1 or structure or cell_labels or nucleus_labels:
             raise ValueError(
-                f"{' '.join(map(str, paths))}: a list of fields stands alone; structures and label images are in its "
+                f"{' '.join(map(str, paths))}: give a list of fields alone; structures and label images are in its "
                 "columns structure_name, cell_labels and nucleus_labels"
             )
         return read_fields(paths[0], **common)
@@ -132,7 +132,7 @@ def read_fields(path, **common) -> list[Field]:
 
     Args:
       path: the file.
-      **common: as in `find_fields`; channels and scale are of the fields whose row has none.
+      **common: as in `find_fields`; channels and scale are for rows that have none.
 
     Raises:
       ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
@@ -157,7 +157,7 @@ def check_fields(fields):
     """Opens every field before any work is done. Raises: ValueError: names each one that can't be used."""
     counts = collections.Counter(field.field_id for field in fields)
     errors = [
-        f"FieldId {name}: {n} fields are called so; give each an id of its own, in the column FieldId of a fields.csv"
+        f"FieldId {name}: {n} fields have this id; give each an id of its own, in the column FieldId of a fields.csv"
         for name, n in counts.items()
         if n > 1
     ]
@@ -176,15 +176,15 @@ def check_fields(fields):
 
 
 def _label_hint(path, axes, named):
-    """What can be done for a label image whose axes are not understood, or aren't those of one channel."""
-    if dimensions(path) is None:  # not its axes are wrong, but the file
+    """Returns advice on a label image whose axes are not understood, or which has several channels."""
+    if dimensions(path) is None:  # the file itself can't be read
         return ""
     try:
         several = not named and read_stack(path, axes=axes, scale=1).shape[0] > 1
     except ValueError:
         several = False
     hint = " If cells and nuclei are its channels, name them: --segmentation_channels=cell:0,nucleus:1." * several
-    return f"{hint} --axes holds for label images of as many dimensions as the field; else save them as YX or ZYX."
+    return f"{hint} --axes applies to label images of as many dimensions as the field; else save them as YX or ZYX."
 
 
 def _parse_row(row, root, common):

@@ -1,8 +1,7 @@
-"""From a field of view to single cells: label images are matched, cells that can't be used set aside with the reason.
+"""From a field of view to single cells: matches label images, and sets cells that can't be used aside with the reason.
 
 A label image has 0 for background and another number for each cell or nucleus, in the plane or in 3D, as segmentation
-tools write it. The cells' numbers and the nuclei's need not be the same: a nucleus belongs to the cell that holds most
-of it.
+tools write it. A cell and its nucleus may have different numbers: a nucleus belongs to the cell that holds most of it.
 """
 
 import collections
@@ -12,7 +11,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.fields.components import largest_component
 from icell_tf.imaging.frame.pose import centre_of_mass
 from icell_tf.imaging.manifest.cells import LoadedCell
 
@@ -22,7 +21,7 @@ OUTSIDE = "outside every cell"
 REASONS = (BORDER, SMALL, PIECES, NO_NUCLEUS, NUCLEI, LARGE, OUTSIDE)
 
 MARGIN = 10.0  # µm of the field around a cell
-_STRAY = 0.05  # pieces beside the largest that together are at most this share of a cell are left out of it
+_MAX_STRAY = 0.05  # share of a cell outside its largest component that is cut off; if it is more, the cell is in pieces
 _TABLE_SIZE = 1 << 24  # labels below this are counted in a table, others by sorting
 
 
@@ -32,9 +31,9 @@ class Limits:
 
     Attributes:
       min_diameter: µm; a cell whose projection is smaller than a disc of this diameter is debris, and so is a nucleus
-        below half of it.
-      max_extent: µm, the side of the frame that cells are to fit in: a cell is too large if a point of it lies farther
-        than half of this from its nucleus's centre. By default none is.
+        smaller than a disc of half this diameter.
+      max_extent: µm, the side of the frame that cells have to fit in: a cell is too large if a point of it lies farther
+        than half of this from its nucleus's centre. By default no cell is too large.
     """
 
     min_diameter: float = 5.0
@@ -54,7 +53,7 @@ class FieldCell:
 
     Attributes:
       label, nucleus: its number in the cells' label image, and its nucleus's in the nuclei's.
-      window: rows and columns that hold it.
+      window: its rows and columns.
       cut_in_z: whether it reaches the first or last plane of 3D labels, so that a part of it may be missing.
     """
 
@@ -66,7 +65,7 @@ class FieldCell:
 
 @dataclasses.dataclass(frozen=True)
 class SetAside:
-    """A label that makes no cell: kind is "cell" or "nucleus", nuclei are those within the cell."""
+    """A label that can't be used: kind is "cell" or "nucleus", nuclei are those within the cell."""
 
     kind: str
     label: int
@@ -83,8 +82,8 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
       shape: (Z, Y, X) of the field.
 
     Returns:
-      The labels as integers, (1, Y, X) or (Z, Y, X), and whether it was a mask (one number for everything), whose
-      connected pieces have been numbered.
+      The labels as integers, (1, Y, X) or (Z, Y, X), and whether the image was a mask (one number for all cells); its
+      connected components have then been numbered.
 
     Raises:
       ValueError: another shape, numbers that are no labels, or no label at all.
@@ -99,7 +98,7 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
             raise ValueError("the labels are not whole numbers: is this a picture or a map of probabilities?")
         labels = labels.astype(np.int64)
     if labels.dtype == np.uint64:
-        labels = labels.astype(np.int64)  # the only type of labels that NumPy doesn't count
+        labels = labels.astype(np.int64)  # np.bincount takes any other type of labels
     if labels.dtype.kind not in "ui":
         raise ValueError(f"the labels are of type {labels.dtype}, expected whole numbers.")
     if labels.min() < 0:
@@ -109,12 +108,12 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
         raise ValueError("the label image is empty: it holds 0 only.")
     if len(found) > 1:
         return labels, False
-    pieces, count = ndimage.label(labels, np.ones((3, 3, 3)))
-    return (pieces, True) if count > 1 else (labels, False)
+    components, count = ndimage.label(labels, np.ones((3, 3, 3)))
+    return (components, True) if count > 1 else (labels, False)
 
 
 def check_shape(labels_shape, shape):
-    """Checks that labels of one shape are of a field of the other, both (Z, Y, X). Raises: ValueError: they aren't."""
+    """Checks that labels of a shape belong to a field of a shape, both (Z, Y, X). Raises: ValueError: they don't."""
     if len(labels_shape) != 3 or labels_shape[0] not in (1, shape[0]) or tuple(labels_shape[1:]) != tuple(shape[1:]):
         raise ValueError(
             f"the labels have the shape {tuple(labels_shape)}, the field {tuple(shape)} (Z, Y, X); they need the "
@@ -123,20 +122,20 @@ def check_shape(labels_shape, shape):
 
 
 def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[FieldCell], list[SetAside]]:
-    """Matches nuclei to cells, and tells the cells that can be used from those that can't.
+    """Matches nuclei to cells, and separates the cells that can be used from those that can't.
 
     A nucleus belongs to the cell that holds most of it, if that is at least half of it. Only the border in y and x
     counts: a stack seldom holds a layer of cells from bottom to top, and a projection suffers little from it.
 
     Args:
-      cell_labels, nucleus_labels: (1 or Z, Y, X) each, as `check_labels` returns them. A single plane holds for all;
-        for nuclei in a single plane, cells in 3D are seen from above.
+      cell_labels, nucleus_labels: (1 or Z, Y, X) each, as `check_labels` returns them. A single plane holds for all
+        planes; nuclei in a single plane are compared with the projection of 3D cells.
       scale: (z, y, x), µm per voxel.
       limits: `Limits`.
 
     Returns:
-      The cells that can be used, and everything else, both by label. Each label of the cells is in one of them; each
-      label of the nuclei belongs to a cell of one of them, or is set aside itself.
+      The cells that can be used, and what is set aside, both in the order of the labels. Every label of the cells is in
+      one of the lists; every label of the nuclei belongs to one of these cells, or is set aside itself.
     """
     limits = limits or Limits()
     cells, nuclei = _Labels(cell_labels), _Labels(nucleus_labels)
@@ -154,7 +153,7 @@ def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[
     kept = []
     for i, number in enumerate(cells.numbers, 1):
         inside = tuple(nuclei.numbers[n - 1] for n in members[i])
-        reason, detail = _judge(i, cells, members[i], nuclei, scale, limits)
+        reason, detail = _rejection(i, cells, members[i], nuclei, scale, limits)
         if reason:
             set_aside.append(SetAside("cell", number, reason, detail, inside))
         else:
@@ -168,27 +167,27 @@ def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, marg
     Args:
       channels: arrays (Z, Y, X) of the whole field.
       cell_labels, nucleus_labels: as `divide_field` took them.
-      cell: one of those it returned.
+      cell: one of the cells that it returned.
       scale: (z, y, x), µm per voxel.
-      margin: µm of the field kept around the cell, for the background to be found in. In a dense layer it has to reach
-        over the neighbours' nuclei: between nuclei most structures are at their brightest.
+      margin: µm of the field kept around the cell, in which the background is found. In a dense layer it has to include
+        the neighbours' nuclei, because most structures are brightest between nuclei.
 
     Returns:
-      The cut-out. Its masks are of bool; both have the labels' planes, one or all. What of the nucleus lies outside the
-      cell, and stray pieces of the cell, are not in the masks.
+      The cut-out. Its masks are bool and have the labels' planes, one or all. They leave out the part of the nucleus
+      outside the cell, and stray components of the cell.
     """
     rows, columns = (
         slice(max(0, part.start - math.ceil(margin / size)), part.stop + math.ceil(margin / size))
         for part, size in zip(cell.window, scale[1:], strict=True)
     )
-    cell_mask = largest_piece(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
+    cell_mask = largest_component(cell_labels[:, rows, columns] == cell.label, corners=True)[0]
     nucleus_mask = (nucleus_labels[:, rows, columns] == cell.nucleus) & cell_mask
     cell_mask = np.broadcast_to(cell_mask, nucleus_mask.shape)
     return LoadedCell([c[:, rows, columns] for c in channels], cell_mask, nucleus_mask, tuple(scale))
 
 
 class _Labels:
-    """A label image with its numbers made consecutive: index i, from 1, stands for numbers[i - 1]."""
+    """A label image with consecutive numbers: index i, from 1, stands for numbers[i - 1]."""
 
     def __init__(self, labels):
         numbers = _numbers(labels)
@@ -202,7 +201,7 @@ class _Labels:
         self.windows = ndimage.find_objects(self.index)
 
     def mask(self, i):
-        """Where label i is, (Z, Y, X) within its window."""
+        """Returns the mask of label i, (Z, Y, X) within its window."""
         return self.index[self.windows[i - 1]] == i
 
     def touches_border(self, i):
@@ -217,7 +216,7 @@ class _Labels:
 
 
 def _numbers(labels):
-    """The labels that occur, ascending, without 0."""
+    """Returns the labels that occur, ascending, without 0."""
     if (highest := int(labels.max())) < _TABLE_SIZE:
         counts = sum(np.bincount(plane.ravel(), minlength=highest + 1) for plane in labels)
         return np.flatnonzero(counts[1:]) + 1
@@ -226,7 +225,7 @@ def _numbers(labels):
 
 
 def _match(cells, nuclei):
-    """For each nucleus the cell that holds most of it, 0 where none does, and its share in it; entry 0 is not used."""
+    """Returns for each nucleus the cell that holds most of it, or 0, and the share in it; entry 0 is not used."""
     count, stride = len(nuclei.numbers) + 1, len(cells.numbers) + 1
     above = cells.index.max(axis=0, keepdims=True) if len(nuclei.index) == 1 else cells.index
     voxels = collections.Counter()
@@ -244,17 +243,17 @@ def _match(cells, nuclei):
     return owners, shares
 
 
-def _judge(i, cells, members, nuclei, scale, limits):
-    """Why cell i can't be used, with a detail, or two empty texts."""
+def _rejection(i, cells, members, nuclei, scale, limits):
+    """Returns why cell i can't be used, with a detail, or two empty texts."""
     mask = cells.mask(i)
     if cells.touches_border(i):
         return BORDER, ""
     diameter = _diameter(mask, scale)
     if diameter < limits.min_diameter:
         return SMALL, f"{diameter:.1f} µm across"
-    mask, share, pieces = largest_piece(mask, corners=True)
-    if share < 1 - _STRAY:
-        return PIECES, f"{pieces} pieces, the largest {share:.0%} of it"
+    mask, share, count = largest_component(mask, corners=True)
+    if share < 1 - _MAX_STRAY:
+        return PIECES, f"{count} pieces, the largest {share:.0%} of it"
     if not members:
         return NO_NUCLEUS, ""
     if len(members) > 1:
@@ -271,11 +270,11 @@ def _judge(i, cells, members, nuclei, scale, limits):
 
 
 def _diameter(mask, scale):
-    """Diameter in µm of the disc that is as large as the mask (Z, Y, X) seen from above."""
+    """Returns the diameter in µm of the disc that is as large as the projection of a mask (Z, Y, X)."""
     return math.sqrt(4 / math.pi * np.count_nonzero(mask.any(axis=0)) * scale[1] * scale[2])
 
 
 def _reach(outline, nucleus, scale):
-    """Distance in µm from the nucleus's centre to the cell's farthest point; both are (Y, X)."""
+    """Returns the distance in µm from the nucleus's centre to the cell's farthest point; both are (Y, X)."""
     offsets = np.argwhere(outline) - centre_of_mass(nucleus)
     return float(np.hypot(*(offsets * scale).T).max())

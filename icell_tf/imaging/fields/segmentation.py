@@ -1,10 +1,10 @@
-"""A classical segmentation of a field of view, for a start where there are no label images: nuclei, then cells.
+"""A classical segmentation of a field of view, as a start without label images: nuclei, then cells.
 
-Nuclei are what is brighter than Otsu's threshold in the DNA channel, divided at their waists. Cells are grown from the
-nuclei by watershed until they meet in the membrane channel's ridges. Both work in the plane: a 3D stack is projected
-first, and its labels hold for all planes, which suits a monolayer and nothing thicker. Cells without a membrane label,
-and nuclei that overlap in the projection, are beyond it: use a trained segmenter there (Cellpose, StarDist, the Allen
-Cell Segmenter). All lengths are in µm, so the pixel size doesn't matter while a nucleus has some ten pixels across.
+Nuclei are the regions above Otsu's threshold in the DNA channel, divided at their waists. Cells grow from the nuclei by
+watershed up to the ridges of the membrane channel. Both work in the plane: a 3D stack is projected first, and its
+labels hold for all planes, which suits a monolayer and nothing thicker. It fails for cells without a membrane label and
+for nuclei that overlap in the projection: use a trained segmenter there (Cellpose, StarDist, the Allen Cell Segmenter).
+All lengths are in µm, so the pixel size doesn't matter as long as a nucleus has some ten pixels across.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from skimage import filters, measure, morphology, segmentation
 
 NUCLEUS_DIAMETER = 12.0  # µm; hiPSC nuclei
 _MIN_NUCLEUS_PIXELS = 6  # across
-_SMALLEST_AREA, _SMALLEST_AT_EDGE = 0.1, 0.01  # of a typical nucleus; what is smaller is debris
-_COARSE = 60  # pixels across a typical nucleus are enough to tell how many there are
-_NUCLEAR_SHARE = 0.03  # what nuclei hold at least of a region between membranes that belongs to cells
+_SMALLEST_AREA, _SMALLEST_AT_EDGE = 0.1, 0.01  # of a typical nucleus; smaller regions are debris
+_COARSE = 60  # pixels across a typical nucleus, enough to count nuclei
+_NUCLEAR_SHARE = 0.03  # of the area between membranes: nuclei fill at least this share if it belongs to cells
 
 
 def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
@@ -24,7 +24,7 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
     Args:
       dna: (Y, X), or (Z, Y, X), which is maximum-projected.
       scale: (y, x), µm per pixel.
-      diameter: of a typical nucleus, µm; it sets how much is smoothed, divided and left out.
+      diameter: of a typical nucleus, µm; smoothing, division and the limit for debris depend on it.
 
     Returns:
       (Y, X) int32 labels from 1; 0 is background.
@@ -43,7 +43,7 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
     depth = _gaussian(ndimage.distance_transform_edt(foreground, scale), diameter / 30, scale)
     tops = _on_coarse_pixels(_tops, [depth], diameter, scale)
     nuclei = segmentation.watershed(-depth, measure.label(tops), mask=foreground)
-    nuclei = measure.label(_tightened(nuclei, plane, diameter, scale))  # a nucleus that fell apart is several
+    nuclei = measure.label(_tightened(nuclei, plane, diameter, scale))  # a nucleus may have become several
     nuclei = _without_debris(nuclei, diameter, scale)
     if not nuclei.any():
         raise ValueError(
@@ -56,8 +56,8 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
 def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray:
     """Grows cells from their nuclei up to the ridges of the membrane channel.
 
-    Regions between the ridges that are as large as a nucleus, and of which nuclei hold less than 3%, belong to no
-    cell: the ground between isolated cells, or a cell whose nucleus lies in another plane.
+    A region between the ridges belongs to no cell if it is as large as a nucleus and nuclei fill less than 3% of it: it
+    is the ground between isolated cells, or a cell whose nucleus lies in another plane.
 
     Args:
       membrane: (Y, X), or (Z, Y, X), which is averaged over z: a maximum would show the membrane above the cells.
@@ -79,7 +79,7 @@ def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -
         raise ValueError(f"expected nuclei in a plane of {plane.shape}, found {nuclei.max()} in {nuclei.shape}.")
     ridges = _gaussian(plane.astype(np.float32), diameter / 40, scale)
     lowest, middle, high = np.percentile(ridges, (0.1, 50, 99))
-    # The logarithm, because faint ridges count beside bright ones.
+    # The logarithm, so that faint ridges count beside bright ones.
     ridges = np.log(np.maximum(ridges - lowest, 0) + max(middle - lowest, 0.1 * (high - lowest), 1e-6))
     empty = _on_coarse_pixels(_without_nuclei, [ridges, nuclei], diameter, scale)
     inner = np.where(_depth(nuclei, scale) > diameter / 12, nuclei, 0)  # nuclei that touch leave room for a membrane
@@ -109,7 +109,7 @@ def _opened(mask, radius, scale):
 
 
 def _tightened(nuclei, plane, diameter, scale):
-    """Draws each nucleus in to where it is half as bright as in its middle, above the background, and smooths it."""
+    """Shrinks each nucleus to the part above half the brightness of its middle over the background, and smooths it."""
     smooth = _gaussian(plane, diameter / 60, scale)
     background = np.median(smooth[nuclei == 0]) if (nuclei == 0).any() else smooth.min()
     middles = np.atleast_1d(ndimage.median(smooth, nuclei, np.arange(nuclei.max() + 1)))
@@ -118,7 +118,7 @@ def _tightened(nuclei, plane, diameter, scale):
 
 
 def _without_debris(nuclei, diameter, scale):
-    """Takes out what is too small; at the picture's edge, where most of a nucleus may be cut off, only specks."""
+    """Removes what is too small; at the picture's edge, which may cut off most of a nucleus, removes only specks."""
     limits = np.full(nuclei.max() + 1, _SMALLEST_AREA)
     limits[np.concatenate([nuclei[0], nuclei[-1], nuclei[:, 0], nuclei[:, -1]])] = _SMALLEST_AT_EDGE
     areas = np.bincount(nuclei.ravel()) * np.prod(scale)
@@ -126,13 +126,13 @@ def _without_debris(nuclei, diameter, scale):
 
 
 def _depth(labels, scale):
-    """Distance of each labelled pixel from the edge of its label, µm; the picture's own edge is none."""
+    """Returns each labelled pixel's distance from the edge of its label, µm; the picture's own edge doesn't count."""
     edges = segmentation.find_boundaries(labels, mode="inner") | (labels == 0)
     return ndimage.distance_transform_edt(~edges, scale) if edges.any() else np.full(labels.shape, np.inf)
 
 
 def _without_nuclei(ridges, nuclei, diameter, scale):
-    """Finds what belongs to no cell: regions between the ridges as large as a nucleus, of which nuclei hold little."""
+    """Finds what belongs to no cell: regions between the ridges as large as a nucleus, with few nuclei in them."""
     regions = measure.label((ridges < filters.threshold_otsu(ridges)) | (nuclei > 0), connectivity=1)
     areas = np.bincount(regions.ravel())
     shares = np.bincount(regions.ravel(), nuclei.ravel() > 0) / np.maximum(areas, 1)
@@ -142,7 +142,7 @@ def _without_nuclei(ridges, nuclei, diameter, scale):
 
 
 def _on_coarse_pixels(find, planes, diameter, scale):
-    """Calls find(*planes, diameter, scale) on every n-th pixel, n² times as fast; brings its (Y, X) back to all."""
+    """Calls find(*planes, diameter, scale) on every n-th pixel, n² times as fast; enlarges its (Y, X) to all pixels."""
     steps = [max(1, int(diameter / _COARSE / s)) for s in scale]
     coarse = tuple(s * step for s, step in zip(scale, steps, strict=True))
     found = find(*(plane[:: steps[0], :: steps[1]] for plane in planes), diameter, coarse)
@@ -151,5 +151,5 @@ def _on_coarse_pixels(find, planes, diameter, scale):
 
 
 def _tops(depth, diameter, scale):
-    """Marks where a nucleus is deepest; two tops are two nuclei if the waist between them is narrow enough."""
+    """Marks the deepest points of nuclei; two points are two nuclei if the waist between them is narrow enough."""
     return morphology.h_maxima(depth, diameter / 24)

@@ -1,4 +1,4 @@
-"""The square picture a cell is brought into, and the way there: a low-pass and an affine warp, which can be undone."""
+"""The frame, a square picture of one cell, and the transform into it: a low-pass and an affine warp with an inverse."""
 
 import dataclasses
 import math
@@ -9,7 +9,7 @@ from scipy import ndimage
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """The square picture a cell is brought into: image_size in px, pixel_size in µm/px."""
+    """A square picture of one cell: image_size in px, pixel_size in µm/px."""
 
     image_size: int
     pixel_size: float
@@ -29,10 +29,10 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Transform:
-    """The way from a stack's plane into the frame, and back.
+    """The transform from a stack's plane into the frame, and back.
 
     Attributes:
-      matrix: (2, 3) float64, maps an output (row, col, 1) to a source (row, col), both in pixels.
+      matrix: (2, 3) float64, maps (row, col, 1) of the frame to (row, col) of the stack, both in pixels.
       source_shape: (Y, X) of the stack.
       source_scale: (y, x), µm per source pixel.
       frame: the frame.
@@ -72,14 +72,15 @@ def low_pass_sigma(factor: float) -> float:
 
 
 def low_pass(plane, sigmas) -> np.ndarray:
-    """Gaussian low-pass of (Y, X) with a sigma per axis in px; zero means no filter. Beyond the edge there is 0."""
+    """Gaussian low-pass of (Y, X) with a sigma per axis in px; zero means no filter. Values beyond the edge are 0."""
     return ndimage.gaussian_filter(plane, sigmas, mode="constant") if any(sigmas) else plane
 
 
 def warp(planes, matrix, output_shape, sigmas) -> np.ndarray:
-    """Low-passes planes (..., Y, X), then samples them linearly where `matrix` (2, 3) points. Returns float32.
+    """Low-passes planes (..., Y, X), then samples them linearly where `matrix` (2, 3) points. Returns: float32.
 
-    Only that part of the planes which isn't 0 is looked at, and only that part of the output is made which it reaches.
+    To save time, it reads only the part of the planes that isn't 0, and computes only the part of the output that
+    depends on it; the rest is 0.
     """
     flat = planes.reshape((-1, *planes.shape[-2:]))
     result = np.zeros((len(flat), *output_shape), np.float32)
@@ -99,13 +100,13 @@ def warp(planes, matrix, output_shape, sigmas) -> np.ndarray:
 
 
 def _bounding_box(mask):
-    """The slices along y and x that hold all of a (Y, X) mask, or None for an empty one."""
+    """Returns the slices along y and x that hold all of a (Y, X) mask, or None if it is empty."""
     spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
     return tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans) if len(spans[0]) else None
 
 
 def _reached(corner, shape, matrix, output_shape):
-    """The slices of the output whose pixels `matrix` sends into a box of source pixels."""
+    """Returns the slices of the output whose pixels `matrix` maps into a box of source pixels."""
     low, high = np.array(corner), np.array(corner) + shape
     corners = np.array([[y, x] for y in (low[0], high[0]) for x in (low[1], high[1])])
     reached = np.linalg.solve(matrix[:, :2], (corners - matrix[:, 2]).T)  # (2, 4)

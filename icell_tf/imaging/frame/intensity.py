@@ -1,6 +1,6 @@
 """Intensities of a channel: its background, its projection, and its range within the cell (paper, section 3.1).
 
-Stacks may be memory maps far larger than a processor's cache, so everything here goes through them plane by plane.
+Stacks may be memory maps far larger than a processor's cache, so all functions read them plane by plane.
 """
 
 import math
@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 _BINCOUNT_RANGE = 1 << 20  # integer stacks of a wider range are counted by sorting
-_SAMPLE = 1 << 19  # about how many voxels of a larger stack are counted first
-_MOST_CANDIDATES = 12  # more values than these are counted faster all together
+_SAMPLE = 1 << 19  # number of voxels of a larger stack that are counted first, roughly
+_MAX_CANDIDATES = 12  # for more values a count of all values is faster
 
 
 class Intensities(NamedTuple):
@@ -22,14 +22,17 @@ class Intensities(NamedTuple):
 
 
 def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
-    """The intensity that means nothing is there: of a segmentation its lower value, else the most populous intensity.
+    """Returns the background: the lower value of a segmentation, else the most frequent intensity outside the cell.
 
-    Of a stack of at least twice `sample` voxels only about so many are counted, and then, in the whole stack, those
-    intensities that came within three standard deviations of the sample's commonest. What a sample can't tell (whether
-    the channel is a segmentation or was masked before, or which of many about equally common intensities is ahead) is
-    counted in the whole stack.
+    Of a stack of at least twice `sample` voxels, only about `sample` voxels are counted first. Then the candidates,
+    whose counts are within three standard deviations of the highest, are counted in the whole stack. All intensities
+    of the whole stack are counted if the sample can't decide: if the channel may be a segmentation or was masked, or if
+    there are too many candidates.
 
-    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and voxels.
+    Args:
+      channel: (Z, Y, X) numbers.
+      cell_mask: (Z, Y, X) bool.
+      sample: number of voxels.
     """
     step = max(1, channel.size // sample)
     counts = count_intensities(channel, cell_mask, step)
@@ -38,7 +41,7 @@ def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
         candidates = counts.values[counts.outside >= highest - 3 * math.sqrt(2 * highest)]
         if _has_outside(counts) and _is_continuous(counts.outside, counts.values):
             return most_populous_intensity(counts)
-        if _has_outside(counts) and len(counts.values) > 2 and len(candidates) <= _MOST_CANDIDATES:
+        if _has_outside(counts) and len(counts.values) > 2 and len(candidates) <= _MAX_CANDIDATES:
             return candidates[np.argmax(_count_outside(channel, cell_mask, candidates))]
         counts = count_intensities(channel, cell_mask)
     return counts.values[0] if is_segmentation(counts) else most_populous_intensity(counts)
@@ -47,12 +50,14 @@ def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
 def count_intensities(channel, cell_mask, step: int = 1) -> Intensities:
     """Counts the voxels of each intensity.
 
-    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and a step: only each step-th row counts, of each plane another one.
+    Args:
+      channel, cell_mask: see `background_intensity`.
+      step: only every step-th row of a plane counts; the first one differs between planes.
     """
     if channel.dtype.kind in "bui":
         lowest, highest = _range(channel)
         if highest - lowest < _BINCOUNT_RANGE:
-            total = np.zeros(2 * (highest - lowest + 1), np.intp)  # outside and inside in turns, for each intensity
+            total = np.zeros(2 * (highest - lowest + 1), np.intp)  # outside, inside; for each intensity
             for values, inside in _parts(channel, cell_mask, step):
                 index = 2 * (values.astype(np.intp) - lowest) + inside
                 total += np.bincount(index.ravel(), minlength=len(total))
@@ -72,7 +77,7 @@ def _range(channel):
 
 
 def _parts(channel, cell_mask, step):
-    """Rows of both, each step-th of a plane, as many planes at a time as hold about `_SAMPLE` of these voxels."""
+    """Yields every step-th row of a plane, of both; about `_SAMPLE` voxels of several planes at a time."""
     together = max(1, _SAMPLE * step // channel[0].size)
     for start in range(0, len(channel), together):
         planes = range(start, min(start + together, len(channel)))
@@ -80,8 +85,8 @@ def _parts(channel, cell_mask, step):
 
 
 def _count_outside(channel, cell_mask, values):
-    """How many voxels outside the cell have each of a few values."""
-    values = values.astype(channel.dtype)  # compared as they are, without a wider copy of the plane
+    """Counts the voxels outside the cell that have each of a few values."""
+    values = values.astype(channel.dtype)  # so that the comparison makes no wider copy of the plane
     counts = np.zeros(len(values), np.intp)
     for plane, inside in zip(channel, cell_mask, strict=True):
         counts += [np.count_nonzero((plane == value) > inside) for value in values]
@@ -89,9 +94,9 @@ def _count_outside(channel, cell_mask, values):
 
 
 def is_segmentation(counts: Intensities) -> bool:
-    """Whether a channel is a mask, and thus has no background: it has two values, or is 0 outside and soft-edged.
+    """Whether a channel is a mask, and thus has no background: it has two values, or is 0 outside with soft edges.
 
-    The soft edges of a resampled mask give it more values; then its commonest nonzero one is still its highest.
+    Resampling gives a mask soft edges, and thus more values; its most frequent nonzero value is still its highest.
     """
     if len(counts.values) == 2:
         return True
@@ -100,10 +105,10 @@ def is_segmentation(counts: Intensities) -> bool:
 
 
 def most_populous_intensity(counts: Intensities):
-    """The background: the commonest intensity outside the cell; where that is all 0, the commonest nonzero one inside.
+    """Returns the most frequent intensity outside the cell or, if all is 0 there, the most frequent nonzero one inside.
 
-    A crop that was masked before has zeros outside, which say nothing about its background. Floats that hardly ever
-    occur twice are counted in bins.
+    A crop that was masked before is 0 outside, which says nothing about its background. Floats that hardly ever occur
+    twice are counted in bins.
     """
     frequencies = counts.outside if _has_outside(counts) else np.where(counts.values != 0, counts.inside, 0)
     if _is_continuous(frequencies, counts.values):
@@ -116,7 +121,7 @@ def _is_continuous(frequencies, values):
 
 
 def _middle_of_fullest_bin(values):
-    """Of ascending values, by bins of a twelfth of the middle half's width, which bright neighbours don't widen."""
+    """Args: values: ascending. A bin is a twelfth of the interquartile range, which bright neighbours don't change."""
     low, high = (float(values[round(share * (len(values) - 1))]) for share in (0.25, 0.75))
     width = (high - low) / 12
     if width == 0:
@@ -130,15 +135,17 @@ def _has_outside(counts):
 
 
 def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
-    """Maximum-projects a cell along z; columns outside it have the lowest value there is.
+    """Maximum-projects a cell along z; columns outside it have the lowest possible value.
 
-    Args: (Z, Y, X) numbers, (Z, Y, X) bool, and the channel's name for errors.
+    Args:
+      channel, cell_mask: see `background_intensity`.
+      name: of the channel, for errors.
 
     Returns:
       (Y, X) of the channel's own type.
 
     Raises:
-      ValueError: NaN or infinite intensities anywhere, in the cell or not.
+      ValueError: the channel has NaN or infinite intensities, inside the cell or outside.
     """
     unsigned, floating = channel.dtype.kind in "bu", channel.dtype.kind == "f"
     lowest = -np.inf if floating else _range(channel)[0]
@@ -162,5 +169,5 @@ def subtract_background(plane, background) -> np.ndarray:
 
 
 def rescale(plane, highest) -> np.ndarray:
-    """Divides by the highest intensity, to [0, 1]."""
+    """Divides by the highest intensity and clips to 1. Returns: values in [0, 1]."""
     return np.minimum(plane / highest, 1)

@@ -1,4 +1,4 @@
-"""How a cell lies in its stack: its nucleus's centre, its major axis and its skewness (paper, section 3.1)."""
+"""The pose of a cell in its stack: its nucleus's centre, its major axis and its skewness (paper, section 3.1)."""
 
 import dataclasses
 import math
@@ -8,19 +8,19 @@ import numpy as np
 from icell_tf.imaging.frame.frame import Frame, Transform
 
 ALIGNMENTS = ("major_axis", "none")
-MIN_AXIS_RATIO, MIN_SKEWNESS = 1.1, 0.05  # below either, the pose is a matter of chance
+MIN_AXIS_RATIO, MIN_SKEWNESS = 1.1, 0.05  # below one of them the pose is ambiguous
 
-_MOST_OBLONG = 100  # a pixel of so many times its width is a slip, which would have the low-pass take for ever
+_MAX_PIXEL_RATIO = 100  # of height and width; a higher ratio is an error, which would make the low-pass very slow
 
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """What a cell's alignment rests on.
+    """The properties of a cell's outline that decide its alignment.
 
     Attributes:
-      axis_ratio: standard deviation of the cell's outline along its major axis, divided by that along its minor one.
-      skewness: (vertical, horizontal) of the outline along its minor and its major axis, third moment over cubed
-        standard deviation, 0 or more whichever way the cell lies.
+      axis_ratio: standard deviation of the outline along its major axis, divided by that along its minor axis.
+      skewness: (vertical, horizontal): of the outline along its minor and its major axis, absolute value of the third
+        moment divided by the cubed standard deviation.
     """
 
     axis_ratio: float
@@ -28,24 +28,25 @@ class Pose:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether the cell is too round or too symmetric for its rotation or its flips to be told reliably."""
+        """Whether the cell is too round or too symmetric for a reliable rotation or reliable flips."""
         return self.axis_ratio < MIN_AXIS_RATIO or min(self.skewness) < MIN_SKEWNESS
 
 
 def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> tuple[Transform, Pose]:
-    """Finds the transform that lays the cell's major axis horizontally, its skewness positive, its nucleus central.
+    """Finds the transform that makes the major axis horizontal, the skewness positive, and centres the nucleus.
 
     Args:
-      outline: (Y, X) bool, the cell's projected mask. nucleus: (Y, X) bool.
+      outline: (Y, X) bool, the cell's projected mask.
+      nucleus: (Y, X) bool, the nucleus's projected mask.
       scale: (y, x), µm per pixel.
-      frame: the frame to bring the cell into.
-      alignment: "none" only centres the nucleus, and leaves rotation and flips as they are.
+      frame: the `Frame` of the picture.
+      alignment: "none" only centres the nucleus, without rotation and flips.
 
     Raises:
-      ValueError: the cell reaches beyond the frame.
+      ValueError: the cell reaches beyond the frame, or the pixel size can't be right.
     """
     scale = np.asarray(scale, np.float64)
-    if max(scale) > min(_MOST_OBLONG * min(scale), frame.extent):
+    if max(scale) > min(_MAX_PIXEL_RATIO * min(scale), frame.extent):
         raise ValueError(
             f"its pixels are {scale[0]:g} µm high and {scale[1]:g} µm wide, in a frame of {frame.extent:g} µm: check "
             "--pixel_size or scale_micron."
@@ -68,15 +69,16 @@ def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") 
 
 
 def centre_of_mass(mask) -> np.ndarray:
-    """Mean (row, col) of a (Y, X) mask, px."""
+    """Returns the mean (row, col) of a (Y, X) mask, px."""
     return np.array([indices.mean() for indices in np.nonzero(mask)])
 
 
 def principal_axes(shape, scale) -> tuple[np.ndarray, np.ndarray]:
-    """Minor and major axis of a shape from its second moments, to which the extent of each pixel adds its own.
+    """Returns the minor and major axis of a shape from its second moments, which include those of each pixel's area.
 
     Args:
-      shape: (2, N), y and x of its pixels, µm. scale: (y, x), the pixels' own size, µm.
+      shape: (2, N), y and x of its pixels, µm.
+      scale: (y, x), the pixels' own size, µm.
 
     Returns:
       (2, 2): the unit vectors (y, x) of the minor axis, then of the major one; a rotation.

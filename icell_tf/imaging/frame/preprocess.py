@@ -1,7 +1,7 @@
 """Preprocessing of one cell (paper, section 3.1; docs/paper.md names the departures): a 3D stack in, one picture out.
 
-Every step is a function of its own. Along z everything is done on voxels; in the plane there is one low-pass and one
-affine warp, which holds rotation, flips, scale and shift together, so that a picture is interpolated only once.
+Every step is a function of its own. Along z all steps work on voxels. In the plane there is one low-pass and one affine
+warp that combines rotation, flips, scale and shift, so that a picture is interpolated only once.
 """
 
 import dataclasses
@@ -12,8 +12,8 @@ import numpy as np
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.intensity import background_intensity, project_cell, rescale, subtract_background
 from icell_tf.imaging.frame.pose import ALIGNMENTS, Pose, align
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 
-CHANNELS = ("membrane", "nucleus", "structure")
 PREPROCESSING_VERSION = 1  # rises with every change that alters a picture
 NORMALIZATIONS = ("maximum", "percentile")
 _PERCENTILE = 99.9  # of the projected cell's pixels
@@ -21,14 +21,14 @@ _PERCENTILE = 99.9  # of the projected cell's pixels
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """How cells are brought into the frame; a model takes only cells prepared as those it was trained on.
+    """How a stack becomes a picture; a model takes only cells with the preparation of those it was trained on.
 
     Attributes:
-      alignment: "major_axis": the cell's major axis horizontal and its skewness positive (the paper's); "none": as it
-        lies in its stack, only centred.
-      normalization: what becomes 255: "maximum" (the paper's), the highest intensity within the cell, or "percentile",
-        the 99.9th percentile of the projected cell, which a few bright specks don't darken; where that is no higher
-        than the background, the highest after all.
+      alignment: "major_axis": the cell's major axis horizontal and its skewness positive (the paper's); "none": the
+        cell's own orientation, only centred.
+      normalization: the intensity that becomes 255. "maximum" (the paper's): the highest within the cell. "percentile":
+        the 99.9th percentile of the projected cell, so that a few bright specks don't darken the rest; if it is not
+        above the background, the highest.
     """
 
     alignment: str = "major_axis"
@@ -41,17 +41,17 @@ class Preparation:
 
 
 def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
-    """One line for all that decides how a voxel becomes a pixel: what data sets and models are compared by."""
+    """Describes a preparation and the version of the preprocessing in one line; data sets and models compare it."""
     return f"{preparation.alignment}, {preparation.normalization}, {version}"
 
 
 def parse_preparation(description: str) -> Preparation:
-    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing than this one."""
+    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing."""
     alignment, normalization, version = description.split(", ")
     if version != str(PREPROCESSING_VERSION):
         raise ValueError(
             f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
-            f"{PREPROCESSING_VERSION}: take the release of icell_tf that it was trained with, or train again"
+            f"{PREPROCESSING_VERSION}: use the release of icell_tf that it was trained with, or train again"
         )
     return Preparation(alignment, normalization)
 
@@ -67,7 +67,7 @@ class PreprocessedCell:
     Attributes:
       image: (H, W, C) uint8, channels membrane, nucleus[, structure].
       transform: from the stack's plane into the frame.
-      pose: what the alignment rests on.
+      pose: the `Pose` of its outline.
       ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
     """
 
@@ -78,20 +78,19 @@ class PreprocessedCell:
 
 
 def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparation=None) -> PreprocessedCell:
-    """Turns one cell's stack into a picture: background off, masked, rescaled, projected, aligned, resampled.
+    """Turns one cell's stack into a picture: subtracts background, masks, rescales, projects, aligns and resamples.
 
     Args:
-      channels: (C, Z, Y, X), or a sequence of C arrays (Z, Y, X), integers or floats: membrane, nucleus and, where
-        there is one, the structure.
+      channels: (C, Z, Y, X), or a sequence of C arrays (Z, Y, X), integers or floats: membrane, nucleus[, structure].
       cell_mask: (Z, Y, X) or (1, Y, X), nonzero inside the cell.
       nucleus_mask: (Z, Y, X) or (1, Y, X), nonzero inside the nucleus.
       scale: (z, y, x), µm per voxel; z is not used and may be nan.
-      frame: the frame to bring the cell into.
+      frame: the `Frame` of the picture.
       preparation: a `Preparation`; None is the paper's.
 
     Raises:
-      ValueError: the shapes differ, a mask or channel is empty, nucleus and cell lie apart, or the size can't be right;
-        a `MaskError` if it is about the masks. The message doesn't say which cell it is: the caller knows.
+      ValueError: the shapes differ, a mask or channel is empty, the nucleus lies outside the cell, or the pixel size
+        can't be right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)
@@ -100,8 +99,8 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     outline, nucleus = cell_mask.any(axis=0), nucleus_mask.any(axis=0)
     transform, pose = align(outline, nucleus, scale[1:], frame, preparation.alignment)
     planes, ranges = [], []
-    for name, channel in zip(CHANNELS, channels, strict=False):
-        # Subtracting, clipping and dividing keep the order of intensities, so they may follow the projection.
+    for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
+        # Subtraction, clipping and division keep the order of intensities, so they can follow the projection.
         plane = project_cell(channel, cell_mask, name)
         background = background_intensity(channel, cell_mask)
         highest = _highest(plane[outline], background, name, preparation.normalization)
@@ -112,7 +111,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
 
 
 def _highest(intensities, background, name, normalization):
-    """How far above the background the intensity is that becomes 255."""
+    """Returns the intensity that becomes 255, minus the background."""
     highest = float(intensities.max()) - float(background)
     if highest <= 0:
         raise ValueError(
@@ -134,7 +133,7 @@ def _check_channels(channels):
             "expected channels (C, Z, Y, X) with C = 2 (membrane, nucleus) or 3 (and structure), found "
             f"{len(channels)} of shape {' and '.join(map(str, sorted(shapes)))}."
         )
-    for name, channel in zip(CHANNELS, channels, strict=False):
+    for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
         if channel.dtype.kind not in "buif":
             raise ValueError(f"expected integer or float intensities, found {channel.dtype} in the {name} channel.")
     return channels
@@ -162,13 +161,13 @@ def _check_masks(cell_mask, nucleus_mask, shape):
         masks.append(np.broadcast_to(inside, shape))
     if np.count_nonzero(masks[1]) > np.count_nonzero(masks[0]):
         raise MaskError(
-            "the nucleus mask is larger than the cell mask: are they the wrong way round? Check the names of their "
+            "the nucleus mask is larger than the cell mask: are they exchanged? Check the names of their "
             "channels (name_dict, or --segmentation_channels)."
         )
     if masks[0].all():
         raise MaskError(
-            "the cell mask fills the whole stack, which leaves no outline: expected a mask that is 0 outside the cell, "
-            "and a crop with a margin around it."
+            "the cell mask fills the whole stack, so the cell has no outline: expected a mask that is 0 outside the "
+            "cell, and a crop with a margin around it."
         )
     if not any((cell & nucleus).any() for cell, nucleus in zip(*masks, strict=True)):
         raise MaskError("the nucleus mask lies outside the cell mask: are both of one cell?")

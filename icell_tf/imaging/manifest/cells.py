@@ -1,4 +1,4 @@
-"""What every cell of a data set has, wherever it comes from: id, structure, field of view, and voxels to load."""
+"""What all cells have in common: id, structure, field of view and voxels; and the kinds of cells that are left out."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ class LoadedCell:
       channels: membrane, nucleus[, structure], (Z, Y, X) each.
       cell_mask, nucleus_mask: (Z, Y, X), nonzero inside.
       scale: (z, y, x), µm per voxel; z may be nan.
-      guesses: how axes were told that its files don't name, for the user to check.
-      mask_file: where the masks come from, for errors; empty if from the cell's `source`.
+      guesses: how axes were guessed that its files don't name, for the user to check.
+      mask_file: the masks' file, for errors; empty if it is the cell's `source`.
     """
 
     channels: Sequence[np.ndarray]
@@ -28,7 +28,7 @@ class LoadedCell:
 
 
 class CellSource(Protocol):
-    """What a data set's cells have in common, wherever they come from. `source` is the file that errors name."""
+    """A cell of a data set. `source` is the file that errors name."""
 
     cell_id: str
     structure: str
@@ -43,7 +43,7 @@ class BadCell(ValueError):
     """A cell that can't be used; the message names its CellId, file and reason."""
 
     def __init__(self, cell_id: str, source: str, reason: str):
-        # Bytes of a user's table that are not UTF-8 are written out, or no report could be written.
+        # Bytes that are not UTF-8 are escaped, because otherwise no report could be written.
         texts = [text.encode("utf-8", "backslashreplace").decode("utf-8") for text in (cell_id, source, reason)]
         super().__init__(*texts)
         self.cell_id, self.source, self.reason = texts
@@ -52,13 +52,13 @@ class BadCell(ValueError):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
 
 
-class LeftOut(BadCell):
-    """A cell of a public collection that a build goes without though nothing is wrong with it."""
+class ExcludedCell(BadCell):
+    """A cell of a public collection that a build leaves out though nothing is wrong with it."""
 
 
-class NotDownloaded(LeftOut):
-    """A cell of which this folder holds no file."""
+class NotDownloaded(ExcludedCell):
+    """A cell without any file in this folder."""
 
 
-class NotAskedFor(LeftOut):
-    """A cell of a structure that the config's argument `structures` doesn't name."""
+class NotSelected(ExcludedCell):
+    """A cell whose structure is not in the config's argument `structures`."""

@@ -1,141 +1,152 @@
-"""One row of a manifest: its values checked one by one, so that all that is wrong with it is said at once."""
+"""One row of a manifest: every value is checked, so that the error names everything that is wrong with the row."""
 
 import ast
+import dataclasses
 import functools
 import math
 import os
+from typing import NamedTuple
+
+from icell_tf.imaging.manifest.cells import LoadedCell
+from icell_tf.imaging.manifest.table import read_table
+from icell_tf.imaging.read import fitting_axes, read_stack
+from icell_tf.imaging.read.channels import RAW_NAMES, SEGMENTATION_NAMES, find_channel
+from icell_tf.structures import canonical_name
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
 OPTIONAL = ("FOVId", "scale_micron")
-_SHOWN_LENGTH = 200
-
-# The names a role's channel goes by, the best first. A filled mask is preferred to one that may be a shell.
-RAW_NAMES = {
-    "membrane": ("membrane", "cell_membrane", "cell"),
-    "nucleus": ("dna", "dna_dye", "nucleus", "hoechst", "dapi"),
-    "structure": ("structure", "struct", "gfp", "egfp"),
-}
-SEGMENTATION_NAMES = {
-    "cell": (
-        "membrane_segmentation_fill",
-        "membrane_segmentation",
-        "cell_segmentation",
-        "cell_seg",
-        "membrane_seg",
-        "cell",
-        "membrane",
-    ),
-    "nucleus": (
-        "dna_segmentation_fill",
-        "dna_segmentation",
-        "nucleus_segmentation",
-        "dna_seg",
-        "nucleus_seg",
-        "nuc_seg",
-        "nucleus",
-        "dna",
-    ),
-}
+_MAX_LENGTH = 200  # of a value in an error
 
 
-class RowParser:
-    """Checks the rows of one manifest."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class ManifestCell:
+    """A row without errors: a cell, its files, and which of their channels plays which role.
 
-    def __init__(self, root, required, labelled):
-        self._root, self._required, self._labelled = str(root), required, labelled
-        self._folders = Folders()
+    Attributes:
+      cell_id, structure, fov_id: as text; the structure by our name, empty in an unlabelled cell.
+      raw, segmentation: paths of the stack and of the masks, which may be one file.
+      raw_channels, segmentation_channels: all channels of each file, in its order.
+      roles: membrane, nucleus[, structure] -> channel of raw; cell_mask, nucleus_mask -> channel of segmentation.
+      scale: (z, y, x) in µm, or None to use the file's own metadata.
+      axes: a letter for each dimension of the stack's array, and of the masks' if it has as many; None: the files' own.
+    """
 
-    def parse(self, row) -> tuple[dict | None, list[str], bool]:
-        """Checks a row, {column: text}.
+    cell_id: str
+    structure: str
+    fov_id: str
+    raw: str
+    segmentation: str
+    raw_channels: tuple[str, ...]
+    segmentation_channels: tuple[str, ...]
+    roles: dict[str, str]
+    scale: tuple[float, float, float] | None
+    axes: str | None = None
 
-        Returns: the fields of a `ManifestCell` but its structure, or None; why not; whether it only lacks both files.
-        """
-        reasons = [f"the column {column} is empty" for column in self._required if not row[column].strip()]
-        for column in ("CellId", "FOVId", "structure_name"):  # TFDS keeps the names one a line
-            if not row.get(column, "").strip().isprintable():
-                reasons.append(f"{column} is {shown(row[column])!r}, expected printable text on one line")
-        channels = self._try(reasons, parse_name_dict, row["name_dict"].strip(), self._labelled)
-        scale = self._try(reasons, parse_scale, row.get("scale_micron", "").strip())
-        paths, absent = {}, []
-        for column in ("crop_raw", "crop_seg"):
-            text = row[column].strip()
-            paths[column] = self._try(reasons, resolve, text, self._root, column)
-            if paths[column] and (why := self._folders.problem(paths[column])):
-                absent.append(f"{column} {text}: {why}")
-        if reasons or absent:
-            return None, reasons + ["; ".join(absent)] * bool(absent), len(absent) == 2 and not reasons
-        cell_id = row["CellId"].strip()
-        raw_channels, segmentation_channels, roles = channels
-        fields = {
-            "cell_id": cell_id,
-            "fov_id": row.get("FOVId", "").strip() or cell_id,
-            "raw": paths["crop_raw"],
-            "segmentation": paths["crop_seg"],
-            "raw_channels": raw_channels,
-            "segmentation_channels": segmentation_channels,
-            "roles": roles,
-            "scale": scale,
-        }
-        return fields, [], False
+    @property
+    def source(self) -> str:
+        """The file that errors name."""
+        return self.raw
 
-    @staticmethod
-    def _try(reasons, parse, text, *arguments):
-        """The parsed value; None, with the reason added, if it can't be parsed; None if the column is empty."""
+    def load(self) -> LoadedCell:
+        """Reads the channels that have a role, and the masks. Raises: ValueError: with the reason."""
+        raw = read_stack(self.raw, axes=self.axes, channels=self.raw_channels, scale=self.scale)
+        axes = fitting_axes(self.segmentation, self.axes)
+        masks = read_stack(self.segmentation, axes=axes, channels=self.segmentation_channels, scale=raw.scale[1:])
+        return LoadedCell(
+            channels=[raw.channel(self.roles[role]) for role in RAW_NAMES if role in self.roles],
+            cell_mask=masks.channel(self.roles["cell_mask"]),
+            nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
+            scale=raw.scale,
+            guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
+            mask_file=self.segmentation if self.segmentation != self.raw else "",
+        )
+
+
+class ManifestRow(NamedTuple):
+    """A row of a manifest, checked without the others: its cell, or the reasons why it has none.
+
+    `not_downloaded` says whether the only reason is that both files are missing.
+    """
+
+    line: int
+    cell_id: str
+    label: str
+    cell: ManifestCell | None = None
+    reasons: tuple[str, ...] = ()
+    not_downloaded: bool = False
+
+
+def read_rows(path, labelled, axes):
+    """Yields the `ManifestRow`s of a manifest. Args, Raises: as of `list_manifest`."""
+    required = [column for column in REQUIRED if labelled or column != "structure_name"]
+    files = FileIndex()
+    for line, values, problem in read_table(path, required, REQUIRED + OPTIONAL):
+        values = {column: values.get(column, "").strip() for column in REQUIRED + OPTIONAL}
+        if problem:  # the values may stand in the wrong columns
+            yield ManifestRow(line, values["CellId"], "", None, (problem,))
+        else:
+            row = ManifestRow(line, values["CellId"], values["structure_name"])
+            cell, reasons, not_downloaded = _parse_row(values, str(path.parent), required, labelled, axes, files)
+            yield row._replace(cell=cell, reasons=tuple(reasons), not_downloaded=not_downloaded)
+
+
+def _parse_row(values, root, required, labelled, axes, files):
+    """Returns the `ManifestCell` or None, the reasons, and whether they are only that both files are missing."""
+    reasons, missing = [f"the column {column} is empty" for column in required if not values[column]], []
+
+    def attempt(parse, text, *arguments):
         try:
             return parse(text, *arguments) if text else None
         except ValueError as error:
             reasons.append(str(error))
 
+    for column in ("CellId", "FOVId", "structure_name"):  # TFDS keeps the names one a line
+        if not values[column].isprintable():
+            reasons.append(f"{column} is {shorten(values[column])!r}, expected printable text on one line")
+    channels = attempt(parse_name_dict, values["name_dict"], labelled)
+    scale = attempt(parse_scale, values["scale_micron"])
+    paths = {column: attempt(_resolve, values[column], root, column) for column in ("crop_raw", "crop_seg")}
+    for column, path in paths.items():
+        if path and (why := files.why_missing(path)):
+            missing.append(f"{column} {values[column]}: {why}")
+    if reasons or missing:
+        return None, reasons + ["; ".join(missing)] * bool(missing), len(missing) == 2 and not reasons
+    structure, fov_id = canonical_name(values["structure_name"]), values["FOVId"] or values["CellId"]
+    return ManifestCell(values["CellId"], structure, fov_id, *paths.values(), *channels, scale, axes), [], False
 
-@functools.lru_cache(maxsize=1024)  # most manifests have one and the same name_dict in every row
+
+@functools.lru_cache(maxsize=1024)  # most manifests have the same name_dict in every row
 def parse_name_dict(text, labelled):
-    """All channels of crop_raw, of crop_seg, and {role: channel}, from name_dict. Raises: ValueError."""
-    raw_channels, segmentation_channels = _channel_names(text)
+    """Returns all channels of crop_raw, of crop_seg, and {role: channel}, from name_dict. Raises: ValueError."""
+    names = _literal(text, "name_dict", expected := "{'crop_raw': [channel names], 'crop_seg': [channel names]}")
+    if not isinstance(names, dict) or not {"crop_raw", "crop_seg"} <= set(names):
+        raise ValueError(f"name_dict is {shorten(text)!r}, expected {expected}")
+    for key in ("crop_raw", "crop_seg"):
+        if not isinstance(names[key], list | tuple) or not all(isinstance(name, str) for name in names[key]):
+            raise ValueError(f"name_dict has {names[key]!r} as {key}, expected {expected}")
+    raw_channels, segmentation_channels = tuple(names["crop_raw"]), tuple(names["crop_seg"])
     roles = {}
-    for role, names in RAW_NAMES.items():
-        if labelled or role != "structure" or _named(raw_channels, names) is not None:
-            roles[role] = _find(raw_channels, names, role, "crop_raw")
-    for role, names in SEGMENTATION_NAMES.items():
-        roles[f"{role}_mask"] = _find(segmentation_channels, names, f"{role} mask", "crop_seg")
+    for role, known in RAW_NAMES.items():
+        if labelled or role != "structure" or find_channel(raw_channels, known) is not None:
+            roles[role] = _channel_of(raw_channels, known, role, "crop_raw")
+    for role, known in SEGMENTATION_NAMES.items():
+        roles[f"{role}_mask"] = _channel_of(segmentation_channels, known, f"{role} mask", "crop_seg")
     return raw_channels, segmentation_channels, roles
 
 
-def _channel_names(text):
-    """The channel names of crop_raw and crop_seg from a Python literal; nothing is ever evaluated."""
-    expected = "expected {'crop_raw': [channel names], 'crop_seg': [channel names]}"
-    try:
-        names = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(f"name_dict {shown(text)!r} is not a Python literal; {expected}") from error
-    if not isinstance(names, dict) or not {"crop_raw", "crop_seg"} <= set(names):
-        raise ValueError(f"name_dict is {shown(text)!r}; {expected}")
-    for key in ("crop_raw", "crop_seg"):
-        if not isinstance(names[key], list | tuple) or not all(isinstance(name, str) for name in names[key]):
-            raise ValueError(f"name_dict has {names[key]!r} as {key}; {expected}")
-    return tuple(names["crop_raw"]), tuple(names["crop_seg"])
-
-
-def _named(channels, names):
-    """The channel with the best of the names, or None."""
-    lower = [channel.strip().lower() for channel in channels]
-    return next((channels[lower.index(name)] for name in names if name in lower), None)
-
-
-def _find(channels, names, role, column):
-    found = _named(channels, names)
-    if found is None:
+def _channel_of(channels, names, role, column):
+    number = find_channel(channels, names)
+    if number is None:
         raise ValueError(
             f"name_dict names no channel of {column} for the {role}: found {', '.join(channels)}, expected one of "
             f"{', '.join(names)}"
         )
-    return found
+    return channels[number]
 
 
-def resolve(text, root, column):
-    """A path of the manifest: absolute, or within the manifest's own folder. Raises: ValueError: it leaves that."""
+def _resolve(text, root, column):
+    """Returns a path of the manifest: absolute, or within its folder. Raises: ValueError: it leaves the folder."""
     path = os.path.normpath(text)
-    if os.path.isabs(path):
-        return path
     if path.split(os.sep, 1)[0] == os.pardir:
         raise ValueError(f"{column} {text} leaves the manifest's folder; move the file there or give its full path")
     return os.path.join(root, path)
@@ -143,25 +154,30 @@ def resolve(text, root, column):
 
 @functools.lru_cache(maxsize=1024)
 def parse_scale(text):
-    """(z, y, x) in µm from a Python literal. Raises: ValueError."""
-    try:
-        scale = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(f"scale_micron is {shown(text)!r}, expected [z, y, x] in µm") from error
+    """Returns (z, y, x) in µm from a Python literal. Raises: ValueError."""
+    scale = _literal(text, "scale_micron", "[z, y, x] in µm")
     numbers = isinstance(scale, list | tuple) and all(type(value) in (int, float) for value in scale)
     if not numbers or len(scale) != 3 or not all(math.isfinite(value) and value > 0 for value in scale):
-        raise ValueError(f"scale_micron is {shown(text)!r}, expected three positive numbers [z, y, x] in µm")
+        raise ValueError(f"scale_micron is {shorten(text)!r}, expected three positive numbers [z, y, x] in µm")
     return tuple(map(float, scale))
 
 
-class Folders:
-    """Which files there are. Each folder is listed once: asking file by file takes minutes for 200,000 on a network."""
+def _literal(text, column, expected):
+    """Reads a Python literal; evaluates nothing."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{column} is {shorten(text)!r}, no Python literal; expected {expected}") from error
+
+
+class FileIndex:
+    """Which files exist. Lists each folder once: 200,000 single questions to a network drive would take minutes."""
 
     def __init__(self):
         self._listed = {}
 
-    def problem(self, path) -> str:
-        """Why a path can't be opened, or "" if it is a file or an OME-Zarr folder."""
+    def why_missing(self, path) -> str:
+        """Returns why a path can't be opened, or "" if it is a file or an OME-Zarr folder."""
         folder, name = os.path.split(path)
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
@@ -182,10 +198,10 @@ class Folders:
                 for entry in entries:
                     (files if entry.is_file(follow_symlinks=False) else others).add(entry.name)
         except OSError:
-            pass  # nothing that lies there can be opened: each file is reported
+            pass  # nothing in this folder can be opened: each of its files is reported
         return files, others
 
 
-def shown(text):
-    """A value as an error shows it, cut where it is long."""
-    return text if len(text) <= _SHOWN_LENGTH else text[:_SHOWN_LENGTH] + "..."
+def shorten(text):
+    """Cuts a value for an error if it is long."""
+    return text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "..."

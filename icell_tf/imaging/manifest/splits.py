@@ -8,7 +8,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def check_fractions(validation_fraction: float, test_fraction: float) -> None:
-    """Raises a ValueError unless both fractions are in [0, 1) and leave something to train on."""
+    """Raises a ValueError unless both fractions are in [0, 1) and leave cells to train on."""
     if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
         raise ValueError(
             f"validation_fraction={validation_fraction} and test_fraction={test_fraction}: expected fractions of at "
@@ -19,13 +19,13 @@ def check_fractions(validation_fraction: float, test_fraction: float) -> None:
 def split_fields(fields: Iterable[str], validation_fraction: float, test_fraction: float, salt: str) -> dict[str, str]:
     """Assigns each field of view of one structure to a split.
 
-    Fields are ordered by a hash of their id; test, then validation, take fields until they hold their share of the
-    cells, at least one field each. Three fields thus give a cell to each split; of two, one is trained on and one
-    tested on.
+    Fields are ordered by a hash of their id. Test, then validation, get fields until they hold their share of the
+    cells, at least one field each; the others are for training. With three fields each split thus has a cell; with two,
+    only train and test have.
 
     Args:
-      fields: the field of each cell, so that a field occurs once for each of its cells.
-      validation_fraction, test_fraction: shares of the cells; 0 leaves a split out.
+      fields: the field of each cell: a field occurs once for each of its cells.
+      validation_fraction, test_fraction: shares of the cells; 0 leaves a split empty.
       salt: the structure's name, so that structures are divided independently.
 
     Returns:
@@ -39,13 +39,13 @@ def split_fields(fields: Iterable[str], validation_fraction: float, test_fractio
     # How many fields must be left for the splits that follow.
     left_for_others = 2 if validation_fraction > 0 and len(waiting) >= 3 else 1
     for split, fraction, reserve in (("test", test_fraction, left_for_others), ("validation", validation_fraction, 1)):
-        taken = 0
+        cells = 0
         while fraction > 0 and len(waiting) > reserve:
             size = sizes[waiting[0]]
-            if taken and taken + size / 2 > fraction * total + 1e-9:
+            if cells and cells + size / 2 > fraction * total + 1e-9:
                 break
             assigned[waiting.pop(0)] = split
-            taken += size
+            cells += size
     return assigned | dict.fromkeys(waiting, "train")
 
 

@@ -1,15 +1,19 @@
-"""Reads a CSV row by row, so that one row that can't be read doesn't cost the others."""
+"""Reads a CSV row by row, so that a row that can't be read costs no other row, and its error names its line.
 
+The csv module alone, or pandas, would read on to the end of the file after a quotation mark that is never closed.
+"""
+
+import collections
 import csv
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_ROW_LINES = 50  # a quoted value may hold line breaks; a quote still open after so many lines was never meant
-csv.field_size_limit(1 << 30)  # 131,072 characters otherwise: less than some tables hold in a value
+_ROW_LINES = 50  # a quoted value may hold line breaks; after so many lines its quotation mark was an error
+csv.field_size_limit(1 << 30)  # the default of 131,072 characters is less than some tables hold in a value
 
 
 class Row(NamedTuple):
-    """One row: its first line's number, its values by column, and why it can't be used, or ""."""
+    """One row: the number of its first line, its values by column, and why it can't be used, or ""."""
 
     line: int
     values: dict[str, str]
@@ -21,12 +25,12 @@ def read_table(path, required, columns, noun="A manifest") -> Iterator[Row]:
 
     Args:
       path: a pathlib.Path.
-      required: columns that must be there.
-      columns: all columns to return; what else the table has is passed over.
+      required: columns that the table must have.
+      columns: all columns to return; others are ignored.
       noun: what the table is, for errors.
 
     Raises:
-      ValueError: no header can be read, or columns are missing; said at the first row asked for.
+      ValueError: no header can be read, or columns are missing; raised before the first row.
     """
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = _split(file)
@@ -52,54 +56,52 @@ def _check_header(path, header, required, columns, noun):
     missing = [name for name in required if name not in names]
     if missing:
         optional = [name for name in columns if name not in required]
-        semicolons = " Its values are divided by semicolons or tabs." if any(c in names[0] for c in ";\t") else ""
+        separators = " It separates values by semicolons or tabs." if any(c in names[0] for c in ";\t") else ""
         raise ValueError(
-            f"{path}: the columns {', '.join(missing)} are missing; found {', '.join(names)}.{semicolons} "
+            f"{path}: the columns {', '.join(missing)} are missing; found {', '.join(names)}.{separators} "
             f"It needs {', '.join(required)}, and may have {', '.join(optional)}. {explanation}"
         )
     twice = [name for name in columns if names.count(name) > 1]
     if twice:
         raise ValueError(f"{path}: the columns {', '.join(twice)} occur twice in its header.")
-    meant = {_bare(name): name for name in columns if name not in names}
-    for name in names:  # an optional column that is spelt otherwise would be passed over in silence
-        if name not in columns and _bare(name) in meant:
-            raise ValueError(f"{path}: its header has the column {name!r}; write {meant[_bare(name)]!r}, or rename it.")
+    meant = {_simplified(name): name for name in columns if name not in names}
+    for name in names:  # an optional column with another spelling would be ignored without notice
+        if name not in columns and (other := meant.get(_simplified(name))):
+            raise ValueError(f"{path}: its header has the column {name!r}; write {other!r}, or rename it.")
     return names
 
 
-def _bare(name):
+def _simplified(name):
     return name.lower().replace("_", "").replace(" ", "")
 
 
 def _split(file):
-    """Yields (line number, values, problem) for each row, where blank lines are rows without values."""
-    number, width, waiting, lines = 0, None, [], iter(file)
-    while True:
-        first = waiting.pop(0) if waiting else next(lines, None)
-        if first is None:
-            return
-        number += 1
-        taken, values, problem = [first], *_parse([first])
-        while values is None and len(taken) < _ROW_LINES:  # a quote is open
-            following = waiting.pop(0) if waiting else next(lines, None)
-            if following is None:
-                break
-            taken.append(following)
-            values, problem = _parse(taken)
-        if len(taken) > 1 and (values is None or problem or len(values) != (width or len(values))):
-            # The quote is closed by another row's, or never: only its own line is lost.
-            waiting = taken[1:] + waiting
-            taken, values = taken[:1], None
+    """Yields (line number, values, problem) for each row; a blank line is a row without values."""
+    number, width, waiting = 1, None, collections.deque()
+
+    def next_line():
+        return waiting.popleft() if waiting else next(file, None)
+
+    while (first := next_line()) is not None:
+        lines = [first]
+        values, problem = _parse(lines)
+        while values is None and len(lines) < _ROW_LINES and (line := next_line()) is not None:  # a quote is open
+            lines.append(line)
+            values, problem = _parse(lines)
+        if len(lines) > 1 and (values is None or problem or len(values) != (width or len(values))):
+            # A quote of another row closes it, or none does: only its own line is lost.
+            waiting.extendleft(reversed(lines[1:]))
+            lines, values = lines[:1], None
         if values is None:
             problem = "a quotation mark is opened and not closed"
-            values = next(csv.reader([first]), [])  # as far as it goes: to name the cell
+            values = next(csv.reader(lines), [])  # the values before the mark name the cell
         width = width or len(values)
-        yield number, values, problem or _encoding_problem("".join(taken))
-        number += len(taken) - 1
+        yield number, values, problem or _encoding_problem("".join(lines))
+        number += len(lines)
 
 
 def _parse(lines):
-    """The values of one row's lines, and why they are no good or ""; None and "" where a quote is open at the end."""
+    """Returns the values of one row's lines, and what is wrong with them or ""; (None, "") if a quote is still open."""
     try:
         return next(csv.reader(lines, strict=True), []), ""
     except csv.Error as error:

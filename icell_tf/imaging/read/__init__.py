@@ -1,4 +1,4 @@
-"""Reads what microscopes and segmentation tools write, in any of their formats, as named channels of voxels."""
+"""Reads images of microscopes and segmentation tools, in any of their formats, as named channels of voxels."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ _printed_guesses: set[str] = set()
 def read_stack(
     path, *, axes: str | None = None, channels: Sequence[str] | None = None, scale=None, scene: str | int | None = None
 ) -> Stack:
-    """Reads a stack's headers, not yet its voxels. What is given explicitly goes before what the file says.
+    """Reads a stack's headers, not yet its voxels. Arguments override what the file says.
 
     Args:
       path: a TIFF, OME-TIFF, ImageJ hyperstack, PNG, OME-Zarr (a folder), CZI, LIF or ND2; a single plane is a stack of
@@ -32,16 +32,16 @@ def read_stack(
       axes: a letter of T, C, Z, Y, X or S (samples of an RGB image) for each dimension of the file's array.
       channels: the channels' names.
       scale: µm per voxel: (z, y, x), (y, x), or one number for y and x.
-      scene: which position or series of a file that holds several, by name or number.
+      scene: the position or series, by name or number; needed if the file has several.
 
     Returns:
-      `Stack`; its `guess` says how axes were told that the file doesn't name.
+      `Stack`; its `guess` says how the axes were guessed, if the file doesn't name them.
 
     Raises:
       FileNotFoundError, PermissionError: there is no such file, or it may not be read.
       ImportError: the format needs a package that isn't installed; the message says which.
-      StackError: (a ValueError) the file is damaged or in no known format, its axes can't be told or are surely wrong,
-        it has several time points or scenes, another number of channels than given, or no pixel size.
+      StackError: (a ValueError) the file is damaged or in no known format, its axes are unknown or surely wrong, it has
+        several time points or scenes, another number of channels than given, or no pixel size.
     """
     path = os.fspath(path)
     source = _opener(path)(path, scene)
@@ -54,7 +54,7 @@ def read_stack(
 
 
 def dimensions(path) -> int | None:
-    """How many dimensions a file's array has; None where that can't be told, as `read_stack` will say."""
+    """Returns the number of dimensions of a file's array, or None if the file can't be read."""
     try:
         return len(_opener(os.fspath(path))(os.fspath(path), None).shape)
     except (ValueError, OSError):
@@ -62,19 +62,19 @@ def dimensions(path) -> int | None:
 
 
 def fitting_axes(path, axes: str | None) -> str | None:
-    """The axes given for stacks where a file of masks has as many dimensions; else None: as the file says."""
+    """Returns the axes given for stacks if a file of masks has as many dimensions, else None: the file's own."""
     return axes if axes and dimensions(path) == len(axes) else None
 
 
 def print_guess(stack: Stack):
-    """Prints how a stack's axes were guessed, if they were; the same guess only once in a process."""
+    """Prints how a stack's axes were guessed, if they were; prints the same guess only once in a process."""
     if stack.guess and stack.guess not in _printed_guesses:
         _printed_guesses.add(stack.guess)
         print(f"{stack.path}: {stack.guess}", flush=True)
 
 
 def _opener(path):
-    """The function that reads this kind of file, told by its first bytes, or its suffix where several share them."""
+    """Returns the function that reads a file, by its first bytes, or by its suffix where formats share these."""
     if os.path.isdir(path):
         return open_zarr
     try:
@@ -94,6 +94,6 @@ def _opener(path):
         if any(start.startswith(magic) for magic in magics):
             return opener
     raise StackError(
-        f"{path}: can't be read: it starts with {start!r}, as no TIFF and no PNG does. Formats: TIFF, OME-TIFF, ImageJ "
+        f"{path}: can't be read: it starts with {start!r}, and no TIFF or PNG does. Formats: TIFF, OME-TIFF, ImageJ "
         "hyperstack, PNG, OME-Zarr (a folder), CZI, LIF, ND2. Export it as OME-TIFF, or copy it again if it is one."
     )

@@ -1,7 +1,7 @@
-"""Which dimension of a file's array is which: as told, as the file says, or as a guess that the user hears of.
+"""The axes of a file's array: given by the user, named by the file, or guessed, which the user is told.
 
-Many programs write stacks whose planes are called channels or time points. So what the file says is held against the
-channels' names and, where there are none, against what the planes look like.
+Many programs write stacks whose planes are called channels or time points. Therefore the file's axes are compared with
+the channels' names and, if there are none, with the planes' similarity.
 """
 
 import math
@@ -14,29 +14,29 @@ from icell_tf.imaging.read.stack import czyx_shape, read_part
 
 _KNOWN = "TCZYXS"
 _FLAG = '(--axes, or for a data set its config argument "axes")'
-_MOST_CHANNELS = 8  # more than there are in a stack without names
-# Neighbouring planes correlate more than channels do; see the measurement in tests/imaging/read/test_axes.py.
+_MAX_CHANNELS = 8  # of a stack without names
+# Neighbouring planes correlate more than channels do; tests/imaging/read/test_axes.py measures by how much.
 _CLEAR_DIFFERENCE = 0.2
-# Names like C=1, Ch 2 or Channel:0:3 say nothing.
+# Names like C=1, Ch 2 or Channel:0:3 have no meaning.
 _NO_NAME = re.compile(r"(channel|ch|c)?[\s:=_-]*[\d:]*", re.IGNORECASE)
 
 
 def resolve_axes(path: str, source: Source, given: str | None, names) -> tuple[str, str]:
-    """Settles the axes.
+    """Determines the axes.
 
     Args:
       path: for errors.
       source: the file's array.
-      given: the user's axes, which go before the file's, or None.
-      names: the names of its channels as the user gives them, or None.
+      given: the user's axes, which override the file's, or None.
+      names: the user's names of the channels, or None.
 
     Returns:
       A letter of T, C, Z, Y, X or S for each dimension (any other for one of size 1), and a sentence on how they were
-      guessed, the same for all files like this one; empty if they weren't.
+      guessed, which is the same for all files like this one; empty if they weren't guessed.
 
     Raises:
-      StackError: the axes can't be told, there are several time points, not as many channels as are named, or planes
-        are surely taken for channels.
+      StackError: the axes are unknown, there are several time points, the number of channels differs from that of the
+        names, or the file surely calls planes channels.
     """
     if given is not None:
         axes, guess = _given_axes(path, source, given), ""
@@ -45,7 +45,7 @@ def resolve_axes(path: str, source: Source, given: str | None, names) -> tuple[s
     _check_time(path, source, axes)
     _check_count(path, source, axes, names)
     if given is None:
-        _check_likeness(path, source, axes, guess, names)
+        _check_similarity(path, source, axes, guess, names)
     return axes, guess
 
 
@@ -60,7 +60,7 @@ def _given_axes(path, source, given):
 
 
 def _found_axes(path, source, names):
-    """The file's axes; those it leaves unnamed are told by the number of channels, or by their sizes."""
+    """Returns the file's axes, and how the unnamed ones were guessed: by the number of channels, or by their sizes."""
     letters, shape = list(source.axes), source.shape
     unnamed = [i for i, letter in enumerate(letters) if letter not in _KNOWN and shape[i] > 1]
     why = []
@@ -71,10 +71,10 @@ def _found_axes(path, source, names):
             unnamed.remove(i)
             why.append(f"{len(names)} channels are named" if names else "fewer channels than planes")
     if len(unnamed) == 1 and "Z" not in letters:
-        many = shape[unnamed[0]] > _MOST_CHANNELS
+        many = shape[unnamed[0]] > _MAX_CHANNELS
         if many or names is not None or {"C", "S"} & set(letters):
             letters[unnamed.pop()] = "Z"
-            why = why or ["one channel, since no more are named" if names else "many planes rather than many channels"]
+            why = why or ["only one channel is named" if names else "many planes rather than many channels"]
     axes = "".join(letters)
     if unnamed or not {"Y", "X"} <= set(axes):
         examples = {2: "YX", 3: "ZYX or CYX", 4: "CZYX or ZCYX"}.get(len(shape), "TCZYX")
@@ -88,11 +88,11 @@ def _found_axes(path, source, names):
 
 
 def _channel_axis(shape, unnamed, names):
-    """The one unnamed axis that has as many entries as channels are named; without names, the short one of two."""
+    """Returns the unnamed axis with as many entries as names or, without names, the short one of two; or None."""
     if names is not None:
         fitting = [i for i in unnamed if shape[i] == len(names) > 1]
     else:
-        fitting = [i for i in unnamed if shape[i] <= _MOST_CHANNELS and len(unnamed) == 2]
+        fitting = [i for i in unnamed if shape[i] <= _MAX_CHANNELS and len(unnamed) == 2]
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -112,7 +112,7 @@ def _check_count(path, source, axes, names):
         return
     swapped = _swapped(axes)
     if czyx_shape(source.shape, swapped)[0] == len(names):
-        advice = f"With Z and C exchanged they fit: give its axes as {swapped} {_FLAG}."
+        advice = f"They fit if Z and C are exchanged: give its axes as {swapped} {_FLAG}."
     else:
         advice = f"Check the names, or the axes {_FLAG}."
     raise StackError(
@@ -122,30 +122,30 @@ def _check_count(path, source, axes, names):
 
 
 def _swapped(axes):
-    """The axes with C and Z exchanged."""
+    """Exchanges C and Z."""
     return axes.translate(str.maketrans("CZ", "ZC"))
 
 
-def _check_likeness(path, source, axes, guess, names):
-    """Guessed or many unnamed channels are no planes: planes are more like their neighbours than channels are."""
+def _check_similarity(path, source, axes, guess, names):
+    """Refuses unnamed channels that are planes in truth: planes are more similar to their neighbours than channels."""
     count, planes, *_ = czyx_shape(source.shape, axes)
     named = names is not None or any(not _NO_NAME.fullmatch(name) for name in source.channels)
-    if "C" not in axes or (not guess and count != planes and (named or count <= _MOST_CHANNELS)):
+    if "C" not in axes or (not guess and count != planes and (named or count <= _MAX_CHANNELS)):
         return
     found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
     advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {_FLAG}."
-    if planes == 1 and count > _MOST_CHANNELS:
-        raise StackError(f"{found}, without names: Z seems to be taken for C. {advice}")
-    of_channels, of_planes = _likeness(source, axes, "C"), _likeness(source, axes, "Z")
+    if planes == 1 and count > _MAX_CHANNELS:
+        raise StackError(f"{found}, without names: C seems to be Z. {advice}")
+    of_channels, of_planes = _similarity(source, axes, "C"), _similarity(source, axes, "Z")
     if of_channels > of_planes + _CLEAR_DIFFERENCE:
         raise StackError(
-            f"{found}, but neighbouring channels are more alike (correlation {of_channels:.2f}) than neighbouring "
-            f"planes ({of_planes:.2f}): Z seems to be taken for C. {advice}"
+            f"{found}, but neighbouring channels are more similar (correlation {of_channels:.2f}) than neighbouring "
+            f"planes ({of_planes:.2f}): C seems to be Z. {advice}"
         )
 
 
-def _likeness(source, axes, letter, pairs=5, pixels=256):
-    """The median correlation of neighbours along C or Z, in the middle of the other; nan where there are none."""
+def _similarity(source, axes, letter, pairs=5, pixels=256):
+    """Returns the median correlation of neighbours along C or Z, in the middle of the other axis; nan if none."""
     sizes = {other: 1 for other in "CSZ"} | dict(zip(axes, source.shape, strict=True))
     index = {other: sizes[other] // 2 for other in "CSZ"}
     found = []

@@ -1,22 +1,23 @@
-"""What commands are told and how it is read: channels, pixel sizes, and names of files."""
+"""Which channel plays which role: the roles, the names of their channels, and how commands and tables give them."""
 
 import math
 
 CHANNEL_ROLES = ("membrane", "nucleus", "structure")
 SEGMENTATION_ROLES = ("cell", "nucleus")
-
-
-def parse_pixel_size(text):
-    """Reads "0.2" or "z,y,x" in µm as a tuple; None stays None. Raises: ValueError: it is neither."""
-    if text is None:
-        return None
-    try:
-        sizes = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        sizes = ()
-    if len(sizes) not in (1, 3) or not all(math.isfinite(size) and size > 0 for size in sizes):
-        raise ValueError(f"--pixel_size is {text!r}, but must be µm per pixel, as 0.2, or as z,y,x: 0.5,0.2,0.2")
-    return sizes
+# The names of a role's channel, the best first. A filled mask goes before one that may be a shell.
+RAW_NAMES = {
+    "membrane": ("membrane", "cell_membrane", "cell"),
+    "nucleus": ("dna", "dna_dye", "nucleus", "hoechst", "dapi"),
+    "structure": ("structure", "struct", "gfp", "egfp"),
+}
+SEGMENTATION_NAMES = {
+    "cell": (
+        "membrane_segmentation_fill membrane_segmentation cell_segmentation cell_seg membrane_seg cell membrane"
+    ).split(),
+    "nucleus": (
+        "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna"
+    ).split(),
+}
 
 
 def parse_channels(text, roles, where):
@@ -24,8 +25,8 @@ def parse_channels(text, roles, where):
 
     Args:
       text: a pair for each role.
-      roles: the roles there are, of which the first two are needed.
-      where: the text stands, for errors: "--channels" or "the column channels".
+      roles: all roles; the first two are required.
+      where: the source of the text, for errors: "--channels" or "the column channels".
 
     Raises:
       ValueError: a role is unknown or given twice, or one of the first two is missing.
@@ -42,25 +43,43 @@ def parse_channels(text, roles, where):
     return channels
 
 
+def parse_pixel_size(text):
+    """Reads "0.2" or "z,y,x" in µm as a tuple; None stays None. Raises: ValueError: it is neither."""
+    if text is None:
+        return None
+    try:
+        sizes = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        sizes = ()
+    if len(sizes) not in (1, 3) or not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise ValueError(f"--pixel_size is {text!r}, but must be µm per pixel, as 0.2, or as z,y,x: 0.5,0.2,0.2")
+    return sizes
+
+
+def find_channel(channels, names):
+    """Returns the number of the channel that has the best of the names, in any case, or None if there is none."""
+    lower = [channel.strip().lower() for channel in channels]
+    return next((lower.index(name) for name in names if name in lower), None)
+
+
 def channels_by_name(stack, names, required, flag) -> dict[str, str]:
-    """Channels by their names in the file; the first ones, in the order of the roles, where the file has no names.
+    """Finds channels by their names in the file, or by their order if the file has no names.
 
     Args:
-      stack: a `Stack`.
-      names: {role: the names its channel goes by, the best first}.
-      required: the roles that there must be a channel for.
-      flag: by which the channels are given instead, for errors.
+      stack: a `Stack`. Channels without names are the required ones, in this order, if there are as many.
+      names: {role: the names of its channel, the best first}.
+      required: the roles that need a channel.
+      flag: the flag that gives the channels instead, for errors.
 
     Returns:
       {role: number}, of the roles that have a channel.
 
     Raises:
-      ValueError: a required one has none.
+      ValueError: a required role has no channel.
     """
-    lower = [channel.strip().lower() for channel in stack.channels]
-    if lower == [str(i) for i in range(len(lower))] and len(lower) == len(required):
+    if list(stack.channels) == [str(i) for i in range(len(required))]:
         return {role: str(i) for i, role in enumerate(required)}
-    found = {role: next((name for name in names[role] if name in lower), None) for role in names}
+    found = {role: find_channel(stack.channels, names[role]) for role in names}
     missing = [role for role in required if found[role] is None]
     if missing:
         raise ValueError(
@@ -68,4 +87,4 @@ def channels_by_name(stack, names, required, flag) -> dict[str, str]:
             f"{', '.join(f'{i}: {name}' for i, name in enumerate(stack.channels))}: "
             f"give {flag}={','.join(f'{role}:{i}' for i, role in enumerate(required))} with its numbers or names"
         )
-    return {role: str(lower.index(name)) for role, name in found.items() if name is not None}
+    return {role: str(number) for role, number in found.items() if number is not None}

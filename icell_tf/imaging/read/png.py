@@ -5,21 +5,20 @@ import struct
 import numpy as np
 from PIL import Image
 
-from icell_tf.imaging.read.source import Source, StackError, choose_scene
+from icell_tf.imaging.read.source import Source, StackError, choose_scene, parser_errors
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6  # PNG's colour types
-_DEPTHS = {_GREY: (1, 8, 16), _RGB: (8,), _GREY_ALPHA: (8,), _RGB_ALPHA: (8,)}  # that Pillow reads without loss
+_DEPTHS = {_GREY: (1, 8, 16), _RGB: (8,), _GREY_ALPHA: (8,), _RGB_ALPHA: (8,)}  # bits that Pillow reads without loss
 
 
 def open_png(path: str, scene=None) -> Source:
-    """Reads the header and checks that the file is whole. An alpha channel is left out.
+    """Reads the header and checks that the file is complete. An alpha channel is left out.
 
-    Its resolution is not used: it is a screen's or a printer's, never a microscope's.
+    The file's resolution is not used: it is that of a screen or a printer, never of a microscope.
 
     Raises:
-      StackError: the file is cut short, or it is of a kind that can't be read without loss: a palette, or colour of 16
-        bits.
+      StackError: the file is cut short, or it can't be read without loss: a palette, or colour of 16 bits.
     """
     choose_scene(path, [path], scene)
     width, height, depth, colour = _read_header(path)
@@ -37,11 +36,8 @@ def open_png(path: str, scene=None) -> Source:
     shape, axes, names = ((height, width), "YX", ()) if grey else ((height, width, 3), "YXS", ("red", "green", "blue"))
 
     def read(index):
-        try:
-            with Image.open(path) as image:
-                array = np.asarray(image)
-        except Exception as error:  # damaged files raise whatever the decoder raises
-            raise StackError(f"{path}: its pixels can't be read: {error}. Copy or export it again.") from error
+        with parser_errors(path, "its pixels can't be read"), Image.open(path) as image:
+            array = np.asarray(image)
         colours = array[..., : 1 if grey else 3] if array.ndim == 3 else array  # without the alpha
         return colours.reshape(shape).astype(dtype, copy=False)[index]
 
@@ -49,7 +45,7 @@ def open_png(path: str, scene=None) -> Source:
 
 
 def _read_header(path):
-    """Width, height, bits a sample and colour type, after a walk over the chunks to the last one, IEND."""
+    """Returns width, height, bits a sample and colour type; checks all chunks up to the last one, IEND."""
     try:
         with open(path, "rb") as file:
             size = file.seek(0, 2)

@@ -1,5 +1,6 @@
-"""What every file format's module hands over: a file's array with what the file says of it, no voxel read yet."""
+"""What every file format's module returns: a file's array and its metadata, before any voxel is read."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
@@ -10,20 +11,35 @@ UNKNOWN_SCALE = (math.nan,) * 3
 
 
 class StackError(ValueError):
-    """A file that can't be used as it is; the message names it, what was found and what to do."""
+    """A file that can't be used as it is; the message names the file, what was found and what to do."""
+
+
+@contextlib.contextmanager
+def parser_errors(path: str, problem: str):
+    """Turns any error within the block into a `StackError`: a damaged file makes its parser raise errors of any type.
+
+    Args: path, problem: of the message, such as "can't be read as a TIFF".
+    """
+    try:
+        yield
+    except StackError:
+        raise
+    except Exception as error:
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise StackError(f"{path}: {problem}: {message}. Copy it again, or export it as OME-TIFF.") from error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """A file's array, before its axes are settled.
+    """A file's array, before its axes are known for certain.
 
     Attributes:
       shape, dtype: of the array as it is stored.
-      axes: a letter for each dimension: T, C, Z, Y, X, S (samples of an RGB image), any other one where the file
-        doesn't say.
-      read: from an int or slice for each dimension to that part of the array; ints drop their dimension.
-      channels: names, empty where the file has none.
-      scale: (z, y, x) in µm, nan where the file doesn't say.
+      axes: a letter for each dimension: T, C, Z, Y, X, S (samples of an RGB image), or any other if the file doesn't
+        say.
+      read: takes an int or slice for each dimension, returns that part of the array; ints drop their dimension.
+      channels: names; empty if the file has none.
+      scale: (z, y, x) in µm; nan if the file doesn't say.
     """
 
     shape: tuple[int, ...]
@@ -35,10 +51,10 @@ class Source:
 
 
 def choose_scene(path: str, names: Sequence[str], scene) -> int:
-    """The number of the one scene (position, series) of a file, or of the one given by name or number.
+    """Returns the number of a file's only scene (position, series), or of the one given by name or number.
 
     Raises:
-      StackError: there are several and none is given, or there is no such scene.
+      StackError: there are several scenes and none is given, or there is no such scene.
     """
     listed = ", ".join(f"{i}: {name}" for i, name in enumerate(names))
     if scene is None:

@@ -1,4 +1,4 @@
-"""A stack: named channels of voxels with their size, read from the file when they are asked for."""
+"""A stack: named channels of voxels with their size, read from the file when they are needed."""
 
 import dataclasses
 
@@ -9,15 +9,15 @@ from icell_tf.imaging.read.source import Source, StackError
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Stack:
-    """A stack of one field or cell. Its voxels stay in the file until `channel` or `data` asks for them.
+    """A stack of one field or cell. Its voxels stay in the file until `channel` or `data` reads them.
 
     Attributes:
       source: the file's array.
       axes: a letter for each of its dimensions.
-      channels: a name for each channel; its number where the file has no names.
-      scale: (z, y, x), µm per voxel; z is nan where it is not known (a projected picture doesn't need it).
+      channels: a name for each channel, or its number if the file has no names.
+      scale: (z, y, x), µm per voxel; z is nan if it is not known (a projected picture doesn't need it).
       path: the file, for errors.
-      guess: how the axes were told if the file doesn't name them, for the user to check; empty if it does.
+      guess: how the axes were guessed, for the user to check; empty if the file names them.
     """
 
     source: Source
@@ -39,15 +39,14 @@ class Stack:
 
     @property
     def data(self) -> np.ndarray:
-        """All channels, (C, Z, Y, X), in the file's own intensities; read anew at each call."""
+        """All channels, (C, Z, Y, X), in the file's own intensities; read again at each call."""
         return self._read(slice(None), slice(None))
 
     def channel(self, name_or_number) -> np.ndarray:
-        """Reads a channel, given by its name or 0-based number; a name goes before a number.
+        """Reads a channel, given by its name or 0-based number; a name is looked up before a number.
 
         Returns:
-          (Z, Y, X) in the file's own intensities. It may be the file itself, mapped into memory: it can't be written
-          to.
+          (Z, Y, X) in the file's own intensities; read-only, because it may be the file itself, mapped into memory.
 
         Raises:
           StackError: there is no such channel, or more than one, or the file is damaged.
@@ -57,7 +56,7 @@ class Stack:
         return self._read(c, s)[0]
 
     def channel_number(self, name_or_number) -> int:
-        """The 0-based number of a channel, given by its name or number. Raises: StackError: as `channel` does."""
+        """Returns the 0-based number of a channel, given by its name or number. Raises: StackError: as `channel`."""
         name = str(name_or_number)
         path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
         if self.channels.count(name) > 1:
@@ -69,7 +68,7 @@ class Stack:
         raise StackError(f"{path}: there is no channel {name!r}; its channels are {listed}.")
 
     def _read(self, c, s):
-        """The chosen channels and samples, (C, Z, Y, X)."""
+        """Reads channels and samples, (C, Z, Y, X)."""
         data, letters = read_part(self.source, self.axes, C=c, S=s)
         data = data.astype(self.dtype, copy=False)
         order = [letter for letter in "CSZYX" if letter in letters]
@@ -80,16 +79,16 @@ class Stack:
 
 
 def czyx_shape(shape, axes) -> tuple[int, int, int, int]:
-    """(C, Z, Y, X) of an array with these axes; the samples of an RGB image are channels."""
+    """Returns (C, Z, Y, X) of an array with these axes; the samples of an RGB image are channels."""
     sizes = {letter: 1 for letter in "CSZYX"} | dict(zip(axes, shape, strict=True))
     return sizes["C"] * sizes["S"], sizes["Z"], sizes["Y"], sizes["X"]
 
 
 def read_part(source: Source, axes: str, **index) -> tuple[np.ndarray, str]:
-    """Reads where C, S and Z are at the given ints or slices, all of Y and X, and 0 on any other axis.
+    """Reads a part of an array: the given ints or slices of C, S and Z, all of Y and X, and 0 on any other axis.
 
     Returns:
-      the array, and the letters of its dimensions.
+      The array, and the letters of its dimensions.
     """
     chosen = [index.get(letter, slice(None)) if letter in "CSZYX" else 0 for letter in axes]
     letters = "".join(letter for letter, i in zip(axes, chosen, strict=True) if isinstance(i, slice))

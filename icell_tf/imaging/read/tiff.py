@@ -1,4 +1,4 @@
-"""TIFF, OME-TIFF and ImageJ hyperstacks: the headers at once, the voxels when they are asked for."""
+"""TIFF, OME-TIFF and ImageJ hyperstacks: headers are read at once, voxels when they are needed."""
 
 import contextlib
 import logging
@@ -8,48 +8,42 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import tifffile
 
-from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene
+from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene, parser_errors
 from icell_tf.imaging.read.units import micrometres
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, classic and BigTIFF
-# What tifffile logs of a damaged file, and then leaves out or fills with zeros.
+# In tifffile's log messages on a damaged file, whose missing parts it leaves out or fills with zeros.
 _DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "could not read", "failed to read")
 
 
 def open_tiff(path: str, scene=None) -> Source:
-    """Reads the headers and checks that all the pages they list are there.
+    """Reads the headers and checks that all pages in them exist.
 
     Raises:
-      StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series of which
-        none is chosen.
+      StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series and none is
+        chosen.
     """
-    complaints = _Complaints()
-    logging.getLogger("tifffile").addHandler(complaints)
+    handler = _DamageHandler()
+    logging.getLogger("tifffile").addHandler(handler)
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with parser_errors(path, "can't be read as a TIFF"), tifffile.TiffFile(path) as tiff:
             all_series = tiff.series
-            if complaints.damage or not all_series:
-                raise _cut_short(path, complaints.damage or "it lists no pages")
+            if handler.damage or not all_series:
+                raise _cut_short(path, handler.damage or "it lists no pages")
             number = choose_scene(path, [each.name for each in all_series], scene)
             series = all_series[number]
             offset = series.dataoffset
             _check_complete(path, series, offset)
             _check_compression(path, series.keyframe)
             channels, scale = _metadata(tiff, number)
-    except StackError:
-        raise
-    except Exception as error:  # damaged files raise whatever the parser raises
-        raise StackError(
-            f"{path}: can't be read as a TIFF: {error}. The file is damaged or not a TIFF: copy or export it again."
-        ) from error
     finally:
-        logging.getLogger("tifffile").removeHandler(complaints)
+        logging.getLogger("tifffile").removeHandler(handler)
     read = _mapped(series, offset) if offset is not None else _decoded(path, series)
     return Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
 
 
-class _Complaints(logging.Handler):
-    """Hears that pages are missing, which tifffile only logs."""
+class _DamageHandler(logging.Handler):
+    """Keeps the first log message on missing pages: tifffile logs them and raises nothing."""
 
     damage = ""
 
@@ -65,7 +59,7 @@ def _cut_short(path, found):
 
 
 def _check_complete(path, series, offset):
-    """Every page's voxels lie within the file."""
+    """Checks that every page's voxels lie within the file."""
     if offset is not None:
         size, end = _file_of(series).size, offset + math.prod(series.shape) * series.dtype.itemsize
         if end > size:
@@ -81,7 +75,7 @@ def _check_complete(path, series, offset):
 
 
 def _check_compression(path, page):
-    """tifffile itself unpacks deflate, PackBits and LZMA; for others it needs a package, which it misses only late."""
+    """Checks that tifffile can decompress a page: without a further package it can't read LZW and others."""
     try:
         tifffile.TIFF.DECOMPRESSORS[page.compression], tifffile.TIFF.UNPREDICTORS[page.predictor]
     except KeyError as error:
@@ -92,45 +86,41 @@ def _check_compression(path, page):
 
 
 def _file_of(series):
-    """The file in which a series begins: not always the one that lists it, as OME-TIFFs may lie in several."""
+    """Returns the file in which a series begins; an OME-TIFF may consist of several files."""
     return series.pages[0].parent.filehandle
 
 
 def _mapped(series, offset):
-    """Reads from voxels that lie in the file in one piece, by mapping it: nothing is copied, nor read without need."""
+    """Returns a function that maps contiguous voxels into memory: nothing is copied, or read before it is needed."""
     path, dtype = _file_of(series).path, series.dtype.newbyteorder(series.pages[0].parent.byteorder)
 
     def read(index):
-        try:
+        with parser_errors(path, "its voxels can't be read"):  # the file may have changed
             return np.asarray(np.memmap(path, dtype, "r", offset, series.shape)[index])
-        except (OSError, ValueError) as error:  # the file has changed since
-            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
 
     return read
 
 
 def _decoded(path, series):
-    """Reads those pages in which the wanted voxels lie."""
+    """Returns a function that decodes those pages in which the wanted voxels lie."""
     page_shape = series.keyframe.shape
     leading = series.shape[: len(series.shape) - len(page_shape)]
     by_page = series.shape == (*leading, *page_shape) and len(series.pages) == math.prod(leading)
 
     def read(index):
-        try:
+        with parser_errors(path, "its voxels can't be read"):
             if not by_page:
                 return _asarray(series)[index]
             numbers = np.arange(len(series.pages)).reshape(leading)[index[: len(leading)]]
             pages = _asarray(series, numbers.ravel().tolist())
             within = (slice(None),) * numbers.ndim + index[len(leading) :]
             return pages.reshape(*numbers.shape, *page_shape)[within]
-        except Exception as error:  # damaged files raise whatever the codec raises
-            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
 
     return read
 
 
 def _asarray(series, numbers=None):
-    """The pages of these numbers, or the whole series, from their files, which tifffile has closed."""
+    """Reads the pages of these numbers, or the whole series; tifffile has closed their files."""
     pages = series.pages if numbers is None else [series.pages[number] for number in numbers]
     with contextlib.ExitStack() as files:
         for file in {id(page.parent): page.parent.filehandle for page in pages}.values():
@@ -140,7 +130,7 @@ def _asarray(series, numbers=None):
 
 
 def _metadata(tiff, number):
-    """Channel names, and (z, y, x) in µm, of one of the file's series."""
+    """Returns channel names, and (z, y, x) in µm, of one of the file's series."""
     if tiff.is_ome and tiff.ome_metadata:
         return _ome_metadata(tiff.ome_metadata, number, len(tiff.series))
     if tiff.is_imagej:
@@ -161,7 +151,7 @@ def _ome_metadata(xml, number, series_count):
 
 
 def _imagej_metadata(tiff, series):
-    """Names are ImageJ's slice labels, where they tell the channels apart."""
+    """Returns ImageJ's slice labels as names, if they differ between channels, and (z, y, x) in µm."""
     metadata = tiff.imagej_metadata or {}
     unit = metadata.get("unit", "")
     tags = series.pages[0].tags

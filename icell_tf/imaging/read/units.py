@@ -1,4 +1,4 @@
-"""Lengths as files write them, in µm."""
+"""Pixel sizes: from a file's units to µm, and from the file or the user."""
 
 import math
 
@@ -8,31 +8,22 @@ from icell_tf.imaging.read.source import StackError
 
 # µm per unit, as OME-XML, OME-Zarr and ImageJ write units.
 _MICROMETRES = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4, "in": 25400.0}
-_UNIT_SPELLINGS = {
-    "um": "µm",
-    "μm": "µm",  # Greek mu rather than the micro sign
-    "\\u00b5m": "µm",
-    "micron": "µm",
-    "microns": "µm",
-    "micrometer": "µm",
-    "micrometre": "µm",
-    "nanometer": "nm",
-    "nanometre": "nm",
-    "millimeter": "mm",
-    "millimetre": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "angstrom": "Å",
-    "å": "Å",
-    "inch": "in",
-    "inches": "in",
+_SPELLINGS = {
+    "µm": "um μm \\u00b5m micron microns micrometer micrometre",  # μ is the Greek letter, µ the micro sign
+    "nm": "nanometer nanometre",
+    "mm": "millimeter millimetre",
+    "cm": "centimeter",
+    "m": "meter",
+    "Å": "angstrom å",
+    "in": "inch inches",
 }
+_UNITS = {spelling: unit for unit, spellings in _SPELLINGS.items() for spelling in spellings.split()}
 
 
 def micrometres(value, unit) -> float:
-    """Converts a physical size to µm; nan where there is none, or where the unit is not a length."""
+    """Converts a physical size to µm; nan if there is none, or if the unit is not a length."""
     unit = str(unit).strip()
-    unit = _UNIT_SPELLINGS.get(unit.lower(), unit)
+    unit = _UNITS.get(unit.lower(), unit)
     try:
         size = float(value) * _MICROMETRES[unit]
     except (TypeError, ValueError, KeyError):
@@ -41,12 +32,12 @@ def micrometres(value, unit) -> float:
 
 
 def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
-    """The (z, y, x) of a stack: what is given, else what its file says.
+    """Returns the (z, y, x) of a stack: the given size, or else its file's.
 
     Args:
       path: for errors.
-      found: (z, y, x) in µm, nan where the file doesn't say.
-      given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan leaves the file's.
+      found: (z, y, x) in µm; nan if the file doesn't say.
+      given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan keeps the file's z.
 
     Raises:
       StackError: a given size isn't positive, or the size along y or x is neither given nor found.

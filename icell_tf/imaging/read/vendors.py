@@ -1,4 +1,4 @@
-"""Zeiss' CZI, Leica's LIF and Nikon's ND2, through bioio and its plugins, which are optional."""
+"""Zeiss' CZI, Leica's LIF and Nikon's ND2, through bioio and its plugins; they are optional packages."""
 
 import importlib
 import math
@@ -6,9 +6,9 @@ import pathlib
 
 import numpy as np
 
-from icell_tf.imaging.read.source import Source, StackError, choose_scene
+from icell_tf.imaging.read.source import Source, choose_scene, parser_errors
 
-SUFFIXES = {".czi": "czi", ".lif": "lif", ".nd2": "nd2"}  # to the extra of icell_tf, and bioio's plugin
+SUFFIXES = {".czi": "czi", ".lif": "lif", ".nd2": "nd2"}  # -> the extra of icell_tf, and bioio's plugin
 
 
 def open_vendor(path: str, scene=None) -> Source:
@@ -16,7 +16,7 @@ def open_vendor(path: str, scene=None) -> Source:
 
     Raises:
       ImportError: bioio or the plugin isn't installed.
-      StackError: the file is damaged, or it has several scenes of which none is chosen.
+      StackError: the file is damaged, or it has several scenes and none is chosen.
     """
     extra = SUFFIXES[pathlib.PurePath(path).suffix.lower()]
     try:
@@ -27,8 +27,8 @@ def open_vendor(path: str, scene=None) -> Source:
 
 
 def open_bioio(path: str, bio_image, reader, scene=None) -> Source:
-    """Reads a file's metadata by bioio's BioImage, with the Reader of one of its plugins."""
-    try:
+    """Reads a file's metadata with bioio's BioImage and the Reader of one of its plugins."""
+    with parser_errors(path, "can't be read by bioio"):
         image = bio_image(path, reader=reader)
         scenes = tuple(image.scenes)
         image.set_scene(choose_scene(path, scenes, scene))
@@ -37,23 +37,9 @@ def open_bioio(path: str, bio_image, reader, scene=None) -> Source:
         scale = tuple(float(size) if size and size > 0 else math.nan for size in (sizes.Z, sizes.Y, sizes.X))
         names = tuple(str(name) for name in image.channel_names or ())
         dtype = np.dtype(image.dtype)
-    except StackError:
-        raise
-    except Exception as error:  # each plugin raises what its own library raises
-        raise StackError(
-            f"{path}: can't be read by bioio: {_one_line(error)}. Copy it again, or export it as OME-TIFF."
-        ) from error
 
     def read(index):
-        try:
+        with parser_errors(path, "its voxels can't be read"):
             return np.asarray(image.get_image_dask_data(axes)[index].compute())
-        except Exception as error:
-            raise StackError(
-                f"{path}: its voxels can't be read: {_one_line(error)}. Copy or export it again."
-            ) from error
 
     return Source(shape, dtype, axes, read, names, scale)
-
-
-def _one_line(error):
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,28 +1,28 @@
-"""OME-Zarr, versions 0.1 to 0.5: a folder with an image in several resolutions, of which the finest is read."""
+"""OME-Zarr, versions 0.1 to 0.5: a folder with an image in several resolutions; the finest one is read."""
 
 import math
 import os
 
 import numpy as np
 
-from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene
+from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene, parser_errors
 from icell_tf.imaging.read.units import micrometres
 
 _MARKERS = ("zarr.json", ".zgroup", ".zarray")
-_OLD_AXES = "TCZYX"  # of versions 0.1 and 0.2, which don't name them
+_OLD_AXES = "TCZYX"  # versions 0.1 and 0.2 don't name them
 
 
 def is_zarr(path) -> bool:
-    """Whether a folder is a Zarr, by the file that each has."""
+    """Whether a folder is a Zarr: whether it has one of the files that mark a Zarr."""
     return any(os.path.isfile(os.path.join(path, marker)) for marker in _MARKERS)
 
 
 def open_zarr(path: str, scene=None) -> Source:
-    """Reads the metadata. An absent chunk is one of zeros to Zarr, so a chunk that a copy left out can't be noticed.
+    """Reads the metadata. Zarr takes a missing chunk for zeros, so a chunk that was not copied is not noticed.
 
     Raises:
       ImportError: the package zarr isn't installed.
-      StackError: the folder is no OME-Zarr, or it holds several images of which none is chosen.
+      StackError: the folder is no OME-Zarr, or it holds several images and none is chosen.
     """
     if not is_zarr(path):
         raise StackError(
@@ -33,7 +33,7 @@ def open_zarr(path: str, scene=None) -> Source:
         import zarr
     except ImportError as error:
         raise ImportError(f"{path}: OME-Zarr needs the package zarr: pip install 'icell_tf[zarr]'") from error
-    try:
+    with parser_errors(path, "can't be read as an OME-Zarr"):
         image, metadata = _choose_image(path, zarr.open_group(path, mode="r"), scene)
         finest = metadata["datasets"][0]
         array = image[finest["path"]]
@@ -46,29 +46,21 @@ def open_zarr(path: str, scene=None) -> Source:
         labels = (_ome(image).get("omero") or {}).get("channels") or ()
         names = tuple(str(channel.get("label") or "") for channel in labels)
         dtype = np.dtype(array.dtype)
-    except StackError:
-        raise
-    except Exception as error:  # Zarr raises whatever its stores and parsers raise
-        raise StackError(
-            f"{path}: can't be read as an OME-Zarr: {type(error).__name__}: {error}. Copy or export it again."
-        ) from error
 
     def read(index):
-        try:
+        with parser_errors(path, "its voxels can't be read"):
             return np.asarray(array[index])
-        except Exception as error:  # and whatever its codecs raise
-            raise StackError(f"{path}: its voxels can't be read: {error}. Copy or export it again.") from error
 
     return Source(array.shape, dtype, letters, read, names, scale)
 
 
 def _ome(group):
-    """The OME metadata of a group, which moved one level down in version 0.5."""
+    """The OME metadata of a group; in version 0.5 it is one level deeper."""
     return group.attrs.get("ome", group.attrs)
 
 
 def _choose_image(path, group, scene):
-    """The group of the image and its `multiscales` entry; several images stand side by side as groups 0, 1, ..."""
+    """Returns the group of the image and its `multiscales` entry; several images are groups 0, 1, ..."""
     attributes = _ome(group)
     if "plate" in attributes:
         wells = [well["path"] for well in attributes["plate"].get("wells", ())]
@@ -88,7 +80,7 @@ def _choose_image(path, group, scene):
 
 
 def _scale(axes, levels):
-    """(z, y, x) in µm: the product of the scales that the image and its finest resolution state."""
+    """Returns (z, y, x) in µm: the product of the scales of the image and of its finest resolution."""
     sizes, stated = [1.0] * len(axes), False
     for level in levels:
         for transformation in level.get("coordinateTransformations") or ():

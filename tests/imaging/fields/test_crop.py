@@ -26,13 +26,13 @@ def test_cell_and_nucleus_are_found(crop):
     assert (found_nucleus & nucleus).sum() / (found_nucleus | nucleus).sum() > 0.85
 
 
-def test_what_is_no_crop_is_refused(crop):
+def test_stacks_that_are_no_crops_are_refused(crop):
     channels = crop[0]
     for stack in (channels + np.uint8(1), np.zeros_like(channels)):
-        with pytest.raises(ValueError, match="no cell is cut out in it.*--segmentation.*train/fields.py"):
+        with pytest.raises(ValueError, match="--segmentation.*train/fields.py"):
             crop_masks(stack, stack[1])
     two = np.concatenate([channels, channels], axis=-1)
-    with pytest.raises(ValueError, match="only 50% of what is not 0 is one piece"):
+    with pytest.raises(ValueError, match="50% .*several cells"):
         crop_masks(two, two[1])
-    with pytest.raises(ValueError, match="nucleus channel is the same everywhere"):
+    with pytest.raises(ValueError, match="nucleus channel .*--channels"):
         crop_masks(channels, np.full_like(channels[1], 7))

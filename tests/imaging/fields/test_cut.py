@@ -3,6 +3,8 @@
 import ast
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,7 +101,7 @@ def test_without_labels_the_field_is_segmented(field, tmp_path):
     bare = Field("c", field.path, field.structure, channels=CHANNELS)
     counts = cut.cut_fields([bare], tmp_path / "out", cut.Settings(nucleus_diameter=8), lines.append)
     assert counts["kept"] == 4
-    assert "no label image of cells or nuclei is given: segmented classically" in lines[0]
+    assert "no label image of cells or nuclei" in lines[0] and "segmentation" in lines[0]
     with Image.open(tmp_path / "out" / "c_outlines.png") as picture:
         assert (60, 255, 60) in {color for _, color in picture.getcolors(1 << 20)}
 
@@ -110,7 +112,7 @@ def test_one_label_image_is_enough(field, tmp_path, missing, named):
     half = Field(**{**vars(field), missing: ""})
     counts = cut.cut_fields([half], tmp_path / "out", cut.Settings(nucleus_diameter=8), lines.append)
     assert counts["kept"] == (3 if missing == "cell_labels" else 4)  # one nucleus is missing in the label image
-    assert f"no label image of {named} is given" in lines[0]
+    assert f"no label image of {named} " in lines[0]
 
 
 def test_a_field_without_structure_gives_cells_without(field, tmp_path):
@@ -124,7 +126,7 @@ def test_a_mask_is_noticed(field, simulated, files, tmp_path):
     tifffile.imwrite(files / "cells.tif", (simulated.cells > 0).astype(np.uint8))
     lines = []
     assert cut.cut_fields([field], tmp_path / "out", report=lines.append)["kept"] == 3
-    assert "cells.tif: one number for all: taken for a mask, in which 4 connected pieces" in lines[0]
+    assert "cells.tif: " in lines[0] and "a mask of 4 connected pieces" in lines[0]
 
 
 def test_nothing_is_overwritten_unasked(field, tmp_path):
@@ -133,11 +135,11 @@ def test_nothing_is_overwritten_unasked(field, tmp_path):
     with pytest.raises(FileExistsError, match="--overwrite"):
         cut.cut_fields([field], out, report=quiet)
     (out / "manifest.csv").unlink()
-    with pytest.raises(FileExistsError, match="other settings"):
+    with pytest.raises(FileExistsError, match="out/a .*other settings.*--overwrite"):
         cut.cut_fields([field], out, cut.Settings(margin=1), quiet)
     assert cut.cut_fields([field], out, cut.Settings(margin=1, overwrite=True), quiet)["kept"] == 3
     (tmp_path / "mine" / "a").mkdir(parents=True)
-    with pytest.raises(FileExistsError, match="not made by this command"):
+    with pytest.raises(FileExistsError, match="mine/a .*--output"):
         cut.cut_fields([field], tmp_path / "mine", cut.Settings(overwrite=True), quiet)
 
 
@@ -174,14 +176,14 @@ def test_a_change_within_a_folder_is_noticed(tmp_path):
 
 def test_where_no_cell_can_be_used_there_is_no_manifest(field, tmp_path):
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="no cell can be used: 0 of 4 cells kept; 4 set aside: 3 too large"):
+    with pytest.raises(ValueError, match="0 of 4 cells kept; 4 set aside: 3 too large.*set_aside.csv"):
         cut.cut_fields([field], out, cut.Settings(Limits(max_extent=6)), lambda line: None)
     assert len(table(out / "set_aside.csv")) == 4 and not (out / "manifest.csv").exists()
 
 
 def test_bad_labels_name_field_and_file(field, files, tmp_path):
     tifffile.imwrite(files / "cells.tif", np.zeros((118, 140), np.uint8))
-    with pytest.raises(ValueError, match="FieldId a: .*cells.tif: the label image is empty"):
+    with pytest.raises(ValueError, match="FieldId a: .*cells.tif: .*empty"):
         cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
     assert not (tmp_path / "out" / "manifest.csv").exists()
 
@@ -200,3 +202,8 @@ def test_the_command(field, tmp_path):
     row = table(tmp_path / "out" / "manifest.csv")[0]
     assert ast.literal_eval(row["name_dict"])["crop_raw"] == ["membrane", "dna", "structure"]
     assert json.loads((tmp_path / "out" / "a" / "field.json").read_text())["cells"]
+
+
+def test_cutting_fields_needs_no_tensorflow():
+    code = "import sys, icell_tf.imaging.fields.cut; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -38,14 +38,14 @@ def test_bad_fields_are_refused_before_anything_is_written(
     tifffile.imwrite(files / "twice.tif", simulated.channels, ome=True, photometric="minisblack", metadata=metadata)
     monkeypatch.chdir(files)
     bad = Field(**{**vars(field), "field_id": "bad", **change})
-    with pytest.raises(ValueError, match="1 fields can't be used; nothing was written:\n  FieldId bad, ") as error:
+    with pytest.raises(ValueError, match="^1 fields .*\n  FieldId bad, ") as error:
         cut.cut_fields([field, bad], tmp_path / "out")
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_two_fields_of_one_name_are_refused(field, tmp_path):
-    with pytest.raises(ValueError, match="FieldId a: 2 fields are called so"):
+    with pytest.raises(ValueError, match="FieldId a: 2 fields"):
         cut.cut_fields([field, field], tmp_path / "out")
 
 
@@ -68,18 +68,18 @@ def test_fields_csv(files):
     )
     assert (second.cell_labels, second.channels, second.scale) == ("", CHANNELS, None)
     assert find_fields([listing], channels=CHANNELS) == [first, second]
-    with pytest.raises(ValueError, match="stands alone"):
+    with pytest.raises(ValueError, match="fields.csv.*alone.* cell_labels and nucleus_labels"):
         find_fields([listing], "zo1")
 
 
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("FieldId,image\nf1,a.tif\n", "columns path are missing.* A list of fields is a table"),
+        ("FieldId,image\nf1,a.tif\n", "path are missing.* list of fields"),
         ("FieldId,path\n", "no rows"),
-        ("FieldId,path\nf1,\n", "line 2: the column path is empty"),
-        ("FieldId,path\nf1,a.tif,b,c\n", "line 2: found 4 values, expected 2"),
-        ('FieldId,path,channels\nf1,a.tif,"membrane:0"\n', "line 2: the column channels is 'membrane:0'"),
+        ("FieldId,path\nf1,\n", "line 2: .*path is empty"),
+        ("FieldId,path\nf1,a.tif,b,c\n", "line 2: .*4 values, expected 2"),
+        ('FieldId,path,channels\nf1,a.tif,"membrane:0"\n', "line 2: .*channels is 'membrane:0'"),
         ("FieldId,path,scale_micron\nf1,a.tif,[0]\n", r"line 2: scale_micron is '\[0\]'"),
     ],
 )
@@ -90,21 +90,21 @@ def test_a_bad_fields_csv_names_line_and_reason(tmp_path, text, message):
 
 
 def test_each_field_needs_its_labels():
-    with pytest.raises(ValueError, match="--cell_labels names 1 files, but there are 2 fields"):
+    with pytest.raises(ValueError, match="--cell_labels .*1 files.* 2 fields"):
         find_fields(["a.tif", "b.tif"], cell_labels=["c.tif"])
 
 
 @pytest.mark.parametrize("axes, several", [("CYX", False), ("TYX", False), ("CZYX", True)])
-def test_labels_of_other_axes_are_told_what_to_do(field, simulated, files, tmp_path, axes, several):
+def test_labels_of_other_axes_are_refused_with_advice(field, simulated, files, tmp_path, axes, several):
     labels = np.stack([simulated.cells] * 2) if several else simulated.cells
     tifffile.imwrite(files / "cells.tif", labels, ome=True, photometric="minisblack", metadata={"axes": axes})
-    with pytest.raises(ValueError, match="FieldId a, .*cells.tif: .* else save them as YX or ZYX") as error:
+    with pytest.raises(ValueError, match="FieldId a, .*cells.tif: .*--axes .*YX or ZYX") as error:
         cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
     assert ("--segmentation_channels" in str(error.value)) == several
 
 
 def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp_path):
-    """A file whose channels are called planes, and planes time points: the field, and its labels likewise."""
+    """The files of the field and of its labels call channels planes, and planes time points."""
     labels = np.stack([simulated.cells, simulated.nuclei])
     for name, data in (("a.ome.tif", simulated.channels), ("both.tif", labels)):
         tifffile.imwrite(files / name, np.moveaxis(data, 0, 1), ome=True, metadata={"axes": "TZYX"})
@@ -114,7 +114,7 @@ def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp
     assert cut.cut_fields([given], tmp_path / "out", report=lambda line: None)["kept"] == 4
 
 
-def test_a_damaged_label_image_is_not_told_of_axes(field, files, tmp_path):
+def test_a_damaged_label_image_gets_no_advice_on_axes(field, files, tmp_path):
     (files / "cells.tif").write_bytes(b"II*\0")
     with pytest.raises(ValueError, match="FieldId a, .*cells.tif: ") as error:
         cut.cut_fields([field], tmp_path / "out", report=lambda line: None)

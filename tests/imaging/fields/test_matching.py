@@ -220,6 +220,6 @@ def test_one_label_in_one_piece_is_no_mask():
         (np.full((20, 30), 1j), "complex"),
     ],
 )
-def test_what_is_no_label_image_is_refused(labels, message):
+def test_arrays_that_are_no_labels_are_refused(labels, message):
     with pytest.raises(ValueError, match=message):
         check_labels(labels, (4, 20, 30))

@@ -75,7 +75,7 @@ def test_a_simulated_field_is_found():
         (noisy(discs((80, 80), [(20, 20)], 2)), 24, "no nuclei of about 24 µm"),
     ],
 )
-def test_what_has_no_nuclei_is_said(plane, diameter, message):
+def test_images_without_nuclei_are_refused(plane, diameter, message):
     with pytest.raises(ValueError, match=message):
         segment_nuclei(plane, SCALE, diameter)
 

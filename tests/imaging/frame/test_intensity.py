@@ -21,7 +21,7 @@ def test_background_is_the_commonest_intensity_outside_the_cell(dtype):
     assert intensity.most_populous_intensity(counts(channel, mask)) == 7
 
 
-def test_background_of_a_masked_crop_is_the_commonest_nonzero_intensity_inside():
+def test_background_of_a_masked_crop_is_the_most_frequent_nonzero_intensity_inside():
     channel = [[[0, 0, 0, 0, 0, 8, 8, 50]]]
     mask = [[[0, 0, 0, 1, 1, 1, 1, 1]]]
     assert intensity.most_populous_intensity(counts(channel, mask)) == 8
@@ -128,7 +128,7 @@ def test_projection_is_the_maximum_within_the_cell(dtype):
 def test_projection_finds_what_is_not_a_number(value):
     channel = np.ones((4, 5, 6), np.float32)
     channel[2, 0, 0] = value  # outside the cell
-    with pytest.raises(ValueError, match="dna channel has NaN or infinite intensities, the first ones in plane 2"):
+    with pytest.raises(ValueError, match="dna channel .*NaN.* plane 2"):
         intensity.project_cell(channel, np.eye(5, 6, dtype=bool) & np.ones((4, 1, 1), bool) & (np.arange(6) > 0), "dna")
 
 

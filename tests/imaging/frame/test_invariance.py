@@ -65,8 +65,8 @@ def flips(image):
 
 
 @pytest.mark.parametrize("y", range(len(NAMES)), ids=NAMES)
-def test_pictures_are_alike_however_the_cell_is_seen(y):
-    """Other cells are far less alike."""
+def test_pictures_are_similar_for_all_views_of_a_cell(y):
+    """Other cells are far less similar."""
     shape = shapes.sample_shape(y)
     base = look(shape, y)
     assert base.pose.axis_ratio > MIN_AXIS_RATIO and min(base.pose.skewness) > MIN_SKEWNESS
@@ -80,7 +80,7 @@ def test_pictures_are_alike_however_the_cell_is_seen(y):
 
 
 @pytest.mark.parametrize("y", [3, 7])
-def test_pictures_are_alike_with_the_noise_of_a_camera(y):
+def test_pictures_are_similar_with_the_noise_of_a_camera(y):
     """At one exposure, of which every view has its own noise."""
     base = look(shapes.sample_shape(y), y, exposure=0)
     for i, (name, view) in enumerate(VIEWS.items()):
@@ -88,7 +88,7 @@ def test_pictures_are_alike_with_the_noise_of_a_camera(y):
 
 
 @pytest.mark.parametrize("y", [3, 5])
-def test_pictures_are_alike_up_to_the_limits(y):
+def test_pictures_are_similar_up_to_the_limits(y):
     """Axis ratio and skewness just above the limits; any flip would be noticed."""
     shape = make_shape(y, **BARELY_TOLD)
     base = look(shape, y)
@@ -102,7 +102,7 @@ def test_pictures_are_alike_up_to_the_limits(y):
 
 
 @pytest.mark.parametrize("outline", SYMMETRIC)
-def test_symmetric_cells_are_marked_and_alike_in_one_of_four_flips(outline):
+def test_symmetric_cells_are_marked_and_similar_in_one_of_four_flips(outline):
     y = 6
     shape = make_shape(y, **SYMMETRIC[outline])
     base = look(shape, y)
@@ -114,7 +114,7 @@ def test_symmetric_cells_are_marked_and_alike_in_one_of_four_flips(outline):
 
 
 @pytest.mark.parametrize("outline", NEARLY_ROUND)
-def test_nearly_round_cells_are_marked_and_alike_at_one_angle(outline):
+def test_nearly_round_cells_are_marked_and_similar_at_one_angle(outline):
     y = 8
     shape = make_shape(3, **NEARLY_ROUND[outline])
     base = look(shape, y)

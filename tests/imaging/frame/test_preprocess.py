@@ -171,8 +171,8 @@ def spoil_voxel(name, value, dtype=np.float32):
         (lambda cell: setattr(cell, "cell_mask", cell.cell_mask | True), "cell mask fills the whole stack"),
         (lambda cell: setattr(cell, "cell_mask", cell.cell_mask.astype(str)), "a cell mask of bools or numbers"),
         (spoil_voxel("cell_mask", -1, np.int16), "cell mask has negative, NaN or infinite values"),
-        (spoil_voxel("nucleus_mask", np.nan), "nucleus mask has negative, NaN or infinite values"),
-        (spoil_voxel("nucleus_mask", np.inf), "nucleus mask has negative, NaN or infinite values"),
+        (spoil_voxel("nucleus_mask", np.nan), "nucleus mask .*infinite"),
+        (spoil_voxel("nucleus_mask", np.inf), "nucleus mask .*infinite"),
         (spoil_voxel(0, np.nan), "membrane channel has NaN or infinite"),
         (spoil_voxel(1, np.inf), "nucleus channel has NaN or infinite"),
         (spoil_voxel(2, -np.inf), "structure channel has NaN or infinite"),
@@ -187,14 +187,14 @@ def spoil_voxel(name, value, dtype=np.float32):
         (lambda cell: setattr(cell, "scale", (1, 1e300, 1e300)), "pixels are 1e.300 µm high"),
         (
             lambda cell: cell.__dict__.update(cell_mask=cell.nucleus_mask, nucleus_mask=cell.cell_mask),
-            "nucleus mask is larger than the cell mask: are they the wrong way round",
+            "nucleus mask is larger.*name_dict.*--segmentation_channels",
         ),
         (lambda cell: setattr(cell, "scale", (1, 5, 5)), "reaches .* µm along .* larger image_size"),
-        (lambda cell: cell.channels[2].fill(0), "structure channel is empty: .* which is 0; the highest there is 0"),
-        (lambda cell: cell.channels[1].fill(3), "nucleus channel is empty: .* which is 3; the highest there is 3"),
+        (lambda cell: cell.channels[2].fill(0), "structure channel is empty: .*is 0; .* 0"),
+        (lambda cell: cell.channels[1].fill(3), "nucleus channel is empty: .*is 3; .* 3"),
         (
             lambda cell: cell.channels.__setitem__((0, cell.cell_mask), 99),  # constant inside, and darker than outside
-            "membrane channel is empty: .* which is 100; the highest there is 99",
+            "membrane channel is empty: .*is 100; .* 99",
         ),
     ],
 )
@@ -244,14 +244,14 @@ def test_normalization_by_percentile_keeps_a_speck_that_is_all_there_is():
 def test_a_preparation_is_described_and_read_back():
     for preparation in (pp.Preparation(), pp.Preparation("none", "percentile")):
         assert pp.parse_preparation(pp.describe(preparation)) == preparation
-    with pytest.raises(ValueError, match="version 99 of the preprocessing"):
+    with pytest.raises(ValueError, match="version 99 .*version 1"):
         pp.parse_preparation(pp.describe(pp.Preparation(), 99))
 
 
 def test_options_that_do_not_exist_are_refused():
-    with pytest.raises(ValueError, match="alignment is 'minor_axis', expected one of major_axis, none"):
+    with pytest.raises(ValueError, match="alignment is 'minor_axis'.* major_axis, none"):
         pp.Preparation(alignment="minor_axis")
-    with pytest.raises(ValueError, match="normalization is 'mean', expected one of maximum, percentile"):
+    with pytest.raises(ValueError, match="normalization is 'mean'.* maximum, percentile"):
         pp.Preparation(normalization="mean")
 
 

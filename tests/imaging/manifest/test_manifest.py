@@ -83,19 +83,19 @@ def test_digest_is_of_the_bytes(write):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name_dict": "__import__('os').getcwd()"}, "not a Python literal"),
+        ({"name_dict": "__import__('os').getcwd()"}, "no Python literal"),
         ({"name_dict": "{'crop_raw': ['a']}"}, "expected {'crop_raw'"),
-        ({"name_dict": "{[]: 1}"}, "not a Python literal"),
-        ({"name_dict": NAMES.replace("'membrane',", "'mebrane',", 1)}, "names no channel of crop_raw for the membrane"),
-        ({"crop_raw": "../a.tif"}, "crop_raw ../a.tif leaves the manifest's folder"),
-        ({"crop_raw": "raw/../../a.tif"}, "leaves the manifest's folder"),
-        ({"crop_seg": "none.tif"}, "crop_seg none.tif: there is no such file"),
-        ({"scale_micron": "[1, 0, 1]"}, "three positive numbers"),
-        ({"scale_micron": "0.2"}, r"three positive numbers \[z, y, x\]"),
-        ({"structure_name": " "}, "the column structure_name is empty"),
-        ({"structure_name": "two\x0blines"}, "expected printable text on one line"),
-        ({"name_dict": "(" * 9000}, r"name_dict '\({200}\.\.\.' is not a Python literal"),
-        ({"scale_micron": "(" * 9000}, r"scale_micron is '\({200}\.\.\.', expected"),
+        ({"name_dict": "{[]: 1}"}, "no Python literal"),
+        ({"name_dict": NAMES.replace("'membrane',", "'mebrane',", 1)}, "crop_raw for the membrane"),
+        ({"crop_raw": "../a.tif"}, "crop_raw ../a.tif leaves"),
+        ({"crop_raw": "raw/../../a.tif"}, "crop_raw raw/../../a.tif leaves"),
+        ({"crop_seg": "none.tif"}, "crop_seg none.tif: .*no such file"),
+        ({"scale_micron": "[1, 0, 1]"}, "three positive"),
+        ({"scale_micron": "0.2"}, r"\[z, y, x\]"),
+        ({"structure_name": " "}, "structure_name is empty"),
+        ({"structure_name": "two\x0blines"}, "structure_name is .*printable"),
+        ({"name_dict": "(" * 9000}, r"name_dict is '\({200}\.\.\.'"),
+        ({"scale_micron": "(" * 9000}, r"scale_micron is '\({200}\.\.\.'"),
     ],
 )
 def test_bad_rows_are_named(write, changes, message):
@@ -107,15 +107,15 @@ def test_bad_rows_are_named(write, changes, message):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfeC\0", b"\n\n", b'"CellId,structure_name\n7,8\n'])
-def test_what_is_no_csv_is_refused_by_name(tmp_path, content):
+def test_files_that_are_no_csv_are_refused_by_name(tmp_path, content):
     (tmp_path / "manifest.csv").write_bytes(content)
-    with pytest.raises(ValueError, match="manifest.csv: can't be read: .*saved as CSV in UTF-8"):
+    with pytest.raises(ValueError, match="manifest.csv.* CSV in UTF-8"):
         manifests.read_manifest(tmp_path / "manifest.csv")
 
 
 def test_every_bad_row_is_reported_at_once(write):
     bad = [ROW | {"CellId": str(i), "crop_raw": f"{i}.tif"} for i in range(3)]
-    with pytest.raises(ValueError, match="3 rows can't be used") as error:
+    with pytest.raises(ValueError, match="3 rows") as error:
         manifests.read_manifest(write(*bad))
     assert all(f"CellId {i}: crop_raw {i}.tif" in str(error.value) for i in range(3))
 
@@ -221,7 +221,7 @@ def test_absolute_paths_may_lie_anywhere(write, tmp_path_factory):
 def test_duplicate_ids_missing_columns_and_empty_manifests_are_refused(write, tmp_path):
     with pytest.raises(ValueError, match="CellId 7: occurs in 2 rows"):
         manifests.read_manifest(write(ROW, ROW))
-    with pytest.raises(ValueError, match="the columns crop_seg, name_dict are missing"):
+    with pytest.raises(ValueError, match="crop_seg, name_dict are missing"):
         manifests.read_manifest(write(ROW, drop=("crop_seg", "name_dict")))
     with pytest.raises(ValueError, match="no rows"):
         manifests.read_manifest(write())

@@ -16,18 +16,18 @@ def test_known_names_are_never_each_others_misspelling():
 @pytest.mark.parametrize(
     ("rare", "common", "how"),
     [
-        ("TOMM2O", "TOMM20", "differs by 1 letter from"),
-        ("lamp 1", "LAMP1", "is, but for case, space or hyphens,"),
-        ("early-endosome", "early endosome", "is, but for case, space or hyphens,"),
-        ("Lysosome", "lysosome", "is, but for case, space or hyphens,"),
-        ("lysosmoe", "lysosome", "differs by 2 letters from"),
-        ("lyosome", "lysosome", "differs by 1 letter from"),
+        ("TOMM2O", "TOMM20", "by 1 letter"),
+        ("lamp 1", "LAMP1", "only in case, space or hyphens"),
+        ("early-endosome", "early endosome", "only in case, space or hyphens"),
+        ("Lysosome", "lysosome", "only in case, space or hyphens"),
+        ("lysosmoe", "lysosome", "by 2 letters"),
+        ("lyosome", "lysosome", "by 1 letter"),
     ],
 )
 def test_the_rarer_is_suspected_and_both_are_named(rare, common, how):
     (name, reason), *others = misspelt({rare: 1, common: 30, "endosome": 30}).items()
     assert not others and name == rare
-    assert f"{rare!r} (1 cell) {how} {common!r} (30 cells)" in reason and "structures" in reason
+    assert all(fact in reason for fact in (f"{rare!r} (1 cell)", how, f"{common!r} (30 cells)", "structures"))
 
 
 def test_other_spellings_of_the_ten_structures_are_right():
@@ -49,10 +49,8 @@ def test_names_that_share_nothing_are_no_misspellings():
 def test_only_allowed_names_stand_where_they_are_given():
     found = misspelt({"LAMP1": 5, "LAMP2": 5, "TOMM20": 3, "Golgi": 2}, allowed=("LAMP1", "LAMP2", "tom20", "golgi"))
     assert set(found) == {"Golgi"}
-    assert (
-        "'Golgi' (2 cells) is none of the config's structures LAMP1, LAMP2, tom20, golgi; did you mean 'golgi'?"
-        in (found["Golgi"])
-    )
+    for fact in ("'Golgi' (2 cells)", "LAMP1, LAMP2, tom20, golgi", "did you mean 'golgi'?"):
+        assert fact in found["Golgi"]
 
 
 def test_distance_is_levenshteins():
@@ -69,5 +67,5 @@ def test_distance_is_levenshteins():
 
 
 def test_too_many_names_are_something_else():
-    with pytest.raises(ValueError, match="1001 different structure names: is that really where"):
+    with pytest.raises(ValueError, match="1001 different structure names"):
         misspelt({f"cell {i}": 1 for i in range(MAX_NAMES + 1)})

@@ -31,9 +31,9 @@ def test_rows_know_their_lines_also_after_line_breaks_and_blank_lines(path):
         (b"2,b,x,y\n", "found 4 values, expected 3"),
         (b"2,caf\xe9,x\n", "bytes that are not UTF-8"),
         (b"2,b\0,x\n", "NUL bytes"),
-        (b'2,"b"c,x\n', "it is no CSV"),
-        (b'2,"b,x\n', "a quotation mark is opened and not closed"),
-        (b'2,b,"x\n', "a quotation mark is opened and not closed"),
+        (b'2,"b"c,x\n', "no CSV"),
+        (b'2,"b,x\n', "quotation mark"),
+        (b'2,b,"x\n', "quotation mark"),
     ],
 )
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_values_may_be_long(path):
         (b"", "it is empty"),
         (b"i\xe9d,name\n", "not UTF-8, in its header"),
         ("id,name\n".encode("utf-16"), "not UTF-8|NUL bytes"),
-        (b"name,extra\n", "the columns id are missing; found name, extra. It needs id, and may have name"),
+        (b"name,extra\n", "id are missing; found name, extra.* may have name"),
         (b"id;name\n1;2\n", "semicolons or tabs"),
-        (b"id,name,id\n", "the columns id occur twice"),
-        (b"id,Na_me\n", "the column 'Na_me'; write 'name'"),
+        (b"id,name,id\n", "id occur twice"),
+        (b"id,Na_me\n", "'Na_me'; write 'name'"),
     ],
 )
 def test_headers_that_cant_be_used(path, content, message):
@@ -71,5 +71,5 @@ def test_headers_that_cant_be_used(path, content, message):
 
 def test_errors_say_what_the_table_is(path):
     path.touch()
-    with pytest.raises(ValueError, match="it is empty. A list of fields is a table saved as CSV"):
+    with pytest.raises(ValueError, match="empty.* list of fields"):
         list(read_table(path, ("id",), ("id",), "A list of fields"))

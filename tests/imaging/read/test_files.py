@@ -15,14 +15,14 @@ def test_missing_file(tmp_path):
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "a.czi"])
 def test_empty_file(tmp_path, name):
     (tmp_path / name).touch()
-    with pytest.raises(ValueError, match=rf"{name}: the file is empty\. Copy or export it again"):
+    with pytest.raises(ValueError, match=rf"{name}: .*empty.*again"):
         read_stack(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.png", "表.txt"])
 def test_no_image(tmp_path, name):
     (tmp_path / name).write_bytes(b"CellId,structure_name\n")
-    with pytest.raises(ValueError, match=rf"{name}: can't be read: it starts with b'CellId,s'.*Formats: TIFF, .*ND2"):
+    with pytest.raises(ValueError, match=rf"{name}: .*b'CellId,s'.*TIFF, .*ND2"):
         read_stack(tmp_path / name)
 
 
@@ -33,11 +33,11 @@ def test_no_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(builtins, "open", refuse)  # root may read anything
-    with pytest.raises(PermissionError, match=r"a\.tif: you may not read it\. Change its permissions"):
+    with pytest.raises(PermissionError, match=r"a\.tif: .*permissions"):
         read_stack(tmp_path / "a.tif")
 
 
 def test_folder_that_is_no_zarr(tmp_path):
     (tmp_path / "images.zarr").mkdir()
-    with pytest.raises(ValueError, match=r"images\.zarr: the folder is no OME-Zarr: it has none of zarr\.json"):
+    with pytest.raises(ValueError, match=r"images\.zarr: .*OME-Zarr.*zarr\.json"):
         read_stack(tmp_path / "images.zarr")

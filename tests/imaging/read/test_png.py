@@ -62,16 +62,16 @@ def test_a_screens_resolution_is_no_pixel_size(tmp_path, pixels):
 
 def test_palette_is_refused(tmp_path, pixels):
     Image.fromarray(pixels(4, 5, dtype=np.uint8)).convert("P").save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=r"a\.png: its colours are numbers of a palette\. Save it as grey or RGB"):
+    with pytest.raises(ValueError, match=r"a\.png: .*palette.*grey or RGB"):
         read_stack(tmp_path / "a.png", scale=1)
 
 
 @pytest.mark.parametrize(
     ("colour", "depth", "row"), [(2, 16, bytes(6)), (6, 16, bytes(8)), (0, 4, b"\0"), (4, 16, bytes(4))]
 )
-def test_what_would_be_changed_is_refused(tmp_path, colour, depth, row):
+def test_kinds_that_would_lose_bits_are_refused(tmp_path, colour, depth, row):
     path = write_raw(tmp_path / "a.png", colour, depth, row)
-    with pytest.raises(ValueError, match=rf"a\.png: a PNG of colour type {colour} with {depth} bits.*Save it as TIFF"):
+    with pytest.raises(ValueError, match=rf"a\.png: .*type {colour} with {depth} bits.*TIFF"):
         read_stack(path, scale=1)
 
 
@@ -79,7 +79,7 @@ def test_what_would_be_changed_is_refused(tmp_path, colour, depth, row):
 def test_truncated_png_is_refused(tmp_path, pixels, length):
     path = write(tmp_path / "a.png", pixels(50, 60, dtype=np.uint8))
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"a\.png: the PNG is cut short.*again"):
+    with pytest.raises(ValueError, match=r"a\.png: .*cut short.*again"):
         read_stack(path, scale=1)
 
 

@@ -43,15 +43,13 @@ def test_a_name_goes_before_a_number(pixels):
 
 @pytest.mark.parametrize("name", ["actin", "3", "-1", ""])
 def test_no_such_channel(pixels, name):
-    with pytest.raises(
-        ValueError, match=rf"a\.tif: there is no channel '{name}'; its channels are 0: membrane, 1: 1, 2:"
-    ):
+    with pytest.raises(ValueError, match=rf"a\.tif: .*'{name}'.* 0: membrane, 1: 1, 2:"):
         stack_of(pixels(3, 4, 5, 6), "CZYX").channel(name)
 
 
 def test_an_ambiguous_name(pixels):
     stack = stack_of(pixels(3, 4, 5, 6), "CZYX", ("Gray", "dna", "Gray"))
-    with pytest.raises(ValueError, match=r"a\.tif: several channels are called 'Gray' .*numbers"):
+    with pytest.raises(ValueError, match=r"a\.tif: .*'Gray' .*numbers"):
         stack.channel("Gray")
     stack.channel(2)
 
@@ -62,5 +60,5 @@ def test_scenes():
     assert choose_scene("a.czi", ["P2", "P1", "P0"], 2) == 2
     with pytest.raises(ValueError, match=r"a\.czi: holds 2 scenes \(0: P1, 1: P2\).*a file of its own"):
         choose_scene("a.czi", ["P1", "P2"], None)
-    with pytest.raises(ValueError, match=r"a\.czi: there is no scene 'P3'; its scenes are 0: P1, 1: P2"):
+    with pytest.raises(ValueError, match=r"a\.czi: .*'P3'.* 0: P1, 1: P2"):
         choose_scene("a.czi", ["P1", "P2"], "P3")

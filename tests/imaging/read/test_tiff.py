@@ -20,7 +20,7 @@ def test_ome_axes_channels_and_pixel_size(tmp_path, pixels, write_ome, axes):
     np.testing.assert_array_equal(stack.channel("dna"), data[1])
     np.testing.assert_array_equal(stack.channel(0), data[0])
     np.testing.assert_array_equal(stack.channel("1"), data[1])
-    with pytest.raises(ValueError, match="no channel 'actin'; its channels are 0: membrane, 1: dna"):
+    with pytest.raises(ValueError, match="'actin'.* 0: membrane, 1: dna"):
         stack.channel("actin")
 
 
@@ -83,7 +83,7 @@ def test_big_endian_becomes_native(tmp_path, pixels):
     np.testing.assert_array_equal(stack.data[0, 0], data)
 
 
-def test_nothing_is_read_before_it_is_asked_for(tmp_path, pixels, write_ome, monkeypatch):
+def test_nothing_is_read_before_it_is_needed(tmp_path, pixels, write_ome, monkeypatch):
     data = pixels(3, 4, 50, 60)
     path = write_ome(tmp_path / "a.ome.tif", data, "CZYX", compression="zlib")
     read_pages = []
@@ -156,7 +156,7 @@ def test_several_series_are_refused_until_one_is_chosen(tmp_path, pixels):
         stack = read_stack(path, scene=scene)
         np.testing.assert_array_equal(stack.data, second[None])
         assert stack.scale[1:] == (0.2, 0.2)
-    with pytest.raises(ValueError, match=r"no scene '2'; its scenes are 0: one, 1: two"):
+    with pytest.raises(ValueError, match=r"'2'.* 0: one, 1: two"):
         read_stack(path, scene=2)
 
 
@@ -196,7 +196,7 @@ def test_damaged_voxels_are_refused(tmp_path, pixels, write_ome):
         file.seek(offset)
         file.write(bytes(100))
     stack = read_stack(path)
-    with pytest.raises(ValueError, match=r"a\.ome\.tif: its voxels can't be read: .*again"):
+    with pytest.raises(ValueError, match=r"a\.ome\.tif: .*voxels.*again"):
         stack.channel(0)
 
 
@@ -208,7 +208,7 @@ def test_a_missing_file_of_several_is_noticed(tmp_path, pixels, write_ome):
     halved = xml.replace('PlaneCount="6"/>', f'PlaneCount="3"/><TiffData FirstC="1" PlaneCount="3">{uuid}</TiffData>')
     assert halved != xml
     tifffile.imwrite(path, pixels(3, 4, 5), description=halved.encode(), metadata=None, photometric="minisblack")
-    with pytest.raises(ValueError, match=r"a\.ome\.tif: .*a file that belongs to it is missing"):
+    with pytest.raises(ValueError, match=r"a\.ome\.tif: .*missing"):
         read_stack(path)
 
 

@@ -77,14 +77,14 @@ def test_several_scenes_are_refused_until_one_is_chosen(tmp_path, fake):
 
 def test_no_pixel_size(tmp_path, fake):
     fake.sizes = types.SimpleNamespace(Z=None, Y=None, X=0.2)
-    with pytest.raises(ValueError, match=r"a\.nd2: .*no pixel size in a known unit along y\."):
+    with pytest.raises(ValueError, match=r"a\.nd2: .*pixel size .*along y\."):
         read_stack(tmp_path / "a.nd2")
     assert np.isnan(read_stack(tmp_path / "a.nd2", scale=0.2).scale[0])
 
 
 def test_a_damaged_file(tmp_path, fake):
     fake.error = RuntimeError("no\n  subblocks")
-    with pytest.raises(ValueError, match=r"a\.czi: can't be read by bioio: RuntimeError: no subblocks\. .*OME-TIFF"):
+    with pytest.raises(ValueError, match=r"a\.czi: .*bioio: RuntimeError: no subblocks\. .*OME-TIFF"):
         read_stack(tmp_path / "a.czi")
 
 

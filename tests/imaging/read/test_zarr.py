@@ -80,7 +80,7 @@ def test_only_the_channel_is_read(tmp_path, pixels):
         chunk.write_bytes(b"damaged")
     stack = read_stack(path)
     np.testing.assert_array_equal(stack.channel(1), data[1])
-    with pytest.raises(ValueError, match=r"a\.zarr: its voxels can't be read: .*again"):
+    with pytest.raises(ValueError, match=r"a\.zarr: .*voxels.*again"):
         stack.channel(0)
 
 
@@ -98,7 +98,7 @@ def test_units_and_their_absence(tmp_path, pixels):
     write(create(tmp_path / "a.zarr", "0.4"), data, metadata_of("ZYX", "0.4", scale=(500, 300, 200), unit="nanometer"))
     assert read_stack(tmp_path / "a.zarr").scale == pytest.approx((0.5, 0.3, 0.2))
     write(create(tmp_path / "b.zarr", "0.4"), data, metadata_of("ZYX", "0.4", unit=None))
-    with pytest.raises(ValueError, match=r"b\.zarr: .*no pixel size in a known unit along y and x.*--pixel_size"):
+    with pytest.raises(ValueError, match=r"b\.zarr: .*pixel size .*along y and x.*--pixel_size"):
         read_stack(tmp_path / "b.zarr")
 
 
@@ -115,27 +115,27 @@ def test_several_images_are_refused_until_one_is_chosen(tmp_path, pixels):
 
 def test_a_plate_says_where_its_fields_are(tmp_path):
     create(tmp_path / "a.zarr", "0.4").attrs["plate"] = {"wells": [{"path": "B/3"}]}
-    with pytest.raises(ValueError, match=r"a\.zarr: is a plate of 1 wells.*a\.zarr/B/3/0"):
+    with pytest.raises(ValueError, match=r"a\.zarr: .*1 wells.*a\.zarr/B/3/0"):
         read_stack(tmp_path / "a.zarr")
 
 
 def test_zarr_without_ome_metadata(tmp_path):
     create(tmp_path / "a.zarr", "0.5")
-    with pytest.raises(ValueError, match=r"a\.zarr: is a Zarr without OME's metadata \(multiscales\)"):
+    with pytest.raises(ValueError, match=r"a\.zarr: .*multiscales.*OME-TIFF"):
         read_stack(tmp_path / "a.zarr")
 
 
 def test_damaged_metadata(tmp_path, pixels):
     write(create(tmp_path / "a.zarr", "0.4"), pixels(4, 9, 10), metadata_of("CZYX", "0.4"))
-    with pytest.raises(ValueError, match=r"a\.zarr: can't be read as an OME-Zarr: .*names 4 axes"):
+    with pytest.raises(ValueError, match=r"a\.zarr: .*OME-Zarr: .*4 axes"):
         read_stack(tmp_path / "a.zarr")
     (tmp_path / "a.zarr" / ".zattrs").write_text("{")
-    with pytest.raises(ValueError, match=r"a\.zarr: can't be read as an OME-Zarr: .*again"):
+    with pytest.raises(ValueError, match=r"a\.zarr: .*OME-Zarr: .*again"):
         read_stack(tmp_path / "a.zarr")
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     create(tmp_path / "a.zarr", "0.4")
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(ImportError, match=r"a\.zarr: OME-Zarr needs the package zarr: pip install 'icell_tf\[zarr\]'"):
+    with pytest.raises(ImportError, match=r"a\.zarr: .*pip install 'icell_tf\[zarr\]'"):
         read_stack(tmp_path / "a.zarr")

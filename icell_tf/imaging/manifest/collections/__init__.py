@@ -1,1 +1,1 @@
-"""Public collections of cells: each module's `list_cells` finds the cells in a folder as it was downloaded."""
+"""Public collections of cells: each module's `list_cells` finds the cells in a downloaded folder."""

@@ -1,8 +1,8 @@
-"""The authors' 2D collection (ic2D.tar, Johnson et al. 2017): a folder a structure, an RGB PNG of 0.108 µm/px a cell.
+"""The authors' 2D collection (ic2D.tar, Johnson et al. 2017): a folder for each structure, an RGB PNG for each cell.
 
-Red is the membrane, green the structure, blue the nucleus. The archive isn't unpacked: each cell knows where in it its
-picture lies. The pictures come without masks; they were masked to the cell and their background was taken off, so that
-what lies outside is 0.
+Red is the membrane, green the structure, blue the nucleus, at 0.108 µm/px. The archive isn't unpacked: each cell knows
+the place of its picture in it. There are no mask files, but the authors masked the pictures to the cell and subtracted
+the background, so that all is 0 outside the cell.
 """
 
 import collections
@@ -17,14 +17,14 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters
 
-from icell_tf.imaging.fields.pieces import largest_piece
+from icell_tf.imaging.fields.components import largest_component
 from icell_tf.imaging.manifest import spelling
-from icell_tf.imaging.manifest.cells import BadCell, LoadedCell, NotAskedFor
+from icell_tf.imaging.manifest.cells import BadCell, LoadedCell, NotSelected
 from icell_tf.structures import KNOWN, canonical_name
 
 PIXEL_SIZE = 0.108  # µm
 _CHANNELS = (0, 2, 1)  # red, blue, green: membrane, nucleus, structure
-# AICS-16_42_3: cell line, field and cell; or any name with a number that ends in the cell's, as plate2_f07_cell3.
+# AICS-16_42_3: cell line, field and cell; or any name with a number before the cell's number, as plate2_f07_cell3.
 _FIELD = re.compile(r"(AICS-\d+_\d+)_\d+(?:\D.*)?|(.*\d.*?)[-_ ]+cell[-_ ]?\d+", re.IGNORECASE)
 
 
@@ -34,10 +34,10 @@ class PictureCell:
 
     Attributes:
       cell_id: structure/name of the picture.
-      structure, fov_id: our name; the field from the picture's name where it tells it, else the cell's id.
+      structure, fov_id: our name; the field in the picture's name, or else the cell's id.
       path: the picture's file, or the archive's.
       name: the picture within the archive; "" for a file of its own.
-      offset, size: where in the archive its bytes lie.
+      offset, size: of its bytes in the archive.
     """
 
     cell_id: str
@@ -58,8 +58,8 @@ class PictureCell:
         picture = _read_picture(self._bytes())
         cell_mask = find_cell(picture)
         nucleus_mask = find_nucleus(picture[..., 2], cell_mask)
-        # The authors took the background off already. Raised by one, the black around the cell is a background of one
-        # like any other; black, it would pass for masked away, and the cell's commonest intensity be taken off as well.
+        # The authors subtracted the background already. Zeros around the cell would mean that it was masked, and
+        # preprocessing would subtract the cell's most frequent intensity; ones are a background like any other.
         channels = [picture[None, ..., channel].astype(np.uint16) + np.uint16(1) for channel in _CHANNELS]
         return LoadedCell(channels, cell_mask[None], nucleus_mask[None], (float("nan"), PIXEL_SIZE, PIXEL_SIZE))
 
@@ -75,16 +75,16 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
     """Finds the pictures in a folder, at any depth, or in the one .tar in it.
 
     Args:
-      manual_dir: the folder that holds the structures' folders, or ic2D.tar; with both, the folders count.
-      structures: the structures wanted, by any of their names. None: all.
+      manual_dir: the folder that holds the structures' folders, or ic2D.tar; if it holds both, the folders count.
+      structures: the selected structures, by any of their names. None: all.
 
     Returns:
-      The cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotAskedFor` if its structure is a
-      known one that isn't wanted.
+      The cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotSelected` if its structure is a
+      known one that isn't selected.
 
     Raises:
-      ValueError: there is no picture, or none of a structure that is wanted; or the archive is damaged or compressed,
-        or there are several.
+      ValueError: there is no picture, or none of a selected structure; or the archive is damaged or compressed, or
+        there are several.
     """
     folder = pathlib.Path(manual_dir)
     found = [(path.relative_to(folder), PictureCell("", "", "", str(path))) for path in _pictures(folder)]
@@ -107,7 +107,7 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
         if ids[cell.cell_id] > 1:
             reasons.append(f"{ids[cell.cell_id]} pictures of this name lie in folders of this structure")
         if reasons:
-            kind = NotAskedFor if structures and label in wrong and _is_known(label) else BadCell
+            kind = NotSelected if structures and label in wrong and _is_known(label) else BadCell
             problems.append(kind(cell.cell_id, cell.source, "; ".join(reasons)))
         else:
             good.append(cell)
@@ -115,23 +115,22 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
 
 
 def _name(found):
-    """Names the pictures by their folders: [(folder, cell)], and problems."""
+    """Returns [(folder, cell)], the cells with ids from the pictures' names and folders, and problems."""
     named, problems = [], []
     for relative, picture in found:
         label, name = _label(relative)
         if not f"{label}{name}".isprintable():  # TFDS keeps structures one a line
             problems.append(BadCell(ascii(name), ascii(picture.source), "its name, or its folder's, is not printable"))
         elif label is None:
-            problems.append(BadCell(name, picture.source, "it lies in no folder that is called by its structure"))
+            problems.append(BadCell(name, picture.source, "it lies in no folder that has its structure's name"))
         else:
             named.append((label, _identify(picture, canonical_name(label), name)))
     return named, problems
 
 
 def _is_picture(path):
-    hidden = any(
-        (part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts
-    )  # ._x.png: not a picture
+    # Hidden files such as ._x.png are no pictures.
+    hidden = any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in path.parts)
     return path.suffix.lower() == ".png" and not hidden
 
 
@@ -153,7 +152,7 @@ def _only_archive(folder):
 
 
 def _pictures_of_archive(path):
-    """(path within the archive, cell without its ids) for each picture, and problems; nothing is unpacked."""
+    """Returns (path within the archive, cell without ids) for each picture, and problems; unpacks nothing."""
     found, problems, size = [], [], path.stat().st_size
     try:
         with tarfile.open(path, "r:") as archive:
@@ -184,9 +183,9 @@ def _is_known(folder):
 
 
 def _label(relative):
-    """The structure's folder, and the picture's name below it; (None, name) where it lies in no folder.
+    """Returns the structure's folder, and the picture's name below it; (None, name) if it lies in no folder.
 
-    The folder is the nearest one with a structure's name; if there is none, the picture's own.
+    The folder is the nearest one with a known structure's name or, if there is none, the picture's own.
     """
     folders = [part for part in relative.parts[:-1] if part not in ("/", ".", "..")]
     if not folders:
@@ -204,12 +203,12 @@ def _identify(picture, structure, name):
 
 
 def _read_picture(data):
-    """(Y, X, 3) uint8 of a PNG."""
+    """Decodes a PNG. Returns: (Y, X, 3) uint8."""
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             mode = image.mode
             picture = np.asarray(image)
-    except Exception as error:  # damaged files raise whatever their decoder raises
+    except Exception as error:  # the decoder may raise any error on a damaged file
         raise ValueError("can't be read as a PNG: it is damaged or in another format. Copy it again.") from error
     if mode not in ("RGB", "RGBA"):
         raise ValueError(f"expected an RGB picture (red membrane, green structure, blue nucleus), found mode {mode}")
@@ -217,27 +216,27 @@ def _read_picture(data):
 
 
 def find_cell(picture) -> np.ndarray:
-    """The cell in a picture (Y, X, 3): the largest region, filled, that isn't black. Returns: (Y, X) bool.
+    """Finds the cell in a picture (Y, X, 3): the largest region, filled, that isn't black. Returns: (Y, X) bool.
 
-    That is the cell because all channels were masked to it. Where most of the border isn't black this picture wasn't,
-    and the membrane (red) is taken above Otsu's threshold.
+    That is the cell, because all channels were masked to it. If most of the border isn't black, the picture was not
+    masked, and the cell is the largest region where the membrane (red) is above Otsu's threshold.
     """
     red, inside = picture[..., 0], picture.any(axis=-1)
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
     if border.mean() > 0.5:
-        return _largest(red > filters.threshold_otsu(red), "cell", "red is the same all over the picture")
+        return _largest(red > filters.threshold_otsu(red), "cell", "red is the same everywhere in the picture")
     return _largest(inside, "cell", "the picture is black")
 
 
 def find_nucleus(blue, cell_mask) -> np.ndarray:
-    """The nucleus: the largest region, filled, of a blue channel (Y, X) above Otsu's threshold within the cell."""
+    """Finds the nucleus: the largest region, filled, of the blue channel (Y, X) above Otsu's threshold in the cell."""
     bright = (blue > filters.threshold_otsu(blue[cell_mask])) & cell_mask
-    return _largest(bright, "nucleus", "blue is the same all over the cell") & cell_mask
+    return _largest(bright, "nucleus", "blue is the same everywhere in the cell") & cell_mask
 
 
 def _largest(region, what, problem):
     region = ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(region, 2), iterations=2))[2:-2, 2:-2]
-    piece, _, count = largest_piece(region)
+    component, _, count = largest_component(region)
     if not count:
         raise ValueError(f"the {what} can't be found: {problem}")
-    return piece
+    return component

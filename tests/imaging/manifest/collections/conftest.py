@@ -9,7 +9,8 @@ from PIL import Image
 
 from icell_tf import simulate, structures
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import CHANNELS, preprocess
+from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 
 # The columns of the quilt package's metadata.csv, apart from its many meta_ ones.
 COLUMNS = (
@@ -46,7 +47,7 @@ def paper_folder(tmp_path, pictures):
     folders = [("Beta actin", "beta-actin"), ("Lamin B1", "lamin-b1"), ("Tom20", "tom20")]
     for name, structure in folders:
         (folder / name).mkdir(parents=True)
-        picture = pictures[structure][..., [CHANNELS.index(c) for c in ("membrane", "structure", "nucleus")]]
+        picture = pictures[structure][..., [CHANNEL_ROLES.index(c) for c in ("membrane", "structure", "nucleus")]]
         for number in (1, 2):
             Image.fromarray(np.ascontiguousarray(picture)).save(folder / name / f"AICS-11_42_{number}.png")
     (folder / "citation.bib").write_text("@article{johnson2017generative,}")

@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from datasets.integrated_cell import build_report, sources
-from datasets.integrated_cell.build_config import IntegratedCellConfig
-from tests.datasets.test_integrated_cell import build, records
+from icell_tf.data.builder import report, sources
+from icell_tf.data.builder.config import IntegratedCellConfig
+from tests.building import build, records
 
 
 def test_the_papers_collection(tmp_path, paper_folder):
@@ -17,7 +17,7 @@ def test_the_papers_collection(tmp_path, paper_folder):
     found = [record for split in builder.info.splits for record in records(builder, split)]
     assert len(found) == 6 and {record["image"].shape for record in found} == {(256, 256, 3)}
     assert {float(record["pixel_size"]) for record in found} == {float(np.float32(0.317))}
-    with pytest.raises(ValueError, match="pictures_sha256: there '"):
+    with pytest.raises(ValueError, match="pictures_sha256: it has '"):
         next(paper_folder.rglob("*.png")).unlink()
         build(tmp_path / "data", "paper_2d", paper_folder)
 
@@ -30,7 +30,7 @@ def test_the_hipsc_dataset_in_part(tmp_path, hipsc_folder):
     assert builder.info.features["structure"].names == ["beta-actin", "lamin-b1"]
     fields = collections.Counter(r["fov_id"] for split in builder.info.splits for r in records(builder, split))
     assert fields == {b"7000": 2}
-    assert "\n230002," in (pathlib.Path(builder.data_dir) / build_report.SET_ASIDE).read_text()
+    assert "\n230002," in (pathlib.Path(builder.data_dir) / report.SET_ASIDE).read_text()
 
 
 def test_axes_of_the_hipsc_dataset_may_be_given(hipsc_folder):

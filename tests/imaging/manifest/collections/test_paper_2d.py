@@ -9,7 +9,7 @@ from PIL import Image
 
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
-from icell_tf.imaging.manifest.cells import BadCell, NotAskedFor
+from icell_tf.imaging.manifest.cells import BadCell, NotSelected
 from icell_tf.imaging.manifest.collections import paper_2d
 from icell_tf.imaging.prepare import prepare_cell
 
@@ -75,7 +75,7 @@ def test_links_and_cut_archives_are_reported(archive):
     assert len(cells) == 5 and "ends within it" in problems[0].reason and "cut short" in problems[-1].reason
     (archive / "ic2D.tar").unlink()
     (archive / "ic2D.tar.gz").write_bytes(b"\x1f\x8b" + bytes(1000))
-    with pytest.raises(ValueError, match="uncompressed tar"):
+    with pytest.raises(ValueError, match="ic2D.tar.gz: .*uncompressed"):
         paper_2d.list_cells(archive)
 
 
@@ -90,7 +90,7 @@ def test_names_below_and_above_the_structures_folder(paper_folder):
     assert cells[-1].cell_id == "tom20/plate7/f3_cell12" and cells[-1].fov_id == "tom20/plate7/f3"
 
 
-def test_what_cant_be_used_is_named(paper_folder):
+def test_bad_pictures_are_named(paper_folder):
     (paper_folder / "loose.png").write_bytes((paper_folder / "Tom20" / "AICS-11_42_1.png").read_bytes())
     (paper_folder / "ACTB").mkdir()
     (paper_folder / "Beta actin" / "AICS-11_42_2.png").rename(paper_folder / "ACTB" / "AICS-11_42_1.png")
@@ -99,17 +99,18 @@ def test_what_cant_be_used_is_named(paper_folder):
     cells, problems = paper_2d.list_cells(paper_folder)
     reasons = {problem.source.removeprefix(f"{paper_folder}/"): problem.reason for problem in problems}
     assert len(cells) == 3 and len(problems) == 4
-    assert "no folder that is called by its structure" in reasons["loose.png"]
+    assert "no folder" in reasons["loose.png"]
     assert "2 pictures of this name" in reasons["ACTB/AICS-11_42_1.png"] == reasons["Beta actin/AICS-11_42_1.png"]
-    assert "'Lamin B11' (1 cell) differs by 1 letter from 'Lamin B1'" in reasons["Lamin B11/AICS-11_42_2.png"]
+    reason = reasons["Lamin B11/AICS-11_42_2.png"]
+    assert "'Lamin B11' (1 cell)" in reason and "by 1 letter from 'Lamin B1'" in reason
 
 
-def test_only_the_structures_asked_for(paper_folder):
+def test_only_the_selected_structures(paper_folder):
     (paper_folder / "Tom20").rename(paper_folder / "Tom22")
     cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
     assert {cell.structure for cell in cells} == {"beta-actin"}
     assert [(type(problem), problem.cell_id[:5]) for problem in problems[::2]] == [
-        (NotAskedFor, "lamin"),
+        (NotSelected, "lamin"),
         (BadCell, "Tom22"),
     ]
 
@@ -118,9 +119,9 @@ def test_only_the_structures_asked_for(paper_folder):
     ("picture", "message"),
     [
         (b"\x89PNG\r\n\x1a\n", "can't be read as a PNG"),
-        (np.full((20, 20), 7, np.uint8), "expected an RGB picture .*found mode L"),
-        (np.zeros((20, 20, 3), np.uint8), "the cell can't be found: the picture is black"),
-        (np.full((20, 20, 3), 7, np.uint8), "the cell can't be found: red is the same all over the picture"),
+        (np.full((20, 20), 7, np.uint8), ".*RGB.*mode L"),
+        (np.zeros((20, 20, 3), np.uint8), "the cell .*black"),
+        (np.full((20, 20, 3), 7, np.uint8), "the cell .*red is the same"),
     ],
 )
 def test_bad_pictures_say_why(tmp_path, picture, message):
@@ -156,7 +157,7 @@ def test_a_cell_whose_membrane_is_a_broken_ring_is_whole():
 def test_empty_folders_say_what_to_put_there(tmp_path):
     with pytest.raises(ValueError, match="no PNG and 0 archives"):
         paper_2d.list_cells(tmp_path)
-    with pytest.raises(ValueError, match="there is no such folder"):
+    with pytest.raises(ValueError, match="none: .*no such folder.*ic2D.tar"):
         paper_2d.list_cells(tmp_path / "none")
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from apache_beam.runners.portability import prism_runner
 
-from datasets.integrated_cell import build_report
-from tests.datasets.test_integrated_cell import DUMMY, STACKS, build, records
+from icell_tf.data.builder import report
+from tests.building import DUMMY, STACKS, build, records
 
 CONFIG = STACKS | {"on_bad_cell": "skip"}
 
@@ -41,13 +41,13 @@ def test_beam_builds_what_worker_processes_build(tmp_path, manual_dir):
             assert expected.keys() == found.keys()
             for name, value in expected.items():
                 np.testing.assert_array_equal(value, found[name])
-    for name in (build_report.REPORT, build_report.SET_ASIDE, build_report.CONTACT_SHEET):
+    for name in (report.REPORT, report.SET_ASIDE, report.CONTACT_SHEET):
         assert (local.data_path / name).read_bytes() == (distributed.data_path / name).read_bytes()
-    assert "\nfbl_1," in (distributed.data_path / build_report.SET_ASIDE).read_text()
+    assert "\nfbl_1," in (distributed.data_path / report.SET_ASIDE).read_text()
     assert not list((tmp_path / "beam").glob("incomplete*"))
 
 
 def test_beam_names_bad_cells_and_writes_nothing(tmp_path, manual_dir):
-    with pytest.raises(build_report.BadCells, match=r"\nfbl_1,.*fbl_1_raw.ome.tif,.*read as a TIFF"):
+    with pytest.raises(report.BadCells, match=r"\nfbl_1,.*fbl_1_raw.ome.tif,.*read as a TIFF"):
         build(tmp_path / "beam", STACKS, manual_dir, beam_runner="DirectRunner")
     assert not (tmp_path / "beam" / "integrated_cell").exists()

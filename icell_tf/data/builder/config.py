@@ -1,4 +1,4 @@
-"""The arguments of a build, as `tfds build --config='{...}'` takes them."""
+"""The version of the data set, and the arguments of a build, as `tfds build --config='{...}'` takes them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import PREPROCESSING_VERSION, Preparation
 from icell_tf.imaging.manifest import splits
 
+VERSION = "1.2.0"  # of the data set; RELEASE_NOTES in its builder say what each version changed
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")
-# Which kinds an argument is for; those that aren't here are for all.
+# The kinds that an argument is for. An argument that is not listed is for all kinds.
 FOR_KINDS = {
     "alignment": KINDS[1:],
     "normalization": KINDS[1:],
@@ -27,7 +28,7 @@ FOR_KINDS = {
 
 @dataclasses.dataclass(eq=False)
 class IntegratedCellConfig(tfds.core.BuilderConfig):
-    """What a build is made from; the keys of `tfds build --config='{"name": ..., ...}'`.
+    """The arguments of a build: the keys of `tfds build --config='{"name": ..., ...}'`.
 
     Attributes:
       kind: "simulated"; "stacks": a user's own, listed in manifest.csv in the manual_dir; "paper_2d" or
@@ -37,13 +38,13 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       validation_fraction, test_fraction: shares of each structure's cells, by field of view.
       alignment, normalization: (not simulated) see `Preparation`.
       on_bad_cell: (not simulated) "fail": a cell that can't be used stops the build, before anything is written;
-        "skip": it is set aside, and listed in set_aside.csv.
-      structures: (not simulated) the only names that structures may have; empty: any.
-      axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays, where the files say
-        it wrongly.
-      cells_per_structure: (simulated) 0 for the counts of Table S8.
+        "skip": the build goes on without it and lists it in set_aside.csv.
+      structures: (not simulated) the only names that structures may have; empty: any name.
+      axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays; needed where the
+        files' own axes are wrong.
+      cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
       seed: (simulated) another seed gives other cells.
-      expected_draws: (simulated) draws behind each expected localization of the test split; 0: none.
+      expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
     """
 
     kind: str = "stacks"
@@ -81,7 +82,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
             raise ValueError(f"Config {self.name!r}: {argument} is {value!r}, expected one of {', '.join(choices)}.")
 
     def _check_kinds(self):
-        """An argument that isn't for this kind stands at its default, or someone expects of it what it doesn't do."""
+        """Refuses an argument that is given but has no effect on this kind of build."""
         for field in dataclasses.fields(self):
             kinds = FOR_KINDS.get(field.name, KINDS)
             if self.kind not in kinds and getattr(self, field.name) not in (field.default, []):
@@ -95,7 +96,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         return self.kind == "simulated"
 
     def arguments(self) -> dict:
-        """Everything that decides what the records hold, apart from a user's files; stored in metadata.json."""
+        """Everything that decides the content of the records, except a user's files; metadata.json stores it."""
         names = ["kind", "image_size", "pixel_size", "validation_fraction", "test_fraction", "alignment"]
         names += ["normalization"] + [name for name, kinds in FOR_KINDS.items() if self.kind in kinds]
         arguments = {name: getattr(self, name) for name in names}

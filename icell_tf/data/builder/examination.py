@@ -1,0 +1,85 @@
+"""What the first pass over the cells of a build finds, and whether an earlier build found the same."""
+
+import dataclasses
+import json
+
+from icell_tf import structures
+from icell_tf.data.builder import report, sources
+from icell_tf.data.builder.passes import BeamPasses, LocalPasses
+from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
+
+
+@dataclasses.dataclass
+class Examination:
+    """What the second pass needs from the first.
+
+    Attributes:
+      cells: all cells of the build.
+      passes: give the cells' records.
+      divided: {split: [indices of its good cells]}.
+      tally: `report.Tally` of the good cells.
+      bad_cells: `BadCell`s, which the build goes without.
+    """
+
+    cells: list
+    passes: LocalPasses | BeamPasses
+    divided: dict[str, list[int]]
+    tally: report.Tally
+    bad_cells: list[BadCell]
+
+    @property
+    def structures(self):
+        """Their names: those of Table S8 in its order, then the others alphabetically."""
+        return structures.in_table_order(self.cells[i].structure for indices in self.divided.values() for i in indices)
+
+
+def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examination:
+    """Runs the first pass over the cells of a build.
+
+    Args:
+      config: an `IntegratedCellConfig`.
+      cells, bad_cells: as `sources.list_cells` returns them.
+      passes: `LocalPasses` or `BeamPasses` over the cells.
+      cells_per_split: keeps so many cells of each split, the first ones; None keeps all.
+
+    Raises: BadCells: a cell can't be used and the config doesn't say to skip it, or no cell is good.
+    """
+    bad_cells, good, tally = list(bad_cells), [], report.Tally()
+    for index, outcome in enumerate(passes.examine()):
+        if isinstance(outcome, BadCell):
+            bad_cells.append(outcome)
+        else:
+            good.append(index)
+            tally.add(outcome)
+    unusable = [bad for bad in bad_cells if not isinstance(bad, ExcludedCell)]
+    if unusable and (config.on_bad_cell == "fail" or not good):
+        raise report.BadCells(unusable, may_skip=config.on_bad_cell == "fail")
+    divided = sources.divide(config, cells, good)
+    divided = {split: indices[:cells_per_split] for split, indices in divided.items()}
+    return Examination(cells, passes, divided, tally, bad_cells)
+
+
+def check_prepared(folder, wanted):
+    """Checks that a folder holds the data set that a build would make.
+
+    Args:
+      folder: of the prepared data set, as TFDS' path.
+      wanted: what its metadata.json has to hold.
+
+    Raises: ValueError: it holds no finished data set, or one that was made from other arguments or files.
+    """
+    try:
+        stored = json.loads((folder / "metadata.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{folder} holds no finished data set ({error}): remove the folder.") from error
+    differences = [
+        f"{name}: it has {stored.get(name)!r}, this build {wanted.get(name)!r}"
+        for name in sorted(stored.keys() | wanted.keys())
+        if stored.get(name) != wanted.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f"{folder} holds a data set that was prepared differently:\n  "
+            + "\n  ".join(differences)
+            + "\nGive this one another name (--config='{\"name\": ...}'), or replace the old one with --overwrite."
+        )

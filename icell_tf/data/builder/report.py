@@ -1,0 +1,179 @@
+"""The report of a build: counts, bad cells, pixel sizes, intensities, and a contact sheet of cells."""
+
+import array
+import collections
+import csv
+import hashlib
+import io
+import tempfile
+
+import numpy as np
+from PIL import Image
+
+from icell_tf.imaging.manifest.splits import SPLITS
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
+from icell_tf.viz import figures
+
+REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
+CELLS_PICTURED = 6  # of each structure on the contact sheet
+CELLS_IN_REPORT = 6  # bad cells in the report; set_aside.csv lists all of them
+CELLS_IN_MESSAGE = 1000  # bad cells in an error's message
+
+
+class BadCells(ValueError):
+    """Cells that can't be used; the message lists CellId, file and reason of each, and how to go on without them."""
+
+    def __init__(self, bad_cells, may_skip):
+        super().__init__(bad_cells)
+        self.bad_cells, self.may_skip = bad_cells, may_skip
+
+    def __str__(self):
+        count = len(self.bad_cells)
+        listed = to_csv(self.bad_cells[:CELLS_IN_MESSAGE])
+        text = f"{_cells(count)} can't be used, so nothing was written:\n{listed}"
+        if count > CELLS_IN_MESSAGE:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="bad_cells_", suffix=".csv", newline="", encoding="utf-8", delete=False
+            ) as file:
+                file.write(to_csv(self.bad_cells))
+            text += f"These are the first {CELLS_IN_MESSAGE}; {file.name} lists all of them.\n"
+        if self.may_skip:
+            return text + 'Correct or remove them, or set them aside with "on_bad_cell": "skip" in --config.'
+        return text + "No cell is left. Correct them."
+
+
+class Tally:
+    """Statistics of the good cells, in a few numbers a cell."""
+
+    def __init__(self):
+        self.scales = collections.Counter()
+        self.guesses = collections.Counter()
+        self.ambiguous = 0
+        self._ranges = [(array.array("d"), array.array("d")) for _ in CHANNEL_ROLES]
+
+    def add(self, findings):
+        """Adds one cell's `Findings`."""
+        self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[1:])] += 1
+        self.guesses.update(set(findings.guesses))
+        self.ambiguous += findings.ambiguous_pose
+        for (backgrounds, highest), (low, high) in zip(self._ranges, findings.ranges, strict=True):
+            backgrounds.append(low)
+            highest.append(high)
+
+    def lines(self):
+        """Pixel sizes, guesses, intensities and poses, as lines of text."""
+        sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
+        header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
+        rows = [
+            (name, *(f"{f(values):.6g}" for values in ranges for f in (np.min, np.median, np.max)))
+            for name, ranges in zip(CHANNEL_ROLES, self._ranges, strict=True)
+        ]
+        pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
+        guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
+        if guesses:
+            guesses = [
+                "Axes that files don't name were guessed; axes in --config overrides this:",
+                *guesses,
+                "",
+            ]
+        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
+
+
+def write_report(name, folder, examination):
+    """Prints the report of a build and writes it beside the data, with the contact sheet and the list of bad cells.
+
+    Args:
+      name: of the data set.
+      folder: of the data, as TFDS' path.
+      examination: the build's `Examination`.
+    """
+    cells, bad_cells = examination.cells, examination.bad_cells
+    chosen = _choose_pictured(cells, sorted(i for indices in examination.divided.values() for i in indices))
+    pictured = {structure: chosen[structure] for structure in examination.structures}
+    pngs = {s: [record["image"] for record in examination.passes.records(indices)] for s, indices in pictured.items()}
+    text = _report_text(name, examination, {s: [cells[i].cell_id for i in indices] for s, indices in pictured.items()})
+    (folder / REPORT).write_text(text + "\n")
+    (folder / SET_ASIDE).write_text(to_csv(bad_cells))
+    with (folder / CONTACT_SHEET).open("wb") as file:
+        figures.to_png(contact_sheet(pngs), file)
+    print(f"\n{text}\n")
+
+
+def _report_text(name, examination, pictured):
+    """Args: pictured: {structure: CellIds on the contact sheet}."""
+    cells, bad_cells = examination.cells, examination.bad_cells
+    counts = {s: collections.Counter(cells[i].structure for i in found) for s, found in examination.divided.items()}
+    splits = [split for split in SPLITS if counts[split]]
+    rows = [(structure, *(counts[split][structure] for split in splits)) for structure in pictured]
+    rows = [(*row, sum(row[1:])) for row in rows]
+    totals = ("all", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    absent = {name: [s for s in SPLITS if not counts[s][name]] for name in pictured}
+    lacking = [
+        f"{name} has no cell in {' or '.join(missing)}: a cell in each split needs three fields of view."
+        for name, missing in absent.items()
+        if missing
+    ]
+    reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
+    if len(bad_cells) > CELLS_IN_REPORT:
+        reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")
+    return "\n".join(
+        [
+            f"{name}: {_cells(totals[-1])}.",
+            "",
+            *_table([("structure", *splits, "all"), *rows, totals]),
+            *lacking,
+            "",
+            *examination.tally.lines(),
+            "",
+            f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
+            *reasons,
+            "",
+            f"{CONTACT_SHEET} shows, from left to right:",
+            *(f"  {structure}: {', '.join(ids)}" for structure, ids in pictured.items()),
+        ]
+    )
+
+
+def _cells(count):
+    return f"{count:,} cell{'s' * (count != 1)}"
+
+
+def _table(rows):
+    """Aligns rows as lines of text: the first column left, the others right."""
+    rows = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = [[value.rjust(width) for value, width in zip(row, widths, strict=True)] for row in rows]
+    return ["  ".join([row[0].ljust(widths[0]), *line[1:]]) for row, line in zip(rows, aligned, strict=True)]
+
+
+def to_csv(bad_cells):
+    """Returns bad cells as CSV: CellId, file, reason."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("CellId", "file", "reason"))
+    writer.writerows((bad.cell_id, bad.source, bad.reason) for bad in bad_cells)
+    return text.getvalue()
+
+
+def _choose_pictured(cells, indices):
+    """Chooses cells of every structure for the contact sheet by a hash of their ids: {structure: [indices]}."""
+    chosen = collections.defaultdict(list)
+    for index in sorted(indices, key=lambda i: hashlib.sha256(cells[i].cell_id.encode()).digest()):
+        if len(chosen[cells[index].structure]) < CELLS_PICTURED:
+            chosen[cells[index].structure].append(index)
+    return chosen
+
+
+def contact_sheet(rows):
+    """Draws cells, a row for each structure: membrane magenta, nucleus cyan, structure yellow.
+
+    Args:
+      rows: {structure: PNGs of (H, W, 3)}.
+
+    Returns:
+      RGB, uint8 (height, width, 3).
+    """
+    images = {structure: [np.asarray(Image.open(io.BytesIO(png))) for png in pngs] for structure, pngs in rows.items()}
+    where = figures.around_cell(np.max([image for row in images.values() for image in row], axis=0))
+    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in images.values()]
+    return figures.montage(panels, row_labels=list(images))

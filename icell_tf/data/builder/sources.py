@@ -1,0 +1,81 @@
+"""The cells of each kind of build: listed before any picture is read, and divided into splits."""
+
+import collections
+import dataclasses
+import hashlib
+import os
+
+from absl import logging
+
+from icell_tf import structures
+from icell_tf.imaging import prepare
+from icell_tf.imaging.manifest import manifest, splits
+from icell_tf.imaging.manifest.collections import hipsc, paper_2d
+
+
+def list_cells(config, manual_dir):
+    """Lists the cells of a build.
+
+    Args:
+      config: an `IntegratedCellConfig`.
+      manual_dir: the folder with a user's files; not used for simulated cells.
+
+    Returns:
+      A list of `CellSource`s or `SimulatedId`s; a `BadCell` for each cell that can't be used; and a dict that
+      identifies the user's files, for metadata.json.
+
+    Raises: ValueError: there is no list of cells, or it can't be read.
+    """
+    if config.simulated:
+        return _simulated_cells(config), [], {}
+    names, axes = config.structures or None, config.axes or None
+    if config.kind == "paper_2d":
+        cells, bad_cells = paper_2d.list_cells(manual_dir, structures=names)
+        return cells, bad_cells, {"pictures_sha256": _digest(cells)}
+    if config.kind == "hipsc_single_cell":
+        cells, bad_cells = hipsc.list_cells(manual_dir, structures=names, axes=axes)
+        path, counted = hipsc.manifest_path(manual_dir), {"cells_found": len(cells)}
+    else:
+        path, counted = manual_dir / "manifest.csv", {}
+        cells, bad_cells = manifest.list_manifest(path, structures=names, axes=axes)
+    return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
+
+
+def _simulated_cells(config):
+    """The `SimulatedId`s of a config; those of the test split have expected localizations."""
+    cells = [
+        prepare.SimulatedId(structure.name, number, config.seed)
+        for structure in structures.STRUCTURES
+        for number in range(config.cells_per_structure or structure.total)
+    ]
+    for index in divide(config, cells, range(len(cells)))["test"]:
+        cells[index] = dataclasses.replace(cells[index], expected_draws=config.expected_draws)
+    return cells
+
+
+def _digest(cells):
+    """SHA-256 of the pictures' ids and sizes."""
+    lines = (f"{cell.cell_id} {cell.size or os.path.getsize(cell.path)}\n" for cell in cells)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def divide(config, cells, indices):
+    """Divides the cells of these indices into splits, by field of view within each structure: {split: [indices]}."""
+    by_structure = collections.defaultdict(list)
+    for index in indices:
+        by_structure[cells[index].structure].append(index)
+    divided = {split: [] for split in splits.SPLITS}
+    for structure, members in by_structure.items():
+        fields = [cells[index].fov_id for index in members]
+        assigned = splits.split_fields(fields, config.validation_fraction, config.test_fraction, structure)
+        for index, field in zip(members, fields, strict=True):
+            divided[assigned[field]].append(index)
+        if len(assigned) < 3:
+            logging.warning(
+                "Structure %s has cells in %d field(s) of view. Train, validation and test need three. Its cells are "
+                "in %s only.",
+                structure,
+                len(assigned),
+                ", ".join(sorted(set(assigned.values()))),
+            )
+    return divided

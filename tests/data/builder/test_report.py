@@ -1,0 +1,43 @@
+"""The report of a build, and the error that lists bad cells."""
+
+import pathlib
+import re
+
+import numpy as np
+from PIL import Image
+
+from icell_tf.data.builder import report
+from icell_tf.imaging.manifest.cells import BadCell
+from tests.building import DUMMY, STACKS, build
+
+
+def test_report(tmp_path, capsys):
+    folder = pathlib.Path(build(tmp_path, STACKS, DUMMY).data_dir)
+    text = (folder / report.REPORT).read_text()
+    assert text in capsys.readouterr().out
+    lines = [line.split() for line in text.splitlines()]
+    assert ["lysosome", "1", "0", "1", "2"] in lines and ["all", "3", "2", "3", "8"] in lines
+    assert "Pixel sizes found, µm, y x x: 1 x 1 (8 cells)" in text
+    assert [line for line in lines if line[:1] == ["membrane"]] == [
+        ["membrane", "96", "99.5", "103", "326", "331.5", "337"]
+    ]
+    assert (folder / report.SET_ASIDE).read_text() == "CellId,file,reason\n"
+    sheet = np.asarray(Image.open(folder / report.CONTACT_SHEET))
+    assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160  # three structures, up to three cells of each
+    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05  # colours
+
+
+def test_bytes_that_are_not_utf_8_can_be_reported():
+    problem = BadCell("g\udcfc", "file", "reason")
+    assert report.to_csv([problem]).encode().endswith(b"g\\udcfc,file,reason\n")
+    text = str(report.BadCells([problem], may_skip=False))
+    assert "No cell is left" in text and "skip" not in text
+
+
+def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
+    monkeypatch.setattr(report, "CELLS_IN_MESSAGE", 2)
+    text = str(report.BadCells([BadCell(str(i), "file", "reason") for i in range(5)], True))
+    path = pathlib.Path(re.search(r"\S+\.csv", text)[0])
+    assert "1,file,reason\nThese are the first 2" in text
+    assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]
+    path.unlink()

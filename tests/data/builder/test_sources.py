@@ -1,0 +1,29 @@
+"""The cells of each kind of build, and their splits."""
+
+import pytest
+
+from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
+from icell_tf import structures
+from icell_tf.data.builder import sources
+
+
+@pytest.mark.parametrize(
+    ("name", "image_size", "pixel_size", "counts"),
+    [("simulated_64", 64, 0.6, (2000, 400, 400)), ("simulated", 256, 0.317, None)],
+)
+def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
+    builder = Builder(data_dir=tmp_path, config=name)
+    assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
+    assert builder.info.features["image"].shape == (image_size, image_size, 3)
+    cells, bad_cells, _ = sources.list_cells(builder.builder_config, None)
+    divided = sources.divide(builder.builder_config, cells, range(len(cells)))
+    assert not bad_cells
+    found = tuple(len(divided[split]) for split in ("train", "validation", "test"))
+    if counts:
+        assert found == counts
+    else:
+        total = sum(structure.total for structure in structures.STRUCTURES)
+        assert sum(found) == total
+        assert found[0] / total == pytest.approx(0.9, abs=0.005)
+    assert len({cell.cell_id for cell in cells}) == sum(found)
+    assert {i for i, cell in enumerate(cells) if cell.expected_draws} == set(divided["test"])
