@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from icell_tf.networks.plain import default_name
+
 
 @keras.saving.register_keras_serializable("icell_tf")
 class FusedAdam(keras.optimizers.Adam):
@@ -12,7 +14,7 @@ class FusedAdam(keras.optimizers.Adam):
     """
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, name=None):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, name=name or default_name("adam"))
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one weight, on the device that holds it."""

@@ -44,7 +44,7 @@ class Conv4x4(FastLayer):
 class HalvingConv2D(Conv4x4, keras.layers.Conv2D):
     """A convolution that halves height and width, which must be even. Args: see `Conv4x4`."""
 
-    keras_layer = keras.layers.Conv2D
+    keras_layer, prefix = keras.layers.Conv2D, "conv2d"
 
     def build(self, input_shape):
         """Raises: ValueError: if height or width is odd or unknown."""
@@ -65,7 +65,7 @@ class HalvingConv2D(Conv4x4, keras.layers.Conv2D):
 class DoublingConv2DTranspose(Conv4x4, keras.layers.Conv2DTranspose):
     """A transposed convolution that doubles height and width. Args: see `Conv4x4`."""
 
-    keras_layer = keras.layers.Conv2DTranspose
+    keras_layer, prefix = keras.layers.Conv2DTranspose, "conv2d_transpose"
 
     def call(self, inputs):
         """Args: inputs (B, h, w, F). Returns: (B, 2h, 2w, C)."""

@@ -17,7 +17,7 @@ class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
       synchronized: whether replicas share a batch's statistics, which Keras' own operations then compute.
     """
 
-    keras_layer = keras.layers.BatchNormalization
+    keras_layer, prefix = keras.layers.BatchNormalization, "batch_normalization"
     supported = ("momentum", "epsilon", "beta_initializer", "gamma_initializer", "synchronized")
 
     def call(self, inputs, training=None, mask=None):
@@ -61,7 +61,7 @@ class OnePassPReLU(FastLayer, keras.layers.PReLU):
       shared_axes: [1, 2] for one slope a channel, [1, 2, 3] for one slope.
     """
 
-    keras_layer = keras.layers.PReLU
+    keras_layer, prefix = keras.layers.PReLU, "p_re_lu"
     supported = ("alpha_initializer", "shared_axes")
 
     def __init__(self, *, shared_axes=(1, 2), **arguments):

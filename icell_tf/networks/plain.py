@@ -3,11 +3,21 @@
 import keras
 
 
+def default_name(prefix):
+    """Returns the next of the names "adam", "adam_1" ..., which Keras gives to its own objects of this kind.
+
+    TensorFlow sorts the terms of a sum by names. So names of another kind change the last bits of a training.
+    """
+    number = keras.backend.get_uid(prefix)
+    return prefix if number == 1 else f"{prefix}_{number - 1}"
+
+
 class FastLayer:
     """Base of a layer that derives from one of Keras, takes fewer arguments, and computes the same in less time.
 
     Attributes:
       keras_layer: the class of Keras.
+      prefix: see `default_name`.
       fixed: the arguments of that class that can't be chosen.
       supported: the names of the arguments that can be chosen, besides name, dtype and trainable.
 
@@ -16,10 +26,10 @@ class FastLayer:
 
     fixed, supported = {}, ()
 
-    def __init__(self, **arguments):
+    def __init__(self, *, name=None, **arguments):
         if refused := sorted(arguments.keys() - self._accepted()):
             raise TypeError(f"{type(self).__name__} does not support {', '.join(refused)}")
-        super().__init__(**self.fixed, **arguments)
+        super().__init__(name=name or default_name(self.prefix), **self.fixed, **arguments)
 
     def get_config(self):
         """Returns the arguments that the constructor takes."""

@@ -72,6 +72,15 @@ def test_every_layer_is_made_anew_from_its_config(name):
     assert type(again) is type(layer) and again.get_config() == layer.get_config()
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_is_named_as_keras_names_its_own(name):
+    """Keras' next layer of the same kind has the next number."""
+    layer = LAYERS[name][0]()
+    after = layer.keras_layer.from_config({**layer.plain().get_config(), "name": None})
+    kind, _, number = after.name.rpartition("_")
+    assert layer.name == (kind if number == "1" else f"{kind}_{int(number) - 1}")
+
+
 @pytest.mark.parametrize(("layer", "arguments", "name", "value"), UNSUPPORTED)
 def test_unsupported_arguments_are_refused(layer, arguments, name, value):
     with pytest.raises((TypeError, ValueError), match=name):
