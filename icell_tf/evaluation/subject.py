@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from icell_tf.config import MAY_CHANGE, ConfigError, differences
+from icell_tf.config import CHANGEABLE, ConfigError, differences
 from icell_tf.data.prepared import PreparedCells, open_prepared
 from icell_tf.inference.integrator import Integrator
 from icell_tf.inference.loading import integrator_of, load_conditional
@@ -91,7 +91,7 @@ def _load_reference(model, run, lies):
     reference, found = load_model(lies)
     if found.phase != "reference":
         raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
-    changed = differences(found.config, run.reference, ignore=MAY_CHANGE)
+    changed = differences(found.config, run.reference, ignore=CHANGEABLE)
     changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")

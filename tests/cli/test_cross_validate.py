@@ -2,7 +2,6 @@
 
 import dataclasses
 import importlib
-import pathlib
 import sys
 
 import pytest
@@ -10,16 +9,15 @@ from absl import flags
 
 from icell_tf.config import PRESETS
 from icell_tf.data.prepared import PreparedCells
+from icell_tf.reports import model_card
 
 
 @pytest.fixture
 def command(monkeypatch):
     """The command's module, freshly imported, with its flags; takes them back after the test."""
     before = set(flags.FLAGS)
-    monkeypatch.syspath_prepend(pathlib.Path(__file__).resolve().parents[2] / "train")
-    yield importlib.import_module("cross_validate")
-    for name in ("cross_validate", "command"):
-        sys.modules.pop(name, None)
+    monkeypatch.delitem(sys.modules, "icell_tf.cli.cross_validate", raising=False)  # defines its flags
+    yield importlib.import_module("icell_tf.cli.cross_validate")
     for name in set(flags.FLAGS) - before:
         delattr(flags.FLAGS, name)
 
@@ -40,7 +38,7 @@ def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared,
     reference, conditional = (
         dataclasses.replace(PRESETS["small"][p], **settings) for p in ("reference", "conditional")
     )
-    how = {"overwrite": True, "deterministic": False}
+    how = {"overwrite": True, "deterministic": False, "threads": "auto", "card": model_card}
     for i, fold in enumerate(("1/2", "2/2")):
         folder = tmp_path / f"fold-{i + 1}"
         config = dataclasses.replace(reference, fold=fold, epochs=3)

@@ -31,9 +31,9 @@ def test_a_reference_that_was_trained_on_since_is_not_taken_for_the_one_of_then(
     conditional_run, reference_run, tmp_path
 ):
     later = shutil.copytree(reference_run, tmp_path / "later")
-    model, _ = trained.load_model(later)
+    model, run = trained.load_model(later)
     model.enc.set_weights([weights * 1.5 for weights in model.enc.get_weights()])
-    model.save_weights(later / weights.BEST)
+    weights.save_weights(model, later / weights.BEST, run.key)
     with pytest.raises(ConfigError, match="--reference: .*later has other weights than those"):
         load_subject(conditional_run, reference_dir=later)
 
