@@ -1,0 +1,6 @@
+"""Examines this machine before a long run: python train/doctor.py --preset=small."""
+
+from icell_tf.cli.doctor import run
+
+if __name__ == "__main__":
+    run()
