@@ -126,9 +126,10 @@ def test_what_the_user_can_mend_ends_with_a_message(error, message):
         command.run(fails)
 
 
-def test_a_stray_argument_is_refused_before_anything_runs():
+def test_a_stray_argument_is_refused_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(app, "run", lambda call: call(["reference.py", "epochs=3"]))
     with pytest.raises(app.UsageError, match="unexpected arguments epochs=3"):
-        command.run(lambda: pytest.fail("it ran"), ["reference.py", "epochs=3"])
+        command.start(lambda: pytest.fail("it ran"))
 
 
 def test_a_command_of_both_phases_gives_each_the_flags_that_it_has(parsed):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from icell_tf.config import ConfigError
+from icell_tf.data.prepared import open_prepared
 from icell_tf.inference import loading
 from icell_tf.reports import model_card
 from icell_tf.runs import history, trained, weights
@@ -243,7 +244,7 @@ def test_phase_two_trains_without_structures_in_the_fold_of_its_reference(
     with pytest.raises(ConfigError, match="fold is '1/4', but .* was trained with fold '2/4'.*the same --fold"):
         experiment.train_conditional(dataclasses.replace(config, fold="1/4"), reference, tmp_path / "other")
     run_dir = experiment.train_conditional(config, reference, tmp_path / "run")
-    known = prepared.open_prepared(Run.load(run_dir).config)
+    known = open_prepared(Run.load(run_dir).config)
     assert known.splits == {"train": 48, "test": 16}  # no validation: best are the last weights
     assert loading.load_integrator(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
     with pytest.raises(ConfigError, match="leave_out was TOM20, zo1, now "):
