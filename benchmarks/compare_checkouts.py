@@ -27,7 +27,7 @@ import h5py
 
 PHASES = ("reference", "conditional")
 WEIGHTS = ("best.weights.h5", "last.weights.h5")
-BOOKKEEPING = ("means", "key", "checksums")  # of the run, not of the model
+BOOKKEEPING = ("means", "metrics", "key", "checksums")  # of the run, not of the model
 TOLERANCE = 1e-6
 
 

@@ -54,9 +54,9 @@ def input_pipeline(arguments):
     """Cells a second that come out of the input, against those that the step takes."""
     import tensorflow as tf
 
-    from icell_tf.training.acceleration import spread_over_cores
+    from icell_tf.training.acceleration import set_threads
 
-    spread_over_cores(min(size for size, *_ in INPUTS))
+    set_threads(image_size=min(size for size, *_ in INPUTS))
     rows = []
     for size, width, batch_size, count in INPUTS:
         cells = random_cells(size, count)
@@ -130,49 +130,45 @@ def interleaved(calls, times):
 def startup(arguments):
     """Seconds from the command `train/reference.py --preset=demo` to the end of its first step, and of its parts."""
     marks = {"start": arguments.started}
-    sys.path.insert(0, str(DEMO.parent))
-    import command  # noqa: F401
-    import keras
-
+    from icell_tf.cli import reference  # noqa: F401
     from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+    from icell_tf.training import experiment, loop
 
     marks["import"] = time.time()
 
-    class First(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            marks["step"] = time.time()
-            raise EOFError  # out of the command
+    def mark(owner, name, ends):
+        """Notes when a function is called and when it ends; `ends`: it ends the command instead."""
+        original = getattr(owner, name)
 
-    def marked(name, function):
         def call(*positional, **named):
-            marks.setdefault(f"before {name}", time.time())
-            result = function(*positional, **named)
+            marks[f"before {name}"] = time.time()
+            if ends:
+                raise EOFError
+            result = original(*positional, **named)
             marks[name] = time.time()
             return result
 
-        return call
+        setattr(owner, name, call)
 
-    def fit(model, *positional, callbacks, **named):
-        marks["fit"] = time.time()
-        return original(model, *positional, callbacks=[*callbacks, First()], **named)
-
-    original, keras.Model.fit = keras.Model.fit, fit
-    factory.build_model = marked("build", factory.build_model)
-    AdversarialAutoencoder.compile = marked("compile", AdversarialAutoencoder.compile)
+    mark(experiment, "build_model", False)
+    mark(AdversarialAutoencoder, "compile", False)
+    mark(loop, "fit", False)
+    mark(loop.SaveRun, "on_train_batch_end", True)
     with tempfile.TemporaryDirectory() as folder:
         sys.argv = [str(DEMO), "--preset=demo", f"--run_dir={folder}/run", f"--data_dir={arguments.data_dir}"]
         try:
             runpy.run_path(str(DEMO), run_name="__main__")
         except EOFError:
             pass
-    build = marks["compile"] - marks["before build"]
+    step, fit = marks["before on_train_batch_end"], marks["before fit"]
+    build = marks["compile"] - marks["before build_model"]
     return [
         {
             "import": marks["import"] - marks["start"],
-            "data": marks["fit"] - marks["import"] - build,
+            "data": fit - marks["import"] - build,
             "build": build,
-            "tracing and first step": marks["step"] - marks["fit"],
-            "total": marks["step"] - marks["start"],
+            "tracing and first step": step - fit,
+            "total": step - marks["start"],
         }
     ]
 
@@ -187,14 +183,14 @@ def epoch(arguments):
     from icell_tf.runs.run import Run
     from icell_tf.spec import Cells
     from icell_tf.structures import NAMES
-    from icell_tf.training import callbacks, loop
-    from icell_tf.training.acceleration import Acceleration, spread_over_cores
+    from icell_tf.training import callbacks, loop, store
+    from icell_tf.training.acceleration import Acceleration, set_threads
 
     preset, phase = arguments.preset, arguments.phase
     (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
     reference = PRESETS[preset]["reference"] if phase == "conditional" else None
     run = Run(phase, config, Cells(NAMES, size, pixel_size), reference)
-    spread_over_cores(size)
+    set_threads(image_size=size)
     acceleration = Acceleration.of(config)
     with acceleration.building():
         model = factory.build_model(run)
@@ -223,7 +219,7 @@ def epoch(arguments):
         followers = {
             "pictures": callbacks.LogPictures(folder, draw, 1, 1),
             "curves": callbacks.LogCurves(folder),
-            "saving": loop.SaveRun(folder, loop.MONITOR, count, step=count),
+            "saving": loop.SaveRun(store.RunStore(folder), count, step=count),
         }
         both = logs | {f"val_{name}": value for name, value in logs.items()}
         times = {}

@@ -99,15 +99,12 @@ def measure(arguments):
     import numpy as np
     import tensorflow as tf
 
-    from icell_tf.training.acceleration import Acceleration, spread_over_cores
+    from icell_tf.training.acceleration import AUTO, Acceleration, set_threads
 
     if arguments.deterministic:
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(0)
-    if arguments.threads:
-        tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    else:
-        spread_over_cores(arguments.image_size)
+    set_threads(arguments.threads or AUTO, arguments.image_size)
     acceleration = Acceleration(arguments.precision, arguments.jit)
     acceleration.set_products()
     with acceleration.building():

@@ -1,25 +1,32 @@
 """What a training run is: frozen dataclasses, their presets, validation and JSON.
 
-Every field's metadata holds its help text; the command-line flags are made from it (train/command.py).
+Every field's metadata holds its help text; the command-line flags are made from it (icell_tf/cli/command.py).
 """
 
 import dataclasses
 import math
 from dataclasses import dataclass
 
+from icell_tf.structures import NAMES, STRUCTURES
+
 ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCH = ("auto", "on", "off")
-MAY_CHANGE = ("epochs", "jit")  # settings that a run may go on with others of
+CHANGEABLE = ("epochs", "jit")  # settings that may change when a run is continued
 EPOCHS_HELP = (
-    "passes over the training cells; more than a finished run has continue it, with a learning rate that falls anew "
-    "where there is a cooldown"
+    "passes over the training cells; a higher number continues a finished run, and with a cooldown the learning rate "
+    "falls anew"
 )
+# Data sets that the commands prepare themselves: pixels along a side, cells.
+SIMULATED = {
+    "integrated_cell/simulated": (256, sum(structure.total for structure in STRUCTURES)),
+    "integrated_cell/simulated_64": (64, 280 * len(NAMES)),
+}
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be trained with; the message names the field, its value and what is expected."""
+    """A setting that can't be used. The message names the field, its value and what is expected."""
 
 
 def setting(default, text, choices=None):
@@ -54,7 +61,7 @@ class ReferenceConfig:
     dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
     train_split: str = setting("train", "split to train on, or a part of it as TFDS slices it: train[:640]")
     fold: str = setting(
-        "", "PART/PARTS, such as 2/4: test on that part of all cells, divided by field of view, and train on the others"
+        "", "PART/PARTS, such as 2/4: test on that part of all cells, divided by field of view, and train on the rest"
     )
     architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
     width: float = setting(1.0, "multiplier of the networks' widths")
@@ -70,13 +77,13 @@ class ReferenceConfig:
     white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
     norm_momentum: float = setting(
-        0.9, "BatchNorm's memory: weight of the past, against that of a batch, in the statistics that it keeps"
+        0.9, "weight of the past statistics in BatchNorm's moving average; the batch has the rest"
     )
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(
-        "auto", "of products and activations; auto: bfloat16 on GPUs that are fast at it, else float32", PRECISIONS
+        "auto", "of products and activations; auto: bfloat16 on GPUs that compute it fast, else float32", PRECISIONS
     )
     jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)
 
@@ -105,7 +112,7 @@ class ConditionalConfig(ReferenceConfig):
     epochs: int = setting(220, EPOCHS_HELP)
     leave_out: str = setting(
         "",
-        "structures to train without, separated by commas; the evaluation then says how well they are told as unknown",
+        "structures to train without, separated by commas; the evaluation then measures if they are seen as unknown",
     )
     generate_from: str = setting(
         "estimates",
@@ -113,7 +120,7 @@ class ConditionalConfig(ReferenceConfig):
         GENERATE_FROM,
     )
     integration_weight: float = setting(
-        0.0, "weight in the decoder's objective of what Algorithm 3 asks for, the image at y, z_r and z_s = 0"
+        0.0, "weight in the decoder's objective of the loss of Algorithm 3's image, at y, z_r and z_s = 0"
     )
 
     def __post_init__(self):
@@ -128,7 +135,7 @@ PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
 _DEMO = dict(
     dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
 )
-# A memory that long takes ten epochs to forget how training began, which is all the demo has.
+# With this momentum the statistics still show the start of training after ten epochs, which is too long for the demo.
 _SMALL = dict(**_DEMO, cooldown=0.5, mirror=True, norm_momentum=0.99)
 PRESETS = {
     "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-# How cells were prepared before data sets and models said so: alignment, normalization, version of the preprocessing.
+# Preparation of data sets that do not record it: alignment, normalization, version of the preprocessing.
 FIRST_PREPARATION = "major_axis, maximum, 1"
 
 

@@ -26,6 +26,18 @@ def seeds():
         sys.modules["keras"].utils.set_random_seed(0)
 
 
+@pytest.fixture
+def healthy(monkeypatch):
+    """Makes the machine that runs the tests one with enough memory, without GPU, container's limit and cluster."""
+    from icell_tf.training import machine
+
+    monkeypatch.setattr(machine, "memory", lambda: (16 * 2**30, 12 * 2**30))
+    monkeypatch.setattr(machine, "granted_cores", lambda: None)
+    monkeypatch.setattr(machine, "gpus", lambda: [])
+    for name in ("TF_CONFIG", "TF_NUM_INTRAOP_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """The folder of real images: $ICELL_TEST_DATA or ../shared/data. Skips the test where there is none."""
@@ -68,17 +80,21 @@ def conditional_config(prepared):
 @pytest.fixture(scope="session")
 def reference_run(reference_config, tmp_path_factory):
     """The folder of phase 1, trained for two epochs; tests copy it before they change anything."""
+    from icell_tf.reports import model_card
     from icell_tf.training import experiment
 
-    return experiment.train_reference(reference_config, tmp_path_factory.mktemp("runs") / "reference")
+    run_dir = tmp_path_factory.mktemp("runs") / "reference"
+    return experiment.train_reference(reference_config, run_dir, card=model_card)
 
 
 @pytest.fixture(scope="session")
 def conditional_run(conditional_config, reference_run):
     """The folder of phase 2 on `reference_run`; tests copy it before they change anything."""
+    from icell_tf.reports import model_card
     from icell_tf.training import experiment
 
-    return experiment.train_conditional(conditional_config, reference_run, reference_run.parent / "conditional")
+    run_dir = reference_run.parent / "conditional"
+    return experiment.train_conditional(conditional_config, reference_run, run_dir, card=model_card)
 
 
 @pytest.fixture(scope="session")

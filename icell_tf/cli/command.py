@@ -1,4 +1,7 @@
-"""What the commands in this folder share: flags from a config, and data sets prepared on first use."""
+"""What the commands share: flags from a config, and data sets prepared on first use.
+
+TensorFlow is imported only where it is needed, so that the doctor runs without it.
+"""
 
 import dataclasses
 import functools
@@ -12,20 +15,16 @@ from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
-from icell_tf.config import PHASES, PRESETS  # noqa: E402
-from icell_tf.data.builder.config import VERSION  # noqa: E402
-from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared  # noqa: E402
-from icell_tf.training import devices  # noqa: E402
+from icell_tf.config import PHASES, PRESETS, SIMULATED  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
-SIMULATED = ("integrated_cell/simulated", "integrated_cell/simulated_64")
 _DEFINE = {
     str: flags.DEFINE_string,
     int: flags.DEFINE_integer,
     float: flags.DEFINE_float,
     bool: flags.DEFINE_bool,
 }
-flags.disclaim_key_flags()  # --help lists them as those of the command that defines them here
+flags.disclaim_key_flags()  # so that --help lists the flags defined here as the command's own
 
 
 class TrainingFlags:
@@ -44,7 +43,7 @@ class TrainingFlags:
             "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
         )
         self.run_dir_flag = define_folder(
-            output, None, f"folder of the run, new or to go on with (default: runs/PRESET-{self._run})"
+            output, None, f"folder of the run, new or to continue (default: runs/PRESET-{self._run})"
         )
         self.data_dir_flag = define_data_dir()
         self.overwrite = flags.DEFINE_bool(
@@ -53,10 +52,11 @@ class TrainingFlags:
         self.deterministic = flags.DEFINE_bool(
             "deterministic",
             False,
-            "the same run for the same seed on a GPU too, which costs time; a CPU does so anyway",
+            "make the same seed give the same run also on a GPU, which costs time; on a CPU it always does",
         )
+        self.threads = define_threads()
         fields = dataclasses.fields(PHASES[phase])
-        self.fields = {field.name: _define(field) for field in fields if field.name not in without}
+        self.fields = {field.name: define_setting(field) for field in fields if field.name not in without}
 
     @property
     def config(self):
@@ -71,8 +71,8 @@ class TrainingFlags:
 
     @property
     def how(self):
-        """How to train: what is no setting of the run, and so not in its config."""
-        return {"overwrite": self.overwrite.value, "deterministic": self.deterministic.value}
+        """How to train: options that are no settings of the run, and so not in its config."""
+        return {name: getattr(self, name).value for name in ("overwrite", "deterministic", "threads")}
 
     @property
     def data_dir(self):
@@ -90,14 +90,14 @@ class TrainingFlags:
 
 
 class _Folder(flags.ArgumentParser):
-    """A shell leaves the ~ of --run_dir=~/runs to us."""
+    """Expands ~, because a shell doesn't in --run_dir=~/runs."""
 
     def parse(self, argument):
         return os.path.expanduser(argument)
 
 
 def define_folder(name, default, text, **options):
-    """Defines a flag that is a folder, as `flags.DEFINE_string` one that is text, and returns its holder."""
+    """Defines a flag whose value is a folder, as `flags.DEFINE_string` does for text, and returns its holder."""
     return flags.DEFINE(_Folder(), name, default, text, **options)
 
 
@@ -106,8 +106,17 @@ def define_data_dir():
     return define_folder("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
 
 
-def _define(field):
-    """Defines the flag of a config's field; None means that it is the preset's value."""
+def define_threads():
+    """Defines --threads_per_operation and returns its holder."""
+    text = (
+        "threads that share an operation on the CPU; as many operations run at a time as there are cores. auto: 1 on "
+        "two cores for images up to 128 pixels, else TensorFlow's choice"
+    )
+    return flags.DEFINE_string("threads_per_operation", "auto", text)
+
+
+def define_setting(field):
+    """Defines the flag of a config's field; its value None stands for the preset's."""
     text, choices = field.metadata["help"], field.metadata["choices"]
     if choices:
         return flags.DEFINE_enum(field.name, None, choices, text)
@@ -115,17 +124,21 @@ def _define(field):
 
 
 def ensure_prepared(dataset, data_dir=None):
-    """Prepares a simulated data set with `tfds build` if its present version is not there; any other one has to be.
+    """Prepares a simulated data set with `tfds build`, unless its current version exists; checks that any other exists.
 
     Args:
       dataset, data_dir: as in `find_prepared`.
 
-    Raises: DatasetError: if there is none, and it is not a simulated one, its build fails, or machines train together.
+    Raises: DatasetError: if the data set is missing and not simulated, or its build fails, or several machines train.
     """
+    from icell_tf.data.builder.config import VERSION
+    from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared
+    from icell_tf.training import devices
+
     try:
         find_prepared(f"{dataset}:{VERSION}" if dataset in SIMULATED else dataset, data_dir)
     except DatasetError:
-        if dataset not in SIMULATED or devices.in_cluster():  # one folder, built by several machines at once
+        if dataset not in SIMULATED or devices.in_cluster():  # several machines would build in one folder at once
             raise
         print(f"Preparing {dataset}, once.", flush=True)
         name, config = dataset.split("/")

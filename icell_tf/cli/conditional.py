@@ -1,6 +1,7 @@
 """Trains phase 2, structures given the shape: python train/conditional.py --preset=small --reference=RUN_DIR."""
 
 from icell_tf.cli.command import TrainingFlags, define_folder, ensure_prepared
+from icell_tf.reports import model_card
 from icell_tf.training.experiment import train_conditional
 
 FLAGS = TrainingFlags("conditional")
@@ -10,4 +11,4 @@ REFERENCE = define_folder("reference", None, "run of train/reference.py (default
 def main():
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
     reference = REFERENCE.value or FLAGS.default_run_dir("reference")
-    train_conditional(FLAGS.config, reference, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how)
+    train_conditional(FLAGS.config, reference, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how, card=model_card)

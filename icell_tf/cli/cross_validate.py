@@ -12,6 +12,7 @@ from absl import flags
 from icell_tf.cli.command import TrainingFlags, ensure_prepared
 from icell_tf.data.prepared import open_prepared
 from icell_tf.inference.loading import load
+from icell_tf.reports import model_card
 from icell_tf.reports.pooled import POOLED_FILE, measure_fold, pool, table
 from icell_tf.training import devices
 from icell_tf.training.experiment import train_conditional, train_reference
@@ -37,8 +38,9 @@ def main():
             FLAGS.config_of(phase, fold=f"{part}/{FOLDS.value}", epochs=epochs.value)
             for phase, epochs in EPOCHS.items()
         )
-        train_reference(reference, folder / "reference", FLAGS.data_dir, **FLAGS.how)
-        train_conditional(conditional, folder / "reference", folder / "conditional", FLAGS.data_dir, **FLAGS.how)
+        how = FLAGS.how | {"card": model_card}
+        train_reference(reference, folder / "reference", FLAGS.data_dir, **how)
+        train_conditional(conditional, folder / "reference", folder / "conditional", FLAGS.data_dir, **how)
         prepared = open_prepared(conditional, data_dir=FLAGS.data_dir)
         measure_fold(load(folder / "conditional"), prepared, folder / "evaluation")
     print(table(pool([folder / "evaluation" for folder in folders], prepared.cells, output)))

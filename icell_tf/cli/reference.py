@@ -1,6 +1,7 @@
 """Trains phase 1, the model of cell and nuclear shape: python train/reference.py --preset=small."""
 
 from icell_tf.cli.command import TrainingFlags, ensure_prepared
+from icell_tf.reports import model_card
 from icell_tf.training.experiment import train_reference
 
 FLAGS = TrainingFlags("reference")
@@ -8,4 +9,4 @@ FLAGS = TrainingFlags("reference")
 
 def main():
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
-    train_reference(FLAGS.config, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how)
+    train_reference(FLAGS.config, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how, card=model_card)

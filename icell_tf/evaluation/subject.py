@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from icell_tf.config import MAY_CHANGE, ConfigError, differences
+from icell_tf.config import CHANGEABLE, ConfigError, differences
 from icell_tf.data.prepared import PreparedCells, open_prepared
 from icell_tf.inference.integrator import Integrator
 from icell_tf.inference.loading import integrator_of
@@ -91,7 +91,7 @@ def _load_reference(model, run, run_dir):
     if not run_dir:
         raise ConfigError("its config.json names no folder of phase 1")
     reference, found = load_model(run_dir, phase="reference")
-    changed = differences(found.config, run.reference, ignore=MAY_CHANGE)
+    changed = differences(found.config, run.reference, ignore=CHANGEABLE)
     changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(f"{run_dir} is not the run that the model was trained on ({'; '.join(changed)})")

@@ -9,8 +9,6 @@ import sys
 import threading
 import types
 
-from icell_tf.training.machine import cores
-
 # One thread of linear algebra for each worker, because the workers already use every core.
 _WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 _AHEAD = 8  # items in flight per worker, which limits the memory
@@ -25,7 +23,9 @@ class WorkerPool:
     """
 
     def __init__(self, workers: int | None = None):
-        self.workers = workers or cores()
+        from joblib import cpu_count  # here, because the workers, which import this module, don't need it
+
+        self.workers = workers or cpu_count()
         self._executor = None
 
     def __enter__(self):

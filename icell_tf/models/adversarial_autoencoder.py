@@ -1,9 +1,6 @@
 """What Algorithms 1 and 2 share: four networks, four optimizers, and a step of losses, gradients and updates."""
 
-import zlib
-
 import keras
-import numpy as np
 import tensorflow as tf
 
 from icell_tf.models import losses
@@ -25,9 +22,9 @@ def batch_mean(values):
 class AdversarialAutoencoder(keras.Model):
     """An autoencoder with a discriminator on its codes and one on its images (section 2.1).
 
-    A subclass says which objective each network descends, in `objectives`. An objective's gradient reaches that network
-    alone, which is how error signals stay where they belong: the reconstruction flows through the decoder into the
-    encoder, a latent discriminator's verdict into the encoder only, an image discriminator's into the decoder only.
+    A subclass defines the objective of each network in `objectives`. Each objective updates its own network only: the
+    reconstruction updates encoder and decoder, the latent discriminator's verdict the encoder only, and the image
+    discriminator's verdict the decoder only.
 
     Args:
       enc, dec, enc_d, dec_d: the networks.
@@ -35,9 +32,6 @@ class AdversarialAutoencoder(keras.Model):
       mmd_weight: of `losses.prior_discrepancy` in the encoder's objective; 0, the paper's, leaves the codes'
         distribution to the latent discriminator. Replicas each compare their own part of a batch.
       seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
-
-    Attributes:
-      key: of the run, which its weights bear; 0 is none.
     """
 
     metric_names = (  # what `objectives` logs, in both phases
@@ -62,7 +56,6 @@ class AdversarialAutoencoder(keras.Model):
         self.optimizers = {}
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
-        self.key, self.loaded_key, self.loaded_checksums = 0, 0, None
         self.built = True  # by its networks, which are functional models
 
     @property
@@ -117,7 +110,7 @@ class AdversarialAutoencoder(keras.Model):
         Args:
           objectives: {role: (B,)}.
           reconstruction, passed_as_prior, passed_as_data: (B,), the terms that the objectives are made of.
-          verdicts: (prior, encoded, observed, generated), (B,) each: whether a discriminator told what it was shown.
+          verdicts: (prior, encoded, observed, generated), (B,) each: whether the discriminator was right about it.
         """
         prior, encoded, observed, generated = verdicts
         return {
@@ -168,76 +161,6 @@ class AdversarialAutoencoder(keras.Model):
         for name, values in logs.items():
             self.trackers[name].update_state(values)
         return {name: self.trackers[name].result() for name in logs}
-
-    @property
-    def means(self):
-        """Sum and count of every metric since the epoch began, (metrics, 2) in NumPy.
-
-        Of several machines, as if all had this one's: to ask them, all would have to ask, and Keras asks when it saves.
-        """
-        return np.array([[np.mean([part.numpy() for part in parts]) for parts in pair] for pair in self._tallies()]) * (
-            np.float32(self.distribute_strategy.num_replicas_in_sync)
-        )
-
-    @means.setter
-    def means(self, values):
-        if len(values) != len(self.metrics):
-            return  # of a version with other metrics; only the curve of an epoch that was interrupted needs them
-        shares = np.array(values, np.float32) / np.float32(self.distribute_strategy.num_replicas_in_sync)
-        for pair, row in zip(self._tallies(), shares, strict=True):
-            for parts, share in zip(pair, row, strict=True):
-                for part in parts:
-                    part.assign(share)
-
-    def _tallies(self):
-        """Sum and count of every metric, each as the variables of this machine's replicas."""
-        parts = self.distribute_strategy.experimental_local_results
-        return [(parts(tracker.total.value), parts(tracker.count.value)) for tracker in self.metrics]
-
-    def broken_networks(self):
-        """Returns the names of the networks that have weights which are not finite."""
-        return [
-            network.name
-            for network in self.trained.values()
-            if not all(np.isfinite(variable.numpy()).all() for variable in network.weights)
-        ]
-
-    def save_own_variables(self, store):
-        """Adds to what Keras saves what it leaves out: the unfinished epoch's means, the run's key, checksums."""
-        store["means"] = self.means
-        store["key"] = np.array(self.key)
-        store["checksums"] = np.array(self._checksums())
-
-    def load_own_variables(self, store):
-        """Reads what `save_own_variables` wrote; a file from before it was written is taken as it is."""
-        self.loaded_key, self.loaded_checksums = 0, None
-        if "key" in store.keys():
-            self.loaded_key = int(np.array(store["key"]))
-        if "means" in store.keys():
-            self.means = np.array(store["means"])
-            self.loaded_checksums = np.array(store["checksums"]).tolist()
-
-    def check_loaded(self):
-        """Looks at what was loaded. Raises: ValueError: if it is of another run, or a bit is another."""
-        if self.key and self.loaded_key and self.key != self.loaded_key:
-            raise ValueError("it bears the key of another run")
-        found, expected = self._checksums(), self.loaded_checksums or []
-        if any(ours != theirs for ours, theirs in zip(found, expected, strict=False)):
-            raise ValueError("its checksum is another")
-
-    def _checksums(self):
-        """Of the weights and, in a compiled model, of the optimizers' variables."""
-        parts = [self.weights]
-        if self.optimizers:
-            parts.append([variable for optimizer in self.optimizers.values() for variable in optimizer.variables])
-        return [_checksum(part) for part in parts]
-
-
-def _checksum(variables):
-    total = 0
-    for variable in variables:
-        total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
-    return total
 
 
 def correct(logits, positive):

@@ -11,10 +11,9 @@ def build_model(run, mean_logits=None):
     Args:
       run: what to build.
       mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
-        `dark_start`; not needed for a model whose weights are loaded.
+        `dark_start`; not needed if weights are loaded afterwards.
     """
     model = _build_networks(run, mean_logits)
-    model.key = run.key
     for network in model.trained.values():
         networks.set_norm_momentum(network, run.config.norm_momentum)
     return model

@@ -70,7 +70,7 @@ def record_training(run_dir, run, prepared, curves):
       run_dir: the run's folder.
       run: its `Run`.
       prepared: the `PreparedCells` it was trained on.
-      curves: its rows of history.csv, as `checkpoints.read_history` returns them.
+      curves: its rows of history.csv, as `read_history` returns them.
     """
     versions = {"icell_tf": __version__, "python": platform.python_version()}
     versions |= {package: metadata.version(package) for package in PACKAGES}
@@ -83,7 +83,7 @@ def record_training(run_dir, run, prepared, curves):
 
 
 def forget(run_dir):
-    """Removes what is known of a run that is trained anew; of its card the notes stay."""
+    """Removes what is known of a run that is started anew; the notes on its card stay."""
     path = Path(run_dir) / CARD_FILE
     (path.parent / ENVIRONMENT_FILE).unlink(missing_ok=True)
     if path.is_file():

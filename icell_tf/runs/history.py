@@ -9,7 +9,7 @@ HISTORY = "history.csv"
 
 
 def read_history(run_dir):
-    """Returns a run's curves, one {"epoch": int, metric: float} an epoch; none if nothing was trained.
+    """Returns a run's curves, one {"epoch": int, metric: float} an epoch; an empty list without the file.
 
     Raises: ConfigError: if the file is damaged.
     """

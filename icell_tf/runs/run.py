@@ -15,7 +15,7 @@ CONFIG_FILE = "config.json"
 
 @dataclass(frozen=True)
 class Run:
-    """All that is needed to build a run's model again: the content of its config.json.
+    """The content of a run's config.json, from which its model can be built again.
 
     Attributes:
       phase: a key of `PHASES`.
@@ -23,7 +23,7 @@ class Run:
       cells: what it was trained on.
       reference: in phase 2, the settings of the run whose encoder it is built on.
       reference_dir: in phase 2, where that run lay; its curves and its decoder are not needed to use the model.
-      key: what its weights bear, so that those of another run are not taken for them; 0 where they bear none.
+      key: a number that its weights files bear too, so that weights of another run are refused.
     """
 
     phase: str
@@ -34,9 +34,12 @@ class Run:
     key: int = 0
 
     def with_key(self):
-        """Returns the run with its key, which it keeps wherever it lies and however long it is trained."""
-        named = dataclasses.replace(self.config, epochs=1, jit="auto"), self.phase, self.cells, self.reference
-        return dataclasses.replace(self, key=zlib.crc32(repr(named).encode()))
+        """Returns the run with its key, a hash of its settings and cells.
+
+        The key does not depend on the run's folder, nor on `CHANGEABLE` settings.
+        """
+        hashed = dataclasses.replace(self.config, epochs=1, jit="auto"), self.phase, self.cells, self.reference
+        return dataclasses.replace(self, key=zlib.crc32(repr(hashed).encode()))
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
@@ -55,17 +58,10 @@ class Run:
         try:
             content = json.loads(path.read_text())
             cells = {**content["cells"], "structures": tuple(content["cells"]["structures"])}
-            config = _config(PHASES[content["phase"]], content["config"])
-            reference = content["reference"] and _config(ReferenceConfig, content["reference"])
+            config = PHASES[content["phase"]](**content["config"])
+            reference = content["reference"] and ReferenceConfig(**content["reference"])
             if (content["phase"] == "conditional") != bool(reference):
                 raise ValueError(f"a run of phase {content['phase']!r} with reference {reference}")
-            others = {name: content[name] for name in ("reference_dir", "key") if name in content}
-            return cls(content["phase"], config, Cells(**cells), reference, **others)
+            return cls(content["phase"], config, Cells(**cells), reference, content["reference_dir"], content["key"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
-
-
-def _config(kind, content):
-    """Returns the settings of a run from its config.json; before that said so, all were computed in float32."""
-    precision = content.get("precision", "auto").replace("auto", "float32")
-    return kind(**{**content, "precision": precision})

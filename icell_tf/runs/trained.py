@@ -19,5 +19,5 @@ def load_model(run_dir, weights=BEST, phase=None):
     if not path.is_file():
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)
-    load_weights(model, path)
+    load_weights(model, path, run.key)
     return model, run

@@ -1,19 +1,53 @@
-"""The weights of a run, read from its folder."""
+"""Weights files of a run: what Keras saves of a model, and beside it which run it is of, checksums and metrics."""
 
 import os
 import warnings
+import zlib
+
+import h5py
+import numpy as np
 
 from icell_tf.config import ConfigError
 
 LAST, PREVIOUS, BEST = "last.weights.h5", "previous.weights.h5", "best.weights.h5"
+RUN = "run"  # the group in the file that holds what is not the model's
 
 
-def load_weights(model, path):
-    """Loads what `save_weights` wrote. Raises: ConfigError: if the file is damaged, or is of another model."""
+def save_weights(model, path, key=0, metrics=()):
+    """Writes a model's weights and its optimizers' state into one file.
+
+    Args:
+      model: an `AdversarialAutoencoder`.
+      path: ends with .weights.h5.
+      key: of its run, a `Run.key`.
+      metrics: state of an unfinished epoch's metrics, as `training.metric_state.read` returns it.
+    """
+    model.save_weights(path, overwrite=True)
+    with h5py.File(path, "a") as file:
+        group = file.create_group(RUN)
+        group["key"], group["checksums"], group["metrics"] = key, _checksums(model), metrics
+
+
+def load_weights(model, path, key=0):
+    """Loads what `save_weights` wrote.
+
+    Args:
+      model: of the same networks. Its optimizers are loaded too if it is compiled.
+      path: of the file.
+      key: of the run that the weights must be of.
+
+    Returns: the state of the metrics. Raises: ConfigError: if the file is damaged, or of another model or run.
+    """
     try:
+        with h5py.File(path) as file:
+            found = {name: values[()] for name, values in file[RUN].items()}
+        if found["key"] != key:
+            raise ValueError("it bears the key of another run")
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # Keras', before it fails
             model.load_weights(path)
-        model.check_loaded()
+        if any(ours != theirs for ours, theirs in zip(_checksums(model), found["checksums"], strict=False)):
+            raise ValueError("its checksum is another")
+        return found["metrics"]
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # what h5py and Keras raise
         raise ConfigError(
             f"{path} does not hold this model's weights: it is damaged, or of another run ({reason(error)}). Put back "
@@ -21,7 +55,23 @@ def load_weights(model, path):
         ) from error
 
 
+def _checksums(model):
+    """Of the weights and, in a compiled model, of the optimizers' variables."""
+    parts = [model.weights]
+    if model.optimizers:
+        parts.append([variable for optimizer in model.optimizers.values() for variable in optimizer.variables])
+    return [_checksum(part) for part in parts]
+
+
+def _checksum(variables):
+    total = 0
+    for variable in variables:
+        total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
+    return total
+
+
 def reason(error):
+    """Returns what an error says in one line; the system's words where it has an error number."""
     if getattr(error, "errno", None):
         return os.strerror(error.errno)
     return (str(error) or type(error).__name__).partition("\n")[0]

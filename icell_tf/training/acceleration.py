@@ -1,4 +1,4 @@
-"""How a training step is computed on the devices there are: threads, precision, XLA. The same step in any case."""
+"""How a training step is computed on the devices there are: threads, precision, XLA. What it computes is the same."""
 
 import contextlib
 import dataclasses
@@ -10,13 +10,14 @@ import tensorflow as tf
 from icell_tf.config import ConfigError
 from icell_tf.training import machine
 
+AUTO = "auto"
 SMALL_IMAGE = 128  # pixels along a side
-BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on products of bfloat16 are the fast ones
+BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on GPUs multiply bfloat16 fast
 
 
 @dataclass(frozen=True)
 class Acceleration:
-    """What --precision and --jit, default auto, come to on this machine.
+    """The precision and the compiler that --precision and --jit, default auto, stand for on this machine.
 
     Attributes:
       precision: of products and activations; weights, moments and BatchNorm's statistics are float32 in any case.
@@ -30,8 +31,8 @@ class Acceleration:
     def of(cls, config, replicas=1):
         """Resolves a config's `precision` and `jit`.
 
-        On a CPU auto is float32 without XLA, which measured slower there. On GPUs it is bfloat16 where all have fast
-        products of it, and XLA on a single one: TensorFlow can't compile a step that is spread over several.
+        On a CPU, auto means float32 without XLA, which was slower there when measured. On GPUs it means bfloat16 if
+        all of them multiply it fast. On a single GPU it means XLA; TensorFlow can't compile a step on several devices.
 
         Raises: ConfigError: if jit is on with several replicas.
         """
@@ -44,7 +45,7 @@ class Acceleration:
         return cls(precision, config.jit == "on" or (config.jit == "auto" and bool(gpus) and replicas == 1))
 
     def recorded_in(self, config):
-        """Returns a config that says what auto has come to, so that a run doesn't go on in other arithmetic."""
+        """Returns a config with these values in place of auto, so that a run is continued in the same arithmetic."""
         return dataclasses.replace(config, precision=self.precision, jit="on" if self.jit else "off")
 
     @property
@@ -63,7 +64,7 @@ class Acceleration:
             keras.config.set_dtype_policy(before)
 
     def set_products(self):
-        """Makes float32's products float32's on a GPU, where TensorFlow takes those of TF32, of 10 bits."""
+        """Keeps TensorFlow from computing float32's products in TF32, which has 10 bits, on a GPU."""
         tf.config.experimental.enable_tensor_float_32_execution(self.precision != "float32")
 
     def __str__(self):
@@ -74,24 +75,35 @@ class Acceleration:
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
-def spread_over_cores(image_size):
-    """Lets a step's independent operations run side by side on two cores, each in one thread, where images are small.
+def set_threads(threads=AUTO, image_size=None):
+    """Sets how many threads share an operation on the CPU; as many operations run at a time as there are cores.
 
-    Two threads for each operation, which is TensorFlow's way, cost 15 % at 64 pixels, 5 % at 128, and gain 6 % at 256.
-    Without effect once TensorFlow has begun to compute, on more cores, for which this is not measured, with GPUs, and
-    where the environment says how many threads there are to be.
+    AUTO, on two cores without a GPU and for images up to SMALL_IMAGE: one thread an operation. Two, which is
+    TensorFlow's default, cost 15 % more time at 64 pixels and 5 % at 128; at 256 they save 6 %. Elsewhere, where this
+    is not measured, AUTO keeps TensorFlow's default, and so it does where the environment sets the number.
 
-    Args: image_size: pixels along a side. Raises: ConfigError: if the environment asks for what is no number.
+    Args:
+      threads: AUTO or a number, which has to be set before TensorFlow computes.
+      image_size: pixels along a side; None keeps TensorFlow's default for AUTO.
+
+    Raises: ConfigError: if threads is not a number above 0, or TensorFlow computes already with another.
     """
-    free = machine.cores() == 2 and not machine.asked_threads()
-    if free and image_size <= SMALL_IMAGE and not tf.config.list_physical_devices("GPU"):
-        with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(2)
+    if threads == AUTO:
+        measured = image_size is not None and image_size <= SMALL_IMAGE and machine.cores() == 2
+        if not measured or machine.asked_threads() or tf.config.list_physical_devices("GPU"):
+            return
+    elif not str(threads).isdecimal() or int(threads) < 1:
+        raise ConfigError(f"threads_per_operation is {threads!r}, but has to be {AUTO} or a number above 0")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1 if threads == AUTO else int(threads))
+        tf.config.threading.set_inter_op_parallelism_threads(machine.cores())
+    except RuntimeError as error:
+        if threads != AUTO:
+            raise ConfigError(f"threads_per_operation can't be set any more: {error}") from error
 
 
 def _threads():
-    """How many, as this process says or else the environment; where neither does, TensorFlow has one a core."""
+    """Describes the threads: as set in this process, or else in the environment, or else one a core."""
     within, beside = (machine.asked_threads().get(name, machine.cores()) for name in machine.THREADS)
     within = tf.config.threading.get_intra_op_parallelism_threads() or within
     beside = tf.config.threading.get_inter_op_parallelism_threads() or beside

@@ -1,4 +1,4 @@
-"""What happens between epochs: the learning rate, TensorBoard's curves and pictures, a discriminator that wins."""
+"""What happens after each epoch: learning rate, TensorBoard's curves and pictures, a warning about discriminators."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from icell_tf import files
-from icell_tf.training import checkpoints
+from icell_tf.training import errors, store
 from icell_tf.viz import figures
 
 WINNING_ACCURACY, WINNING_STEPS = 0.99, 500
@@ -14,7 +14,7 @@ DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator
 
 
 class CoolDown(keras.callbacks.Callback):
-    """Lets the learning rate of all optimizers fall in a line towards 0 over the last epochs.
+    """Lowers the learning rate of all optimizers linearly towards 0 over the last epochs.
 
     Args:
       learning_rate: the rate before.
@@ -27,13 +27,13 @@ class CoolDown(keras.callbacks.Callback):
         self.learning_rate, self.cooldown, self.epochs = learning_rate, cooldown, epochs
 
     def on_epoch_begin(self, epoch, logs=None):
-        left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # of the fall; above 1 before it begins
+        left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # above 1 before the cooldown begins
         for optimizer in self.model.optimizers.values():
             optimizer.learning_rate = self.learning_rate * min(1.0, left)
 
 
 class Events:
-    """TensorBoard's files of a run, on the disk when `write` returns.
+    """A folder of TensorBoard's files; values are on the disk when `write` returns.
 
     Args:
       log_dir: TensorBoard's folder.
@@ -42,12 +42,12 @@ class Events:
 
     def __init__(self, log_dir, name):
         self.folder = Path(log_dir) / name
-        with checkpoints.writing(self.folder):
+        with errors.writing(self.folder):
             self.writer = tf.summary.create_file_writer(str(self.folder))
 
     def write(self, step, values, kind):
         """Args: step, an integer; values, {name: value}; kind, a function of tf.summary that writes one."""
-        with checkpoints.writing(self.folder):
+        with errors.writing(self.folder):
             with self.writer.as_default(step=step):
                 for name, value in values.items():
                     kind(name, value)
@@ -57,7 +57,7 @@ class Events:
 
 
 class LogCurves(keras.callbacks.Callback):
-    """Writes an epoch's losses and learning rate, `epoch_NAME`, into a folder for training and one for validation.
+    """Writes each epoch's losses and learning rate as `epoch_NAME`, for training and validation in a folder each.
 
     Args:
       log_dir: TensorBoard's folder.
@@ -72,7 +72,7 @@ class LogCurves(keras.callbacks.Callback):
         losses = {name: value for name, value in (logs or {}).items() if not name.startswith("val_")}
         validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
         losses["learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
-        for name, values in zip(checkpoints.CURVES, (losses, validation), strict=True):
+        for name, values in zip(store.CURVES, (losses, validation), strict=True):
             if values:
                 if name not in self.events:
                     self.events[name] = Events(self.log_dir, name)
@@ -98,13 +98,13 @@ class LogPictures(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
-        self.events = self.events or Events(self.log_dir, checkpoints.PICTURES)
+        self.events = self.events or Events(self.log_dir, store.PICTURES)
         pictures = {name: picture[None] for name, picture in self.draw().items()}
         self.events.write(epoch, pictures, tf.summary.image)
 
 
 class WatchDiscriminators(keras.callbacks.Callback):
-    """Says once, of each discriminator, that it has won: nearly always right in successive epochs of so many steps.
+    """Warns once about each discriminator that has won: it was right above WINNING_ACCURACY for WINNING_STEPS steps.
 
     Args:
       steps: of an epoch.
@@ -126,7 +126,7 @@ class WatchDiscriminators(keras.callbacks.Callback):
                 print(
                     f"Warning: {name.removesuffix('_accuracy')} has won: in the {self.streaks[name]} steps up to step "
                     f"{(epoch + 1) * self.steps} it was right about more than {WINNING_ACCURACY:.0%} of the {shown}. "
-                    "What it teaches is weak from now on; the other losses train on."
+                    "Its gradients are weak from now on; the other losses go on training the networks."
                 )
 
     def _count(self, logs):
@@ -136,7 +136,7 @@ class WatchDiscriminators(keras.callbacks.Callback):
 
 
 def reference_pictures(model, cells, seed=0):
-    """Observed over reconstructed cells of each split, and generated ones, as the reference model draws them.
+    """Draws reconstructed cells below the observed ones, for each split, and generated cells of the reference model.
 
     Args:
       model: a `ReferenceModel`.
@@ -154,10 +154,10 @@ def reference_pictures(model, cells, seed=0):
 
 
 def conditional_pictures(integrator, cells, labels, seed=0):
-    """As `reference_pictures`, with structures; and every structure predicted in the cells of each split.
+    """Draws as `reference_pictures`, with structures, and all structures predicted in the cells of each split.
 
     Args:
-      integrator: an `Integrator` of the model's networks, which is traced when it first draws, and not again.
+      integrator: an `Integrator` of the model's networks; one for all calls, because it is traced only once.
       cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
       labels: {split: y (B,)}.
       seed: of the generated cells' codes.

@@ -1,4 +1,4 @@
-"""The devices that a run is trained on: those of this machine, or of all the machines that TF_CONFIG tells of."""
+"""The devices that a run is trained on: those of this machine, or of all machines in TF_CONFIG."""
 
 import contextlib
 import functools
@@ -6,18 +6,19 @@ import json
 import os
 import signal
 import threading
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
 from icell_tf.config import ConfigError
-from icell_tf.training.checkpoints import GO_ON, TrainingError
+from icell_tf.training.errors import GO_ON, TrainingError
 
 VARIABLE = "TF_CONFIG"
 EXAMPLE = '{"cluster": {"worker": ["host-0:12345", "host-1:12345"]}, "task": {"type": "worker", "index": 0}}'
 JOBS = ("chief", "worker")
-# What TensorFlow raises, within some 20 s, where a machine that it trains with is gone.
+# What TensorFlow raises, within some 20 s, when it has lost another machine.
 LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -30,7 +31,7 @@ LOST = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """The machines of a run, a process each, and which of them this is: the first, 0, is the chief."""
+    """The machines of a run, with one process each, and the index of this one: machine 0 is the chief."""
 
     hosts: tuple[str, ...]
     index: int
@@ -40,9 +41,9 @@ def read_cluster(text):
     """Reads the value of TF_CONFIG.
 
     Args:
-      text: as TensorFlow takes it, such as EXAMPLE; "" or None is none.
+      text: in TensorFlow's format, such as EXAMPLE; "" or None if the variable is not set.
 
-    Returns: a `Cluster`; None if there is none, or only one machine in it. Raises: ConfigError.
+    Returns: a `Cluster`; None without the variable, or with only one machine in it. Raises: ConfigError.
     """
     if not text:
         return None
@@ -81,7 +82,7 @@ def _refusal(found):
 
 
 def in_cluster():
-    """Whether TF_CONFIG tells of several machines. Raises: ConfigError: if it can't be read."""
+    """Whether TF_CONFIG lists several machines. Raises: ConfigError: if it can't be read."""
     return read_cluster(os.environ.get(VARIABLE)) is not None
 
 
@@ -98,9 +99,9 @@ def make_strategy():
 
 
 def connect():
-    """Returns the `Workers` of this run: with TF_CONFIG, once the machines in it have been started.
+    """Returns the `Workers` of this run; with TF_CONFIG, waits until all machines in it have been started.
 
-    TensorFlow wants this before anything else is asked of it. Raises: ConfigError, TrainingError.
+    It must be called before TensorFlow is used in any other way. Raises: ConfigError, TrainingError.
     """
     cluster = read_cluster(os.environ.get(VARIABLE))
     return _connected(cluster) if cluster else Workers(make_strategy())
@@ -111,16 +112,19 @@ def _connected(cluster):
     others = ", ".join(host for number, host in enumerate(cluster.hosts) if number != cluster.index)
     print(f"This is {_name(cluster)}; waiting for {others}.", flush=True)
     workers = Workers(None, cluster)
-    with workers.losses_told(), _interruptible():
+    with workers.explain_lost_worker(), _interruptible():
         workers.strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        workers.gather([0])  # all are there
+        workers.gather([0])  # returns once all have started
     return workers
 
 
 @contextlib.contextmanager
 def _interruptible():
-    """Within, Ctrl-C ends the process, which waits where Python can't; after, SIGTERM does, which TensorFlow takes."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may say what signals do
+    """Within, Ctrl-C ends the process even while it waits in TensorFlow; after, SIGTERM ends it again.
+
+    TensorFlow sets a handler of its own for SIGTERM when it connects, which does not end the process.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only that one may set signal handlers
         yield
         return
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -139,11 +143,12 @@ def _name(cluster):
 class Workers:
     """The processes that train a run together, one a machine; without TF_CONFIG there is one.
 
-    What all of them must know is told by collectives: all workers then have to call the same method, in the same order.
+    The code that tells workers apart is here and in `store.RunStore`. They agree by collectives: all workers have to
+    call the same methods in the same order.
 
     Attributes:
-      strategy: over the devices of all.
-      count: of the processes.
+      strategy: over the devices of all workers.
+      count: of the workers.
       index: of this one.
     """
 
@@ -183,9 +188,9 @@ class Workers:
         return self.sum(rows)
 
     def together(self, act):
-        """Calls a function here as on the other workers, and returns what it returns once all are done.
+        """Calls a function on all workers; returns this worker's result once all are done.
 
-        Raises: what it raises; and TrainingError, if it does so elsewhere.
+        Raises: what the function raises here; TrainingError: if it failed on another worker.
         """
         if self.count == 1:
             return act()
@@ -198,16 +203,16 @@ class Workers:
         if failure:
             raise failure
         if len(failed):
-            raise TrainingError(f"{self._hosts(failed)} can't go on, and says why; here, nothing is wrong")
+            raise TrainingError(f"{self._hosts(failed)} failed, and says why there; nothing is wrong here")
         return result
 
     def on_chief(self, act):
-        """Calls a function on the chief only; else as `together`. Returns: None on the other workers."""
+        """Calls a function on the chief only, as `together` otherwise. Returns: None on the other workers."""
         return self.together(act if self.is_chief else lambda: None)
 
-    def check_equal(self, what, number):
-        """Raises: ConfigError: if a number that stands for something is another one on another worker."""
-        numbers = self.gather([number])[:, 0]
+    def check_equal(self, what, value):
+        """Raises: ConfigError: if a value, compared by its repr, differs between workers. Args: what, its name."""
+        numbers = self.gather([zlib.crc32(repr(value).encode())])[:, 0]
         if np.any(numbers != numbers[0]):
             raise ConfigError(
                 f"{self._hosts(np.flatnonzero(numbers != numbers[0]))} was started with other {what} than "
@@ -215,49 +220,41 @@ class Workers:
                 f"{VARIABLE}"
             )
 
-    def check_shares(self, batch_size):
+    def check_batch_size(self, batch_size):
         """Raises: ConfigError: if the devices can't share a batch evenly."""
         replicas = self.strategy.num_replicas_in_sync
         if batch_size % replicas:
             where = f" on the {self.count} machines of {VARIABLE}" if self.cluster else ""
             raise ConfigError(f"batch_size is {batch_size}, which {replicas} devices{where} cannot share evenly")
 
-    def share(self, model):
-        """Gives a compiled model on every worker the chief's weights, moments and means."""
+    def broadcast(self, model):
+        """Gives a compiled model on every worker the chief's weights and optimizer state."""
         if self.count == 1:
             return
         optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
         for variable in model.weights + optimizers:
-            variable.assign(self._of_chief(variable.numpy()))
-        model.means = self._of_chief(model.means)
+            variable.assign(self.of_chief(variable.numpy()))
 
-    def _of_chief(self, values):
+    def of_chief(self, values):
+        """Returns the chief's array on every worker. Args: values, of the same shape and type on all."""
         return self.sum(values if self.is_chief else np.zeros_like(values))
 
-    def even_out(self, model):
-        """Gives a model on every worker an equal share of all workers' means, so that the chief's say it all."""
-        if self.count > 1:
-            model.means = self.sum(model.means) / self.count
+    def mean(self, values):
+        """Returns the mean over all workers of an array."""
+        return self.sum(values) / self.count
 
     def distribute(self, batches):
-        """Returns a tf.data.Dataset of global batches, the same on all workers, so that `fit` divides each batch."""
+        """Returns a data set of global batches, the same on all workers, with each batch divided between the devices.
+
+        Args: batches, a tf.data.Dataset.
+        """
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return batches if self.count == 1 else batches.with_options(options)
-
-    def adapt(self, model):
-        """Lets Keras' `fit` train a built model on several machines.
-
-        It averages what a step returns over machines along axis 0, which scalars lack; and to build a model that may
-        not be built it reduces a batch over them, which fails for a batch that is a dictionary.
-        """
-        if self.count > 1:
-            model.train_step, model.test_step = _with_axis(model.train_step), _with_axis(model.test_step)
-            model._maybe_symbolic_build = lambda *_, **__: None
+        return self.strategy.experimental_distribute_dataset(batches.with_options(options))
 
     @contextlib.contextmanager
-    def losses_told(self):
-        """Says that a machine is gone where TensorFlow tells of the collective that failed for it."""
+    def explain_lost_worker(self):
+        """Says that a machine was lost, where TensorFlow only says that a collective failed. Raises: TrainingError."""
         try:
             yield
         except LOST as error:
@@ -273,18 +270,11 @@ class Workers:
 
 
 def _reason(error):
-    """What TensorFlow says, without where in the graph it was."""
+    """TensorFlow's message without the position in the graph."""
     told = error.message.partition("aborted by: ")[2] or error.message
     for end in ("The error could be", "Additional GRPC", "Check earlier logs"):
         told = told.partition(end)[0]
     return " ".join(told.split())[:300]
-
-
-def _with_axis(step):
-    def with_axis(batch):
-        return {name: tf.reshape(value, [1]) for name, value in step(batch).items()}
-
-    return with_axis
 
 
 ALONE = Workers(None)

@@ -1,41 +1,29 @@
-"""What a run would find on this machine, and what is wrong with it: python -m icell_tf.training.doctor --preset=small.
+"""Examines a machine before a run: versions, devices, how training would run, memory and disk.
 
-Prints versions, devices, how training would run, and memory and disk against what a run needs. What is wrong comes
-last, with what to do; the exit status is then 1. Nothing is trained, and nothing stays written.
+It runs, and says so, where a package is missing: TensorFlow is imported once all packages are known to be installed.
 """
 
-import argparse
 import contextlib
-import dataclasses
-import json
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from absl import logging
 from packaging.requirements import Requirement  # TensorFlow and Keras require it
 from packaging.specifiers import SpecifierSet
 
-from icell_tf.config import PHASES, PRECISIONS, PRESETS, ConfigError
+from icell_tf.config import PHASES, SIMULATED, ConfigError
 from icell_tf.spec import Cells
-from icell_tf.structures import NAMES, STRUCTURES
-from icell_tf.training import machine
+from icell_tf.structures import NAMES
 
 GIB = 2**30
-# What the commands in train/ prepare by themselves: pixels along a side, cells.
-SIMULATED = {
-    "integrated_cell/simulated": (256, sum(structure.total for structure in STRUCTURES)),
-    "integrated_cell/simulated_64": (64, 280 * len(NAMES)),
-}
 
 
 class Part(NamedTuple):
-    """What one look at the machine has found: lines to print, and a sentence for each thing that is wrong."""
+    """A part of the examination: its title, lines to print, and a sentence for each thing that is wrong."""
 
     title: str
     lines: list
@@ -43,8 +31,10 @@ class Part(NamedTuple):
 
 
 def devices(listed=()):
-    """Processors and GPUs, and what the container grants of them. Args: listed, as `machine.gpus` returns them."""
+    """Examines cores, GPUs and the container's limits. Args: listed, as `machine.gpus` returns them."""
     import tensorflow as tf
+
+    from icell_tf.training import machine
 
     cores, granted = machine.cores(), machine.granted_cores()
     threads = machine.asked_threads().get(machine.THREADS[0], cores)
@@ -53,8 +43,8 @@ def devices(listed=()):
         lines.append(f"the container grants the time of {granted:g} cores")
         if threads > max(1, granted):
             wrong.append(
-                f"{threads} threads share the time of {granted:g} cores that the container grants, and wait for each "
-                f"other: export {machine.THREADS[0]}={max(1, int(granted))}, or raise the container's CPU limit"
+                f"{threads} threads share the time of the {granted:g} cores that the container grants, and wait for "
+                f"each other: export {machine.THREADS[0]}={max(1, int(granted))}, or raise the container's CPU limit"
             )
     seen = tf.config.list_physical_devices("GPU")
     for gpu in seen:
@@ -63,7 +53,7 @@ def devices(listed=()):
         lines.append(f"{gpu.name}: {details.get('device_name', 'unknown')}, compute capability {capability}")
     lines += [f"{name}: {free / GIB:.1f} of {total / GIB:.1f} GiB free" for name, total, free in listed]
     if not seen:
-        lines.append("no GPU that TensorFlow sees")
+        lines.append("TensorFlow sees no GPU")
     if listed and not seen:
         wrong.append(
             f"TensorFlow sees none of {len(listed)} GPUs ({listed[0][0]}): pip install 'tensorflow[and-cuda]', and "
@@ -73,7 +63,7 @@ def devices(listed=()):
 
 
 def versions():
-    """Whether what is installed lies within the ranges that icell_tf was tested with."""
+    """Compares the installed versions with the ranges that icell_tf was tested with."""
     try:
         own = metadata.metadata("icell_tf")
     except metadata.PackageNotFoundError:
@@ -82,7 +72,7 @@ def versions():
     python, tested = platform.python_version(), own["Requires-Python"]
     lines.append(f"Python {python} (tested: {tested})")
     if python not in SpecifierSet(tested):
-        wrong.append(f"Python is {python}, but icell_tf was tested with {tested}: use such a one")
+        wrong.append(f"Python is {python}, but icell_tf was tested with {tested}: use one of these versions")
     for requirement in map(Requirement, own.get_all("Requires-Dist") or ()):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
@@ -99,27 +89,28 @@ def versions():
     return Part("versions", lines, wrong)
 
 
-def training(configs, size):
-    """How training would run: strategy, precision, threads and XLA, and whether batches can be shared out.
+def training(configs, size, threads="auto"):
+    """Examines how training would run: strategy, precision, threads and XLA, and whether devices can share a batch.
 
     Args:
       configs: {phase: config}.
       size: of images, pixels along a side.
+      threads: as of `acceleration.set_threads`.
     """
-    lines, wrong = [], []
-    from icell_tf.training.acceleration import Acceleration, spread_over_cores
+    from icell_tf.training.acceleration import Acceleration, set_threads
     from icell_tf.training.devices import VARIABLE, make_strategy, read_cluster
+
+    lines, wrong = [], []
 
     try:
         cluster = read_cluster(os.environ.get(VARIABLE))
     except ConfigError as error:
         return Part("training", lines, [str(error)])
-    if not cluster:
-        spread_over_cores(size)
+    set_threads(threads, None if cluster else size)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none is needed"
-    if cluster:  # a strategy of many machines would wait for the others; they are taken to have the devices of this one
+    if cluster:  # the strategy itself would wait for the other machines; they are assumed to have the same devices
         replicas, name = replicas * len(cluster.hosts), "MultiWorkerMirroredStrategy"
         lines.append(f"{VARIABLE}: machine {cluster.index + 1} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
     lines.append(f"strategy: {name}, {replicas} device{'s' * (replicas > 1)}")
@@ -136,7 +127,7 @@ def training(configs, size):
 def data(dataset, data_dir=None):
     """Returns the Part of a prepared data set, its `Cells`, and the bytes of its images in memory.
 
-    Where a simulated one is still to be prepared, its numbers are those that it will have; for any other, None.
+    For a simulated one that is not prepared yet, they are what they will be; without the data set, None and 0.
     """
     from icell_tf.data.prepared import DatasetError, PreparedCells, default_data_dir, find_prepared
     from icell_tf.training.devices import in_cluster
@@ -148,12 +139,12 @@ def data(dataset, data_dir=None):
             return Part("data", [f"{dataset}: none"], [str(error)]), None, 0
         size, count = SIMULATED[dataset]
         part = disk("data", data_dir or default_data_dir(), count * size**2 * 3, "--data_dir")
-        part.lines.insert(0, f"{dataset}: not prepared yet; the commands in train/ do it on first use, as follows")
-        with contextlib.suppress(ConfigError):  # `training` tells of it
+        part.lines.insert(0, f"{dataset}: not prepared yet; training prepares it when it starts, in:")
+        with contextlib.suppress(ConfigError):  # reported by `training`
             if in_cluster():
                 part.wrong.append(
-                    f"{dataset} is not prepared, and several machines don't prepare it: run `tfds build` in "
-                    "datasets/integrated_cell on one of them first"
+                    f"{dataset} is not prepared, and training on several machines does not prepare it: run `tfds "
+                    "build` in datasets/integrated_cell on one of them first"
                 )
         return part, Cells(NAMES, size, 0.0), count * size**2 * 3
     try:
@@ -168,7 +159,7 @@ def data(dataset, data_dir=None):
 
 
 def image_size(dataset, data_dir=None):
-    """Returns the pixels along a side of a prepared data set, or what they will be; 256 of one that is not known."""
+    """Returns the pixels along a side of a data set, also of a simulated one not prepared yet; 256 if it is unknown."""
     from icell_tf.data.prepared import DatasetError, PreparedCells, find_prepared
 
     try:
@@ -178,7 +169,7 @@ def image_size(dataset, data_dir=None):
 
 
 def disk(title, folder, needed, flag):
-    """Returns the Part of a folder that `needed` more bytes will be written into.
+    """Returns the Part of a folder into which `needed` more bytes will be written.
 
     Args:
       title: the Part's.
@@ -189,7 +180,7 @@ def disk(title, folder, needed, flag):
     folder = Path(folder).expanduser().absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing):  # asking for the mode would say yes on a read-only disk
+        with tempfile.TemporaryFile(dir=existing):  # the mode says writable also on a read-only disk
             pass
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
@@ -209,13 +200,14 @@ def disk(title, folder, needed, flag):
 
 
 def memory(needs, images, gpus=()):
-    """Returns the Part of the memory that the larger phase takes: on a GPU what its step does, else all of it.
+    """Returns the Part of the memory that the larger phase needs; with GPUs, the step is in theirs.
 
     Args:
-      needs: {phase: `need.Need`}.
-      images: bytes of the data set's images, which lie in memory twice while they are loaded.
+      needs: {phase: `Requirements`}.
+      images: bytes of the data set's images, of which there are two copies while they are loaded.
       gpus: as `machine.gpus` returns them, if TensorFlow uses them; they share a batch.
     """
+    from icell_tf.training import machine
     from icell_tf.training.requirements import PROCESS
 
     step = max(phase.state + phase.activations / max(1, len(gpus)) for phase in needs.values())
@@ -223,82 +215,40 @@ def memory(needs, images, gpus=()):
     places = [("memory", machine.memory(), process)]
     places += [(f"memory of {name}", (total, free), step) for name, total, free in gpus]
     lines, wrong = [], []
-    for place, found, needed in places:
-        if not found:
-            lines.append(f"{place}: about {needed / GIB:.2f} GiB needed; how much is free is not known here")
-            continue
-        total, free = found
+    for place, (total, free), needed in places:
         lines.append(f"{place}: about {needed / GIB:.2f} GiB needed, {free / GIB:.2f} of {total / GIB:.2f} GiB free")
         if free < needed:
             wrong.append(
-                f"{place} needs about {needed / GIB:.2f} GiB and has {free / GIB:.2f} GiB free: end what else "
-                "runs there, raise the container's limit, or give a smaller --batch_size or --width"
+                f"{place} needs about {needed / GIB:.2f} GiB and has {free / GIB:.2f} GiB free: end "
+                "other programs there, raise the container's limit, or give a smaller --batch_size or --width"
             )
     return Part("memory", lines, wrong)
 
 
-def examine(configs, run_dirs, data_dir=None):
-    """Returns all Parts.
+def examine(configs, run_dirs, data_dir=None, threads="auto"):
+    """Returns all Parts; only the versions if a package is missing.
 
     Args:
       configs: {phase: config}.
       run_dirs: {phase: the folder of its run}, which need not exist yet.
       data_dir: where prepared data sets lie; None is TFDS' default.
+      threads: as of `acceleration.set_threads`.
     """
     parts = [versions()]
     if any(" is missing" in line for line in parts[0].wrong):
-        return parts  # what needs them can't be asked
-
-    gpus = machine.gpus()  # before TensorFlow takes all memory that they have
+        return parts
     import tensorflow as tf
 
-    from icell_tf.training.requirements import need
+    from icell_tf.training import machine, requirements
 
-    how = training(configs, image_size(configs["reference"].dataset, data_dir))  # first, because it sets threads up
+    gpus = machine.gpus()  # before TensorFlow takes all their memory
+    how = training(configs, image_size(configs["reference"].dataset, data_dir), threads)  # first, as it sets threads
     found, cells, images = data(configs["reference"].dataset, data_dir)
     parts += [devices(gpus), how, found]
     needed = 0
     if cells:
-        needs = {phase: need(phase, configs, cells) for phase in PHASES}
+        needs = {phase: requirements.estimate(phase, configs, cells) for phase in PHASES}
         there = sum(path.stat().st_size for folder in run_dirs.values() for path in Path(folder).glob("*.weights.h5"))
         needed = max(0, sum(phase.saved for phase in needs.values()) - there)
         parts.append(memory(needs, images, gpus if tf.config.list_physical_devices("GPU") else ()))
     return [*parts, disk("runs", Path(run_dirs["reference"]).parent, needed, "--run_dir")]
-
-
-def main():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.ERROR)  # TFDS warns of itself
-    parser = argparse.ArgumentParser(prog="python -m icell_tf.training.doctor", description=__doc__.partition("\n")[0])
-    parser.add_argument("--preset", choices=PRESETS, default="paper", help="of the runs")
-    parser.add_argument(
-        "--run_dir", default="runs", help="holds their folders, PRESET-reference and PRESET-conditional"
-    )
-    parser.add_argument("--data_dir", help="where prepared data sets lie (default: TFDS' own)")
-    parser.add_argument("--dataset", help="another than the preset's")
-    parser.add_argument("--width", type=float, help="another than the preset's")
-    parser.add_argument("--batch_size", type=int, help="another than the preset's")
-    parser.add_argument("--precision", choices=PRECISIONS, help="another than the preset's")
-    parser.add_argument("--json", action="store_true", help="print for machines")
-    given = parser.parse_args()
-    names = ("dataset", "width", "batch_size", "precision")
-    others = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
-    try:
-        machine.asked_threads()
-        configs = {phase: dataclasses.replace(config, **others) for phase, config in PRESETS[given.preset].items()}
-    except ConfigError as error:
-        sys.exit(f"Error: {error}")
-    run_dirs = {phase: Path(given.run_dir) / f"{given.preset}-{phase}" for phase in PHASES}
-    parts = examine(configs, run_dirs, given.data_dir)
-    wrong = [line for part in parts for line in part.wrong]
-    if given.json:
-        print(json.dumps({"parts": {part.title: part.lines for part in parts}, "wrong": wrong}, indent=2))
-    else:
-        for part in parts:
-            print("\n  ".join([part.title, *part.lines]))
-        print("\n  ".join(["wrong", *wrong]) if wrong else "nothing is wrong")
-    sys.exit(bool(wrong))
-
-
-if __name__ == "__main__":
-    main()

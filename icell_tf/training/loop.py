@@ -1,4 +1,4 @@
-"""Training a model so that it can be stopped at any moment: the saving, the signals, and Keras' `fit` around them."""
+"""The training loop of a run, which can be stopped at any moment: steps, validation, saving, signals."""
 
 import contextlib
 import functools
@@ -6,37 +6,34 @@ import math
 import signal
 import sys
 import time
-from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from icell_tf.config import ConfigError
 from icell_tf.inference.loading import integrator_of
-from icell_tf.reports import model_card
-from icell_tf.runs import history, weights
-from icell_tf.training import callbacks, checkpoints, devices
-from icell_tf.training.checkpoints import TrainingError
+from icell_tf.training import callbacks, metric_state
+from icell_tf.training.errors import GO_ON, Stopped, TrainingError
+from icell_tf.training.store import EVENTS
 
-MONITOR = "val_decoder"  # reconstruction, and in phase 2 integration where it is trained
 PICTURES = 8  # cells a picture
 PICTURE_TIMES = 20  # pictures of each kind over a run
 SAVE_SECONDS = 600  # between saves in an epoch that takes longer
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Stopped(KeyboardInterrupt):
-    """Training that a signal has ended; the message says what is saved, and how to go on."""
-
-
 class StopRequest:
-    """Turns a first SIGINT or SIGTERM into the wish to stop after the step; a second one ends the process as usual."""
+    """Notes a first SIGINT or SIGTERM, so that training stops after the step; a second one ends the process as usual.
 
-    signal = None  # the one that came, if any
+    Attributes:
+      signal: the one that came, or None.
+    """
+
+    signal = None
 
     @contextlib.contextmanager
-    def heeded(self):
-        """Within, signals are wishes. Python lets only the main thread say so; in another, they are what they were."""
+    def handling(self):
+        """Within, signals are noted; outside the main thread, where Python can't handle signals, nothing changes."""
         try:
             self.before = {number: signal.signal(number, self._note) for number in SIGNALS}
         except ValueError:
@@ -44,13 +41,13 @@ class StopRequest:
         try:
             yield
         finally:
-            self._forget()
+            self._restore()
 
     def _note(self, number, frame):
         self.signal = signal.Signals(number)
-        self._forget()
+        self._restore()
 
-    def _forget(self):
+    def _restore(self):
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
@@ -58,83 +55,65 @@ class StopRequest:
 class SaveRun(keras.callbacks.Callback):
     """After each epoch writes the curves, the last weights, and the best ones if the monitored loss was never lower.
 
-    Within an epoch it saves the last weights if it takes long, or if a signal has come. What ends with NaN or infinite
-    losses is not saved, and ends the run. Of several workers all save at the same step, and the chief alone writes.
+    Within an epoch it saves the last weights if the epoch takes long, or if a signal has come. A state with NaN or
+    infinite losses is not saved and ends the run. All workers save at the same step.
 
     Args:
-      run_dir: where they go.
-      monitor: a key of the epoch's logs, to be minimised; where it is absent (no validation cells) best is last.
+      store: the `RunStore` of the run.
       steps: of an epoch.
-      step: the steps that were trained before, in a resumed run; later rows of the curves are of a lost epoch and go.
+      step: the steps that were trained before, in a resumed run.
       stop: a `StopRequest`.
-      workers: the `devices.Workers` that train together.
 
-    Raises: TrainingError: after a step, or at the end of an epoch, with losses that are not finite. Stopped: once what
-      a signal has asked for is done.
+    Raises: TrainingError: after a step or an epoch whose losses are not finite. Stopped: after a signal, once the step
+      is saved.
     """
 
-    def __init__(self, run_dir, monitor, steps, step=0, stop=None, workers=devices.ALONE):
+    def __init__(self, store, steps, step=0, stop=None):
         super().__init__()
-        self.run_dir, self.monitor, self.steps, self.step = Path(run_dir), monitor, steps, step
-        self.stop, self.workers = stop or StopRequest(), workers
-        rows = history.read_history(run_dir) if workers.is_chief else []
-        self.rows = [row for row in rows if row["epoch"] < step // steps]
-        self.best = min((row.get(monitor, -math.inf) for row in self.rows), default=math.inf)
+        self.store, self.workers, self.steps, self.step = store, store.workers, steps, step
+        self.stop = stop or StopRequest()
         self.saved, self.due = step, time.monotonic() + SAVE_SECONDS
-
-    def on_train_begin(self, logs=None):
-        self.means = self.model.means if self.step % self.steps else None  # `fit` resets them
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.means is not None:
-            self.model.means, self.means = self.means, None
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += 1
         self._refuse_broken(logs or {})
         if self.step % self.steps == 0:
             return  # the epoch's end saves
-        stopped, due = self._asked()
+        stopped, due = self._requests()
         if stopped or due:
             self._commit()
-            self._heed(stopped)
+            self._stop_if(stopped)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self._refuse_broken(logs)
-        self.rows.append({"epoch": epoch, **logs})
-        self.workers.on_chief(lambda: checkpoints.write_history(self.run_dir, self.rows))
+        self.store.write_curves({"epoch": epoch, **logs})
         self._commit()
-        self.workers.on_chief(lambda: self._keep_if_best(logs.get(self.monitor, -math.inf)))
-        self._heed(self._asked()[0])
+        self.store.keep_best()
+        self._stop_if(self._requests()[0])
 
-    def _keep_if_best(self, value):
-        """On the chief, which alone knows the curves of before."""
-        if value <= self.best:
-            self.best = value
-            checkpoints.copy_weights(self.run_dir)
-
-    def _asked(self):
-        """Returns the signal that came, if any, to whichever worker, and whether the chief's clock says to save."""
-        asked = self.workers.gather([self.stop.signal or 0, time.monotonic() > self.due])
-        return max(asked[:, 0]), asked[0, 1]
+    def _requests(self):
+        """Returns the signal that came to any worker, or 0, and whether the chief's clock says to save."""
+        requests = self.workers.gather([self.stop.signal or 0, time.monotonic() > self.due])
+        return max(requests[:, 0]), requests[0, 1]
 
     def _commit(self):
-        broken = self.model.broken_networks()
+        broken = broken_networks(self.model)
         if broken:
             self._refuse(f"The weights of {', '.join(broken)}")
-        self.workers.even_out(self.model)
+        metrics = self.workers.mean(metric_state.read(self.model))
+        metric_state.write(self.model, metrics)  # as a resumed run has them, so that both round in the same way
         try:
-            self.workers.on_chief(lambda: checkpoints.commit(self.model, self.run_dir))
+            self.store.commit(self.model, metrics)
         except TrainingError as error:
-            raise TrainingError(f"At {self._place()}, {error}. {self._kept()}") from error
+            raise TrainingError(f"At {self._place()}, {error}. {self._saved()}") from error
         self.saved, self.due = self.step, time.monotonic() + SAVE_SECONDS
 
-    def _heed(self, stopped):
+    def _stop_if(self, stopped):
         if stopped:
             raise Stopped(
-                f"Stopped by {signal.Signals(stopped).name} after {self._place()}, which is saved in {self.run_dir}. "
-                f"From there {checkpoints.GO_ON}, and ends as if it had not been stopped."
+                f"Stopped by {signal.Signals(stopped).name} after {self._place()}, which is saved in "
+                f"{self.store.run_dir}. From there {GO_ON}, and ends as if it had not been stopped."
             )
 
     def _refuse_broken(self, logs):
@@ -143,10 +122,8 @@ class SaveRun(keras.callbacks.Callback):
             self._refuse(", ".join(broken))
 
     def _refuse(self, broken):
-        if self.saved and self.workers.is_chief:
-            weights.load_weights(self.model, self.run_dir / weights.LAST)
         raise TrainingError(
-            f"{broken} became NaN or infinite at {self._place()}. {self._kept()} Start anew, with a lower "
+            f"{broken} became NaN or infinite at {self._place()}. {self._saved()} Start anew, with a lower "
             "--learning_rate and another --run_dir or --overwrite"
         )
 
@@ -154,126 +131,138 @@ class SaveRun(keras.callbacks.Callback):
         epoch, step = divmod(self.step - 1, self.steps)
         return f"step {self.step} (epoch {epoch + 1}, step {step + 1} of {self.steps})"
 
-    def _kept(self):
-        return f"{self.run_dir} holds the weights after step {self.saved}." if self.saved else "Nothing was saved yet."
+    def _saved(self):
+        if not self.saved:
+            return "Nothing was saved yet."
+        return f"{self.store.run_dir} holds the weights after step {self.saved}."
 
 
 class WriteCard(keras.callbacks.Callback):
-    """In the last epoch writes what the run was trained with, and its card: before the save that makes it the last.
+    """In the last epoch writes the run's model card, before the save that completes the run.
 
     Args:
-      run_dir, run, prepared: as of `fit`.
-      rows: of the curves so far, a list that grows.
+      card: as of `experiment.train_reference`.
+      store, run, prepared: as of `fit`.
     """
 
-    def __init__(self, run_dir, run, prepared, rows):
+    def __init__(self, card, store, run, prepared):
         super().__init__()
-        self.run_dir, self.run, self.prepared, self.rows = run_dir, run, prepared, rows
+        self.card, self.store, self.run, self.prepared = card, store, run, prepared
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch + 1 == self.run.config.epochs:
             last = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
             try:
-                model_card.record_training(self.run_dir, self.run, self.prepared, [*self.rows, last])
-            except (OSError, ValueError) as error:  # such as test cells that can't be read: training goes without them
-                print(f"Warning: {self.run_dir / model_card.CARD_FILE} is not written: {error}")
+                self.card.record_training(self.store.run_dir, self.run, self.prepared, [*self.store.rows, last])
+            except (OSError, ValueError) as error:  # such as test cells that can't be read, which training doesn't need
+                print(f"Warning: the model card of {self.store.run_dir} is not written: {error}")
 
 
-def settle(run_dir, step, steps):
-    """Finishes what a kill between two writes has left undone, so that all of a run's files are of one step.
-
-    Args:
-      run_dir: holds the run.
-      step: of the last weights.
-      steps: of an epoch.
-
-    Raises: ConfigError: if the curves are damaged.
-    """
-    checkpoints.drop_events(run_dir, step // steps)
-    rows = [row for row in history.read_history(run_dir) if row["epoch"] < step // steps]
-    if [row["epoch"] for row in rows] != list(range(step // steps - len(rows), step // steps)):
-        raise ConfigError(
-            f"{run_dir / history.HISTORY} lacks epochs of the {step // steps} that were trained: put a copy of it "
-            "back, or remove it to train on without the curves so far"
-        )
-    if rows and not step % steps:  # within an epoch the best weights were copied before
-        values = [row.get(MONITOR, -math.inf) for row in rows]
-        if values[-1] <= min(values):
-            checkpoints.copy_weights(run_dir)
+def broken_networks(model):
+    """Returns the names of a model's networks that have weights which are not finite."""
+    return [
+        network.name
+        for network in model.trained.values()
+        if not all(np.isfinite(variable.numpy()).all() for variable in network.weights)
+    ]
 
 
-def fit(model, run, prepared, run_dir, workers):
-    """Trains a run's compiled model from the step that it has to the last, saves it, and says what has come out.
+def fit(model, run, prepared, store, metrics=None, card=None):
+    """Trains a run's compiled model from the step that it has reached to the last, saves it, and prints the result.
 
     Args:
-      model: with the weights to go on from.
+      model: made in the scope of the strategy of the store's workers, with the weights to continue from.
       run: its `Run`.
       prepared: its `PreparedCells`.
-      run_dir: exists, and is settled.
-      workers: the `devices.Workers` in the scope of whose strategy the model was made.
+      store: its `RunStore`, after `repair`.
+      metrics: the state of the metrics of an epoch that was interrupted.
+      card: as of `experiment.train_reference`.
 
-    Raises: TrainingError, Stopped, and what TensorFlow does where memory ends.
+    Raises: TrainingError, Stopped, and TensorFlow's errors, as when memory runs out.
     """
-    config, replicas = run.config, workers.strategy.num_replicas_in_sync
+    config, workers = run.config, store.workers
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
-    stop = StopRequest()
-    batches = prepared.training_batches(
-        config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror, skip=done
+    batches = workers.distribute(
+        prepared.training_batches(
+            config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror, skip=done
+        )
     )
-    validation = validation_batches(prepared, config.batch_size, replicas)
-    following = _callbacks(model, run, prepared, run_dir, SaveRun(run_dir, MONITOR, steps, step, stop, workers))
-    workers.adapt(model)
+    train_step, remaining = compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
+    validation = None
+    if "validation" in prepared.splits:
+        validation = workers.distribute(prepared.batches("validation", config.batch_size))
+        test_step = compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
+    stop = StopRequest()
+    followers = keras.callbacks.CallbackList(
+        _callbacks(run, prepared, model, SaveRun(store, steps, step, stop), card),
+        add_progbar=workers.is_chief,
+        model=model,
+        verbose=1 if sys.stdout.isatty() else 2,
+        epochs=config.epochs,
+        steps=steps,
+    )
 
-    def train(batches, first, last, steps):
-        return model.fit(
-            workers.distribute(batches),
-            validation_data=validation and workers.distribute(validation),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=steps,
-            shuffle=False,  # the batches are shuffled already
-            callbacks=following,
-            verbose=(1 if sys.stdout.isatty() else 2) if workers.is_chief else 0,
-        ).history
-
-    with stop.heeded():
-        if done:  # `fit` knows only whole epochs: what is left of this one is a call of its own
-            if workers.is_chief:
-                print(f"Finishing epoch {completed + 1} of {config.epochs}, which Keras takes for the last:")
-            history = train(batches.take(steps - done), completed, completed + 1, steps - done)
-            batches, completed = batches.skip(steps - done), completed + 1
-        if completed < config.epochs:
-            history = train(batches, completed, config.epochs, steps)
+    with stop.handling():
+        followers.on_train_begin()
+        for epoch in range(completed, config.epochs):
+            model.reset_metrics()
+            if done:
+                metric_state.write(model, metrics)
+            followers.on_epoch_begin(epoch)
+            for number in range(done, steps):
+                followers.on_train_batch_begin(number)
+                logs = train_step(next(remaining))
+                followers.on_train_batch_end(number, logs)
+            done = 0
+            curves = _results(model, logs)
+            if validation is not None:
+                model.reset_metrics()
+                for batch in validation:
+                    logs = test_step(batch)
+                curves |= {f"val_{name}": value for name, value in _results(model, logs).items()}
+            followers.on_epoch_end(epoch, curves)
+        followers.on_train_end()
     if workers.is_chief:
-        _report(model, run, run_dir, history)
+        shown = (f"{name} {curves[name]:.4f}" for name in ("reconstruction", "val_reconstruction") if name in curves)
+        print(
+            f"Trained the {run.phase} model ({model.count_params():,} weights) for {config.epochs} epochs on "
+            f"{run.cells.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
+        )
 
 
-def validation_batches(prepared, batch_size, replicas):
-    """The validation cells in batches, or None without any. Keras fails if devices can't share the first one evenly."""
-    shared = prepared.splits.get("validation", 0) // replicas * replicas
-    return prepared.batches("validation", min(batch_size, shared)) if shared else None
+def compile_step(step, batches, strategy, jit=False):
+    """Returns a compiled function that takes a step on all devices.
+
+    Args:
+      step: a function from a device's part of a batch to {name: scalar}.
+      batches: the data set of the batches, as `Workers.distribute` returns it.
+      strategy: over the devices.
+      jit: whether XLA compiles it.
+
+    Returns: a function from a batch to {name: mean over all devices}.
+    """
+
+    @tf.function(input_signature=[batches.element_spec], jit_compile=jit, autograph=False)
+    def on_all_devices(batch):
+        logs = strategy.run(step, args=(batch,))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    return on_all_devices
 
 
-@contextlib.contextmanager
-def memory_told(batch_size, replicas):
-    """Says what to try where memory ends. Args: batch_size, over all replicas. Raises: TrainingError."""
-    try:
-        yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
-        smaller = batch_size // 2 // replicas * replicas
-        advice = f"try --batch_size={smaller}" if smaller >= 2 else "try a smaller --width"
-        raise TrainingError(
-            f"out of memory with batches of {batch_size}: {advice}, with another --run_dir or --overwrite"
-        ) from error
+def _results(model, logs):
+    """Returns the epoch's value of each metric that a step logs, {name: float}."""
+    results = model.get_metrics_result()
+    return {name: float(results[name]) for name in logs}
 
 
-def _callbacks(model, run, prepared, run_dir, save):
+def _callbacks(run, prepared, model, save, card):
     """Everything of an epoch is written before `save` commits it."""
-    cool_down = callbacks.CoolDown(run.config.learning_rate, run.config.cooldown, run.config.epochs)
+    config, store = run.config, save.store
+    cool_down = callbacks.CoolDown(config.learning_rate, config.cooldown, config.epochs)
     if not save.workers.is_chief:
         return [cool_down, save]
-    config, log_dir = run.config, run_dir / checkpoints.EVENTS
     splits = {"train": prepared.train_split, "validation": "validation"}
     fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
     cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
@@ -285,20 +274,12 @@ def _callbacks(model, run, prepared, run_dir, save):
         integrator = integrator_of(model, run.cells)
         draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
 
+    log_dir = store.run_dir / EVENTS
     return [
         cool_down,
         callbacks.LogCurves(log_dir),
         callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
-        callbacks.WatchDiscriminators(save.steps, save.rows),
-        WriteCard(run_dir, run, prepared, save.rows),
+        callbacks.WatchDiscriminators(save.steps, store.rows),
+        *([WriteCard(card, store, run, prepared)] if card else []),
         save,
     ]
-
-
-def _report(model, run, run_dir, history):
-    last = {name: history[name][-1] for name in ("reconstruction", "val_reconstruction") if name in history}
-    values = ", ".join(f"{name} {value:.4f}" for name, value in last.items())
-    print(
-        f"Trained the {run.phase} model ({model.count_params():,} weights) for {run.config.epochs} epochs on "
-        f"{run.cells.dataset}: {values}. Weights, curves and TensorBoard's files: {run_dir}"
-    )

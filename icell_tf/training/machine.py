@@ -1,15 +1,17 @@
-"""What this machine, and the container in which the process may run, give it: cores, memory, GPUs."""
+"""What the process has on this machine, or in its container: cores, memory, GPUs."""
 
 import os
 import platform
 import subprocess
 from pathlib import Path
 
+import psutil
+
 from icell_tf.config import ConfigError
 
-CGROUPS, OWN_CGROUP, MEMORY = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"), Path("/proc/meminfo")
-THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's, of an operation and of operations
-UNLIMITED = 2**60  # what version 1 calls no limit is a little below 2^63
+CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's: of an operation, operations at a time
+UNLIMITED = 2**60  # version 1 writes no limit as a number a little below 2^63
 
 
 def processor():
@@ -19,16 +21,16 @@ def processor():
 
 
 def cores():
-    """The cores that this process may run on; TensorFlow takes a thread for each."""
+    """The number of cores that this process may run on; TensorFlow starts a thread for each."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def asked_threads():
-    """Returns what the environment asks of TensorFlow, {variable of THREADS: threads}, where it does.
+    """Returns the numbers of threads that the environment sets for TensorFlow, {variable of THREADS: threads}.
 
     Raises: ConfigError: if one is not a number.
     """
-    asked = {name: os.environ[name] for name in THREADS if os.environ.get(name, "0") not in ("", "0")}  # 0: as it likes
+    asked = {name: os.environ[name] for name in THREADS if os.environ.get(name, "0") not in ("", "0")}  # 0: default
     for name, value in asked.items():
         if not value.isdecimal():
             raise ConfigError(f"the environment variable {name} is {value!r}: give a number of threads, or unset it")
@@ -36,7 +38,7 @@ def asked_threads():
 
 
 def granted_cores():
-    """The time that the container grants, in cores, or None where it sets no limit."""
+    """The processor time that the container grants, in cores, or None without a limit."""
     grants = [_quotient(*line.split()) for folder in _groups("") for line in _lines(folder / "cpu.max")]
     for folder in _groups("cpu"):
         quota, period = _lines(folder / "cpu.cfs_quota_us"), _lines(folder / "cpu.cfs_period_us")
@@ -49,14 +51,12 @@ def _quotient(quota, period):
 
 
 def memory():
-    """Returns (total, free) bytes for this process: the machine's or, where it is less, the container's; or None.
+    """Returns (total, free) bytes for this process: the machine's or, if it is less, the container's.
 
-    What caches hold and give up when asked is free.
+    Memory that caches hold and give up when it is needed counts as free.
     """
-    found = {name: int(value.split()[0]) * 1024 for name, _, value in (s.partition(":") for s in _lines(MEMORY))}
-    if "MemAvailable" not in found:
-        return None
-    total, free = found["MemTotal"], found["MemAvailable"]
+    machine = psutil.virtual_memory()
+    total, free = machine.total, machine.available
     files = [(folder, "memory.max", "memory.current", "inactive_file") for folder in _groups("")]
     files += [
         (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
@@ -73,10 +73,10 @@ def memory():
 
 
 def _groups(controller):
-    """The folders of the control groups that this process is in, its own first: version 2's for "", else version 1's.
+    """The folders of the control groups of this process, its own first. Args: "" for version 2, or one of version 1.
 
-    A limit holds for all below it. In a container the group's path may be the host's, which isn't there: what is
-    mounted is the container's own group.
+    A group's limit holds for all groups below it. In a container the path may be the host's and not exist, because the
+    container's own group is mounted at the root.
     """
     for line in _lines(OWN_CGROUP):
         _, controllers, path = line.split(":", 2)
@@ -88,9 +88,9 @@ def _groups(controller):
 
 
 def gpus():
-    """Returns (name, total bytes, free bytes) of the GPUs that NVIDIA's own tool lists; none where it isn't there.
+    """Returns (name, total bytes, free bytes) of the GPUs that nvidia-smi lists; none if it isn't installed.
 
-    Without those that CUDA_VISIBLE_DEVICES hides, and those that share the machine's memory and so have none.
+    Without GPUs that CUDA_VISIBLE_DEVICES hides, and those that have no memory of their own.
     """
     query = ["nvidia-smi", "--query-gpu=index,uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
@@ -113,7 +113,7 @@ def _is_visible(index, uuid):
 
 
 def _lines(path):
-    """The lines of a file that tells of the machine; none where it isn't there."""
+    """The lines of a file; none if it doesn't exist."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What training a phase takes of a machine: bytes on the disk, counted, and in memory, estimated."""
+"""What training a phase needs: bytes on the disk, counted, and in memory, estimated."""
 
 import math
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from icell_tf.training.acceleration import Acceleration
 GIB = 2**30
 BYTES = 4  # of a weight, which is float32 whatever the precision
 COPIES = 4  # of a run's weights: last, previous, best, and the one that is being written
-# How often a step passes a network's inputs forward and keeps, for the gradients, what its layers put out.
+# How many forward passes through a network a step makes and keeps the layers' outputs of, for the gradients.
 PASSES = {"enc": 1, "dec": 2, "enc_d": 2, "dec_d": 3}
-VIEWS = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)  # layers that put out nothing new
+VIEWS = (keras.layers.InputLayer, keras.layers.Reshape, keras.layers.Flatten)  # layers whose outputs take no memory
 PROCESS = 0.9 * GIB  # of Python, TensorFlow, TFDS and a traced step; measured: 0.8 without TFDS, 1.0 in a run
 
 
-class Need(NamedTuple):
+class Requirements(NamedTuple):
     """Bytes that a phase needs: `saved` on the disk, `state` and `activations` in memory."""
 
     saved: int
@@ -27,16 +27,16 @@ class Need(NamedTuple):
     activations: int
 
 
-def need(phase, configs, cells):
-    """Counts what training a phase takes, on the networks themselves.
+def estimate(phase, configs, cells):
+    """Estimates what training a phase needs from its networks.
 
     Args:
       phase: a key of `PHASES`.
       configs: {phase: config}.
       cells: their `Cells`.
 
-    Returns: a `Need`. What is saved is exact up to the files' headers. The memory is an estimate: weights, both moments
-    of Adam and gradients, and what the layers put out in a step.
+    Returns: `Requirements`. The bytes on the disk are exact up to the files' headers. The memory is an estimate:
+    weights, both moments of Adam and gradients, and the outputs of all layers in a step.
     """
     config = configs[phase]
     reference = configs["reference"] if phase == "conditional" else None
@@ -51,4 +51,4 @@ def need(phase, configs, cells):
     for role, network in model.trained.items():
         outputs = [layer.output for layer in network.layers if not isinstance(layer, VIEWS)]
         kept += passes[role] * sum(math.prod(out.shape[1:]) * tf.as_dtype(out.dtype).size for out in outputs)
-    return Need(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size)
+    return Requirements(COPIES * saved * BYTES, (saved + trainable) * BYTES, kept * config.batch_size)

@@ -8,6 +8,7 @@ from absl import flags
 
 from icell_tf.config import PRESETS
 from icell_tf.data.prepared import PreparedCells
+from icell_tf.reports import model_card
 
 from ..in_process import own_flags
 
@@ -35,7 +36,7 @@ def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared,
     reference, conditional = (
         dataclasses.replace(PRESETS["small"][p], **settings) for p in ("reference", "conditional")
     )
-    how = {"overwrite": True, "deterministic": False}
+    how = {"overwrite": True, "deterministic": False, "threads": "auto", "card": model_card}
     for i, fold in enumerate(("1/2", "2/2")):
         folder = tmp_path / f"fold-{i + 1}"
         config = dataclasses.replace(reference, fold=fold, epochs=3)

@@ -28,9 +28,9 @@ def test_a_subject_is_loaded_without_phase_one_if_that_is_not_found(conditional_
 
 def test_a_reference_that_was_trained_further_is_refused(conditional_run, reference_run, tmp_path):
     later = shutil.copytree(reference_run, tmp_path / "later")
-    model, _ = trained.load_model(later)
+    model, run = trained.load_model(later)
     model.enc.set_weights([weights * 1.5 for weights in model.enc.get_weights()])
-    model.save_weights(later / weights.BEST)
+    weights.save_weights(model, later / weights.BEST, run.key)
     with pytest.raises(ConfigError, match="--reference: .*later .*weights.*trained further"):
         load_subject(conditional_run, reference_dir=later)
 

@@ -44,6 +44,26 @@ def make_prior(size=8, seed=0):
     return tf.constant(np.random.default_rng(seed).normal(size=(size, LATENT)).astype(np.float32))
 
 
+def trained_models(phase="reference"):
+    """Returns a model after one step, and another of the same networks with other weights."""
+    models = make_model(phase), make_model(phase)
+    for model in models:
+        model.compile()
+    models[0].train_step(make_batch())
+    return models
+
+
+def state(model):
+    """The weights and the optimizers' variables, in NumPy."""
+    moments = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
+    return [np.array(variable) for variable in model.weights + moments]
+
+
+def assert_equal(arrays, others):
+    for ours, theirs in zip(arrays, others, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def step_gradients(phase, monkeypatch, z_prior=None, **settings):
     """The gradients that one step applies, by role."""
     keras.utils.set_random_seed(0)

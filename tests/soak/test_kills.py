@@ -23,18 +23,20 @@ TRAIN = """
 import os
 import resource
 import sys
-from icell_tf import experiment, training
 from icell_tf.config import ConditionalConfig, ReferenceConfig
+from icell_tf.reports import model_card
+from icell_tf.training import experiment, loop
 
 if "LARGEST_FILE" in os.environ:  # what is larger can't be written, as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
-training.SAVE_SECONDS = 0  # saves after every step, so that many kills come while it saves
+loop.SAVE_SECONDS = 0  # saves after every step, so that many kills come while it saves
 dataset, run_dir, reference_dir = sys.argv[1:]
 settings = dict(dataset=dataset, epochs=6, width=1 / 16, latent_dim=4, batch_size=8, mirror=True)
 if reference_dir:
-    experiment.train_conditional(ConditionalConfig(**settings, architecture="released"), reference_dir, run_dir)
+    config = ConditionalConfig(**settings, architecture="released")
+    experiment.train_conditional(config, reference_dir, run_dir, card=model_card)
 else:
-    experiment.train_reference(ReferenceConfig(**settings, architecture="released"), run_dir)
+    experiment.train_reference(ReferenceConfig(**settings, architecture="released"), run_dir, card=model_card)
 """
 
 
@@ -61,7 +63,7 @@ def finish(process):
 
 
 def arrays_of(path):
-    """{name in the file: array}, of everything in it: networks, optimizers, means."""
+    """{name in the file: array}, of everything in it: networks, optimizers, metrics."""
     found = {}
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
@@ -157,7 +159,7 @@ def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whol
     process = start(prepared, tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
     _, errors = process.communicate()
     assert process.returncode and "TrainingError" in errors
-    assert "can't be written (" in errors and "the same command goes on" in errors
+    assert "can't be written (" in errors and "the same command continues" in errors
     assert (tmp_path / "run" / weights.LAST).read_bytes() == kept
     finish(start(prepared, tmp_path / "run"))
     assert_same_run(tmp_path / "run", folder / "reference")

@@ -21,17 +21,19 @@ pytestmark = pytest.mark.soak
 LIMIT = 300  # seconds in which anything must happen
 TRAIN = """
 import sys
-from icell_tf import experiment, training
+from icell_tf.cli import command
 from icell_tf.config import ConditionalConfig, ReferenceConfig
-from train import command
+from icell_tf.reports import model_card
+from icell_tf.training import experiment, loop
 
-training.SAVE_SECONDS = 0  # saves after every step
+loop.SAVE_SECONDS = 0  # saves after every step
 dataset, run_dir, reference_dir = sys.argv[1:]
 settings = dict(dataset=dataset, epochs=8, width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
 if reference_dir:
-    command.run(lambda: experiment.train_conditional(ConditionalConfig(**settings), reference_dir, run_dir))
+    config = ConditionalConfig(**settings)
+    command.run(lambda: experiment.train_conditional(config, reference_dir, run_dir, card=model_card))
 else:
-    command.run(lambda: experiment.train_reference(ReferenceConfig(**settings), run_dir))
+    command.run(lambda: experiment.train_reference(ReferenceConfig(**settings), run_dir, card=model_card))
 """
 
 

@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from icell_tf import networks
 from icell_tf.config import ConfigError, ReferenceConfig
+from icell_tf.runs.weights import load_weights, save_weights
+from icell_tf.training import acceleration, machine
 from icell_tf.training.acceleration import Acceleration
 from tests.models.conftest import LATENT, SIZE, STRUCTURES, make_batch, make_model, make_prior
 
@@ -17,10 +19,10 @@ ROUNDING = {"bfloat16": 0.03, "float16": 0.005}
 
 def built(precision, phase="reference", architecture="paper", **compiled):
     keras.utils.set_random_seed(0)
-    acceleration = Acceleration(precision, jit=False)
-    with acceleration.building():
+    how = Acceleration(precision, jit=False)
+    with how.building():
         model = make_model(phase, architecture, white_noise=0.0)
-    model.compile(loss_scale=acceleration.loss_scale, **compiled)
+    model.compile(loss_scale=how.loss_scale, **compiled)
     return model
 
 
@@ -29,10 +31,10 @@ def losses(model):
 
 
 def test_auto_on_a_cpu_is_float32_without_xla_and_says_so():
-    acceleration = Acceleration.of(ReferenceConfig())
-    assert acceleration == Acceleration("float32", jit=False)
-    assert str(acceleration).startswith("Computes in float32 on the CPU, ")
-    assert str(acceleration).endswith("without XLA.")
+    how = Acceleration.of(ReferenceConfig())
+    assert how == Acceleration("float32", jit=False)
+    assert str(how).startswith("Computes in float32 on the CPU, ")
+    assert str(how).endswith("without XLA.")
 
 
 @pytest.mark.parametrize("capability, precision", [((9, 0), "bfloat16"), ((7, 5), "float32")])
@@ -69,9 +71,8 @@ def test_precision_is_that_of_training_alone(tmp_path):
     mixed, plain = built("bfloat16", "conditional", "released"), built("float32", "conditional", "released")
     assert keras.config.dtype_policy().name == "float32"
     mixed.update(make_batch(), make_prior())
-    mixed.save_weights(tmp_path / "mixed.weights.h5")
-    plain.load_weights(tmp_path / "mixed.weights.h5")
-    plain.check_loaded()
+    save_weights(mixed, tmp_path / "mixed.weights.h5")
+    load_weights(plain, tmp_path / "mixed.weights.h5")
     for trained, loaded in zip(mixed.weights, plain.weights, strict=True):
         np.testing.assert_array_equal(trained, loaded)
 
@@ -104,9 +105,8 @@ def test_skipped_steps_are_kept_with_the_weights(tmp_path):
     model, other = built("float16"), built("float16")
     model.optimizers["enc"].dynamic_scale.assign(2.0**127)
     model.update(make_batch(), make_prior())
-    model.save_weights(tmp_path / "own.weights.h5")
-    other.load_weights(tmp_path / "own.weights.h5")
-    other.check_loaded()
+    save_weights(model, tmp_path / "own.weights.h5")
+    load_weights(other, tmp_path / "own.weights.h5")
     assert int(other.step) == 1 and float(other.optimizers["enc"].dynamic_scale) == 2.0**126
 
 
@@ -116,3 +116,52 @@ def test_xla_computes_the_same_step():
     found = {name: float(tf.reduce_mean(values)) for name, values in step(make_batch(), make_prior()).items()}
     assert compiled.jit_compile
     assert found == pytest.approx(losses(plain), rel=1e-4)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """What is set of TensorFlow's threads: {"intra": an operation's, "inter": operations at a time}."""
+    found = {}
+    for name in ("intra", "inter"):
+        setter = f"set_{name}_op_parallelism_threads"
+        monkeypatch.setattr(tf.config.threading, setter, lambda number, name=name: found.update({name: number}))
+    for name in machine.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cores", "given", "size", "expected"),
+    [
+        (2, "auto", 128, {"intra": 1, "inter": 2}),
+        (2, "auto", 256, {}),
+        (2, "auto", None, {}),
+        (8, "auto", 64, {}),
+        (8, "4", 256, {"intra": 4, "inter": 8}),
+        (8, 3, None, {"intra": 3, "inter": 8}),
+    ],
+)
+def test_threads_are_those_asked_for_or_those_measured_to_be_fast(threads, monkeypatch, cores, given, size, expected):
+    monkeypatch.setattr(machine, "cores", lambda: cores)
+    acceleration.set_threads(given, size)
+    assert threads == expected
+
+
+def test_auto_leaves_the_threads_that_the_environment_sets(threads, monkeypatch):
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    monkeypatch.setenv(machine.THREADS[1], "3")
+    acceleration.set_threads("auto", 64)
+    assert threads == {}
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "many", ""])
+def test_threads_that_are_no_number_are_refused(threads, given):
+    with pytest.raises(ConfigError, match=f"threads_per_operation is '{given}'"):
+        acceleration.set_threads(given, 64)
+
+
+def test_threads_are_set_before_tensorflow_computes():
+    tf.constant(1.0)
+    with pytest.raises(ConfigError, match="threads_per_operation can't be set any more"):
+        acceleration.set_threads(17)
+    acceleration.set_threads("auto", 64)

@@ -20,7 +20,7 @@ from icell_tf.data import prepared
 from icell_tf.models.adam import SkipCountingLossScaleOptimizer
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from icell_tf.runs import history, trained, weights
-from icell_tf.training import checkpoints, devices, experiment
+from icell_tf.training import devices, errors, experiment
 
 TOLERANCE = 1e-5
 SETTINGS = dict(width=1 / 16, latent_dim=4, batch_size=16, white_noise=0.0, learning_rate=1e-3)
@@ -81,7 +81,7 @@ def test_alone_a_worker_is_the_chief_and_waits_for_nobody():
     with pytest.raises(KeyError):
         alone.together(lambda: {}["missing"])
     with pytest.raises(tf.errors.UnavailableError):  # of something else: nobody is lost
-        with alone.losses_told():
+        with alone.explain_lost_worker():
             raise tf.errors.UnavailableError(None, None, "elsewhere")
 
 
@@ -121,8 +121,7 @@ def check_batches(workers, prepared):
     """Every worker sees its own part of the batches that one process sees, in order, also of a last partial one."""
     for batches in (prepared.training_batches(8, 3, 2, skip=1), prepared.batches("validation", 6)):
         whole = [batch["y"].numpy() for batch in batches]
-        shares = workers.strategy.experimental_distribute_dataset(workers.distribute(batches))
-        for y, share in zip(whole, shares, strict=True):
+        for y, share in zip(whole, workers.distribute(batches), strict=True):
             (own,) = workers.strategy.experimental_local_results(share["y"])
             np.testing.assert_array_equal(own, np.array_split(y, workers.count)[workers.index])
 
@@ -141,11 +140,13 @@ def check_noise(workers):
 
 def check_failures(workers):
     """What fails on one machine is told there, and on the others that it failed there."""
-    with pytest.raises(OSError if workers.index else checkpoints.TrainingError) as told:
+    with pytest.raises(OSError if workers.index else errors.TrainingError) as told:
         workers.together(lambda: fail() if workers.index else None)
     assert "full" in str(told.value) or "machine 2 (127.0.0.1:" in str(told.value)
     with pytest.raises(ConfigError, match="machine 2 .* was started with other flags than machine 1"):
         workers.check_equal("flags", workers.index)
+    assert workers.of_chief(np.array([workers.index + 5])).tolist() == [5]
+    assert workers.mean(np.array([workers.index], np.float32)).tolist() == [0.5]
 
 
 def check_signals():
@@ -204,7 +205,7 @@ def test_two_workers_go_on_to_the_weights_of_one_and_the_chief_alone_writes(prep
     try:
         with monkeypatch.context() as patch:
             train(dataset, one, 2, patch.setattr)
-        told = [process.communicate(timeout=120) for process in processes]
+        told = [process.communicate(timeout=300) for process in processes]
     finally:
         for process in processes:
             process.kill()

@@ -2,6 +2,7 @@
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,50 +14,71 @@ from icell_tf.runs import history, weights
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
-from icell_tf.training import callbacks, checkpoints, devices, loop
-from icell_tf.training.checkpoints import TrainingError
+from icell_tf.training import callbacks, devices, errors, loop, metric_state, store
+from icell_tf.training.errors import TrainingError
+from icell_tf.training.store import MONITOR, RunStore
 
 EPOCHS, STEPS = 4, 3
 LOSSES = [3.0, 1.0, 2.0, 0.5]  # of the epochs: the second and the last are the best so far
 
 
 class Model:
-    """Its weights are the steps that it was trained for; its means, the steps of the epoch."""
+    """Its weights are the steps that it was trained for; its metrics, the steps of the epoch."""
 
     def __init__(self):
         self.step = 0
-        self.means = 0
-        self.broken = []
-
-    def save_weights(self, path, overwrite):
-        Path(path).write_text(f"{self.step} {self.means}")
-
-    def load_weights(self, path):
-        self.step, self.means = map(int, Path(path).read_text().split())
-
-    def check_loaded(self):
-        pass
-
-    def broken_networks(self):
-        return self.broken
+        self.metrics = 0
+        self.trained = {}
 
 
-def train(run_dir, stop=None, losses=LOSSES, monitor=loop.MONITOR):
-    """What `experiment` and Keras' `fit` do, without a network: from the step that was saved to the last."""
+@pytest.fixture(autouse=True)
+def text_files(monkeypatch):
+    """Saves and loads such models as text."""
+
+    def load(model, path, key):
+        model.step, metrics = map(int, Path(path).read_text().split())
+        return metrics
+
+    monkeypatch.setattr(
+        store, "save_weights", lambda model, path, key, metrics: Path(path).write_text(f"{model.step} {int(metrics)}")
+    )
+    monkeypatch.setattr(store, "load_weights", load)
+    monkeypatch.setattr(metric_state, "read", lambda model: model.metrics)
+    monkeypatch.setattr(metric_state, "write", lambda model, metrics: setattr(model, "metrics", int(metrics)))
+
+
+def resumed(run_dir, model, **options):
+    """Returns the store of a run that is continued, if there is anything to continue, and the metrics' state."""
+    found = RunStore(run_dir, **options)
+    found.continues = True
+    metrics = found.resume(model)
+    found.repair(model.step, STEPS)
+    return found, metrics
+
+
+def train(run_dir, stop=None, losses=LOSSES, monitor=MONITOR):
+    """What `experiment` and `fit` do, without a network: from the step that was saved to the last."""
     model = Model()
-    checkpoints.resume(model, run_dir)
-    loop.settle(run_dir, model.step, STEPS)
-    save = loop.SaveRun(run_dir, monitor, STEPS, model.step, stop)
+    found, metrics = resumed(run_dir, model)
+    save = loop.SaveRun(found, STEPS, model.step, stop)
     save.set_model(model)
-    save.on_train_begin()
     for epoch in range(model.step // STEPS, EPOCHS):
-        model.means = 0
-        save.on_epoch_begin(epoch)
-        for batch in range(model.step % STEPS, STEPS):
+        done = model.step % STEPS
+        model.metrics = metrics if done else 0
+        for batch in range(done, STEPS):
             model.step += 1
-            model.means += 1
-            save.on_train_batch_end(batch, {"encoder": float(model.means)})
-        save.on_epoch_end(epoch, {"encoder": np.float32(model.means), monitor: np.float32(losses[epoch])})
+            model.metrics += 1
+            save.on_train_batch_end(batch, {"encoder": float(model.metrics)})
+        save.on_epoch_end(epoch, {"encoder": np.float32(model.metrics), monitor: np.float32(losses[epoch])})
+
+
+def finished(run_dir):
+    """Trains a run to its end. Returns: a callback for its next step, with a model of other weights."""
+    train(run_dir)
+    model = Model()
+    save = loop.SaveRun(resumed(run_dir, model)[0], STEPS, model.step)
+    save.set_model(model)
+    return save
 
 
 def files(run_dir):
@@ -74,7 +96,7 @@ def test_best_weights_are_those_with_the_lowest_monitored_loss(tmp_path):
     train(tmp_path, losses=[3.0, 1.0, 2.0, 2.5])
     assert ((tmp_path / LAST).read_text(), (tmp_path / BEST).read_text()) == ("12 3", "6 3")
     assert [row["epoch"] for row in read_history(tmp_path)] == [0, 1, 2, 3]
-    assert [row[loop.MONITOR] for row in read_history(tmp_path)] == [3.0, 1.0, 2.0, 2.5]
+    assert [row[MONITOR] for row in read_history(tmp_path)] == [3.0, 1.0, 2.0, 2.5]
 
 
 def test_without_validation_the_last_weights_are_the_best(tmp_path):
@@ -139,7 +161,7 @@ def test_a_signal_saves_the_step_and_the_same_command_goes_on(tmp_path, whole, m
     run_dir, stop = tmp_path / "run", loop.StopRequest()
     run_dir.mkdir()
     before = signal.getsignal(number)
-    with stop.heeded(), monkeypatch.context() as patch:
+    with stop.handling(), monkeypatch.context() as patch:
         refuse = loop.SaveRun._refuse_broken
         patch.setattr(
             loop.SaveRun,
@@ -148,7 +170,7 @@ def test_a_signal_saves_the_step_and_the_same_command_goes_on(tmp_path, whole, m
                 (signal.raise_signal(number) if save.step == at and not stop.signal else None) or refuse(save, logs)
             ),
         )
-        with pytest.raises(KeyboardInterrupt, match=f"Stopped by {number.name} after step {at} .*same command goes on"):
+        with pytest.raises(KeyboardInterrupt, match=f"Stopped by {number.name} after step {at} .*same command"):
             train(run_dir, stop)
     assert signal.getsignal(number) == before
     assert (run_dir / LAST).read_text() == f"{at} {(at - 1) % STEPS + 1}"
@@ -161,51 +183,50 @@ def test_a_signal_saves_the_step_and_the_same_command_goes_on(tmp_path, whole, m
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_a_loss_that_breaks_down_is_named_with_its_step_and_the_last_good_weights_stay(tmp_path, loss):
-    with pytest.raises(TrainingError, match=f"{loop.MONITOR} became NaN or infinite at step 6 .epoch 2, step 3 of 3"):
+    with pytest.raises(TrainingError, match=f"{MONITOR} became NaN or infinite at step 6 .epoch 2, step 3 of 3"):
         train(tmp_path, losses=[3.0, loss])
     assert (tmp_path / LAST).read_text() == (tmp_path / BEST).read_text() == "3 3"
     assert len(read_history(tmp_path)) == 1
 
 
-def test_a_loss_that_breaks_down_within_an_epoch_restores_the_last_good_weights(tmp_path):
-    train(tmp_path)
-    save = loop.SaveRun(tmp_path, loop.MONITOR, STEPS, 12)
-    save.set_model(Model())
-    with pytest.raises(
-        TrainingError, match="encoder became NaN.*at step 13 .*holds the weights after step 12.*--learn"
-    ):
+def test_a_loss_that_breaks_down_within_an_epoch_is_named_and_the_last_good_weights_stay(tmp_path):
+    save = finished(tmp_path)
+    with pytest.raises(TrainingError, match="encoder became NaN.*step 13 .*holds the weights after step 12.*--learn"):
         save.on_train_batch_end(0, {"encoder": float("nan")})
-    assert save.model.step == 12
+    assert (tmp_path / LAST).read_text() == "12 3"
 
 
 def test_weights_with_nan_are_not_saved(tmp_path):
-    train(tmp_path)
-    save = loop.SaveRun(tmp_path, loop.MONITOR, STEPS, 12)
-    save.set_model(Model())
-    save.model.broken = ["dec_r"]
+    save = finished(tmp_path)
+    good, broken = (
+        SimpleNamespace(name=name, weights=[tf.Variable(value)]) for name, value in (("enc_r", 1.0), ("dec_r", np.nan))
+    )
+    save.model.trained = {"enc": good, "dec": broken}
+    assert loop.broken_networks(save.model) == ["dec_r"]
     with pytest.raises(TrainingError, match="The weights of dec_r became NaN.*at step 12 .*after step 12.*--learn"):
-        save.on_epoch_end(3, {loop.MONITOR: 0.1})
-    assert save.model.step == 12 and (tmp_path / LAST).read_text() == "12 3"
+        save.on_epoch_end(3, {MONITOR: 0.1})
+    assert (tmp_path / LAST).read_text() == "12 3"
 
 
-def test_all_workers_ask_as_often_whether_or_not_an_epoch_was_the_best(tmp_path):
-    """The chief alone knows the curves of before, by which it judges; the others must not wait where it does not."""
+def test_all_workers_make_as_many_calls_whether_or_not_an_epoch_was_the_best(tmp_path):
+    """Only the chief knows the curves, by which it decides; the others must not wait for a call it doesn't make."""
     train(tmp_path, losses=[3.0, 1.0, 2.0, 2.5])
-    asked = []
+    calls = []
 
-    class Told(devices.Workers):
+    class Counted(devices.Workers):
         def sum(self, values):
-            asked[-1] += 1
+            calls[-1] += 1
             return np.asarray(values)
 
     for index in (1, 0):
-        asked.append(0)
-        save = loop.SaveRun(
-            tmp_path, loop.MONITOR, STEPS, 12, workers=Told(None, devices.Cluster(("a:1", "b:1"), index))
-        )
-        save.set_model(Model())
-        save.on_epoch_end(4, {loop.MONITOR: 2.0})
-    assert asked[0] == asked[1] > 0
+        calls.append(0)
+        model, workers = Model(), Counted(None, devices.Cluster(("a:1", "b:1"), index))
+        found, _ = resumed(tmp_path, model, workers=workers)
+        save = loop.SaveRun(found, STEPS, 12)
+        save.set_model(model)
+        save.on_epoch_end(4, {MONITOR: 2.0})
+    assert calls[0] == calls[1] > 0
+    assert (tmp_path / BEST).read_text() == "6 3"
 
 
 def test_curves_that_lack_epochs_are_refused_and_missing_ones_begin_anew(tmp_path):
@@ -214,22 +235,22 @@ def test_curves_that_lack_epochs_are_refused_and_missing_ones_begin_anew(tmp_pat
     lines = path.read_text().splitlines()
     for kept in (lines[:2], lines[:2] + lines[3:]):
         path.write_text("\n".join(kept) + "\n")
-        with pytest.raises(ConfigError, match="history.csv lacks epochs of the 4 that were trained.*remove it"):
-            loop.settle(tmp_path, 12, STEPS)
+        with pytest.raises(ConfigError, match="history.csv lacks some of the 4 epochs.*remove it"):
+            resumed(tmp_path, Model())
     path.unlink()
-    loop.settle(tmp_path, 12, STEPS)
+    assert resumed(tmp_path, Model())[0].rows == []
 
 
-def test_a_card_that_can_not_be_written_does_not_stop_a_run(tmp_path, monkeypatch, capsys):
+def test_a_card_that_can_not_be_written_does_not_stop_a_run(tmp_path, capsys):
     def refuse(*_):
         raise OSError("no space")
 
-    monkeypatch.setattr(loop.card, "record_training", refuse)
-    write = loop.WriteCard(tmp_path, Run("reference", ReferenceConfig(epochs=2), None), None, [])
+    run = Run("reference", ReferenceConfig(epochs=2), None)
+    write = loop.WriteCard(SimpleNamespace(record_training=refuse), RunStore(tmp_path), run, None)
     write.on_epoch_end(0, {})
     assert not capsys.readouterr().out
     write.on_epoch_end(1, {})
-    assert "Warning: " in (out := capsys.readouterr().out) and "model_card.md is not written: no space" in out
+    assert "Warning: " in (out := capsys.readouterr().out) and f"card of {tmp_path}" in out and "no space" in out
 
 
 def test_a_discriminator_that_wins_is_named_once(capsys):
@@ -249,6 +270,6 @@ def test_a_discriminator_that_wins_is_named_once(capsys):
 def test_out_of_memory_says_which_batch_to_try(batch_size, replicas, advice):
     for error in (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError()):
         with pytest.raises(TrainingError, match="out of memory with batches of") as told:
-            with loop.memory_told(batch_size, replicas):
+            with errors.explain_out_of_memory(batch_size, replicas):
                 raise error
         assert (f"--batch_size={advice}," if advice else "--width") in str(told.value)

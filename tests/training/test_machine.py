@@ -1,7 +1,9 @@
-"""Cores, memory and GPUs, from files as Linux writes them."""
+"""Cores, memory and GPUs; the container's limits from files as Linux writes them."""
 
 import subprocess
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from icell_tf.config import ConfigError
@@ -12,10 +14,10 @@ GIB = 2**30
 
 @pytest.fixture
 def files(tmp_path, monkeypatch):
-    """A function that writes {path: text} as /proc and /sys/fs/cgroup; without it, neither is there."""
+    """A function that writes {path: text} as control groups have them, on a machine with 8 of 16 GiB free."""
     monkeypatch.setattr(machine, "CGROUPS", tmp_path / "cgroup")
     monkeypatch.setattr(machine, "OWN_CGROUP", tmp_path / "own")
-    monkeypatch.setattr(machine, "MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=16 * GIB, available=8 * GIB))
 
     def write(contents):
         for name, text in contents.items():
@@ -26,26 +28,21 @@ def files(tmp_path, monkeypatch):
     return write
 
 
-MEMINFO = (
-    "MemTotal:       16777216 kB\nMemFree:         1048576 kB\nMemAvailable:    8388608 kB\nHugePages_Total:       0\n"
-)
-
-
-def test_a_machine_without_such_files_says_nothing(files):
-    assert machine.memory() is None
+def test_without_control_groups_the_machine_is_what_there_is(files):
+    assert machine.memory() == (16 * GIB, 8 * GIB)
     assert machine.granted_cores() is None
     assert machine.cores() >= 1
 
 
 def test_without_limits_the_machine_is_what_there_is(files):
-    files({"meminfo": MEMINFO, "own": "0::/\n", "cgroup/memory.max": "max\n", "cgroup/cpu.max": "max 100000\n"})
+    files({"own": "0::/\n", "cgroup/memory.max": "max\n", "cgroup/cpu.max": "max 100000\n"})
     files({"cgroup/memory.current": "123\n"})
     assert machine.memory() == (16 * GIB, 8 * GIB)
     assert machine.granted_cores() is None
 
 
 def test_the_tightest_group_counts_without_its_cache(files):
-    files({"meminfo": MEMINFO, "own": "0::/pod/box\n"})
+    files({"own": "0::/pod/box\n"})
     files({"cgroup/pod/memory.max": f"{6 * GIB}\n", "cgroup/pod/memory.current": f"{4 * GIB}\n"})
     files({"cgroup/pod/memory.stat": f"anon 5\ninactive_file {GIB}\n"})
     files({"cgroup/pod/box/memory.max": f"{5 * GIB}\n", "cgroup/pod/box/memory.current": f"{GIB}\n"})
@@ -55,7 +52,7 @@ def test_the_tightest_group_counts_without_its_cache(files):
 
 
 def test_version_1_in_a_container_whose_path_is_the_hosts(files):
-    files({"meminfo": MEMINFO, "own": "5:memory:/docker/1a\n2:cpuacct,cpu:/docker/1a\n0::/\n"})
+    files({"own": "5:memory:/docker/1a\n2:cpuacct,cpu:/docker/1a\n0::/\n"})
     files({"cgroup/memory/memory.limit_in_bytes": f"{2 * GIB}\n"})
     files({"cgroup/memory/memory.usage_in_bytes": f"{GIB}\n"})
     files({"cgroup/memory/memory.stat": "total_inactive_file 0\n"})

@@ -1,0 +1,50 @@
+"""A run's config.json: it comes back, and what is not one is refused."""
+
+import dataclasses
+import json
+
+import pytest
+
+from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig
+from icell_tf.runs.run import Run
+from icell_tf.spec import Cells
+
+CELLS = Cells(("tom20", "zo1"), 64, 0.6, "integrated_cell/tiny/1.0.0")
+RESOLVED = ReferenceConfig(precision="float32")  # as a run records it in place of auto
+
+
+@pytest.mark.parametrize(
+    "run",
+    [Run("reference", RESOLVED, CELLS), Run("conditional", ConditionalConfig(precision="bfloat16"), CELLS, RESOLVED)],
+)
+def test_a_run_comes_back_from_its_json(run, tmp_path):
+    run.with_key().save(tmp_path)
+    assert Run.load(tmp_path) == run.with_key()
+
+
+def test_a_runs_key_is_that_of_its_settings_wherever_it_lies_and_however_long_it_is_trained():
+    run = Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig(), "here")
+    same = dataclasses.replace(run, reference_dir="there", config=ConditionalConfig(epochs=9, jit="on"))
+    other = dataclasses.replace(run, config=ConditionalConfig(seed=1))
+    assert run.with_key().key == same.with_key().key != other.with_key().key
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="is not a run: it has no config.json"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"reference": None}, {"config": {"precision": None}}, {"phase": "reference"}])
+def test_an_edited_config_is_refused(change, tmp_path):
+    Run("conditional", ConditionalConfig(), CELLS, RESOLVED).save(tmp_path)
+    content = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(content | change))
+    with pytest.raises(ConfigError, match="not a configuration of this version"):
+        Run.load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})])
+def test_a_foreign_config_is_refused(content, tmp_path):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigError, match="not a configuration of this version"):
+        Run.load(tmp_path)
