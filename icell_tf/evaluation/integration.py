@@ -1,4 +1,4 @@
-"""Integration beside its rivals: does the model say where a structure is better than the training cells do?"""
+"""Integration: does the model predict where a structure is better than the training cells do?"""
 
 from dataclasses import dataclass
 
@@ -124,8 +124,11 @@ def mean_r(r, structures):
     return float(np.nanmean(r[:, structures], axis=0).mean())
 
 
-def content(integration):
-    """Returns what metrics.json says of integration: mean correlations, without structures that no cell shows."""
+def main_figures(integration):
+    """Returns what metrics.json says of integration beside the scores: mean correlations of every prediction.
+
+    Structures that no cell shows are left out.
+    """
     known = known_structures(integration)
 
     def by_structure(values):

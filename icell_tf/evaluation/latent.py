@@ -1,6 +1,5 @@
-"""Codes beside their prior N(0, I), and what each dimension of them is for."""
+"""Scores of the codes: do they follow their prior N(0, I), and what does each dimension tell the decoder?"""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +13,18 @@ CODES = 200  # of each sample in the test by maximum mean discrepancy
 DRAWS = 20
 REPEATED_PERMUTATIONS = 199
 LEVEL = 0.05
-PROBED = 50  # cells whose codes are taken apart
+PROBED = 50  # cells whose reconstructions without single dimensions are measured
 BATCH = 50
-USED = 0.01  # of what both codes tell; variances don't say, as BatchNorm keeps every dimension's near 1
+USED = 0.01  # of what both codes tell; the variance doesn't say, because BatchNorm keeps that of every dimension near 1
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """What the model makes of the same N cells in two ways of lying.
+    """Codes of the same N cells in two poses.
 
     Attributes:
       posed: {"z_r": (N, Z), "z_s": (N, Z)} in the poses of training: as prepared, or mirrored at random for a model
-        that was trained so. Only these are to follow the prior.
+        that was trained so. Only these should follow the prior.
       prepared: the same, of the cells as they are prepared.
       mirrored: whether the two differ.
     """
@@ -35,8 +34,8 @@ class Codes:
     mirrored: bool
 
 
-def draw_codes(integrator, cells, seed=0):
-    """Codes cells in the poses of training. Args: `Integrator`; `CodedCells`; seed of the poses. Returns: `Codes`."""
+def encode_posed(integrator, cells, seed=0):
+    """Encodes cells in the poses of training. Args: `Integrator`; `CodedCells`; seed of the poses. Returns: `Codes`."""
     prepared = {"z_r": cells.z_r, "z_s": cells.z_s}
     if not integrator.mirrored:
         return Codes(prepared, prepared, False)
@@ -48,36 +47,40 @@ def draw_codes(integrator, cells, seed=0):
     return Codes({name: np.concatenate(parts) for name, parts in posed.items()}, prepared, True)
 
 
-def prior_scores(codes):
-    """Returns {name: Score} of how well z_r and z_s follow their prior, none of a single cell. Args: `Codes`."""
-    scores = {}
-    for name in ("z_r", "z_s") if len(codes.posed["z_r"]) > 1 else ():
-        scores |= {f"{name}_{key}": score for key, score in _beside_prior(codes, name).items()}
-    return scores
+def prior_scores(codes, seed=0):
+    """Returns the `Score`s of how well z_r and z_s follow their prior. A single cell has none.
+
+    Args: `Codes`; seed of the prior's draws and of the permutations.
+    """
+    names = ("z_r", "z_s") if len(codes.posed["z_r"]) > 1 else ()
+    return [score for name in names for score in _prior_scores_of(codes, name, seed)]
 
 
-def _beside_prior(codes, name):
+def _prior_scores_of(codes, name, seed):
     z = codes.posed[name]
     n, dims = z.shape
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     squared, p = _mmd(z, rng)
     repeated = np.array([_mmd(z, rng, REPEATED_PERMUTATIONS)[1] for _ in range(DRAWS)])
     prior = [rng.standard_normal((n, dims)) for _ in range(DRAWS)]
     kolmogorov = dimension_table(z)
     prepared = {}
     if codes.mirrored:
-        prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(0))[1]
+        prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(seed))[1]
     drawn = f"{min(n, CODES)} codes and as many draws of the prior"
-    return {
-        "mmd_p": Score(
+    return [
+        Score(
+            "mmd_p",
             p,
             min(n, CODES),
             rivals={"level of the test": LEVEL},
             landmarks=prepared,
             about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
             unit="codes",
+            code=name,
         ),
-        "mmd_rejected": Score(
+        Score(
+            "mmd_rejected",
             float(np.mean(repeated <= LEVEL)),
             DRAWS,
             None,  # the same cells recur: the tests aren't independent
@@ -86,8 +89,10 @@ def _beside_prior(codes, name):
             about=f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
             f"{np.median(repeated):.3f}",
             unit="tests",
+            code=name,
         ),
-        "ks_rejected": Score(
+        Score(
+            "ks_rejected",
             int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL)),
             n,
             rivals={"codes that follow the prior": 0},
@@ -95,24 +100,29 @@ def _beside_prior(codes, name):
             about=f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's "
             "correction)",
             unit="codes",
+            code=name,
         ),
-        "ks_largest": Score(
+        Score(
+            "ks_largest",
             kolmogorov["ks_statistic"].max(),
             n,
             landmarks={"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
             better="lower",
             about="largest distance of a dimension's distribution function from that of N(0, 1)",
             unit="codes",
+            code=name,
         ),
-        "covariance_error": Score(
+        Score(
+            "covariance_error",
             covariance_error(z),
             n,
             landmarks={"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
             better="lower",
             about="Frobenius norm of the codes' covariance minus the identity",
             unit="codes",
+            code=name,
         ),
-    }
+    ]
 
 
 def _mmd(z, rng, permutations=PERMUTATIONS):
@@ -141,7 +151,7 @@ def dimension_table(z):
 
 
 def information(dec_rs, cells, probed=PROBED):
-    """Takes codes apart: what reconstruction loses where a dimension, or all, are set to 0, the mean of the prior.
+    """Measures what reconstruction loses if a dimension, or all, are set to 0, the mean of the prior.
 
     Args:
       dec_rs: the decoder, [y (B, K), z_r (B, Z), z_s (B, Z)] -> logits (B, H, W, 3).
@@ -159,63 +169,74 @@ def information(dec_rs, cells, probed=PROBED):
         logits = dec_rs([y_onehot, z_r, z_s], training=False).numpy()
         return (np.logaddexp(0, logits) - x_rs * logits).mean(axis=(1, 2))
 
-    whole, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
+    with_all, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
     return {
-        "z_r": np.stack([loss(z_r * kept, z_s) for kept in without]) - whole,
-        "z_s": np.stack([loss(z_r, z_s * kept) for kept in without]) - whole,
-        "all z_r": loss(z_r * 0, z_s) - whole,
-        "all z_s": loss(z_r, z_s * 0) - whole,
-        "both": loss(z_r * 0, z_s * 0) - whole,
+        "z_r": np.stack([loss(z_r * kept, z_s) for kept in without]) - with_all,
+        "z_s": np.stack([loss(z_r, z_s * kept) for kept in without]) - with_all,
+        "all z_r": loss(z_r * 0, z_s) - with_all,
+        "all z_s": loss(z_r, z_s * 0) - with_all,
+        "both": loss(z_r * 0, z_s * 0) - with_all,
     }
 
 
 def shares(lost, name):
-    """Returns the part that each dimension of a code has in what both codes tell, (Z,).
+    """Returns the share of each dimension of a code in what both codes tell the decoder, (Z,).
 
     Args: as of `information`; "z_r" or "z_s".
     """
     return lost[name].mean(axis=(1, 2)) / lost["both"].mean()
 
 
-def information_scores(lost):
-    """Returns {name: Score} of how much z_r and z_s tell, and in how many dimensions. Args: as of `information`."""
-    n, scores = len(lost["both"]), {}
+def information_scores(lost, seed=0):
+    """Returns the `Score`s of how much z_r and z_s tell, and in how many dimensions.
+
+    Args: as of `information`; seed of the resampling.
+    """
+    n, scores = len(lost["both"]), []
     for name in ("z_r", "z_s"):
         share = shares(lost, name)
-        scores[f"{name}_dimensions_used"] = Score(
-            int(np.sum(share >= USED)),
-            n,
-            landmarks={"all": len(share)},
-            about=f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses "
-            f"without z_r and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}",
+        about = (
+            f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses without z_r "
+            f"and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}"
         )
-    for name, channel in (("z_r", 2), ("z_s", 2), ("z_s", (0, 1))):
-        of = "structure" if channel == 2 else "reference"
-        rows = np.stack([lost[key][:, channel].reshape(n, -1).mean(axis=1) for key in (f"all {name}", "both")], axis=1)
-        scores[f"{name}_share_of_{of}"] = Score(
-            _ratio(rows),
-            n,
-            bootstrap(rows, _ratio),
-            better="lower" if of == "reference" else "higher",
-            about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
+        used = int(np.sum(share >= USED))
+        scores.append(Score("dimensions_used", used, n, landmarks={"all": len(share)}, about=about, code=name))
+    for name, of, channels in (("z_r", "structure", [2]), ("z_s", "structure", [2]), ("z_s", "reference", [0, 1])):
+        without_it, without_both = (lost[key][:, channels].mean(axis=1) for key in (f"all {name}", "both"))
+        scores.append(
+            Score(
+                f"share_of_{of}",
+                float(_ratio(without_it, without_both)),
+                n,
+                bootstrap([without_it, without_both], _ratio, seed, paired=True),
+                better="lower" if of == "reference" else "higher",
+                about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
+                code=name,
+            )
         )
     return scores
 
 
-def _ratio(rows):
-    part, whole = rows.sum(axis=0)
-    return float(part / whole) if whole else math.nan  # codes that tell the decoder nothing have no shares
+def _ratio(part, whole, axis=0):
+    """The ratio of two sums; NaN for codes that tell the decoder nothing, which have no shares."""
+    part, whole = part.sum(axis=axis), whole.sum(axis=axis)
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
 
 
-def latent_scores(integrator, dec_rs, cells, seed=0):
-    """Returns {name: Score} of the codes, and what to draw: {"z_r", "z_s": `dimension_table`, with "share"}.
+def measure(integrator, dec_rs, cells, seed=0):
+    """Encodes cells in the poses of training and measures what each dimension tells.
 
     Args:
       integrator: the trained `Integrator`.
       dec_rs: its decoder, see `information`.
       cells: `CodedCells`, held out.
       seed: of the poses.
+
+    Returns: `Codes`, and as `information` does.
     """
-    codes, lost = draw_codes(integrator, cells, seed), information(dec_rs, cells)
-    tables = {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in codes.posed.items()}
-    return prior_scores(codes) | information_scores(lost), tables
+    return encode_posed(integrator, cells, seed), information(dec_rs, cells)
+
+
+def tables(codes, lost):
+    """Returns {"z_r", "z_s": `dimension_table`, with "share"}, to be drawn. Args: as `measure` returns them."""
+    return {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in codes.posed.items()}

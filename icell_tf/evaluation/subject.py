@@ -19,7 +19,7 @@ from icell_tf.runs.weights import BEST
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained model, with what its report tells of it.
+    """A trained model, with what its report needs.
 
     Attributes:
       integrator: the trained networks, for arrays.
@@ -43,14 +43,14 @@ class Subject:
 
 
 def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_dir=None):
-    """Returns what the evaluation looks at: a phase 2 run with all its networks, its curves and its data set.
+    """Returns the `Subject` of a phase 2 run, with all networks of both phases, their curves and the data set.
 
     Args:
       run_dir: of the phase 2 run.
       weights: which of its weights; those of phase 1 are always its best.
       dataset, data_dir: see `open_prepared`.
-      reference_dir: of the phase 1 run, if it isn't where it lay in training. Where it lay in training and is not any
-        more, Dec_r and the discriminators of phase 1 are untrained, its curves are missing, and a line is printed.
+      reference_dir: of the phase 1 run; None: where it lay in training. If it is gone from there, a line is printed,
+        Dec_r and the discriminators of phase 1 are untrained, and the curves of phase 1 are missing.
 
     Raises: ConfigError, DatasetError: if the run, that of reference_dir or the data set can't be read.
     """
@@ -66,7 +66,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     trained = reference is not None
     if not trained:
         reference = build_model(Run("reference", run.reference, run.cells))
-    networks_of_both = {
+    networks = {
         "enc_r": model.enc_r,
         "dec_r": reference.dec,
         "enc_d_r": reference.enc_d,
@@ -78,23 +78,23 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     }
     prepared = open_prepared(run.config, dataset, data_dir)
     name = Path(run_dir).resolve().name
-    return Subject(integrator_of(model, run), run, prepared, name, networks_of_both, curves, trained)
+    return Subject(integrator_of(model, run), run, prepared, name, networks, curves, trained)
 
 
-def _load_reference(model, run, lies):
+def _load_reference(model, run, folder):
     """Returns the phase 1 model that a phase 2 model was trained on, and its curves.
 
-    Raises: ConfigError: if none lies there, or another, or the same trained on: then Dec_r doesn't fit enc_r any more.
+    Raises: ConfigError: there is none, or another one, or it was trained since: then Dec_r doesn't fit enc_r any more.
     """
-    if not lies:
+    if not folder:
         raise ConfigError("the run does not say where it lay")
-    reference, found = load_model(lies)
+    reference, found = load_model(folder)
     if found.phase != "reference":
-        raise ConfigError(f"{lies} is a run of phase {found.phase!r}, not of phase 1")
+        raise ConfigError(f"{folder} is a run of phase {found.phase!r}, not of phase 1")
     changed = differences(found.config, run.reference, ignore=MAY_CHANGE)
     changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
     if changed:
-        raise ConfigError(f"{lies} is not the run that the model was trained on ({'; '.join(changed)})")
+        raise ConfigError(f"{folder} is not the run that the model was trained on ({'; '.join(changed)})")
     if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):
-        raise ConfigError(f"{lies} has other weights than those that the model was trained on: it was trained since")
-    return reference, read_history(lies)
+        raise ConfigError(f"{folder} has other weights than those that the model was trained on: it was trained since")
+    return reference, read_history(folder)

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from icell_tf.inference import traversal
-from icell_tf.paper.exhibit import HELD_OUT, Exhibit, source
-from icell_tf.paper.networks import parameters
+from icell_tf.paper.choice import HELD_OUT, source
+from icell_tf.paper.network_tables import parameters
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import figures, panels, plots
 
 SIZE = (16.0, 10.4)  # inches, which are also the units of all coordinates

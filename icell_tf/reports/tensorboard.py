@@ -26,9 +26,9 @@ def write(log_dir, step, parts, pictures=None):
     writer = tf.summary.create_file_writer(str(folder))
     with writer.as_default(step=step):
         for part in parts:
-            for name, score in part.scores.items():
+            for score in part.scores:
                 if math.isfinite(score.value):
-                    tf.summary.scalar(f"{part.heading}/{name}", score.value)
+                    tf.summary.scalar(f"{part.heading}/{score.name}", score.value)
             tf.summary.text(part.heading, scores_table(part))
         for name, picture in (pictures or {}).items():
             tf.summary.image(name, picture[None])

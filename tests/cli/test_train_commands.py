@@ -59,6 +59,17 @@ def test_evaluate_prints_the_table_and_writes_where_the_run_lies(folder, monkeyp
         assert not line.startswith("wrote ") or (folder / line.removeprefix("wrote ")).is_file()
 
 
+def test_evaluate_measures_parts_alone_and_leaves_the_models_card(folder):
+    card = folder / "runs/demo-conditional/model_card.md"
+    before = card.read_text()
+    out = run(folder, "evaluate.py", "--model=runs/demo-conditional", "--parts=latent,classification")
+    assert "model card and TensorBoard of runs/demo-conditional are left" in out and card.read_text() == before
+    output = folder / "runs/demo-conditional/evaluation-classification-latent"
+    content = json.loads((output / "metrics.json").read_text())
+    assert {score["part"] for score in content["scores"]} == {"classification", "latent"}
+    assert {path.name for path in output.iterdir()} == {*content["files"], "metrics.json"}
+
+
 def test_traverse_walks_from_the_mean_cell_and_from_one_of_the_data_set(folder):
     model = ["--model=runs/demo-conditional", "--steps=2", "--structures=TOM20"]
     out = run(folder, "traverse.py", *model, "--cell=tom20-0001", "--code=z_s", "--dimensions=1,2")

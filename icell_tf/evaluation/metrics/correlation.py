@@ -25,24 +25,6 @@ def pearson(a, b, mask=None):
     return np.where(variances > 1e-20, covariance / np.sqrt(np.maximum(variances, 1e-20)), 0.0)
 
 
-def accuracy(y, predicted):
-    """Returns the fraction of cells whose structure is predicted."""
-    return float(np.mean(np.asarray(y) == np.asarray(predicted)))
-
-
-def balanced_accuracy(y, predicted):
-    """Returns the mean over the structures that occur of the fraction predicted (recall)."""
-    y, hit = np.asarray(y), np.asarray(y) == np.asarray(predicted)
-    return float(np.mean([hit[y == k].mean() for k in np.unique(y)]))
-
-
-def confusion(y, predicted, structures):
-    """Returns Table S9: (K, K) counts of cells, rows the true structure, columns the predicted one."""
-    counts = np.zeros((structures, structures), int)
-    np.add.at(counts, (np.asarray(y), np.asarray(predicted)), 1)
-    return counts
-
-
 def class_means(images, y, structures):
     """Returns the mean image of each structure, (H, W, K), from images (N, H, W); zeros for one that does not occur."""
     images, y = np.asarray(images), np.asarray(y)

@@ -29,11 +29,11 @@ def frechet_distance(a, b):
     return max(0.0, float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + spread - 2 * root))
 
 
-def covered(points, manifold, k=NEIGHBOURS):
-    """Returns for each point whether it is as near to one of a sample as that one's own k-th neighbour.
+def is_covered(points, manifold, k=NEIGHBOURS):
+    """Returns which points lie within the k-th neighbour's distance of a point of the manifold's sample.
 
     Kynkäänniemi et al. 2019 (arXiv 1904.06991), eq. 2: the fraction of generated points covered by real ones is
-    precision, that of real ones covered by generated ones recall.
+    precision, the fraction of real points covered by generated ones is recall.
 
     Args: points (N, D); manifold (M, D), M > k. Returns: (N,) bool.
     """
@@ -81,18 +81,30 @@ def nearest_distances(points, others):
     return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(others).kneighbors(points)[0][:, 0]
 
 
-def two_sample_interval(statistic, a, b):
+def probability_larger(a, b, axis=0):
+    """Returns P(a > b) + P(a = b) / 2 for a value of each sample, which is also the area under the ROC curve.
+
+    It is Mann and Whitney's U over N M. Args: (..., N) and (..., M), samples along `axis`.
+    """
+    return stats.mannwhitneyu(a, b, method="asymptotic", axis=axis).statistic / (a.shape[axis] * b.shape[axis])
+
+
+def two_sample_interval(statistic, a, b, seed=0):
     """Returns the normal 95% interval of a statistic of two samples, with the bootstrap's standard error, or None.
 
-    Not the bootstrap's percentiles: resampled points repeat, which makes every distance of samples larger.
+    Percentiles of the bootstrap would be wrong here: resampled points repeat, which makes every distance of samples
+    larger.
 
     Args:
       statistic: a function of both that returns a number.
       a, b: (N, ...) and (M, ...); None is returned if either has fewer than two.
+      seed: of the bootstrap.
     """
     if min(len(a), len(b)) < 2:
         return None
-    rng = np.random.default_rng(0)
-    drawn = [statistic(*(x[rng.integers(len(x), size=len(x))] for x in (a, b))) for _ in range(RESAMPLES)]
-    value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * np.std(drawn)
+    rows = np.arange(len(a)), np.arange(len(b))
+    drawn = stats.bootstrap(
+        rows, lambda i, j: statistic(a[i], b[j]), n_resamples=RESAMPLES, method="percentile", rng=seed
+    )
+    value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * drawn.standard_error
     return float(value - error), float(value + error)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from icell_tf.inference import traversal
-from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, choose, source
+from icell_tf.paper.choice import HELD_OUT, TRAINING, choose, source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
 from icell_tf.viz import figures, panels
 

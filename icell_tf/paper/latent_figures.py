@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from icell_tf.inference import traversal
-from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, source
+from icell_tf.paper.choice import HELD_OUT, TRAINING, source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import colors, display
 from icell_tf.viz import figures, panels, plots
 

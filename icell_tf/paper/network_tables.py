@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from icell_tf.paper.exhibit import Exhibit
+from icell_tf.reports.exhibit import Exhibit
 
 HEADER = ("layer", "normalization", "activation", "output", "parameters")
 # (number, network, title, what the callers apply to the logits)
@@ -19,7 +19,7 @@ TABLES = (
 _NO_ROW = ("InputLayer", "Concatenate", "Flatten")
 
 
-def network_tables(subject):
+def tables_of_networks(subject):
     """Returns Tables S1 to S7 of the subject's networks, whatever their phase was trained with."""
     run, exhibits = subject.run, []
     cells = f"frames of {run.cells.image_size} px, K = {len(run.cells.structures)} structures"
