@@ -26,8 +26,7 @@ WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best o
 PARTS = flags.DEFINE_list(
     "parts",
     [evaluator.key for evaluator in EVALUATORS],
-    "parts of the scorecard to measure. Only the whole one comes with the paper's figures and goes into the run's model "
-    "card and TensorBoard",
+    "parts of the scorecard to measure; only the whole one comes with the paper's figures and goes into the model card",
 )
 
 

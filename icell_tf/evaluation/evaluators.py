@@ -95,8 +95,8 @@ def _memorisation(context):
 
 
 def _latent(context):
-    dec_rs = context.subject.networks["dec_rs"]
-    codes, lost = latent.measure(context.integrator, dec_rs, context.test, context.seed)
+    codes = latent.encode_posed(context.integrator, context.test, context.seed)
+    lost = latent.information(context.subject.networks["dec_rs"], context.test)
     scores = latent.prior_scores(codes, context.seed) + latent.information_scores(lost, context.seed)
     return scores, latent.tables(codes, lost)
 

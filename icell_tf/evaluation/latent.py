@@ -1,6 +1,7 @@
 """Scores of the codes: do they follow their prior N(0, I), and what does each dimension tell the decoder?"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -68,30 +69,28 @@ def _prior_scores_of(codes, name, seed):
     if codes.mirrored:
         prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(seed))[1]
     drawn = f"{min(n, CODES)} codes and as many draws of the prior"
+    score = partial(Score, unit="codes", code=name)
     return [
-        Score(
+        score(
             "mmd_p",
             p,
             min(n, CODES),
             rivals={"level of the test": LEVEL},
             landmarks=prepared,
             about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
-            unit="codes",
-            code=name,
         ),
-        Score(
+        score(
             "mmd_rejected",
             float(np.mean(repeated <= LEVEL)),
             DRAWS,
-            None,  # the same cells recur: the tests aren't independent
+            None,  # the tests aren't independent, because the same cells recur
             rivals={"codes that follow the prior": LEVEL},
             better="lower",
             about=f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
             f"{np.median(repeated):.3f}",
             unit="tests",
-            code=name,
         ),
-        Score(
+        score(
             "ks_rejected",
             int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL)),
             n,
@@ -99,28 +98,22 @@ def _prior_scores_of(codes, name, seed):
             better="lower",
             about=f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's "
             "correction)",
-            unit="codes",
-            code=name,
         ),
-        Score(
+        score(
             "ks_largest",
             kolmogorov["ks_statistic"].max(),
             n,
             landmarks={"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
             better="lower",
             about="largest distance of a dimension's distribution function from that of N(0, 1)",
-            unit="codes",
-            code=name,
         ),
-        Score(
+        score(
             "covariance_error",
             covariance_error(z),
             n,
             landmarks={"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
             better="lower",
             about="Frobenius norm of the codes' covariance minus the identity",
-            unit="codes",
-            code=name,
         ),
     ]
 
@@ -145,7 +138,7 @@ def holm(p):
 
 
 def dimension_table(z):
-    """Returns {"mean", "std", "ks_statistic", "ks_p": (Z,)} of codes (N, Z) beside N(0, 1)."""
+    """Returns {"mean", "std", "ks_statistic", "ks_p": (Z,)} of codes (N, Z) compared with N(0, 1)."""
     tests = stats.kstest(z, "norm", axis=0)
     return {"mean": z.mean(axis=0), "std": z.std(axis=0), "ks_statistic": tests.statistic, "ks_p": tests.pvalue}
 
@@ -158,8 +151,9 @@ def information(dec_rs, cells, probed=PROBED):
       cells: `CodedCells`; evenly spaced ones of them are decoded, from y, z_r_hat and z_s.
       probed: how many, P.
 
-    Returns: increases of binary cross-entropy for each cell and channel, {"z_r": (Z, P, 3), "z_s": (Z, P, 3)} without
-    one dimension, {"all z_r", "all z_s", "both": (P, 3)} without a code or both. Those of dimensions need not sum up.
+    Returns: increases of binary cross-entropy for each cell and channel: {"z_r": (Z, P, 3), "z_s": (Z, P, 3)} without
+    one dimension, {"all z_r", "all z_s", "both": (P, 3)} without a code or both. Those of single dimensions need not
+    add up to that of the code.
     """
     rows = np.unique(np.linspace(0, len(cells) - 1, min(probed, len(cells))).astype(int))
     y_onehot = np.eye(cells.probabilities.shape[1], dtype=np.float32)[cells.y[rows]]
@@ -223,20 +217,6 @@ def _ratio(part, whole, axis=0):
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
 
 
-def measure(integrator, dec_rs, cells, seed=0):
-    """Encodes cells in the poses of training and measures what each dimension tells.
-
-    Args:
-      integrator: the trained `Integrator`.
-      dec_rs: its decoder, see `information`.
-      cells: `CodedCells`, held out.
-      seed: of the poses.
-
-    Returns: `Codes`, and as `information` does.
-    """
-    return encode_posed(integrator, cells, seed), information(dec_rs, cells)
-
-
 def tables(codes, lost):
-    """Returns {"z_r", "z_s": `dimension_table`, with "share"}, to be drawn. Args: as `measure` returns them."""
+    """Returns {"z_r", "z_s": `dimension_table`, with "share"}, to be drawn. Args: `Codes`; as of `information`."""
     return {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in codes.posed.items()}

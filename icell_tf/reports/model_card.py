@@ -1,6 +1,6 @@
 """The model card of a run: what it was trained on and how, how good it is, and where not to trust it.
 
-Its headings follow Mitchell et al. 2019, Model Cards for Model Reporting. It is Markdown, and lies in the run's folder.
+Its headings follow Mitchell et al. 2019, Model Cards for Model Reporting. It is a Markdown file in the run's folder.
 """
 
 import dataclasses
@@ -145,7 +145,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
 
 
 def weaknesses(run, counts, parts=()):
-    """Returns what is known to be wrong with a run, or can't be known, a sentence each. Args: see `write`."""
+    """Returns the known weaknesses of a run, and what could not be measured, a sentence each. Args: see `write`."""
     lines = []
     if _simulated(run):
         lines.append("Trained on simulated cells alone: it knows nothing of real ones.")
@@ -159,7 +159,7 @@ def weaknesses(run, counts, parts=()):
         lines += _rivals_ahead(part)
         for score in part.scores:
             lines += [f"{part.heading}, {score.name}: {problem}." for problem in _problems(score)]
-    return lines or ["None was found, which is not to say that there are none."]
+    return lines or ["None was found, which does not mean that there are none."]
 
 
 def _rivals_ahead(part):

@@ -121,7 +121,7 @@ def test_latent_scores_of_a_model(integrator):
     images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
     z = rng.standard_normal((12, 4)).astype(np.float32)
     cells = latent_cells(images, z, z, structures=3)
-    measured = latent.measure(integrator, integrator.signatures.dec_rs, cells)
+    measured = latent.encode_posed(integrator, cells), latent.information(integrator.signatures.dec_rs, cells)
     scores, tables = latent.prior_scores(measured[0]) + latent.information_scores(measured[1]), latent.tables(*measured)
     assert {score.code for score in scores} == {"z_r", "z_s"}
     assert tables["z_s"]["share"].shape == tables["z_r"]["ks_p"].shape == (4,)

@@ -56,7 +56,7 @@ def test_weaknesses_follow_from_the_scores():
     ]
     enough = {"test": {"tom20": 30, "zo1": 30}}
     assert model_card.weaknesses(RUN, enough, [Part("a", "a", "", (proportion("accuracy", 9, 10),))]) == [
-        "None was found, which is not to say that there are none."
+        "None was found, which does not mean that there are none."
     ]
     simulated = dataclasses.replace(RUN, cells=dataclasses.replace(CELLS, dataset="integrated_cell/simulated_64/1.1.0"))
     assert model_card.weaknesses(simulated, enough, PARTS)[0].startswith("Trained on simulated cells alone")

@@ -1,4 +1,4 @@
-"""Figures of merit, as NumPy functions of arrays."""
+"""Correlations of images, and the masks and mean images they need, as NumPy functions of arrays."""
 
 import numpy as np
 from scipy import ndimage

@@ -1,4 +1,4 @@
-"""How far apart two samples are, where no library says: Fréchet, precision and recall, maximum mean discrepancy."""
+"""Distances of two samples: Fréchet distance, precision and recall, maximum mean discrepancy, nearest neighbours."""
 
 import numpy as np
 from scipy import linalg, stats
