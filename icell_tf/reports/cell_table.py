@@ -79,7 +79,8 @@ def read(folders, structures):
             raise ValueError(f"{folder / CELLS_FILE} has other columns than {Path(folders[0]) / CELLS_FILE}")
         unknown = {row["structure"] for row in found} - set(structures)
         if unknown:
-            raise ValueError(f"{folder / CELLS_FILE} has cells of {', '.join(sorted(unknown))}, not in {structures}")
+            named = f"{', '.join(sorted(unknown))}, but the model knows only {', '.join(structures)}"
+            raise ValueError(f"{folder / CELLS_FILE} has cells of {named}")
         rows += found
         with np.load(folder / PAIRS_FILE) as matrices:
             for name in matrices:

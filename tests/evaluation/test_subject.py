@@ -20,10 +20,11 @@ def test_a_subject_has_phase_one_where_it_lies_and_does_without_where_it_is_gone
     dataclasses.replace(run, reference_dir=str(tmp_path / "gone")).save(moved)
     subject = load_subject(moved)
     assert not subject.reference_trained and list(subject.curves) == ["conditional"]
-    assert "gone is not a run: it has no config.json" in (told := capsys.readouterr().out) and "--reference=" in told
+    told = capsys.readouterr().out
+    assert all(fact in told for fact in ("gone", "config.json", "--reference="))
     subject = load_subject(moved, reference_dir=reference_run)
     assert subject.reference_trained and set(subject.curves) == {"conditional", "reference"}
-    with pytest.raises(ConfigError, match="--reference: .*moved is a run of phase 'conditional'"):
+    with pytest.raises(ConfigError, match="--reference: .*moved.*'conditional'"):
         load_subject(moved, reference_dir=moved)
 
 
@@ -34,7 +35,7 @@ def test_a_reference_that_was_trained_on_since_is_not_taken_for_the_one_of_then(
     model, _ = trained.load_model(later)
     model.enc.set_weights([weights * 1.5 for weights in model.enc.get_weights()])
     model.save_weights(later / weights.BEST)
-    with pytest.raises(ConfigError, match="--reference: .*later has other weights than those"):
+    with pytest.raises(ConfigError, match="--reference: .*later.*other weights"):
         load_subject(conditional_run, reference_dir=later)
 
 

@@ -69,12 +69,12 @@ def test_folds_are_read_as_one_evaluation(tmp_path):
 def test_files_that_do_not_belong_together_are_refused(tmp_path):
     fold = measured([0, 1], seed=1)
     cell_table.write(*fold, tmp_path)
-    with pytest.raises(ValueError, match="cells of zo1, not in"):
+    with pytest.raises(ValueError, match=r"cells\.csv.*zo1.*tom20, lysosome"):
         cell_table.read([tmp_path], ("tom20", "lysosome"))
     (tmp_path / "other").mkdir()
     other = dataclasses.replace(fold[1], rivals={})
     cell_table.write(fold[0], other, fold[2], tmp_path / "other")
-    with pytest.raises(ValueError, match="other columns"):
+    with pytest.raises(ValueError, match=r"other.cells\.csv.*columns"):
         cell_table.read([tmp_path, tmp_path / "other"], NAMES)
     with pytest.raises(ValueError, match="no cells"):
         cell_table.read([], NAMES)

@@ -61,7 +61,7 @@ def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path)
 
 
 def test_a_cell_in_two_folds_is_refused(folds, tmp_path):
-    with pytest.raises(ValueError, match="cell 1, cell 0 is tested in more than one"):
+    with pytest.raises(ValueError, match="1, cell 0 .*more than one"):
         pooled.pool([folds[1][0], *folds[1]], CELLS, tmp_path)
 
 

@@ -167,14 +167,13 @@ def bootstrap(samples, statistic, seed=0, resamples=RESAMPLES, paired=False):
       resamples: how often.
       paired: whether the same rows are drawn from all samples; otherwise each is resampled on its own.
     """
-    longest = max(map(len, samples))
     if min(map(len, samples)) < 2:
         return None
     low, high = stats.bootstrap(
         samples,
         statistic,
         n_resamples=resamples,
-        batch=max(1, DRAWN_AT_ONCE // longest),
+        batch=max(1, DRAWN_AT_ONCE // sum(map(len, samples))),
         paired=paired,
         confidence_level=CONFIDENCE,
         method="percentile",
