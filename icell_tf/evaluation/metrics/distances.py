@@ -5,7 +5,7 @@ from scipy import linalg, stats
 from scipy.spatial import distance
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation.metrics.scores import CONFIDENCE
+from icell_tf.evaluation.metrics.scores import CONFIDENCE, resample
 
 NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 PERMUTATIONS = 999
@@ -103,8 +103,6 @@ def two_sample_interval(statistic, a, b, seed=0):
     if min(len(a), len(b)) < 2:
         return None
     rows = np.arange(len(a)), np.arange(len(b))
-    drawn = stats.bootstrap(
-        rows, lambda i, j: statistic(a[i], b[j]), n_resamples=RESAMPLES, method="percentile", rng=seed
-    )
+    drawn = resample(rows, lambda i, j: statistic(a[i], b[j]), seed, RESAMPLES)
     value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * drawn.standard_error
     return float(value - error), float(value + error)

@@ -1,6 +1,7 @@
 """A line of the scorecard: a value, how sure it is, and the values that a sceptic compares it with."""
 
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -160,26 +161,28 @@ def mean_of_means(metric, groups, seed=0, **fields):
 def bootstrap(samples, statistic, seed=0, resamples=RESAMPLES, paired=False):
     """Returns the 95% percentile bootstrap interval of a statistic, or None if a sample has fewer than two values.
 
+    Args: as of `resample`.
+    """
+    if min(map(len, samples)) < 2:
+        return None
+    low, high = resample(samples, statistic, seed, resamples, paired).confidence_interval
+    return float(low), float(high)
+
+
+def resample(samples, statistic, seed=0, resamples=RESAMPLES, paired=False):
+    """Returns SciPy's bootstrap of a statistic, with interval and standard error; those of a NaN are NaN.
+
     Args:
-      samples: list of (n,) values.
+      samples: list of (n,) values, n > 1.
       statistic: a function of the samples that returns a number; with an argument `axis`, of many resamples at once.
       seed: of the resampling.
       resamples: how often.
       paired: whether the same rows are drawn from all samples; otherwise each is resampled on its own.
     """
-    if min(map(len, samples)) < 2:
-        return None
-    low, high = stats.bootstrap(
-        samples,
-        statistic,
-        n_resamples=resamples,
-        batch=max(1, DRAWN_AT_ONCE // sum(map(len, samples))),
-        paired=paired,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=seed,
-    ).confidence_interval
-    return float(low), float(high)
+    options = {"paired": paired, "confidence_level": CONFIDENCE, "method": "percentile", "rng": seed}
+    batch = max(1, DRAWN_AT_ONCE // sum(map(len, samples)))
+    with warnings.catch_warnings(action="ignore", category=stats.DegenerateDataWarning):
+        return stats.bootstrap(samples, statistic, n_resamples=resamples, batch=batch, **options)
 
 
 def _finite(value):

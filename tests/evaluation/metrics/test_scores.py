@@ -67,6 +67,7 @@ def test_a_bootstrap_of_a_mean_is_about_as_wide_as_the_normal_interval():
     assert bootstrap([values], np.mean) == pytest.approx(score.interval, abs=0.1 * error)
     assert bootstrap([values[:1]], np.mean) is None and mean_score("m", values[:1]).interval is None
     assert math.isnan(mean_score("m", []).value)
+    assert mean_score("m", [1, math.nan, 2]).to_json()["interval"] == [None, None]
     again, other = (mean_score("m", values, seed).interval for seed in (0, 1))
     assert again == score.interval != other
 
