@@ -21,8 +21,9 @@ def slerp(start, end, shares):
     """Interpolates along the great circle between two codes (Shoemake 1985; for latent codes, White 2016).
 
     Draws of N(0, I) in Z dimensions lie near the sphere of radius sqrt(Z). The straight line between two of them runs
-    inside it, past codes that the decoder has hardly seen; this stays as far out as its ends. Codes that point the same
-    way, or opposite ways, have no such circle, and neither has 0: between those it is the straight line.
+    inside it, past codes that the decoder has hardly seen; the great circle stays as far out as its ends. There is no
+    such circle between codes that point the same way or opposite ways, or if one of them is 0. Then the straight line
+    is taken.
 
     Args:
       start, end: (Z,).
@@ -49,12 +50,12 @@ PATHS = {"slerp": slerp, "linear": linear}
 
 
 def panels(cells, window, together):
-    """Returns cells as RGB panels, in one scale of brightness, so that what changes along a walk can be compared.
+    """Returns cells as RGB panels, in one scale of brightness, so that cells along a walk can be compared.
 
     Args:
       cells: (R, C, H, W, 3) in [0, 1], R rows of a grid.
       window: slices of rows and columns to cut out.
-      together: whether the scale is that of all cells, or each row's own, as rows of several structures need.
+      together: whether all rows share the scale; rows of several structures need one each.
 
     Returns: (R, C, h, w, 3) uint8.
     """
@@ -65,7 +66,7 @@ def panels(cells, window, together):
 
 
 def film(grid, row_labels, path):
-    """Writes a GIF that shows the columns of a grid one after the other, there and back, without end.
+    """Writes a GIF that shows the columns of a grid one after the other, forwards and backwards, in a loop.
 
     Args:
       grid: (R, C, h, w, 3) uint8, as of `panels`.
