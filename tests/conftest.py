@@ -174,4 +174,4 @@ def evaluation(subject):
     from tests.short_evaluation import evaluate
 
     told = []
-    return *evaluate(subject, tell=told.append), told
+    return *evaluate(subject, progress=told.append), told

@@ -17,7 +17,7 @@ class ShortContext(Context):
         return judge.train_judge(self.train.images, self.train.y, len(self.integrator.structures), self.seed, steps=3)
 
 
-def evaluate(subject, evaluators=EVALUATORS, tell=lambda step: None):
+def evaluate(subject, evaluators=EVALUATORS, progress=lambda step: None):
     """Returns the context of an evaluation, and its parts."""
-    context = ShortContext(subject, draws=2, seed=SEED, tell=tell)
+    context = ShortContext(subject, draws=2, seed=SEED, progress=progress)
     return context, [evaluator.run(context) for evaluator in evaluators]

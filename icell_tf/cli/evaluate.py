@@ -7,7 +7,7 @@ from absl import flags
 from icell_tf import paper
 from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared, start
 from icell_tf.evaluation.context import Context
-from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_whole
+from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.subject import load_subject
 from icell_tf.reports import report
 from icell_tf.runs.run import Run
@@ -26,26 +26,26 @@ WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best o
 PARTS = flags.DEFINE_list(
     "parts",
     [evaluator.key for evaluator in EVALUATORS],
-    "parts of the scorecard to measure; only the whole one comes with the paper's figures and goes into the model card",
+    "parts of the scorecard to measure; only all of them come with the paper's figures and go into the model card",
 )
 
 
 def main():
     evaluators = choose(PARTS.value)
-    whole = is_whole(evaluators)
+    complete = is_complete(evaluators)
     ensure_prepared(DATASET.value or Run.load(MODEL.value).config.dataset, DATA_DIR.value)
     weights = BEST if WEIGHTS.value == "best" else LAST
     subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
     context = Context(subject, DRAWS.value, SEED.value, lambda step: print(f"Evaluating: {step}", flush=True))
-    name = "evaluation" if whole else "-".join(["evaluation", *(evaluator.key for evaluator in evaluators)])
+    name = "evaluation" if complete else "-".join(["evaluation", *(evaluator.key for evaluator in evaluators)])
     output = Path(OUTPUT.value or Path(MODEL.value) / name)
     report.make_writable(output)
     run_dir = MODEL.value if weights == BEST else None  # the run's model card is about the best weights
-    if run_dir and (reason := report.why_not_recorded(subject, run_dir, whole)):
+    if run_dir and (reason := report.why_not_recorded(subject, run_dir, complete)):
         print(f"The model card and TensorBoard of {run_dir} are left as they are: {reason}.", flush=True)
         run_dir = None
     parts = [evaluator.run(context) for evaluator in evaluators]
-    exhibits = paper.draw(subject, context.cells, SEED.value) if whole else []
+    exhibits = paper.draw(subject, context.cells, SEED.value) if complete else []
     content, paths = report.write(context, parts, output, exhibits, run_dir)
     print(report.table(content))
     print("\n".join(f"wrote {path}" for path in paths))

@@ -13,15 +13,15 @@ class Context:
       subject: `Subject`; the rivals are made from the training cells of its data set.
       draws: draws of z_s for the prediction `mean_of_draws` and for their spread, 2 or more.
       seed: of draws, generated cells, resampling and permutations.
-      tell: called with a line before each step that takes time.
+      progress: called with a line before each step that takes time.
 
     Raises: ValueError: the data set has no test cells, or other structures or another frame than the model.
     """
 
-    def __init__(self, subject, draws=32, seed=0, tell=print):
+    def __init__(self, subject, draws=32, seed=0, progress=print):
         _check_same_cells(subject.integrator, subject.prepared.cells)
         subject.prepared.size("test")  # raises an error, before any work
-        self.subject, self.draws, self.seed, self.tell = subject, draws, seed, tell
+        self.subject, self.draws, self.seed, self.progress = subject, draws, seed, progress
         self.integrator, self.prepared = subject.integrator, subject.prepared
 
     @cached_property
@@ -48,7 +48,7 @@ class Context:
     @cached_property
     def judge(self):
         """The `Judge`, trained on the training cells."""
-        self.tell("training the judge of generated cells")
+        self.progress("training the judge of generated cells")
         return judge.train_judge(self.train.images, self.train.y, len(self.integrator.structures), self.seed)
 
     @cached_property
@@ -57,7 +57,7 @@ class Context:
         return generated.generate(self.integrator, self.test, self.train, self.seed)
 
     def _code(self, split):
-        self.tell(f"coding the cells of split {split!r}")
+        self.progress(f"coding the cells of split {split!r}")
         return code_cells(self.integrator, self.prepared, split)
 
 

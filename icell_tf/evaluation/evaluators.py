@@ -39,7 +39,7 @@ class Evaluator:
         """Returns the `Part`; one without scores tells why. Args: `Context`."""
         if reason := self.why_not(context):
             return Part(self.key, self.heading, reason, ())
-        context.tell(self.heading.lower())
+        context.progress(self.heading.lower())
         scores, measured = self.measure(context)
         return Part(self.key, self.heading, self.about, tuple(scores), measured)
 
@@ -53,8 +53,8 @@ def choose(keys):
     return [evaluator for evaluator in EVALUATORS if evaluator.key in keys]
 
 
-def is_whole(parts):
-    """Returns whether these `Part`s, or evaluators, are the whole scorecard."""
+def is_complete(parts):
+    """Returns whether these `Part`s, or evaluators, are the complete scorecard."""
     return [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS]
 
 

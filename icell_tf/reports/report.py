@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from icell_tf import files
-from icell_tf.evaluation.evaluators import is_whole
+from icell_tf.evaluation.evaluators import is_complete
 from icell_tf.evaluation.integration_scores import RIVALS
 from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard
 from icell_tf.viz import figures
@@ -26,7 +26,7 @@ def write(context, parts, output, exhibits=(), run_dir=None):
 
     Returns: the content of metrics.json, and the paths of all files.
     """
-    context.tell("pictures")
+    context.progress("pictures")
     subject, prepared, measured = context.subject, context.prepared, {part.key: part.measured for part in parts}
     about = {"run": subject.name, "dataset": prepared.cells.dataset, "seed": context.seed}
     content = metrics_file.content_of(parts, **about, test_cells=len(context.test))
@@ -46,7 +46,7 @@ def write(context, parts, output, exhibits=(), run_dir=None):
         paths.append(model_card.write(run_dir, subject.run, model_card.count(prepared), rows, parts))
         tensorboard.write(log_dir, rows[-1]["epoch"] if rows else 0, parts, drawn)
         projector = log_dir / tensorboard.FOLDER
-    if is_whole(parts):
+    if is_complete(parts):
         paths += code_table.write_codes(context.cells, context.integrator.structures, output, projector)
     content["files"] = sorted(path.name for path in paths if path.parent == output)
     paths.append(metrics_file.write(content, output / metrics_file.METRICS_FILE))
@@ -98,16 +98,16 @@ def make_writable(output):
         raise ValueError(f"--output: {output} can't be written to; give another folder")
 
 
-def why_not_recorded(subject, run_dir, whole=True):
+def why_not_recorded(subject, run_dir, complete=True):
     """Returns why the model card and TensorBoard of a run must not get the scores; "" if they may.
 
     Args:
       subject: `Subject`.
       run_dir: the run's folder.
-      whole: whether all parts of the scorecard are measured.
+      complete: whether all parts of the scorecard are measured.
     """
-    if not whole:
-        return "they hold the whole scorecard, not some parts of it"
+    if not complete:
+        return "they hold the complete scorecard, not some parts of it"
     own, measured = (cells.dataset.rpartition("/")[0] for cells in (subject.run.cells, subject.prepared.cells))
     if own and own != measured:  # another version of the same data set is the run's own
         return f"they are about {own}, on which the model was trained, not about {measured}"

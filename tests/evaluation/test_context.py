@@ -13,7 +13,7 @@ from icell_tf.evaluation.context import Context
 def test_cells_are_coded_once_and_only_where_they_are_needed(subject, monkeypatch):
     coded, told = [], []
     monkeypatch.setattr(module, "code_cells", lambda integrator, prepared, split: coded.append(split) or split)
-    context = Context(subject, tell=told.append)
+    context = Context(subject, progress=told.append)
     assert not coded
     assert context.test == context.test == "test" and coded == ["test"]
     assert list(context.cells) == ["train", "validation", "test"] and coded == ["test", "train", "validation"]

@@ -7,7 +7,7 @@ import pytest
 
 from icell_tf.data.prepared import TRUTHS, PreparedCells
 from icell_tf.evaluation import classification, integration
-from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_whole
+from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.integration_scores import RIVALS
 from tests.by_name import by_name
 from tests.short_evaluation import evaluate
@@ -60,7 +60,7 @@ def test_the_parts_are_measured_in_order_and_told(evaluation):
         "memorisation",
         "latent space",
     ]
-    assert [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS] and is_whole(parts)
+    assert [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS] and is_complete(parts)
     for part in parts:
         assert bool(by_name(part.scores)) == (part.key != "unseen")
         if part.key == "unseen":
@@ -71,7 +71,7 @@ def test_the_parts_are_measured_in_order_and_told(evaluation):
 def test_a_part_alone_has_the_scores_of_the_whole(evaluator, evaluation, subject):
     _, (alone,) = evaluate(subject, [evaluator])
     (part,) = [part for part in evaluation[1] if part.key == evaluator.key]
-    assert alone.about == part.about and not is_whole([alone])
+    assert alone.about == part.about and not is_complete([alone])
     assert [score.to_json() for score in alone.scores] == [score.to_json() for score in part.scores]
 
 

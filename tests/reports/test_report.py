@@ -124,7 +124,7 @@ def test_the_runs_card_is_left_alone_by_parts_by_other_data_and_where_it_cannot_
 ):
     run = subject.run
     assert why_not_recorded(subject, tmp_path) == ""
-    assert "whole scorecard" in why_not_recorded(subject, tmp_path, whole=False)
+    assert "complete scorecard" in why_not_recorded(subject, tmp_path, complete=False)
     newer = dataclasses.replace(run.cells, dataset=run.cells.dataset.rpartition("/")[0] + "/9.0.0")
     assert why_not_recorded(dataclasses.replace(subject, run=dataclasses.replace(run, cells=newer)), tmp_path) == ""
     other = dataclasses.replace(run, cells=dataclasses.replace(run.cells, dataset="cells/mine/1.0.0"))
