@@ -113,7 +113,7 @@ def compare(before, after):
         ends = (scores[name]["interval"] or () for scores in (old, new))
         pairs |= {f"end {i}": pair for i, pair in enumerate(zip(*ends, strict=False))}
         baselines = (old[name]["baselines"], new[name]["baselines"])
-        pairs |= {key: (baselines[0][key], baselines[1].get(key)) for key in baselines[0]}
+        pairs |= {key: (baselines[0].get(key), baselines[1].get(key)) for key in baselines[0] | baselines[1]}
         wrong = {key: pair for key, pair in pairs.items() if not close(*pair)}
         different += bool(wrong)
         for key, (a, b) in wrong.items():
