@@ -95,10 +95,12 @@ def _memorisation(context):
 
 
 def _latent(context):
-    codes = latent.encode_posed(context.integrator, context.test, context.seed)
-    lost = latent.information(context.subject.networks["dec_rs"], context.test)
-    scores = latent.prior_scores(codes, context.seed) + latent.information_scores(lost, context.seed)
-    return scores, latent.tables(codes, lost)
+    test = context.test
+    posed = latent.encode_posed(context.integrator, test, context.seed)
+    prepared = {"z_r": test.z_r, "z_s": test.z_s} if context.integrator.mirrored else None
+    lost = latent.information(context.subject.networks["dec_rs"], test)
+    scores = latent.prior_scores(posed, prepared, context.seed) + latent.information_scores(lost, context.seed)
+    return scores, latent.tables(posed, lost)
 
 
 EVALUATORS = (

@@ -30,14 +30,13 @@ def scores(integration, seed=0):
       structures_won: in how many structures Algorithm 3's mean r is above every rival's.
     """
     known = known_structures(integration)
-    overall = _over_frame(integration, known, "mean over structures", seed)
+    overall = _over_frame(integration, known, seed)
     for metric, (prediction, meaning) in METRICS.items():
         about = f"{meaning}, with the {integration.compared_with} localization inside the cell, mean over structures"
         overall.append(_r(f"{metric}_inside_cell", integration.r_inside, prediction, known, seed, about=about))
     by_structure = []
     for k in known:
-        name = integration.structures[k]
-        by_structure += _over_frame(integration, [k], name, seed, structure=name)
+        by_structure += _over_frame(integration, [k], seed, integration.structures[k])
     won = sum(score.value > 0 for score in by_structure if score.metric == "margin")
     about = "structures in which Algorithm 3's mean r is above every rival's"
     overall.append(
@@ -46,8 +45,9 @@ def scores(integration, seed=0):
     return overall + by_structure + _shape_scores(integration.pairs, seed)
 
 
-def _over_frame(integration, chosen, what, seed, structure=None):
-    """Scores the chosen structures, indices, together. `what` says for people which they are."""
+def _over_frame(integration, chosen, seed, structure=None):
+    """Scores the chosen structures, indices, together: one structure, or None for all."""
+    what = structure or "mean over structures"
     r, localization = integration.r, f"with the {integration.compared_with} localization over the frame, {what}"
     best = max(RIVALS, key=lambda rival: mean_r(r[rival], chosen))
     return [

@@ -1,6 +1,5 @@
 """Scores of the codes: do they follow their prior N(0, I), and what does each dimension tell the decoder?"""
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,55 +18,43 @@ BATCH = 50
 USED = 0.01  # of what both codes tell; the variance doesn't say, because BatchNorm keeps that of every dimension near 1
 
 
-@dataclass(frozen=True, eq=False)
-class Codes:
-    """Codes of the same N cells in two poses.
-
-    Attributes:
-      posed: {"z_r": (N, Z), "z_s": (N, Z)} in the poses of training: as prepared, or mirrored at random for a model
-        that was trained so. Only these should follow the prior.
-      prepared: the same, of the cells as they are prepared.
-      mirrored: whether the two differ.
-    """
-
-    posed: dict[str, np.ndarray]
-    prepared: dict[str, np.ndarray]
-    mirrored: bool
-
-
 def encode_posed(integrator, cells, seed=0):
-    """Encodes cells in the poses of training. Args: `Integrator`; `CodedCells`; seed of the poses. Returns: `Codes`."""
-    prepared = {"z_r": cells.z_r, "z_s": cells.z_s}
+    """Encodes cells in the poses of training: as prepared, or mirrored at random for a model that was trained so.
+
+    Args: `Integrator`; `CodedCells`; seed of the poses. Returns: {"z_r", "z_s": (N, Z)}.
+    """
     if not integrator.mirrored:
-        return Codes(prepared, prepared, False)
+        return {"z_r": cells.z_r, "z_s": cells.z_s}
     posed, rng = {"z_r": [], "z_s": []}, np.random.default_rng(seed)
     for batch in cells.batches(BATCH):
         x_rs = mirrored_at_random(cells.x_rs(batch), rng)
         posed["z_r"].append(integrator.encode_reference(x_rs[..., :-1])["z_r"])
         posed["z_s"].append(integrator.encode(x_rs)["z_s"])
-    return Codes({name: np.concatenate(parts) for name, parts in posed.items()}, prepared, True)
+    return {name: np.concatenate(parts) for name, parts in posed.items()}
 
 
-def prior_scores(codes, seed=0):
+def prior_scores(posed, prepared=None, seed=0):
     """Returns the `Score`s of how well z_r and z_s follow their prior. A single cell has none.
 
-    Args: `Codes`; seed of the prior's draws and of the permutations.
+    Args:
+      posed: of `encode_posed`; only codes in the poses of training should follow the prior.
+      prepared: codes of the same cells as prepared, where those differ, for comparison.
+      seed: of the prior's draws and of the permutations.
     """
-    names = ("z_r", "z_s") if len(codes.posed["z_r"]) > 1 else ()
-    return [score for name in names for score in _prior_scores_of(codes, name, seed)]
+    names = ("z_r", "z_s") if len(posed["z_r"]) > 1 else ()
+    return [score for name in names for score in _prior_scores_of(name, posed[name], prepared, seed)]
 
 
-def _prior_scores_of(codes, name, seed):
-    z = codes.posed[name]
+def _prior_scores_of(name, z, prepared, seed):
     n, dims = z.shape
     rng = np.random.default_rng(seed)
     squared, p = _mmd(z, rng)
     repeated = np.array([_mmd(z, rng, REPEATED_PERMUTATIONS)[1] for _ in range(DRAWS)])
     prior = [rng.standard_normal((n, dims)) for _ in range(DRAWS)]
     kolmogorov = dimension_table(z)
-    prepared = {}
-    if codes.mirrored:
-        prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(seed))[1]
+    landmarks = {}
+    if prepared:
+        landmarks["p in the prepared pose"] = _mmd(prepared[name], np.random.default_rng(seed))[1]
     drawn = f"{min(n, CODES)} codes and as many draws of the prior"
     score = partial(Score, unit="codes", code=name)
     return [
@@ -76,7 +63,7 @@ def _prior_scores_of(codes, name, seed):
             p,
             min(n, CODES),
             rivals={"level of the test": LEVEL},
-            landmarks=prepared,
+            landmarks=landmarks,
             about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
         ),
         score(
@@ -217,6 +204,6 @@ def _ratio(part, whole, axis=0):
     return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
 
 
-def tables(codes, lost):
-    """Returns {"z_r", "z_s": `dimension_table`, with "share"}, to be drawn. Args: `Codes`; as of `information`."""
-    return {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in codes.posed.items()}
+def tables(posed, lost):
+    """Returns {"z_r", "z_s": `dimension_table`, with "share"}. Args: of `encode_posed`; of `information`."""
+    return {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in posed.items()}

@@ -12,15 +12,15 @@ from tests.by_name import by_name
 N, DIMS = 240, 6
 
 
-def codes(change, mirrored=False):
-    """Codes of which each dimension has just the quantiles of N(0, 1), so that no test depends on luck."""
+def codes(change):
+    """Codes in the poses of training, and as prepared: each dimension has just the quantiles of N(0, 1), without luck."""
     quantiles = stats.norm.ppf((np.arange(N) + 0.5) / N)
     z_r, z_s, prepared = np.random.default_rng(0).permuted(np.tile(quantiles[:, None], (3, 1, DIMS)), axis=1)
-    return latent.Codes({"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}, mirrored)
+    return {"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}
 
 
 def test_codes_that_follow_the_prior_are_not_told_from_it():
-    scores = by_name(latent.prior_scores(codes(lambda z: z)))
+    scores = by_name(latent.prior_scores(codes(lambda z: z)[0]))
     for name in ("z_r", "z_s"):
         assert scores[f"{name}_mmd_p"].value > 0.05
         assert scores[f"{name}_mmd_rejected"].value <= 0.05
@@ -31,7 +31,7 @@ def test_codes_that_follow_the_prior_are_not_told_from_it():
 
 
 def test_shifted_codes_are():
-    scores = by_name(latent.prior_scores(codes(lambda z: z + [1, 0, 0, 0, 0, 0.8])))
+    scores = by_name(latent.prior_scores(codes(lambda z: z + [1, 0, 0, 0, 0, 0.8])[0]))
     assert scores["z_r_mmd_p"].value == pytest.approx(0.001)
     assert scores["z_r_mmd_rejected"].value == 1
     assert scores["z_r_ks_rejected"].value == 2
@@ -43,16 +43,17 @@ def test_correlated_codes_have_an_error_of_covariance():
     def correlated(z):
         return np.column_stack([z[:, 0], z[:, 0], z[:, 2:]])
 
-    error = by_name(latent.prior_scores(codes(correlated)))["z_r_covariance_error"]
+    error = by_name(latent.prior_scores(codes(correlated)[0]))["z_r_covariance_error"]
     assert error.value == pytest.approx(np.sqrt(2), abs=0.4)  # two entries of 1 where 0 should be
     assert error.value > 2 * error.baselines["draws of the prior"]
 
 
 def test_a_mirrored_model_is_measured_in_its_poses_with_the_prepared_one_beside():
-    score = by_name(latent.prior_scores(codes(lambda z: z, mirrored=True)))["z_r_mmd_p"]
+    posed, prepared = codes(lambda z: z)
+    score = by_name(latent.prior_scores(posed, prepared))["z_r_mmd_p"]
     assert score.value > 0.05
     assert score.baselines["p in the prepared pose"] == pytest.approx(0.001)
-    assert all("p in the prepared pose" not in score.baselines for score in latent.prior_scores(codes(lambda z: z)))
+    assert all("p in the prepared pose" not in score.baselines for score in latent.prior_scores(posed))
 
 
 def test_holm_corrects_as_by_hand():
@@ -73,11 +74,11 @@ def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch
     mirrored = latent.encode_posed(integrator, cells)
     x_r = images[..., :2] / np.float32(255)
     poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
-    apart = np.abs(np.array(poses) - mirrored.posed["z_r"]).max(axis=2)  # (4, N)
+    apart = np.abs(np.array(poses) - mirrored["z_r"]).max(axis=2)  # (4, N)
     assert np.allclose(apart.min(axis=0), 0, atol=1e-4)
     assert set(apart.argmin(axis=0)) == {0, 1, 2, 3}
     monkeypatch.setattr(integrator, "mirrored", False)
-    assert latent.encode_posed(integrator, cells).posed["z_r"] is cells.z_r
+    assert latent.encode_posed(integrator, cells)["z_r"] is cells.z_r
 
 
 def latent_cells(images, z_r, z_s, structures=1):
@@ -113,7 +114,7 @@ def test_information_is_where_the_decoder_reads_it():
 
 def test_a_single_code_is_not_compared_with_the_prior():
     one = {"z_r": np.zeros((1, DIMS)), "z_s": np.zeros((1, DIMS))}
-    assert latent.prior_scores(latent.Codes(one, one, False)) == []
+    assert latent.prior_scores(one) == []
 
 
 def test_latent_scores_of_a_model(integrator):

@@ -42,17 +42,11 @@ def is_covered(points, manifold, k=NEIGHBOURS):
     return (distance.cdist(points, manifold) <= radii).any(axis=1)
 
 
-def kernel_matrix(sample):
-    """Gaussian kernel exp(-|x - y|^2 / s) of all pairs, s their median squared distance: (N, D) -> (N, N)."""
-    squared = distance.pdist(sample, "sqeuclidean")
-    return np.exp(-distance.squareform(squared) / np.median(squared))
-
-
 def mmd_test(a, b, rng, permutations=PERMUTATIONS):
     """Squared maximum mean discrepancy of two samples, unbiased, and how often chance gives as much.
 
-    Gretton et al. 2012 (JMLR 13:723), eq. 3, with the kernel of `kernel_matrix` on the pooled sample; the p value is
-    that of a permutation test.
+    Gretton et al. 2012 (JMLR 13:723), eq. 3, with the kernel exp(-|x - y|^2 / s), s the median squared distance in the
+    pooled sample; the p value is that of a permutation test.
 
     Args:
       a, b: (N, D) and (M, D).
@@ -61,7 +55,8 @@ def mmd_test(a, b, rng, permutations=PERMUTATIONS):
 
     Returns: (MMD^2, p).
     """
-    kernel = kernel_matrix(np.concatenate([a, b]))
+    squared = distance.pdist(np.concatenate([a, b]), "sqeuclidean")
+    kernel = np.exp(-distance.squareform(squared) / np.median(squared))
     first = np.zeros((permutations + 1, len(kernel)))
     first[0, : len(a)] = 1
     first[1:] = rng.permuted(np.tile(first[0], (permutations, 1)), axis=1)
