@@ -13,7 +13,7 @@ N, DIMS = 240, 6
 
 
 def codes(change):
-    """Codes in the poses of training, and as prepared: each dimension has just the quantiles of N(0, 1), without luck."""
+    """Codes in the poses of training, and as prepared. Each dimension has the quantiles of N(0, 1) exactly."""
     quantiles = stats.norm.ppf((np.arange(N) + 0.5) / N)
     z_r, z_s, prepared = np.random.default_rng(0).permuted(np.tile(quantiles[:, None], (3, 1, DIMS)), axis=1)
     return {"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}
