@@ -29,6 +29,8 @@ PHASES = ("reference", "conditional")
 WEIGHTS = ("best.weights.h5", "last.weights.h5")
 BOOKKEEPING = ("means", "metrics", "key", "checksums")  # of the run, not of the model
 TOLERANCE = 1e-6
+PARTS = {"samples": "draws", "identity": "memorisation"}  # flat name: typed name
+NAMED = ("model", "structure", "channel", "code", "space", "metric")  # the fields of which flat names were made
 
 
 def train(checkout, python, data, run, phase, interrupted):
@@ -82,18 +84,13 @@ def arrays(path):
 
 
 def scores(path):
-    """Returns {name: value} of a metrics.json, of the flat schema without a version or of the typed one with it."""
+    """Returns {name: score} of a metrics.json, of the flat schema without a version or of the typed one with it."""
     content = json.loads(path.read_text())
-    found = {"accuracy": content["accuracy"]} if "accuracy" in content else {}
-    if isinstance(content["scores"], list):
-        return {score_name(score): score for score in content["scores"]}
-    for part, named in content["scores"].items():
-        found |= {f"{part}: {name}": score for name, score in named.items()}
-    return {name: score for name, score in found.items() if isinstance(score, dict)}
-
-
-def score_name(score):
-    return f"{score['part']}: {score['name']}"
+    if "schema_version" in content:
+        typed = ((score, "_".join(filter(None, map(score.get, NAMED)))) for score in content["scores"])
+        return {f"{s['part']}: {name}": s | {"baselines": s["rivals"] | s["landmarks"]} for s, name in typed}
+    flat = ((part, name, score) for part, scores in content["scores"].items() for name, score in scores.items())
+    return {f"{PARTS.get(part, part)}: {name}": score for part, name, score in flat}
 
 
 def compare(before, after):
@@ -116,7 +113,7 @@ def compare(before, after):
         ends = (scores[name]["interval"] or () for scores in (old, new))
         pairs |= {f"end {i}": pair for i, pair in enumerate(zip(*ends, strict=False))}
         baselines = (old[name]["baselines"], new[name]["baselines"])
-        pairs |= {key: (baselines[0][key], baselines[1].get(key)) for key in baselines[0]}
+        pairs |= {key: (baselines[0].get(key), baselines[1].get(key)) for key in baselines[0] | baselines[1]}
         wrong = {key: pair for key, pair in pairs.items() if not close(*pair)}
         different += bool(wrong)
         for key, (a, b) in wrong.items():

@@ -183,3 +183,12 @@ def cells(subject):
     from icell_tf.evaluation.coded_cells import code_cells
 
     return {split: code_cells(subject.integrator, subject.prepared, split) for split in ("train", "validation", "test")}
+
+
+@pytest.fixture(scope="session")
+def evaluation(subject):
+    """The whole evaluation of `subject`: its context, its parts, and what it told. Tests must not change any."""
+    from tests.short_evaluation import evaluate
+
+    told = []
+    return *evaluate(subject, progress=told.append), told

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from absl import flags
 
+from icell_tf import paper
 from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared
+from icell_tf.evaluation.context import Context
+from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.subject import load_subject
-from icell_tf.reports.report import evaluate, table
+from icell_tf.reports import report
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
 
@@ -14,19 +17,35 @@ MODEL = define_folder("model", None, "the run of train/conditional.py", required
 REFERENCE = define_folder("reference", None, "its run of train/reference.py (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
-OUTPUT = define_folder("output", None, "where the report goes (default: MODEL/evaluation)")
+OUTPUT = define_folder(
+    "output", None, "where the report goes (default: MODEL/evaluation, or MODEL/evaluation-PART with --parts)"
+)
 DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction and their spread", lower_bound=2)
-SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells and the choice of pictures", lower_bound=0)
+SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
+PARTS = flags.DEFINE_list(
+    "parts",
+    [evaluator.key for evaluator in EVALUATORS],
+    "parts of the scorecard to measure; only all of them come with the paper's figures and go into the model card",
+)
 
 
 def main():
+    evaluators = choose(PARTS.value)
+    complete = is_complete(evaluators)
     ensure_prepared(DATASET.value or Run.load(MODEL.value).config.dataset, DATA_DIR.value)
     weights = BEST if WEIGHTS.value == "best" else LAST
     subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
-    output = Path(OUTPUT.value or Path(MODEL.value) / "evaluation")
-    tell = lambda part: print(f"Evaluating: {part}", flush=True)  # noqa: E731
-    run_dir = MODEL.value if weights == BEST else None  # whose model card tells of the best weights
-    report = evaluate(subject, output, run_dir, DRAWS.value, SEED.value, tell)
-    print(table(report.content))
-    print("\n".join(f"wrote {path}" for path in report.paths))
+    context = Context(subject, DRAWS.value, SEED.value, lambda step: print(f"Evaluating: {step}", flush=True))
+    name = "evaluation" if complete else "-".join(["evaluation", *(evaluator.key for evaluator in evaluators)])
+    output = Path(OUTPUT.value or Path(MODEL.value) / name)
+    report.make_writable(output)
+    run_dir = MODEL.value if weights == BEST else None  # the run's model card is about the best weights
+    if run_dir and (reason := report.why_not_recorded(subject, run_dir, complete)):
+        print(f"The model card and TensorBoard of {run_dir} are left as they are: {reason}.", flush=True)
+        run_dir = None
+    parts = [evaluator.run(context) for evaluator in evaluators]
+    exhibits = paper.draw(subject, context.cells, SEED.value) if complete else []
+    content, paths = report.write(context, parts, output, exhibits, run_dir)
+    print(report.table(content))
+    print("\n".join(f"wrote {path}" for path in paths))

@@ -1,10 +1,11 @@
-"""The scorecard's part on classification: which structure the third channel shows, and how sure the model may be."""
+"""Scores of classification: which structure does the third channel show, and are the probabilities calibrated?"""
 
 from dataclasses import dataclass
 
 import numpy as np
 from skimage.transform import downscale_local_mean
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -14,7 +15,7 @@ from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_of_proport
 BINS = 15
 REGRESSION_SIZE = 16  # pixels a side of the images that the logistic regression sees
 CALIBRATED_DRAWS = 200
-# Table S9's diagonal, cells recognised, and its rows' sums, cells of the hold-out set.
+# Table S9: cells of the hold-out set that were recognised (its diagonal), and all of them (the sums of its rows).
 PAPER = {
     "alpha-actinin": (22, 31),
     "alpha-tubulin": (36, 41),
@@ -31,12 +32,12 @@ PAPER = {
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """A reliability curve: cells by how sure the model is, in bins of equal width.
+    """A reliability curve: cells in bins of equal width by the probability of their predicted structure.
 
     Attributes:
-      edges: (BINS + 1,), of confidence.
-      n: (BINS,), cells.
-      confidence, accuracy: (BINS,), their means, NaN where n is 0.
+      edges: (BINS + 1,), of the bins.
+      n: (BINS,), cells in each bin.
+      confidence, accuracy: (BINS,), the cells' mean probability and the share that is right, NaN where n is 0.
     """
 
     edges: np.ndarray
@@ -89,24 +90,35 @@ def measure(test, training, structures):
     return Classification(tuple(structures), test.y, probabilities.argmax(axis=1), probabilities.max(axis=1), rivals)
 
 
-def content(classification):
-    """Returns what metrics.json says of classification, Table S9 (`confusion`) included."""
+def confusion(y, predicted, structures):
+    """Returns Table S9: (K, K) counts of cells, rows the true structure, columns the predicted one."""
+    return confusion_matrix(y, predicted, labels=range(structures))
+
+
+def balanced_accuracy(y, predicted):
+    """Returns the mean recall of the structures that occur in y."""
+    return float(recall_score(y, predicted, labels=np.unique(y), average="macro"))
+
+
+def main_figures(classification):
+    """Returns what metrics.json says of classification beside the scores: both accuracies and Table S9."""
     y, predicted = classification.y, classification.predicted
     return {
-        "accuracy": correlation.accuracy(y, predicted),
-        "balanced_accuracy": correlation.balanced_accuracy(y, predicted),
-        "confusion": correlation.confusion(y, predicted, len(classification.structures)).tolist(),
+        "accuracy": float(accuracy_score(y, predicted)),
+        "balanced_accuracy": balanced_accuracy(y, predicted),
+        "confusion": confusion(y, predicted, len(classification.structures)).tolist(),
     }
 
 
-def scores(classification):
-    """Returns {name: Score} of a `Classification`.
+def scores(classification, seed=0):
+    """Returns the `Score`s of a `Classification`. Args: `Classification`; seed of the resampling.
 
     accuracy: with Wilson's interval;
-    balanced_accuracy: mean recall of the structures that occur, with their Wilson's intervals combined. Beside both
-      stand the paper's (Table S9), chance, and simple classifiers of the same cells, see `rival_predictions`;
-    STRUCTURE_recall: with Wilson's interval, beside the paper's where Table S9 has the structure, and the rivals';
-    calibration_error: see `expected_calibration_error`. Chance keeps it above 0, so beside it stands its mean for
+    balanced_accuracy: mean recall of the structures that occur, with their Wilson's intervals combined. Both are
+      compared with the paper's (Table S9), chance, and the classifiers of `rival_predictions`;
+    recall: of each structure, with Wilson's interval, compared with the paper's where Table S9 has the structure, and
+      with the rivals';
+    calibration_error: see `expected_calibration_error`. Chance keeps it above 0. So it is compared with its mean for
       cells whose structures are drawn with the model's probabilities;
     overconfidence: mean probability of the predicted structure minus the accuracy.
     """
@@ -114,31 +126,32 @@ def scores(classification):
     occurring, rivals = np.unique(y), classification.rivals
     chance = {"chance": 1 / len(classification.structures)}
     hits, n = np.sum(list(PAPER.values()), axis=0)
-    accuracies = {name: correlation.accuracy(y, p) for name, p in rivals.items()}
-    balanced = {name: correlation.balanced_accuracy(y, p) for name, p in rivals.items()}
-    recalls = {k: _recall(classification, k) for k in occurring}
-    return {
-        "accuracy": proportion(
+    accuracies = {name: float(accuracy_score(y, p)) for name, p in rivals.items()}
+    balanced = {name: balanced_accuracy(y, p) for name, p in rivals.items()}
+    return [
+        proportion(
+            "accuracy",
             hit.sum(),
             len(y),
             rivals=chance | accuracies,
             landmarks={"paper": float(hits / n)},
             about="test cells whose structure is recognised",
         ),
-        "balanced_accuracy": mean_of_proportions(
+        mean_of_proportions(
+            "balanced_accuracy",
             [hit[y == k].sum() for k in occurring],
             [(y == k).sum() for k in occurring],
             rivals=chance | balanced,
             landmarks={"paper": float(np.mean([hits / n for hits, n in PAPER.values()]))},
             about="mean recall of the structures",
         ),
-        **{f"{classification.structures[k]}_recall": score for k, score in recalls.items()},
-        **_calibration(classification.confidence, hit),
-    }
+        *(_recall(classification, k) for k in occurring),
+        *_calibration(classification.confidence, hit, seed),
+    ]
 
 
 def rival_predictions(test, training):
-    """Returns what simple classifiers say of the test cells, {name: (N,) structure indices}.
+    """Returns what simple classifiers predict for the test cells, {name: (N,) structure indices}.
 
       majority: the structure most frequent in training;
       class_mean: the structure whose mean image over the training cells correlates best with the structure channel;
@@ -151,45 +164,43 @@ def rival_predictions(test, training):
     )
     seen, cells = np.unique(training.y, return_counts=True)
     r = correlation.pearson_of_pairs(test.images[..., -1], means[seen])
-    found = {
-        "majority": np.full(len(test), seen[cells.argmax()]),
-        "class_mean": seen[r.argmax(axis=1)],
-    }
+    predictions = {"majority": np.full(len(test), seen[cells.argmax()]), "class_mean": seen[r.argmax(axis=1)]}
     if len(seen) > 1:  # a regression needs two
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        found["logistic_regression"] = regression.fit(_small(training), training.y).predict(_small(test))
-    return found
+        predictions["logistic_regression"] = regression.fit(_small(training), training.y).predict(_small(test))
+    return predictions
 
 
 def _recall(classification, k):
     of_class, name = classification.y == k, classification.structures[k]
     rivals = {
-        rival: correlation.accuracy(classification.y[of_class], predicted[of_class])
+        rival: float(np.mean(predicted[of_class] == k))
         for rival, predicted in classification.rivals.items()
         if rival != "majority"  # it recognises all of one structure's cells and none of the others'
     }
     landmarks = {"paper": PAPER[name][0] / PAPER[name][1]} if name in PAPER else {}
     hits = (classification.predicted[of_class] == k).sum()
     about = f"cells of {name} that are recognised"
-    return proportion(hits, of_class.sum(), rivals=rivals, landmarks=landmarks, about=about)
+    return proportion("recall", hits, of_class.sum(), rivals=rivals, landmarks=landmarks, about=about, structure=name)
 
 
-def _calibration(confidence, hit):
-    rows = np.stack([confidence, hit], axis=1)
-    rng = np.random.default_rng(0)
+def _calibration(confidence, hit, seed):
+    rng = np.random.default_rng(seed)
     ideal = [expected_calibration_error(confidence, rng.random(len(hit)) < confidence) for _ in range(CALIBRATED_DRAWS)]
-    error = Score(
-        expected_calibration_error(confidence, hit),
-        len(hit),
-        bootstrap(rows, lambda drawn: expected_calibration_error(*drawn.T)),
-        landmarks={"if calibrated": float(np.mean(ideal))},
-        better="lower",
-        about="mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies "
-        "high",
-    )
     about = "mean probability of the predicted structure minus the share that is right"
-    over = mean_score(confidence - hit, landmarks={"calibrated": 0.0}, better="near", about=about)
-    return {"calibration_error": error, "overconfidence": over}
+    return [
+        Score(
+            "calibration_error",
+            expected_calibration_error(confidence, hit),
+            len(hit),
+            bootstrap([confidence, hit], expected_calibration_error, seed, paired=True),
+            landmarks={"if calibrated": float(np.mean(ideal))},
+            better="lower",
+            about="mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval "
+            "lies high",
+        ),
+        mean_score("overconfidence", confidence - hit, seed, landmarks={"calibrated": 0.0}, better="near", about=about),
+    ]
 
 
 def _bins(confidence):

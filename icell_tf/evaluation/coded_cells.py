@@ -1,4 +1,4 @@
-"""What every part of the evaluation looks at: the model with its run, and the cells of a split as it codes them."""
+"""The cells of a split, as the model encodes them."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ BATCH = 50
 
 @dataclass(frozen=True, eq=False)
 class CodedCells:
-    """The N cells of a split, in order, and what the model makes of each.
+    """The N cells of a split, in order, with their codes.
 
     Attributes:
       split: train, validation or test, or a part of one.
@@ -19,7 +19,7 @@ class CodedCells:
       y: (N,) structure indices.
       cell_ids, fov_ids: N texts.
       probabilities: (N, K) of the structures.
-      z_r: (N, Z), enc_r's codes of shape. z_r_hat, z_s: (N, Z), enc_rs' codes of shape and of what it leaves open.
+      z_r: (N, Z), enc_r's codes of shape. z_r_hat, z_s: (N, Z), enc_rs' codes of shape and of what shape leaves open.
       expected: (N, H, W, K) uint8, mean localizations; ceiling: (N, K), their correlation with an independent mean;
         noise_free: (N, H, W, 3) uint8, the cell without background and noise; spread: (N, K), root of the mean over
         the frame of the variance of the localization. Each is None where the data set doesn't know it.
@@ -53,7 +53,7 @@ class CodedCells:
 
 
 def code_cells(integrator, prepared, split):
-    """Reads a split and codes its cells.
+    """Reads a split and encodes its cells.
 
     Args:
       integrator: the trained `Integrator`.

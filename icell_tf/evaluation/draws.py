@@ -1,8 +1,8 @@
-"""The scorecard's part on samples: do draws of z_s vary as cells do, and does a structure stay where it can be?
+"""Scores of draws of z_s: do they vary as cells do, and does a structure stay where it can be?
 
-Whatever is summed of images is intensity, not objects: camera noise, which preprocessing leaves in a cell, is part of
-it, in observed cells as in what a model has learned from them. Hence each fraction stands beside the same one in
-observed cells and, where it is known, in the expected localization, which has no noise.
+The sums are of intensity, not of objects. Preprocessing leaves camera noise in a cell, and a model learns that noise
+from the cells. So each fraction is compared with that of observed cells and, where it is known, with that of the
+expected localization, which has no noise.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_score
 from icell_tf.evaluation.metrics.shapes import outline
 
 DRAWS, MOST_CELLS = 32, 100
-BATCH = 10  # images of all structures of so many cells are floats at once
-TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's side, which blur and resampling smear over
+BATCH = 10  # cells of which images of all structures are floats at once
+TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's side, because blur and resampling widen structures
 OUTSIDE_CELL = "outside the cell, where preprocessing leaves none in observed ones"
 
 
@@ -138,68 +138,74 @@ def _observed(cells, count):
     return found
 
 
-def scores(measured):
-    """Returns {name: Score} of `Draws`; each also for one structure, as STRUCTURE_..., means over the cells.
+def scores(measured, seed=0):
+    """Returns the `Score`s of `Draws`, over all structures and for each. Args: `Draws`; seed of the resampling.
 
     spread: of the draws, see `Draws`; spread_ratio: to the true spread, where that is known;
     outside_cell, outside_cell_in_draws: fraction of the intensity outside the cell, of Algorithm 3 and of the draws;
-    STRUCTURE_outside_nucleus, ..._in_draws: outside the dilated nucleus, of structures that belong there;
-    STRUCTURE_in_nucleus, ..._in_draws: in it (as it is projected: above and below it, too), of all others.
+    outside_nucleus, outside_nucleus_in_draws: outside the dilated nucleus, of each structure that belongs there;
+    in_nucleus, in_nucleus_in_draws: in the nucleus (as it is projected: above and below it, too), of each other one.
     """
-    every = list(range(len(measured.structures)))
-    found = _spread_scores(measured, every, "") | _leak_scores(
-        measured.outside_cell, every, "outside_cell", OUTSIDE_CELL
-    )
+    every = range(len(measured.structures))
+    found = _spread_scores(measured, every, seed)
+    found += _leak_scores("outside_cell", measured.outside_cell, every, OUTSIDE_CELL, seed)
     for k, name in enumerate(measured.structures):
-        found |= _spread_scores(measured, [k], f"{name}_")
-        found |= _leak_scores(measured.outside_cell, [k], f"{name}_outside_cell", OUTSIDE_CELL)
+        found += _spread_scores(measured, [k], seed, structure=name)
+        found += _leak_scores("outside_cell", measured.outside_cell, [k], OUTSIDE_CELL, seed, structure=name)
         if structures.in_nucleus(name):
-            leaks, where, about = measured.outside_nucleus, "outside_nucleus", "outside the nucleus"
+            metric, leaks, about = "outside_nucleus", measured.outside_nucleus, "outside the nucleus"
         else:
-            leaks, where, about = measured.outside_nucleus.complement(), "in_nucleus", "over, in and under the nucleus"
+            metric, leaks = "in_nucleus", measured.outside_nucleus.complement()
+            about = "over, in and under the nucleus"
         about = f"{about}, dilated by a 64th of the frame"
-        found |= _leak_scores(leaks, [k], f"{name}_{where}", about, "near")
+        found += _leak_scores(metric, leaks, [k], about, seed, better="near", structure=name)
     return found
 
 
-def _spread_scores(measured, columns, prefix):
+def _spread_scores(measured, columns, seed, structure=None):
     about = f"root of the mean over the frame of the variance over {measured.draws} draws of z_s, images in [0, 1]"
+    fields = {"better": "near", "structure": structure}
     spread = measured.spread[:, columns].mean(axis=1)
     if measured.true_spread is None:
-        return {f"{prefix}spread": mean_score(spread, better="near", about=about)}
+        return [mean_score("spread", spread, seed, about=about, **fields)]
     true = measured.true_spread[:, columns].mean(axis=1)
-    pairs = np.stack([spread, true], axis=1)
-    ratio = float(spread.mean() / true.mean())
-    return {
-        f"{prefix}spread": mean_score(spread, landmarks={"true": float(true.mean())}, better="near", about=about),
-        f"{prefix}spread_ratio": Score(
-            ratio,
-            len(pairs),
-            bootstrap(pairs, lambda rows: rows[:, 0].mean() / rows[:, 1].mean()),
+    return [
+        mean_score("spread", spread, seed, landmarks={"true": float(true.mean())}, about=about, **fields),
+        Score(
+            "spread_ratio",
+            float(_ratio_of_means(spread, true)),
+            len(spread),
+            bootstrap([spread, true], _ratio_of_means, seed, paired=True),
             landmarks={"as in simulated cells": 1.0},
-            better="near",
             about="mean spread of draws over mean true spread",
+            **fields,
         ),
-    }
+    ]
 
 
-def _leak_scores(leaks, columns, name, where, better="lower"):
-    found = {}
+def _ratio_of_means(a, b, axis=0):
+    return a.mean(axis=axis) / b.mean(axis=axis)
+
+
+def _leak_scores(metric, leaks, columns, where, seed, better="lower", structure=None):
     cells = {"observed": leaks.observed, "expected": leaks.expected}
     landmarks = {
         kind: _mean_of_columns(values[:, columns])
         for kind, values in cells.items()
         if values is not None and not np.isnan(values[:, columns]).all()
     }
-    for suffix, values, images in (("", leaks.model, "Algorithm 3's images"), ("_in_draws", leaks.drawn, "draws")):
-        of_cells = np.nanmean(values[:, columns], axis=1)
-        found[name + suffix] = mean_score(
-            of_cells,
+    return [
+        mean_score(
+            metric + suffix,
+            np.nanmean(values[:, columns], axis=1),
+            seed,
             landmarks=landmarks,
             better=better,
             about=f"fraction of the structure's intensity {where}, in {images}",
+            structure=structure,
         )
-    return found
+        for suffix, values, images in (("", leaks.model, "Algorithm 3's images"), ("_in_draws", leaks.drawn, "draws"))
+    ]
 
 
 def _mean_of_columns(values):

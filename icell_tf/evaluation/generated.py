@@ -1,4 +1,4 @@
-"""Generated cells beside real ones: does a judge believe them, are they as varied, and have they the right shapes?"""
+"""Scores of generated cells: does a judge take them for real, are they as varied, and have they the right shapes?"""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,24 @@ import numpy as np
 from scipy import ndimage, stats
 
 from icell_tf.evaluation.judge import mirrored_at_random
-from icell_tf.evaluation.metrics.distances import NEIGHBOURS, covered, frechet_distance, two_sample_interval
+from icell_tf.evaluation.metrics.distances import NEIGHBOURS, frechet_distance, is_covered, two_sample_interval
 from icell_tf.evaluation.metrics.scores import Score, mean_score, proportion
 from icell_tf.evaluation.metrics.shapes import SHAPES, SMOOTHING, measure_shapes
 
-ENOUGH = 400  # cells for a proportion within 0.05, however few the test split has
+ENOUGH = 400  # generated cells, at least, for proportions to 0.05, also of a small test split
 BATCH = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """Cells that are compared with each other, all uint8 (H, W, 3), in the poses the model was trained on.
+class ComparedCells:
+    """Generated cells and the real ones they are compared with, uint8, in the poses the model was trained on.
 
     Attributes:
       generated: (G, H, W, 3), G >= N, the first N with the structures `y` of the held-out ones.
       generated_y: (G,).
       heldout: (N, H, W, 3), real and not trained on. y: (N,).
       training: (M, H, W, 3), real, M = N where there are as many: a random part.
-      reconstructed: (N, H, W, 3), the held-out ones, encoded and decoded: as blurred as generated ones, of real shapes.
+      reconstructed: (N, H, W, 3), the held-out ones, encoded and decoded: blurred like generated ones, real in shape.
       noise_free: (N, H, W, 3), the held-out ones without noise, or None where the data set doesn't know them.
     """
 
@@ -36,22 +36,22 @@ class Samples:
     noise_free: np.ndarray | None = None
 
 
-def draw_samples(integrator, heldout, training, seed=0):
-    """Generates cells in the held-out split's proportions, and puts beside them what they are compared with.
+def generate(integrator, heldout, training, seed=0):
+    """Generates cells with the structures of the held-out ones, and prepares the cells they are compared with.
 
     Args:
       integrator: the trained `Integrator`.
       heldout, training: `CodedCells`.
       seed: of the codes, the poses and the part of the training cells.
 
-    Returns: `Samples`.
+    Returns: `ComparedCells`.
     """
     rng = np.random.default_rng(seed)
     part = rng.permutation(len(training))[: len(heldout)]
     pose = in_training_poses if integrator.mirrored else lambda images, seed: images
     real = pose(heldout.images, seed)
     y = np.tile(heldout.y, -(-ENOUGH // len(heldout)))
-    return Samples(
+    return ComparedCells(
         np.concatenate([_sample(integrator, y[i : i + BATCH], seed + i) for i in range(0, len(y), BATCH)]),
         y,
         real,
@@ -82,95 +82,93 @@ def _to_uint8(images):
     return np.rint(255 * images).astype(np.uint8)
 
 
-def generated_scores(samples, judge, pixel_size):
-    """Returns {name: Score} of generated cells, and what to draw of them: {sample: {shape: (N,)}}.
+def measure_all_shapes(compared, pixel_size):
+    """Returns {sample: {shape: (N,)}} of `ComparedCells`, see `measure_shapes`. Args: `ComparedCells`; in µm."""
+    samples = {"generated": compared.generated, "held-out": compared.heldout}
+    samples |= {"training": compared.training, "reconstructed": compared.reconstructed}
+    return {name: measure_shapes(images, pixel_size) for name, images in samples.items()}
 
-    Args:
-      samples: `Samples`.
-      judge: `Judge`, trained on real training cells.
-      pixel_size: in µm.
+
+def judged_scores(compared, judge, seed=0):
+    """Returns the `Score`s of the judge's verdicts and, where there are more than k cells, of its features.
+
+    Args: `ComparedCells`; `Judge`, trained on real training cells; seed of the resampling.
     """
-    shapes = {
-        name: measure_shapes(images, pixel_size)
-        for name, images in (
-            ("generated", samples.generated),
-            ("held-out", samples.heldout),
-            ("training", samples.training),
-            ("reconstructed", samples.reconstructed),
-        )
-    }
-    return judged_scores(samples, judge) | {"detail": detail_score(samples)} | shape_scores(shapes), shapes
-
-
-def judged_scores(samples, judge):
-    """Returns {name: Score} of the judge's verdicts and, where there are more than k cells, of its features."""
-    generated, verdicts = judge.look(samples.generated)
-    heldout, real_verdicts = judge.look(samples.heldout)
-    reconstructed, reconstructed_verdicts = judge.look(samples.reconstructed)
-    chance, hits = {"chance": 1 / judge.structures}, verdicts == samples.generated_y
+    generated, verdicts = judge.look(compared.generated)
+    heldout, real_verdicts = judge.look(compared.heldout)
+    reconstructed, reconstructed_verdicts = judge.look(compared.reconstructed)
+    chance, hits = {"chance": 1 / judge.structures}, verdicts == compared.generated_y
     real = {
-        "real held-out cells": float(np.mean(real_verdicts == samples.y)),
-        "reconstructed cells": float(np.mean(reconstructed_verdicts == samples.y)),
+        "real held-out cells": float(np.mean(real_verdicts == compared.y)),
+        "reconstructed cells": float(np.mean(reconstructed_verdicts == compared.y)),
     }
-    scores = {
-        "judge_accuracy": proportion(
+    scores = [
+        proportion(
+            "judge_accuracy",
             hits.sum(),
             len(hits),
             rivals=chance,
             landmarks=real,
             about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
         ),
-        "judge_accuracy_on_real_cells": proportion(
-            np.sum(real_verdicts == samples.y),
-            len(samples.y),
+        proportion(
+            "judge_accuracy_on_real_cells",
+            np.sum(real_verdicts == compared.y),
+            len(compared.y),
             rivals=chance,
-            about="real held-out cells whose structure the judge sees; without it its verdicts mean nothing",
+            about="real held-out cells whose structure the judge sees; if it is low, the judge's verdicts mean nothing",
         ),
-    }
-    if min(len(heldout), len(samples.training)) <= NEIGHBOURS:
+    ]
+    if min(len(heldout), len(compared.training)) <= NEIGHBOURS:
         return scores
-    others = {"real training cells": judge.features(samples.training), "reconstructed cells": reconstructed}
-    return scores | feature_scores(generated[: len(heldout)], heldout, others)
+    others = {"real training cells": judge.features(compared.training), "reconstructed cells": reconstructed}
+    return scores + feature_scores(generated[: len(heldout)], heldout, others, seed)
 
 
-def feature_scores(generated, heldout, others):
-    """Returns {name: Score}: Fréchet distance, precision and recall.
+def feature_scores(generated, heldout, others, seed=0):
+    """Returns the `Score`s of Fréchet distance, precision and recall.
 
     Args:
       generated, heldout: features (N, D).
       others: {name: features}, landmarks.
+      seed: of the resampling.
     """
-    return {
-        "frechet_distance": Score(
+    return [
+        Score(
+            "frechet_distance",
             frechet_distance(generated, heldout),
             len(generated),
-            two_sample_interval(frechet_distance, generated, heldout),
+            two_sample_interval(frechet_distance, generated, heldout, seed),
             landmarks={name: frechet_distance(features, heldout) for name, features in others.items()},
             better="lower",
             about="Fréchet distance of generated from real held-out cells in the judge's features",
         ),
-        "precision": proportion(
-            covered(generated, heldout).sum(),
+        proportion(
+            "precision",
+            is_covered(generated, heldout).sum(),
             len(generated),
-            landmarks={name: float(covered(features, heldout).mean()) for name, features in others.items()},
+            landmarks={name: float(is_covered(features, heldout).mean()) for name, features in others.items()},
             about=f"generated cells among real held-out ones in the judge's features (k = {NEIGHBOURS})",
         ),
-        "recall": proportion(
-            covered(heldout, generated).sum(),
+        proportion(
+            "recall",
+            is_covered(heldout, generated).sum(),
             len(heldout),
-            landmarks={name: float(covered(heldout, features).mean()) for name, features in others.items()},
+            landmarks={name: float(is_covered(heldout, features).mean()) for name, features in others.items()},
             about=f"real held-out cells among generated ones in the judge's features (k = {NEIGHBOURS})",
         ),
-    }
+    ]
 
 
-def detail_score(samples):
-    """Returns the Score of how much of the structure's image is finer than a 64th of the frame: noise, and detail."""
-    others = {"real held-out cells": samples.heldout, "reconstructed cells": samples.reconstructed}
-    if samples.noise_free is not None:
-        others["real held-out cells without noise"] = samples.noise_free
+def detail_score(compared, seed=0):
+    """Returns the `Score` of how much of the structure's image is finer than a 64th of the frame: noise, and detail."""
+    others = {"real held-out cells": compared.heldout, "reconstructed cells": compared.reconstructed}
+    if compared.noise_free is not None:
+        others["real held-out cells without noise"] = compared.noise_free
     return mean_score(
-        detail(samples.generated[..., -1]),
+        "detail",
+        detail(compared.generated[..., -1]),
+        seed,
         landmarks={name: float(detail(images[..., -1]).mean()) for name, images in others.items()},
         better="near",
         about="part of the intensity in the structure's images that smoothing by one pixel in 64 takes away",
@@ -186,27 +184,30 @@ def detail(images):
     return np.array(parts)
 
 
-def shape_scores(shapes):
-    """Returns {name: Score} of how far the generated cells' shapes are from those of held-out ones.
+def shape_scores(shapes, seed=0):
+    """Returns the `Score`s of how far the generated cells' shapes are from those of held-out ones.
 
-    Wasserstein distances, in the unit of the quantity. Args: {sample: {shape: (N,)}} as of `generated_scores`.
+    Wasserstein distances, in the unit of the quantity. Args: as of `measure_all_shapes`; seed of the resampling.
     """
-    scores = {}
+    scores = []
     for shape, meaning in SHAPES.items():
         of = {sample: values[shape][~np.isnan(values[shape])] for sample, values in shapes.items()}
         real = of["held-out"]
         if not len(real) or not len(of["generated"]):
             continue
         others = {"real training cells": of["training"], "reconstructed cells": of["reconstructed"]}
-        scores[f"{shape}_distance"] = Score(
-            stats.wasserstein_distance(of["generated"], real),
-            len(of["generated"]),
-            two_sample_interval(stats.wasserstein_distance, of["generated"], real),
-            landmarks={
-                name: stats.wasserstein_distance(values, real) for name, values in others.items() if len(values)
-            },
-            better="lower",
-            about=f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
-            f"{np.median(of['generated']):.3g} and {np.median(real):.3g}",
+        scores.append(
+            Score(
+                f"{shape}_distance",
+                stats.wasserstein_distance(of["generated"], real),
+                len(of["generated"]),
+                two_sample_interval(stats.wasserstein_distance, of["generated"], real, seed),
+                landmarks={
+                    name: stats.wasserstein_distance(values, real) for name, values in others.items() if len(values)
+                },
+                better="lower",
+                about=f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
+                f"{np.median(of['generated']):.3g} and {np.median(real):.3g}",
+            )
         )
     return scores

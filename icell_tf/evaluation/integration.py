@@ -1,4 +1,4 @@
-"""Integration beside its rivals: does the model say where a structure is better than the training cells do?"""
+"""Integration: does the model predict where a structure is better than the training cells do?"""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,8 @@ class Integration:
 
     Attributes:
       structures: K names.
-      compared_with: "expected", the expected localization of every structure, or "observed", the one that is shown.
+      compared_with: "expected", the expected localization of every structure, or "observed", the structure that the
+        cell shows.
       r: {prediction: (N, K)}, Pearson correlation over the frame, NaN where there is nothing to compare with. The
         predictions: model (Algorithm 3), mean_of_draws, the rivals class_mean, nearest, nearest_pixels,
         mean_of_nearest and mean_of_nearest_pixels (see `Neighbours`), and with "expected" the ceiling, a second
@@ -35,9 +36,9 @@ class Integration:
 
 
 def measure(integrator, test, training, draws=32, seed=0):
-    """Predicts every structure in every cell by the model and its rivals, and correlates with what is known.
+    """Predicts every structure in every cell by the model and its rivals, and correlates them with what is known.
 
-    For a model trained on mirrored cells, `Neighbours` looks once among the training cells and once among them in four
+    For a model trained on mirrored cells, `Neighbours` searches the training cells once as they are and once in four
     poses; the better of the two by mean correlation over the frame is the rival.
 
     Args:
@@ -94,7 +95,7 @@ def _against_observed(predictions, x_s, y, k, mask):
 
 
 def keep_the_better(r, r_inside):
-    """Keeps of neighbours in one pose and in four those with the higher mean r, under the name without _mirrored."""
+    """Keeps, of neighbours in one pose and in four, those with the higher mean r, under the name without _mirrored."""
     r, r_inside = dict(r), dict(r_inside)
     for name in [name for name in r if name.endswith("_mirrored")]:
         plain = name.removesuffix("_mirrored")
@@ -124,8 +125,11 @@ def mean_r(r, structures):
     return float(np.nanmean(r[:, structures], axis=0).mean())
 
 
-def content(integration):
-    """Returns what metrics.json says of integration: mean correlations, without structures that no cell shows."""
+def main_figures(integration):
+    """Returns what metrics.json says of integration beside the scores: mean correlations of every prediction.
+
+    Structures that no cell shows are left out.
+    """
     known = known_structures(integration)
 
     def by_structure(values):

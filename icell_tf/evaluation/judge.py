@@ -1,11 +1,11 @@
-"""A small classifier of its own: what generated cells are judged by, instead of by the model that made them.
+"""A small classifier that judges generated cells, so that the model that made them doesn't judge itself.
 
-Its features stand in for those of an Inception network in the Fréchet distance and in precision and recall: cells are
-no photographs, and features of what tells structures apart are at least about cells.
+Its features take the place of those of an Inception network in the Fréchet distance and in precision and recall:
+Inception was trained on photographs, and features that tell structures apart are at least about cells.
 
-Half of the cells it learns from are smoothed. A decoder leaves out noise, and what a judge that only knows noisy cells
-makes of such images is chance: of the same reconstructions two of them, of two seeds, recognised 0.73 and 0.81, two of
-this kind 0.89 and 0.90. How much detail is missing is a score of its own.
+Half of the cells it learns from are smoothed. A decoder leaves out noise, and what a judge that knows only noisy cells
+sees in such images is chance: two judges of different seeds recognised 0.73 and 0.81 of the same reconstructions, two
+that were trained on smoothed cells as well 0.89 and 0.90. How much detail is missing is a score of its own.
 """
 
 from dataclasses import dataclass

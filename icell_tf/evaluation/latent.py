@@ -1,7 +1,6 @@
-"""Codes beside their prior N(0, I), and what each dimension of them is for."""
+"""Scores of the codes: do they follow their prior N(0, I), and what does each dimension tell the decoder?"""
 
-import math
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import stats
@@ -14,105 +13,96 @@ CODES = 200  # of each sample in the test by maximum mean discrepancy
 DRAWS = 20
 REPEATED_PERMUTATIONS = 199
 LEVEL = 0.05
-PROBED = 50  # cells whose codes are taken apart
+PROBED = 50  # cells whose reconstructions without single dimensions are measured
 BATCH = 50
-USED = 0.01  # of what both codes tell; variances don't say, as BatchNorm keeps every dimension's near 1
+USED = 0.01  # of what both codes tell; the variance doesn't say, because BatchNorm keeps that of every dimension near 1
 
 
-@dataclass(frozen=True, eq=False)
-class Codes:
-    """What the model makes of the same N cells in two ways of lying.
+def encode_posed(integrator, cells, seed=0):
+    """Encodes cells in the poses of training: as prepared, or mirrored at random for a model that was trained so.
 
-    Attributes:
-      posed: {"z_r": (N, Z), "z_s": (N, Z)} in the poses of training: as prepared, or mirrored at random for a model
-        that was trained so. Only these are to follow the prior.
-      prepared: the same, of the cells as they are prepared.
-      mirrored: whether the two differ.
+    Args: `Integrator`; `CodedCells`; seed of the poses. Returns: {"z_r", "z_s": (N, Z)}.
     """
-
-    posed: dict[str, np.ndarray]
-    prepared: dict[str, np.ndarray]
-    mirrored: bool
-
-
-def draw_codes(integrator, cells, seed=0):
-    """Codes cells in the poses of training. Args: `Integrator`; `CodedCells`; seed of the poses. Returns: `Codes`."""
-    prepared = {"z_r": cells.z_r, "z_s": cells.z_s}
     if not integrator.mirrored:
-        return Codes(prepared, prepared, False)
+        return {"z_r": cells.z_r, "z_s": cells.z_s}
     posed, rng = {"z_r": [], "z_s": []}, np.random.default_rng(seed)
     for batch in cells.batches(BATCH):
         x_rs = mirrored_at_random(cells.x_rs(batch), rng)
         posed["z_r"].append(integrator.encode_reference(x_rs[..., :-1])["z_r"])
         posed["z_s"].append(integrator.encode(x_rs)["z_s"])
-    return Codes({name: np.concatenate(parts) for name, parts in posed.items()}, prepared, True)
+    return {name: np.concatenate(parts) for name, parts in posed.items()}
 
 
-def prior_scores(codes):
-    """Returns {name: Score} of how well z_r and z_s follow their prior, none of a single cell. Args: `Codes`."""
-    scores = {}
-    for name in ("z_r", "z_s") if len(codes.posed["z_r"]) > 1 else ():
-        scores |= {f"{name}_{key}": score for key, score in _beside_prior(codes, name).items()}
-    return scores
+def prior_scores(posed, prepared=None, seed=0):
+    """Returns the `Score`s of how well z_r and z_s follow their prior. A single cell has none.
+
+    Args:
+      posed: of `encode_posed`; only codes in the poses of training should follow the prior.
+      prepared: codes of the same cells as prepared, where those differ, for comparison.
+      seed: of the prior's draws and of the permutations.
+    """
+    names = ("z_r", "z_s") if len(posed["z_r"]) > 1 else ()
+    return [score for name in names for score in _prior_scores_of(name, posed[name], prepared, seed)]
 
 
-def _beside_prior(codes, name):
-    z = codes.posed[name]
+def _prior_scores_of(name, z, prepared, seed):
     n, dims = z.shape
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     squared, p = _mmd(z, rng)
     repeated = np.array([_mmd(z, rng, REPEATED_PERMUTATIONS)[1] for _ in range(DRAWS)])
     prior = [rng.standard_normal((n, dims)) for _ in range(DRAWS)]
     kolmogorov = dimension_table(z)
-    prepared = {}
-    if codes.mirrored:
-        prepared["p in the prepared pose"] = _mmd(codes.prepared[name], np.random.default_rng(0))[1]
+    landmarks = {}
+    if prepared:
+        landmarks["p in the prepared pose"] = _mmd(prepared[name], np.random.default_rng(seed))[1]
     drawn = f"{min(n, CODES)} codes and as many draws of the prior"
-    return {
-        "mmd_p": Score(
+    score = partial(Score, unit="codes", code=name)
+    return [
+        score(
+            "mmd_p",
             p,
             min(n, CODES),
             rivals={"level of the test": LEVEL},
-            landmarks=prepared,
+            landmarks=landmarks,
             about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
-            unit="codes",
         ),
-        "mmd_rejected": Score(
+        score(
+            "mmd_rejected",
             float(np.mean(repeated <= LEVEL)),
             DRAWS,
-            None,  # the same cells recur: the tests aren't independent
+            None,  # the tests aren't independent, because the same cells recur
             rivals={"codes that follow the prior": LEVEL},
             better="lower",
             about=f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
             f"{np.median(repeated):.3f}",
             unit="tests",
         ),
-        "ks_rejected": Score(
+        score(
+            "ks_rejected",
             int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL)),
             n,
             rivals={"codes that follow the prior": 0},
             better="lower",
             about=f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's "
             "correction)",
-            unit="codes",
         ),
-        "ks_largest": Score(
+        score(
+            "ks_largest",
             kolmogorov["ks_statistic"].max(),
             n,
             landmarks={"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
             better="lower",
             about="largest distance of a dimension's distribution function from that of N(0, 1)",
-            unit="codes",
         ),
-        "covariance_error": Score(
+        score(
+            "covariance_error",
             covariance_error(z),
             n,
             landmarks={"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
             better="lower",
             about="Frobenius norm of the codes' covariance minus the identity",
-            unit="codes",
         ),
-    }
+    ]
 
 
 def _mmd(z, rng, permutations=PERMUTATIONS):
@@ -135,21 +125,22 @@ def holm(p):
 
 
 def dimension_table(z):
-    """Returns {"mean", "std", "ks_statistic", "ks_p": (Z,)} of codes (N, Z) beside N(0, 1)."""
+    """Returns {"mean", "std", "ks_statistic", "ks_p": (Z,)} of codes (N, Z) compared with N(0, 1)."""
     tests = stats.kstest(z, "norm", axis=0)
     return {"mean": z.mean(axis=0), "std": z.std(axis=0), "ks_statistic": tests.statistic, "ks_p": tests.pvalue}
 
 
 def information(dec_rs, cells, probed=PROBED):
-    """Takes codes apart: what reconstruction loses where a dimension, or all, are set to 0, the mean of the prior.
+    """Measures what reconstruction loses if a dimension, or all, are set to 0, the mean of the prior.
 
     Args:
       dec_rs: the decoder, [y (B, K), z_r (B, Z), z_s (B, Z)] -> logits (B, H, W, 3).
       cells: `CodedCells`; evenly spaced ones of them are decoded, from y, z_r_hat and z_s.
       probed: how many, P.
 
-    Returns: increases of binary cross-entropy for each cell and channel, {"z_r": (Z, P, 3), "z_s": (Z, P, 3)} without
-    one dimension, {"all z_r", "all z_s", "both": (P, 3)} without a code or both. Those of dimensions need not sum up.
+    Returns: increases of binary cross-entropy for each cell and channel: {"z_r": (Z, P, 3), "z_s": (Z, P, 3)} without
+    one dimension, {"all z_r", "all z_s", "both": (P, 3)} without a code or both. Those of single dimensions need not
+    add up to that of the code.
     """
     rows = np.unique(np.linspace(0, len(cells) - 1, min(probed, len(cells))).astype(int))
     y_onehot = np.eye(cells.probabilities.shape[1], dtype=np.float32)[cells.y[rows]]
@@ -159,63 +150,60 @@ def information(dec_rs, cells, probed=PROBED):
         logits = dec_rs([y_onehot, z_r, z_s], training=False).numpy()
         return (np.logaddexp(0, logits) - x_rs * logits).mean(axis=(1, 2))
 
-    whole, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
+    with_all, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
     return {
-        "z_r": np.stack([loss(z_r * kept, z_s) for kept in without]) - whole,
-        "z_s": np.stack([loss(z_r, z_s * kept) for kept in without]) - whole,
-        "all z_r": loss(z_r * 0, z_s) - whole,
-        "all z_s": loss(z_r, z_s * 0) - whole,
-        "both": loss(z_r * 0, z_s * 0) - whole,
+        "z_r": np.stack([loss(z_r * kept, z_s) for kept in without]) - with_all,
+        "z_s": np.stack([loss(z_r, z_s * kept) for kept in without]) - with_all,
+        "all z_r": loss(z_r * 0, z_s) - with_all,
+        "all z_s": loss(z_r, z_s * 0) - with_all,
+        "both": loss(z_r * 0, z_s * 0) - with_all,
     }
 
 
 def shares(lost, name):
-    """Returns the part that each dimension of a code has in what both codes tell, (Z,).
+    """Returns the share of each dimension of a code in what both codes tell the decoder, (Z,).
 
     Args: as of `information`; "z_r" or "z_s".
     """
     return lost[name].mean(axis=(1, 2)) / lost["both"].mean()
 
 
-def information_scores(lost):
-    """Returns {name: Score} of how much z_r and z_s tell, and in how many dimensions. Args: as of `information`."""
-    n, scores = len(lost["both"]), {}
+def information_scores(lost, seed=0):
+    """Returns the `Score`s of how much z_r and z_s tell, and in how many dimensions.
+
+    Args: as of `information`; seed of the resampling.
+    """
+    n, scores = len(lost["both"]), []
     for name in ("z_r", "z_s"):
         share = shares(lost, name)
-        scores[f"{name}_dimensions_used"] = Score(
-            int(np.sum(share >= USED)),
-            n,
-            landmarks={"all": len(share)},
-            about=f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses "
-            f"without z_r and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}",
+        about = (
+            f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses without z_r "
+            f"and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}"
         )
-    for name, channel in (("z_r", 2), ("z_s", 2), ("z_s", (0, 1))):
-        of = "structure" if channel == 2 else "reference"
-        rows = np.stack([lost[key][:, channel].reshape(n, -1).mean(axis=1) for key in (f"all {name}", "both")], axis=1)
-        scores[f"{name}_share_of_{of}"] = Score(
-            _ratio(rows),
-            n,
-            bootstrap(rows, _ratio),
-            better="lower" if of == "reference" else "higher",
-            about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
+        used = int(np.sum(share >= USED))
+        scores.append(Score("dimensions_used", used, n, landmarks={"all": len(share)}, about=about, code=name))
+    for name, of, channels in (("z_r", "structure", [2]), ("z_s", "structure", [2]), ("z_s", "reference", [0, 1])):
+        without_it, without_both = (lost[key][:, channels].mean(axis=1) for key in (f"all {name}", "both"))
+        scores.append(
+            Score(
+                f"share_of_{of}",
+                float(_ratio(without_it, without_both)),
+                n,
+                bootstrap([without_it, without_both], _ratio, seed, paired=True),
+                better="lower" if of == "reference" else "higher",
+                about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
+                code=name,
+            )
         )
     return scores
 
 
-def _ratio(rows):
-    part, whole = rows.sum(axis=0)
-    return float(part / whole) if whole else math.nan  # codes that tell the decoder nothing have no shares
+def _ratio(part, whole, axis=0):
+    """The ratio of two sums; NaN for codes that tell the decoder nothing, which have no shares."""
+    part, whole = part.sum(axis=axis), whole.sum(axis=axis)
+    return np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole != 0)
 
 
-def latent_scores(integrator, dec_rs, cells, seed=0):
-    """Returns {name: Score} of the codes, and what to draw: {"z_r", "z_s": `dimension_table`, with "share"}.
-
-    Args:
-      integrator: the trained `Integrator`.
-      dec_rs: its decoder, see `information`.
-      cells: `CodedCells`, held out.
-      seed: of the poses.
-    """
-    codes, lost = draw_codes(integrator, cells, seed), information(dec_rs, cells)
-    tables = {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in codes.posed.items()}
-    return prior_scores(codes) | information_scores(lost), tables
+def tables(posed, lost):
+    """Returns {"z_r", "z_s": `dimension_table`, with "share"}. Args: of `encode_posed`; of `information`."""
+    return {name: dimension_table(z) | {"share": shares(lost, name)} for name, z in posed.items()}

@@ -5,64 +5,64 @@ distances of generated and of held-out cells to the nearest training cell are co
 """
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from icell_tf.evaluation.judge import shrink
-from icell_tf.evaluation.metrics.distances import nearest_distances, two_sample_interval
+from icell_tf.evaluation.metrics.distances import nearest_distances, probability_larger, two_sample_interval
 from icell_tf.evaluation.metrics.scores import Score, proportion
 
-SMOOTHING = 2.0  # pixels of a 64-pixel frame: noise of real images, which generated ones lack, must not set them apart
+SMOOTHING = 2.0  # pixels of a 64-pixel frame: only real images have noise, which must not make them look far away
 POSES = ((), (1,), (2,), (1, 2))
 PERCENTILE = 1
+SPACES = {"pixels": "membrane and nucleus, smoothed, root mean square", "features": "the judge's features"}
 BATCH = 256
 
 
-def identity_scores(samples, training, judge, mirrored):
-    """Returns {name: Score} of the nearness of generated cells to training cells, and the distances to draw.
+def measure(compared, training, judge, mirrored):
+    """Returns distances to the nearest training cell, {"pixels", "features": {sample: (N,)}}, in two spaces.
+
+    The samples are "generated", "held-out" and "reconstructed". Distances in pixels are root mean square differences
+    of smoothed membrane and nucleus; those in features are of the judge's features.
 
     Args:
-      samples: `Samples`; the held-out cells and their reconstructions are what generated ones are held against.
+      compared: `ComparedCells`.
       training: (M, H, W, 3) uint8, all cells the model was trained on.
       judge: `Judge`.
       mirrored: whether the model was trained on mirrored cells too; then those count as training cells.
-
-    Returns: ({name: Score}, {"pixels" or "features": {"generated", "held-out", "reconstructed": (N,)}}).
     """
-    spaces = {
-        "pixels": (outlook, "membrane and nucleus, smoothed, root mean square"),
-        "features": (judge.features, "the judge's features"),
-    }
-    poses = POSES if mirrored else POSES[:1]
-    scores, distances = {}, {}
-    for space, (look, meaning) in spaces.items():
-        queries = {"generated": samples.generated, "held-out": samples.heldout, "reconstructed": samples.reconstructed}
-        queries = {name: look(images) for name, images in queries.items()}
-        nearest = [
-            {name: nearest_distances(query, look(np.flip(training, pose))) for name, query in queries.items()}
-            for pose in poses
-        ]
-        distances[space] = {name: np.min([of[name] for of in nearest], axis=0) for name in queries}
-        scores |= {f"{space}_{key}": score for key, score in copying_scores(distances[space], meaning).items()}
-    return scores, distances
+    samples = {"generated": compared.generated, "held-out": compared.heldout, "reconstructed": compared.reconstructed}
+    distances = {}
+    for space, vectors in (("pixels", smoothed_shapes), ("features", judge.features)):
+        points = {name: vectors(images) for name, images in samples.items()}
+        nearest = []
+        for pose in POSES if mirrored else POSES[:1]:
+            others = vectors(np.flip(training, pose))
+            nearest.append({name: nearest_distances(values, others) for name, values in points.items()})
+        distances[space] = {name: np.min([of_pose[name] for of_pose in nearest], axis=0) for name in samples}
+    return distances
 
 
-def copying_scores(distances, meaning):
-    """Returns {name: Score} from distances to the nearest training cell.
+def scores(distances, seed=0):
+    """Returns the `Score`s of distances to the nearest training cell. Args: of `measure`; seed of the resampling."""
+    return [score for space, samples in distances.items() for score in _scores_in_space(space, samples, seed)]
 
-    Args: {"generated": (G,), "held-out": (N,), "reconstructed": (N,)}; what the distance is of.
-    """
-    generated, heldout, reconstructed = (distances[name] for name in ("generated", "held-out", "reconstructed"))
-    near = np.percentile(heldout, PERCENTILE)
-    return {
-        "distance_ratio": Score(
+
+def _scores_in_space(space, samples, seed):
+    generated, heldout, reconstructed = (samples[name] for name in ("generated", "held-out", "reconstructed"))
+    near, meaning = np.percentile(heldout, PERCENTILE), SPACES[space]
+    return [
+        Score(
+            "distance_ratio",
             median_ratio(generated, heldout),
             len(generated),
-            two_sample_interval(median_ratio, generated, heldout),
+            two_sample_interval(median_ratio, generated, heldout, seed),
             landmarks={"real held-out cells": 1.0, "reconstructed cells": median_ratio(reconstructed, heldout)},
             better="near",
             about=f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}",
+            space=space,
         ),
-        "copies": proportion(
+        proportion(
+            "copies",
             np.sum(generated < near),
             len(generated),
             landmarks={
@@ -71,20 +71,26 @@ def copying_scores(distances, meaning):
             },
             better="lower",
             about=f"generated cells nearer to a training cell than {100 - PERCENTILE}% of held-out ones; {meaning}",
+            space=space,
         ),
-        "farther": Score(
-            farther(generated, heldout),
+        Score(
+            "farther",
+            float(probability_larger(generated, heldout)),
             len(generated),
-            two_sample_interval(farther, generated, heldout),
-            landmarks={"real held-out cells": 0.5, "reconstructed cells": farther(reconstructed, heldout)},
+            two_sample_interval(probability_larger, generated, heldout, seed),
+            landmarks={
+                "real held-out cells": 0.5,
+                "reconstructed cells": float(probability_larger(reconstructed, heldout)),
+            },
             better="near",
             about="probability that a generated cell is farther from its nearest training cell than a held-out one "
             f"(Mann-Whitney); {meaning}",
+            space=space,
         ),
-    }
+    ]
 
 
-def outlook(images):
+def smoothed_shapes(images):
     """Returns smoothed membrane and nucleus of cells (N, H, W, 3) uint8 as vectors (N, D).
 
     They are scaled so that the distance of two is their root mean square difference.
@@ -101,8 +107,3 @@ def outlook(images):
 def median_ratio(a, b):
     """Returns the median of a over that of b."""
     return float(np.median(a) / np.median(b))
-
-
-def farther(a, b):
-    """Returns P(a > b) + P(a = b) / 2, the area under the curve of Mann and Whitney's U. Args: (N,) and (M,)."""
-    return float(stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))

@@ -1,4 +1,4 @@
-"""Where a structure is, said without the model's decoder: from the training cells alone. The rivals of Algorithm 3."""
+"""The rivals of Algorithm 3: predictions of structures from the training cells alone, without the model's decoder."""
 
 import numpy as np
 from skimage.transform import downscale_local_mean
@@ -16,18 +16,18 @@ class Neighbours:
     """The training cells, as predictors of every structure in another cell.
 
     `class_mean` (H, W, K) is the mean structure channel of each structure's training cells; zeros where there are none.
-    The others look for the training cells of each structure whose shape is nearest, and show
+    The others search for the training cells of each structure whose shape is nearest, and predict
 
       nearest: the structure channel of the one nearest in z_r;
       nearest_pixels: that of the one nearest by Euclidean distance in the pixels of x_r;
-      mean_of_nearest, mean_of_nearest_pixels: the mean of the `MEAN_OF` nearest, which averages out what the shape
-        leaves open, as the class mean does, and still goes by the shape. It is the hardest rival.
+      mean_of_nearest, mean_of_nearest_pixels: the mean of the `MEAN_OF` nearest. Like the class mean it averages out
+        what the shape leaves open, but it still depends on the shape. It is the hardest rival.
 
-    A frame larger than `SEARCH_SIZE` is averaged down to that for the search, which keeps large frames in memory.
+    A frame larger than `SEARCH_SIZE` is averaged down to that for the search, so that large frames fit into memory.
 
-    A model trained on mirrored cells has seen every training cell in four poses and integrates by the mean over four.
-    For such a model all four are also sought among the training cells in all four poses, with their structure mirrored
-    (their names end in _mirrored), so that no rival lacks what the model was given.
+    A model trained on mirrored cells has seen every training cell in four poses, and integrates by the mean over four.
+    For such a model each rival also searches the training cells in all four poses, with their structure mirrored, so
+    that it knows all that the model knows. The names of these predictions end in _mirrored.
 
     Args:
       integrator: the trained `Integrator`, for z_r of mirrored training cells.
@@ -67,7 +67,9 @@ class Neighbours:
         """
         mean = np.zeros((*indices.shape[:2], *self.structure.shape[1:]), np.float32)
         for nearest in np.moveaxis(indices, -1, 0):
-            images = self.structure[nearest % len(self._y)]  # (B, K, H, W); the search has one pose after the other
+            images = self.structure[
+                nearest % len(self._y)
+            ]  # (B, K, H, W); poses stand one after the other in the search
             for pose, axes in enumerate(self.poses):
                 chosen = nearest // len(self._y) == pose
                 images[chosen] = np.flip(images[chosen], axes)  # axes of (n, H, W), as MIRRORED_AXES count them

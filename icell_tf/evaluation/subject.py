@@ -19,7 +19,7 @@ from icell_tf.runs.weights import BEST
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A trained model, with all that its report describes.
+    """A trained model, with all that its report needs.
 
     Attributes:
       integrator: the trained networks, for arrays.
@@ -66,7 +66,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     trained = reference is not None
     if not trained:
         reference = build_model(Run("reference", run.reference, run.cells))
-    networks_of_both = {
+    networks = {
         "enc_r": model.enc_r,
         "dec_r": reference.dec,
         "enc_d_r": reference.enc_d,
@@ -79,7 +79,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     prepared = open_prepared(run.config, dataset, data_dir)
     name = Path(run_dir).resolve().name
     integrator = integrator_of(model, run.cells, run.config.mirror)
-    return Subject(integrator, run, prepared, name, networks_of_both, curves, trained)
+    return Subject(integrator, run, prepared, name, networks, curves, trained)
 
 
 def _load_reference(model, run, run_dir):

@@ -1,13 +1,13 @@
-"""The scorecard's part on "none of these": are cells with a structure left out of training told as unknown?"""
+"""Scores of "none of these": are cells with a structure that was left out of training recognised as unknown?"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation.coded_cells import code_cells
-from icell_tf.evaluation.metrics.scores import CONFIDENCE, Score, proportion
+from icell_tf.evaluation.metrics.distances import probability_larger
+from icell_tf.evaluation.metrics.scores import Score, bootstrap, proportion
 
 ACCEPTED = 0.95  # of validation cells, whose structures are known
 NEIGHBOUR = 5  # which nearest training cell a distance is to
@@ -22,9 +22,9 @@ class Unseen:
     Attributes:
       structures: names of those left out of training.
       y: (M,), which of them each left-out cell shows.
-      validation, known, left_out: {statistic: (N,)} of validation cells and test cells with known structures, and
-        (M,) of test cells with those left out. The statistics: `distance`, see `distances`, which is judged; and
-        `improbability`, 1 minus the largest probability, its rival.
+      validation, known, left_out: {statistic: (N,)} of validation cells, of test cells with known structures, and (M,)
+        of test cells with those left out. The statistics are `distance`, see `distances`, and its rival
+        `improbability`, 1 minus the largest probability.
     """
 
     structures: tuple[str, ...]
@@ -42,10 +42,8 @@ def measure(integrator, prepared, cells):
       prepared: its `PreparedCells`.
       cells: {"train", "validation", "test": `CodedCells`}.
 
-    Returns: `Unseen`, or None where `why_not` gives a reason.
+    Returns: `Unseen`. `why_not` has to be asked first.
     """
-    if why_not(prepared):
-        return None
     left_out = code_cells(integrator, prepared.unseen, "test")
 
     def statistics(coded):
@@ -59,7 +57,7 @@ def measure(integrator, prepared, cells):
 
 
 def why_not(prepared):
-    """Returns why nothing can be measured on these `PreparedCells`, and what to do; "" if it can."""
+    """Returns why these scores can't be measured on these `PreparedCells`, and what to do; "" if they can."""
     if prepared.unseen is None:
         return (
             "The model was trained with all structures, so none is unknown to it. Train phase 2 once more without "
@@ -75,8 +73,8 @@ def why_not(prepared):
 def distances(probabilities, training):
     """Returns each cell's distance to its fifth nearest training cell by what the classifier says of both, (N,).
 
-    Compared are the logits, K numbers a cell, less their mean. Distance to the nearest neighbours as a sign of the
-    unknown: Sun et al. 2022, Out-of-Distribution Detection with Deep Nearest Neighbors.
+    The distance is between logits, K numbers a cell, minus their mean. Sun et al. 2022, Out-of-Distribution Detection
+    with Deep Nearest Neighbors.
 
     Args: probabilities (N, K); training (M, K), the training cells'.
     """
@@ -87,60 +85,49 @@ def distances(probabilities, training):
 
 
 def threshold(values):
-    """Returns the least of the values that at least 95% of them don't exceed: what is above it is unknown."""
+    """Returns the smallest of the values that 95% of them, or more, don't exceed. A cell above it is unknown."""
     return np.quantile(values, ACCEPTED, method="higher")
 
 
-def scores(unseen):
-    """Returns {name: Score} of an `Unseen`; {} of None.
+def scores(unseen, seed=0):
+    """Returns the `Score`s of an `Unseen`. Args: `Unseen`; seed of the resampling.
 
-    left_out_rejected: test cells with left-out structures beyond the threshold that accepts 95% of validation cells;
-    STRUCTURE_rejected: the same for one of them;
-    known_accepted: test cells with known structures within it;
-    left_out_auroc: how often a cell with a left-out structure is farther than one with a known one, over all pairs.
-    Beside them stands a threshold on the largest probability, chosen in the same way.
+    rejected: test cells with left-out structures beyond the threshold that accepts 95% of validation cells, over all
+      left-out structures and for each;
+    known_accepted: test cells with known structures within the threshold;
+    auroc: how often a cell with a left-out structure is farther than one with a known one, over all pairs.
+    Their rival is a threshold on the largest probability, chosen in the same way.
     """
-    if unseen is None:
-        return {}
     limits = {name: threshold(values) for name, values in unseen.validation.items()}
     rejected = {name: values > limits[name] for name, values in unseen.left_out.items()}
     accepted = {name: values <= limits[name] for name, values in unseen.known.items()}
 
-    def rejection(rows, what):
-        rival = {"largest probability": float(rejected["improbability"][rows].mean())}
-        about = f"test cells of {what} that are told as unknown, at a threshold that accepts 95% of validation cells"
+    def rejection(rows, what, structure=None):
+        rivals = {"chance": 1 - ACCEPTED, "largest probability": float(rejected["improbability"][rows].mean())}
+        about = f"test cells of {what} that are called unknown, at a threshold that accepts 95% of validation cells"
         hits = rejected["distance"][rows]
-        return proportion(hits.sum(), len(hits), rivals={"chance": 1 - ACCEPTED, **rival}, about=about)
+        return proportion("rejected", hits.sum(), len(hits), rivals=rivals, about=about, structure=structure)
 
     shown = [(k, name) for k, name in enumerate(unseen.structures) if (unseen.y == k).any()]
-    known = accepted["distance"]
-    return {
-        "left_out_rejected": rejection(slice(None), "structures left out of training"),
-        **{f"{name}_rejected": rejection(unseen.y == k, f"{name}, left out of training,") for k, name in shown},
-        "known_accepted": proportion(
-            known.sum(),
+    known, left_out = unseen.known["distance"], unseen.left_out["distance"]
+    by_probability = probability_larger(unseen.left_out["improbability"], unseen.known["improbability"])
+    return [
+        rejection(slice(None), "structures left out of training"),
+        *(rejection(unseen.y == k, f"{name}, left out of training,", name) for k, name in shown),
+        proportion(
+            "known_accepted",
+            accepted["distance"].sum(),
             len(known),
             landmarks={"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())},
             better="near",
-            about="test cells of known structures that are not told as unknown, at that threshold",
+            about="test cells of known structures that are not called unknown, at that threshold",
         ),
-        "left_out_auroc": _auroc(unseen),
-    }
-
-
-def _auroc(unseen):
-    rng = np.random.default_rng(0)
-    known, left_out = unseen.known["distance"], unseen.left_out["distance"]
-    drawn = [_area(rng.choice(known, len(known)), rng.choice(left_out, len(left_out))) for _ in range(RESAMPLES)]
-    low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Score(
-        _area(known, left_out),
-        len(known) + len(left_out),
-        (float(low), float(high)),
-        {"chance": 0.5, "largest probability": _area(unseen.known["improbability"], unseen.left_out["improbability"])},
-        about="area under the ROC curve of telling left-out structures from known ones, over all thresholds",
-    )
-
-
-def _area(known, left_out):
-    return float(roc_auc_score(np.repeat([0, 1], [len(known), len(left_out)]), np.concatenate([known, left_out])))
+        Score(
+            "auroc",
+            float(probability_larger(left_out, known)),
+            len(known) + len(left_out),
+            bootstrap([left_out, known], probability_larger, seed, RESAMPLES),
+            rivals={"chance": 0.5, "largest probability": float(by_probability)},
+            about="area under the ROC curve of telling left-out structures from known ones, over all thresholds",
+        ),
+    ]

@@ -1,9 +1,10 @@
-"""Tables S8 and S9: how many cells of each structure a split has, and what held-out cells are taken for."""
+"""Tables S8 and S9: how many cells of each structure a split has, and how held-out cells are classified."""
 
 import numpy as np
 
-from icell_tf.evaluation.metrics import correlation
-from icell_tf.paper.exhibit import HELD_OUT, Exhibit, source
+from icell_tf.evaluation.classification import confusion
+from icell_tf.paper.choice import HELD_OUT, source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
 
 READ_BATCH = 64
@@ -14,7 +15,7 @@ def split_table(subject, cells):
 
     Args:
       subject: a `Subject`.
-      cells: {split: `CodedCells`}; a split that is there only in part is counted in the data set.
+      cells: {split: `CodedCells`}; of a split that is coded only in part, all cells of the data set count.
     """
     names = subject.integrator.structures
     splits = {name: subject.prepared.train_split if name == "train" else name for name in cells}
@@ -29,17 +30,17 @@ def split_table(subject, cells):
 
 
 def confusion_table(subject, cells, seed):
-    """Returns Table S9: true structures of the test cells down, what Enc_{r,s} takes them for across, and recall."""
+    """Returns Table S9: true structures of the test cells in rows, predictions of Enc_{r,s} in columns, and recall."""
     names, held_out = subject.integrator.structures, cells[HELD_OUT]
     predicted = held_out.probabilities.argmax(axis=-1)
-    confusion = correlation.confusion(held_out.y, predicted, len(names))
+    counts = confusion(held_out.y, predicted, len(names))
     rows = []
-    for name, row, right in zip(names, confusion, np.diagonal(confusion), strict=True):
+    for name, row, right in zip(names, counts, np.diagonal(counts), strict=True):
         recall = f"{right / row.sum():.3f}" if row.sum() else "-"
         rows.append((display(name), *map(str, row.tolist()), recall))
-    right = int(np.trace(confusion))
+    right = int(np.trace(counts))
     caption = (
-        "Structures of the held-out cells, the true one in rows, the one they are taken for in columns, and recall, "
+        "Structures of the held-out cells, the true one in rows, the predicted one in columns, and recall, "
         f"the share of a row that is right. {right} of {len(held_out)} are right ({right / len(held_out):.1%}); "
         + source(subject, f"{len(held_out)} cells of {held_out.split}", seed)
     )

@@ -4,7 +4,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from icell_tf.paper.exhibit import Exhibit, source
+from icell_tf.paper.choice import source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import plots
 
 # (title, {metric of history.csv: label}, chance level or None), a panel each

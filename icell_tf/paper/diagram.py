@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from icell_tf.inference import latent_space
-from icell_tf.paper.exhibit import HELD_OUT, Exhibit, source
-from icell_tf.paper.networks import parameters
+from icell_tf.paper.choice import HELD_OUT, source
+from icell_tf.paper.network_tables import parameters
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import figures, panels, plots
 
 SIZE = (16.0, 10.4)  # inches, which are also the units of all coordinates
@@ -36,8 +37,8 @@ def model_diagram(subject, cells, seed):
         "The model as it was built. Above, the reference model learns a code z_r of cell and nuclear shape; below, the "
         "conditional model learns where a structure y sits in a cell of that shape, and in z_s what shape and "
         "structure leave open. Trapezoids are networks with their layers and trained parameters, white boxes codes "
-        "with their dimensions, red discriminators, and losses with the paper's equations; dashed lines carry draws "
-        "from the prior. "
+        "with their dimensions, red shapes discriminators, red texts losses with the paper's equations; dashed lines "
+        "carry draws from the prior. "
         f"The cell is {held_out.cell_ids[i]}. {source(subject, f'1 cell of {held_out.split}', seed)}"
     )
     return Exhibit("figure_1", "The model", caption, plots.render(draw_model(networks, overlays)), paper="Figure 1")

@@ -1,4 +1,4 @@
-"""What was measured of each test cell, as files: for a closer look, and to pool the folds of a cross-validation."""
+"""Tables of what was measured of each test cell, to look closer and to pool the folds of a cross-validation."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from icell_tf.evaluation.metrics.permutation import own_and_others
 from icell_tf.files import atomic_write
 
 CELLS_FILE, PAIRS_FILE = "cells.csv", "pairs.npz"
-BY, R, INSIDE = "predicted_by_", "r_", "r_inside_"  # what columns begin with; the predictions' names follow
+BY, R, INSIDE = "predicted_by_", "r_", "r_inside_"  # prefixes of columns; the name of a prediction follows
 
 
 def write(test, classification, integration, output):
@@ -21,11 +21,12 @@ def write(test, classification, integration, output):
 
       cell_id, fov_id, structure;
       predicted, the likeliest structure, and its probability;
-      predicted_by_RIVAL, the structure that a simpler classifier sees;
-      r_PREDICTION, r_inside_PREDICTION, the correlation over the frame and inside the cell of what a prediction says of
-        the cell's structure with its expected or, in real cells, its observed localization;
+      predicted_by_RIVAL, the structure that a simpler classifier predicts;
+      r_PREDICTION, r_inside_PREDICTION, the correlation, over the frame and inside the cell, of a prediction of the
+        cell's structure with its expected or, in real cells, its observed localization;
       own_shape, other_shapes, the correlation over the frame of the observed structure with Algorithm 3's image for
-        the cell's own shape, and the mean of those for the shapes of the other test cells that show it; empty without.
+        the cell's own shape, and the mean correlation with its images for the shapes of the other test cells that show
+        the structure; empty if no other cell does.
 
     pairs.npz holds an (n, n) matrix a structure, `Integration.pairs`, in the order of its rows.
 
@@ -58,17 +59,17 @@ def write(test, classification, integration, output):
 
 
 def read(folders, structures):
-    """Reads the test cells of one or several evaluations back, as those of one: the folds of a cross-validation.
+    """Reads the test cells of one or more evaluations, such as the folds of a cross-validation, as those of one.
 
-    Of simulated cells, whose every structure is known, only the one that each shows was written.
+    In simulated cells every structure is known, but the tables have only the structure that each cell shows.
 
     Args:
       folders: each with a cells.csv and a pairs.npz.
       structures: the K names that all of them have.
 
-    Returns: `Classification` and `Integration`, for the scores.
+    Returns: `Classification` and `Integration`.
 
-    Raises: ValueError: if a file names another structure, the files have different columns, or there are no cells.
+    Raises: ValueError: a file names another structure, the files have different columns, or there are no cells.
     """
     rows, pairs = [], {}
     for folder in map(Path, folders):
@@ -78,7 +79,8 @@ def read(folders, structures):
             raise ValueError(f"{folder / CELLS_FILE} has other columns than {Path(folders[0]) / CELLS_FILE}")
         unknown = {row["structure"] for row in found} - set(structures)
         if unknown:
-            raise ValueError(f"{folder / CELLS_FILE} has cells of {', '.join(sorted(unknown))}, not in {structures}")
+            named = f"{', '.join(sorted(unknown))}, but the model knows only {', '.join(structures)}"
+            raise ValueError(f"{folder / CELLS_FILE} has cells of {named}")
         rows += found
         with np.load(folder / PAIRS_FILE) as matrices:
             for name in matrices:
@@ -106,7 +108,7 @@ def read(folders, structures):
 
 
 def _of_shown(rows, column, y, structures):
-    """Returns a column as (N, K), NaN but for the structure that each cell shows."""
+    """Returns a column as (N, K): its value at the structure that the cell shows, NaN elsewhere."""
     values = np.full((len(rows), len(structures)), np.nan)
     values[np.arange(len(rows)), y] = [float(row[column]) for row in rows]
     return values

@@ -15,15 +15,14 @@ CODES_FILE = "codes.csv"
 CODES = ("z_r", "z_s")
 LARGEST_SPRITE = 8192  # pixels along a side that browsers draw
 THUMBNAIL = 64  # pixels along a side, at most
-WHOLE = 0.9  # of the cells, in thumbnails
-EXACT = ".9g"  # digits that a float32 is read back from
+UNCUT = 0.9  # the share of cells that thumbnails show to their edges
+EXACT = ".9g"  # enough digits to read the same float32 back
 
 
 def write_codes(cells_by_split, structures, folder, log_dir=None):
     """Writes codes.csv, a row a cell, and the same for TensorBoard's projector.
 
-    Columns of codes.csv: id, structure, split, then z_r_1, z_r_2 and so on, and z_s_1 and so on, of the cell as it is
-    prepared.
+    Columns of codes.csv: id, structure, split, z_r_1, z_r_2 and so on, z_s_1 and so on; codes of the cell as prepared.
 
     Args:
       cells_by_split: {split: `CodedCells`}.
@@ -54,8 +53,8 @@ def write_codes(cells_by_split, structures, folder, log_dir=None):
 def sprite(splits):
     """Returns the thumbnails of all cells in one picture, row by row, as the projector cuts it up again.
 
-    A thumbnail shows the middle of the frame, as much as most cells fill, and is smaller than `THUMBNAIL` if there are
-    so many cells.
+    A thumbnail shows the middle of the frame, as much as most cells fill. It is smaller than `THUMBNAIL` if there are
+    too many cells for that size.
 
     Args: splits: list of `CodedCells`.
     Returns: uint8 (n * t, n * t, 3), black where there are no more cells, and t, a thumbnail's pixels along a side.
@@ -75,17 +74,17 @@ def sprite(splits):
 
 
 def _middle(splits):
-    """The rows, and the columns, of the frame's middle that hold most cells whole."""
+    """The rows, and the columns, of the square in the frame's middle that most cells fit into."""
     center, reach = splits[0].images.shape[1] // 2, []
     for image in (image for cells in splits for image in cells.images):
         edges = [(part.start or 0, part.stop or 2 * center) for part in figures.around_cell(image, margin=0)]
         reach.append(np.abs(np.subtract(edges, center)).max())
-    half = int(np.ceil(np.quantile(reach, WHOLE)))
+    half = int(np.ceil(np.quantile(reach, UNCUT)))
     return slice(center - half, center + half)
 
 
 def _write_projector(codes, labels, splits, folder):
-    """Tables of the codes and of labels, the cells' thumbnails in one picture, and what belongs together."""
+    """Writes tables of the codes and of labels, the cells' thumbnails in one picture, and the projector's settings."""
     folder.mkdir(parents=True, exist_ok=True)
     metadata, picture = folder / "cells.tsv", folder / "cells.png"
     _write_tsv(metadata, [["id", "structure", "split", "predicted"], *labels])
@@ -104,6 +103,6 @@ def _write_projector(codes, labels, splits, folder):
 
 
 def _write_tsv(path, rows):
-    """The projector knows no quotes: a tab or a line's end within a text would be one of the table's."""
+    """Writes rows; tabs and ends of lines within texts become spaces, because the projector knows no quotes."""
     lines = ("\t".join(" ".join(str(cell).split()) for cell in row) for row in rows)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

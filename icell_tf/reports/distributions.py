@@ -1,4 +1,4 @@
-"""Drawings of what generated cells and codes are like, beside real cells and the prior."""
+"""Drawings of distributions: shapes of generated and real cells, distances to training cells, and codes."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ DRAWN = ("cell_area", "nucleus_area", "cell_eccentricity", "nucleus_to_cell")
 def draw_shapes(shapes):
     """Draws histograms of area, eccentricity and nucleus-to-cell ratio.
 
-    Args: {sample: {shape: (N,)}}, as `generated_scores` returns it. Returns: uint8 (h, w, 3).
+    Args: {sample: {shape: (N,)}}, as of `generated.measure_all_shapes`. Returns: uint8 (h, w, 3).
     """
     figure = Figure(figsize=(3.0 * len(DRAWN), 2.8), dpi=DPI, layout="constrained")
     for axes, name in zip(figure.subplots(1, len(DRAWN)), DRAWN, strict=True):
@@ -28,7 +28,7 @@ def draw_shapes(shapes):
 def draw_nearest(distances):
     """Draws histograms of the distance to the nearest training cell.
 
-    Args: {space: {sample: (N,)}}, as `identity_scores` returns it. Returns: uint8 (h, w, 3).
+    Args: {space: {sample: (N,)}}, as of `memorisation.measure`. Returns: uint8 (h, w, 3).
     """
     figure = Figure(figsize=(4.0 * len(distances), 2.8), dpi=DPI, layout="constrained")
     for axes, (space, samples) in zip(
@@ -43,7 +43,7 @@ def draw_nearest(distances):
 def draw_dimensions(tables):
     """Draws for each dimension of the codes what it tells the decoder, its mean and its standard deviation.
 
-    Args: {"z_r" and "z_s": {"share", "mean", "std": (Z,)}}, as `latent_scores` returns it. Returns: uint8 (h, w, 3).
+    Args: {"z_r" and "z_s": {"share", "mean", "std": (Z,)}}, as of `latent.tables`. Returns: uint8 (h, w, 3).
     """
     figure = Figure(figsize=(9.0, 2.2 * len(tables)), dpi=DPI, layout="constrained")
     for (bars, points), (name, table) in zip(

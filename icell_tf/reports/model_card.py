@@ -1,6 +1,6 @@
 """The model card of a run: what it was trained on and how, how good it is, and where not to trust it.
 
-Its headings follow Mitchell et al. 2019, Model Cards for Model Reporting. It is Markdown, and lies in the run's folder.
+Its headings follow Mitchell et al. 2019, Model Cards for Model Reporting. It is a Markdown file in the run's folder.
 """
 
 import dataclasses
@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import __version__
-from icell_tf.evaluation.metrics.scores import ahead
 from icell_tf.files import atomic_write
 
 CARD_FILE = "model_card.md"
@@ -146,7 +145,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
 
 
 def weaknesses(run, counts, parts=()):
-    """Returns what is known to be wrong with a run, or can't be known, a sentence each. Args: see `write`."""
+    """Returns the known weaknesses of a run, and what could not be measured, a sentence each. Args: see `write`."""
     lines = []
     if _simulated(run):
         lines.append("Trained on simulated cells alone: it knows nothing of real ones.")
@@ -158,29 +157,27 @@ def weaknesses(run, counts, parts=()):
         lines.append("Not evaluated: nothing is known of how good it is.")
     for part in parts:
         lines += _rivals_ahead(part)
-        for name, score in part.scores.items():
-            lines += [f"{part.heading}, {name}: {problem}." for problem in _problems(name, score, run.cells.structures)]
-    return lines or ["None was found, which is not to say that there are none."]
+        for score in part.scores:
+            lines += [f"{part.heading}, {score.name}: {problem}." for problem in _problems(score)]
+    return lines or ["None was found, which does not mean that there are none."]
 
 
 def _rivals_ahead(part):
-    behind = [
-        f"{name} {score.value:.3g} ("
-        + ", ".join(f"{rival} {score.baselines[rival]:.3g}" for rival in ahead(score))
-        + ")"
-        for name, score in part.scores.items()
-        if ahead(score)
-    ]
-    return [f"{part.heading}, behind a baseline, which stands in brackets: {'; '.join(behind)}."] if behind else []
+    behind = []
+    for score in part.scores:
+        if score.ahead:
+            ahead = ", ".join(f"{name} {score.baselines[name]:.3g}" for name in score.ahead)
+            behind.append(f"{score.name} {score.value:.3g} ({ahead})")
+    return [f"{part.heading}, behind a baseline, given in brackets: {'; '.join(behind)}."] if behind else []
 
 
 def scores_table(part):
     """Returns the scores of a `Part` as a table in Markdown."""
     rows = []
-    for name, score in part.scores.items():
+    for score in part.scores:
         interval = f"{score.interval[0]:.3g} to {score.interval[1]:.3g}" if score.interval else ""
-        rivals = ", ".join(f"{baseline} {value:.3g}" for baseline, value in score.baselines.items())
-        rows.append([name, f"{score.value:.3g}", interval, f"{score.n} {score.unit}", rivals])
+        baselines = ", ".join(f"{baseline} {value:.3g}" for baseline, value in score.baselines.items())
+        rows.append([score.name, f"{score.value:.3g}", interval, f"{score.n} {score.unit}", baselines])
     return _table(["score", "value", "95% interval", "n", "baselines"], rows)
 
 
@@ -188,17 +185,17 @@ def _simulated(run):
     return run.cells.dataset.startswith(SIMULATED)
 
 
-def _problems(name, score, structures):
+def _problems(score):
     value, found = f"{score.value:.3g}", []
     if not math.isfinite(score.value):
         return ["could not be measured"]
-    if name.endswith("_recall") and name.removesuffix("_recall") in structures and score.value < LOW_RECALL:
+    if score.metric == "recall" and score.structure and score.value < LOW_RECALL:
         found.append(f"only {value} of {score.n} {score.unit} are recognised")
-    if name.endswith("spread_ratio") and score.value < LOW_SPREAD:
+    if score.metric == "spread_ratio" and score.value < LOW_SPREAD:
         found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
-    if name == "judge_accuracy" and score.value < LOW_JUDGED:
+    if score.metric == "judge_accuracy" and score.value < LOW_JUDGED:
         found.append(f"an independent classifier recognises the structure in {value} of generated cells")
-    if name.endswith("_mmd_p") and score.value <= SIGNIFICANT:
+    if score.metric == "mmd_p" and score.value <= SIGNIFICANT:
         found.append(f"the codes are not distributed as the prior (p = {value})")
     return found
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import jinja2
 from PIL import Image
 
-from icell_tf.evaluation.metrics.scores import ahead
 from icell_tf.files import atomic_write
 
 PAGE_FILE = "report.html"
@@ -19,50 +18,38 @@ MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
 FIGURES = 3  # significant, of a number on the page
 
 
-def write(path, title, summary, parts, exhibits=(), pictures=(), structures=()):
+def write(path, title, summary, parts, exhibits=(), pictures=()):
     """Writes the report as one page of HTML, which holds all that it shows.
 
     Args:
-      path: of the file; it is replaced whole.
+      path: of the file, which is replaced.
       title: of the page.
       summary: sentences for its head: the run, its data, what was measured.
       parts: `Part`s of the scorecard.
       exhibits: `Exhibit`s of the paper.
-      pictures: (title, caption, uint8 (h, w, 3)) of what else there is to see.
-      structures: names; scores that begin with one are folded up, unless the model is behind a baseline in one.
+      pictures: `Exhibit`s of what else there is to see.
 
     Returns: the path.
     """
-    text = render(title, summary, parts, exhibits, pictures, structures)
     path = Path(path)
     with atomic_write(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(render(title, summary, parts, exhibits, pictures), encoding="utf-8")
     return path
 
 
-def render(title, summary, parts, exhibits=(), pictures=(), structures=()):
+def render(title, summary, parts, exhibits=(), pictures=()):
     """Returns the page that `write` writes, as text."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.update(
-        ahead=ahead,
-        columns=columns,
-        by_structure=lambda part: by_structure(part, structures),
-        better=BETTER,
-        data_uri=data_uri,
-    )
+    environment.globals.update(columns=columns, better=BETTER, data_uri=data_uri)
     environment.filters.update(number=number, words=words)
-    environment.tests.update(behind=ahead)
     source = resources.files("icell_tf.reports").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    behind = [(part, name) for part in parts for name, score in part.scores.items() if ahead(score)]
-    general = [(part, name) for part, name in behind if name in by_structure(part, structures)[0]]
     return environment.from_string(source).render(
         title=title,
         summary=summary,
         parts=parts,
-        behind=behind,
-        general=general,
+        behind=[(part, score) for part in parts for score in part.scores if score.ahead],
         total=sum(len(part.scores) for part in parts),
         exhibits=exhibits,
         pictures=pictures,
@@ -71,17 +58,9 @@ def render(title, summary, parts, exhibits=(), pictures=(), structures=()):
 
 def columns(part):
     """Returns the baselines that get a column each in a part's table: all, if most scores have them, or else none."""
-    names = list(dict.fromkeys(name for score in part.scores.values() for name in score.baselines))
-    given = sum(len(score.baselines) for score in part.scores.values())
+    names = list(dict.fromkeys(name for score in part.scores for name in score.baselines))
+    given = sum(len(score.baselines) for score in part.scores)
     return names if len(names) <= MOST_COLUMNS and 2 * given > len(names) * len(part.scores) else []
-
-
-def by_structure(part, structures):
-    """Returns {name: Score} twice: a part's general scores, and those whose names begin with a structure's."""
-    special = {
-        name: score for name, score in part.scores.items() if name.startswith(tuple(f"{s}_" for s in structures))
-    }
-    return {name: score for name, score in part.scores.items() if name not in special}, special
 
 
 def number(value):
@@ -99,7 +78,7 @@ def number(value):
 
 
 def words(name):
-    """Returns a score's name, as metrics.json has it, in words: membrane_r -> membrane r."""
+    """Returns the name of a score or a baseline in words: membrane_r -> membrane r."""
     return name.replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""The folds of a cross-validation as one evaluation: each cell tested once, by a model that never saw its field."""
+"""The folds of a cross-validation as one evaluation: each cell is tested once, by a model that never saw its field."""
 
 import csv
 import json
@@ -8,7 +8,8 @@ from pathlib import Path
 from icell_tf import files
 from icell_tf.evaluation import classification, integration, integration_scores
 from icell_tf.evaluation.coded_cells import code_cells
-from icell_tf.reports import cell_table
+from icell_tf.evaluation.metrics.scores import Part
+from icell_tf.reports import cell_table, metrics_file
 
 POOLED_FILE = "pooled.json"
 ACCURACIES = ("accuracy", "balanced_accuracy")
@@ -30,33 +31,28 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
     cell_table.write(test, classified, integrated, output)
 
 
-def pool(folders, cells, output):
+def pool(folders, cells, output, seed=0):
     """Scores the cells of all folds together and writes pooled.json.
 
     Args:
       folders: those that `measure_fold` wrote, one a fold.
       cells: the `Cells` they are of.
       output: folder for pooled.json.
+      seed: of resampling and permutations.
 
-    Returns: its content: dataset, folds, test_cells; of metrics.json what the parts on classification and integration
-    say; and their scores, {part: {name: `Score` as JSON}}.
+    Returns: its content: dataset, folds, test_cells, and the rest as metrics.json of the parts classification and
+    integration.
 
     Raises: ValueError: if a cell is in two folds, or the files don't belong together.
     """
     _check_tested_once(folders)
     classified, integrated = cell_table.read(folders, cells.structures)
-    scores = {
-        "classification": classification.scores(classified),
-        "integration": integration_scores.scores(integrated),
-    }
-    content = {
-        "dataset": cells.dataset,
-        "folds": len(folders),
-        "test_cells": len(classified.y),
-        **classification.content(classified),
-        **integration.content(integrated),
-        "scores": {part: {name: score.to_json() for name, score in found.items()} for part, found in scores.items()},
-    }
+    parts = [
+        Part("classification", "", "", tuple(classification.scores(classified, seed)), classified),
+        Part("integration", "", "", tuple(integration_scores.scores(integrated, seed)), integrated),
+    ]
+    about = {"dataset": cells.dataset, "folds": len(folders), "seed": seed, "test_cells": len(classified.y)}
+    content = metrics_file.content_of(parts, **about)
     with files.atomic_write(Path(output) / POOLED_FILE) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return content
@@ -64,27 +60,26 @@ def pool(folders, cells, output):
 
 def table(content):
     """Returns what `pool` returned as text: accuracies, then a line a structure, with each prediction's r."""
-    scores = content["scores"]["classification"]
-    found = content["scores"]["integration"]
+    scores = {(score["metric"], score["structure"]): score for score in content["scores"]}
     predictions = list(content["integration_mean"])
     rows = content["integration"] | {"mean": content["integration_mean"]}
     lines = [["structure", "recall", *predictions, "margin"]]
     for name, row in rows.items():
-        recall = scores["balanced_accuracy" if name == "mean" else f"{name}_recall"]["value"]
-        margin = found["margin" if name == "mean" else f"{name}_margin"]
+        recall = scores[("balanced_accuracy", None) if name == "mean" else ("recall", name)]["value"]
+        margin = scores["margin", None if name == "mean" else name]
         values = [f"{value:.3f}" for value in (recall, *(row[prediction] for prediction in predictions))]
         lines.append([name, *values, _with_interval(margin)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     aligned = [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
     ]
-    accuracies = [f"{name.replace('_', ' ')} {_with_interval(scores[name])}" for name in ACCURACIES]
+    accuracies = [f"{name.replace('_', ' ')} {_with_interval(scores[name, None])}" for name in ACCURACIES]
     summary = [f"{content['dataset']}: {content['test_cells']} cells, each tested once, in {content['folds']} folds"]
     summary += [f"{'; '.join(accuracies)} (95% intervals)"]
     localization = f"{content['compared_with']} localization"
     summary += [f"correlation of predicted with {localization}; margin of the model over its best rival:"]
-    if "shape_p" in found:
-        gain, p = _with_interval(found["shape_gain"]), found["shape_p"]["value"]
+    if ("shape_p", None) in scores:
+        gain, p = _with_interval(scores["shape_gain", None]), scores["shape_p", None]["value"]
         aligned += [f"a cell's own shape, against those of other cells, gains {gain}, permutation p = {p:.4f}"]
     return "\n".join([*summary, *aligned])
 

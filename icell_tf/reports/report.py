@@ -1,163 +1,95 @@
-"""The report on a trained model: scorecard, the paper's exhibits and pictures; as a page, files and in TensorBoard."""
+"""The report on a trained model: scorecard, exhibits and pictures; as a page, files, model card and in TensorBoard."""
 
-import dataclasses
-import json
 import os
 from pathlib import Path
 
-import numpy as np
-
-from icell_tf import files, paper
-from icell_tf.evaluation import integration_scores, scorecard
-from icell_tf.evaluation.coded_cells import code_cells
-from icell_tf.reports import cell_table, code_table, distributions, model_card, page, score_figures, tensorboard
+from icell_tf import files
+from icell_tf.evaluation.evaluators import is_complete
+from icell_tf.evaluation.integration_scores import RIVALS
+from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard
 from icell_tf.viz import figures
 
-METRICS_FILE = "metrics.json"
-PICTURED = 5
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Report:
-    """What an evaluation found.
-
-    Attributes:
-      content: of metrics.json.
-      parts: the scorecard's `Part`s.
-      cells: {split: `CodedCells`}.
-      paths: of what was written.
-    """
-
-    content: dict
-    parts: list
-    cells: dict
-    paths: list[Path]
-
-
-def evaluate(subject, output, run_dir=None, draws=32, seed=0, tell=print):
-    """Measures a model on the test split and writes the report, in place of an earlier one in that folder.
+def write(context, parts, output, exhibits=(), run_dir=None):
+    """Writes the report, in place of an earlier one in that folder.
 
     Integration is the Pearson correlation over all pixels of the frame, mean over the test cells: with the expected
     localization where the data set knows it (simulated cells), for every structure in every cell; else with the one
     structure that was observed, and a structure that no test cell shows is left out.
 
     Args:
-      subject: `Subject`; the rivals are made from the training cells of its data set.
-      output: folder for report.html, metrics.json, cells.csv and pictures.
-      run_dir: the run's folder, whose model card and TensorBoard get the scores; None leaves both alone, and so does a
-        data set that is not the run's own, or a folder that can't be written to.
-      draws: draws of z_s for the prediction `mean_of_draws`.
-      seed: of the draws, and of the choice of cells in pictures.
-      tell: called with a line before each part.
+      context: `Context` of the evaluation.
+      parts: `Part`s of the scorecard, all or some. Without some, their pictures and tables are left out.
+      output: folder for report.html, metrics.json, tables and pictures, of `make_writable`.
+      exhibits: `Exhibit`s of the paper.
+      run_dir: the run's folder, whose model card and TensorBoard get the scores; None leaves both alone.
 
-    Returns: `Report`.
-
-    Raises: ValueError: if the data set has no test cells, or other structures or another frame than the model, or the
-      output can't be written to.
+    Returns: the content of metrics.json, and the paths of all files.
     """
-    prepared, output = subject.prepared, Path(output)
-    _check_same_cells(subject.integrator, prepared.cells)
-    prepared.size("test")  # or an error, before the work
-    _make_writable(output)
-    if run_dir is not None and (reason := _why_no_card(subject, run_dir)):
-        tell(f"the model card and TensorBoard are left as they are: {reason}")
-        run_dir = None
-    tell("coding the cells")
-    cells = {
-        name: code_cells(subject.integrator, prepared, split)
-        for name, split in {"train": prepared.train_split, "validation": "validation", "test": "test"}.items()
-        if name == "train" or name in prepared.splits
-    }
-    measured = scorecard.measure(subject, cells, draws, seed, tell)
-    content = {
-        "dataset": prepared.cells.dataset,
-        "run": subject.name,
-        "test_cells": len(cells["test"]),
-        "seed": seed,
-        **scorecard.content(measured),
-    }
-    tell("pictures")
-    return _write(subject, cells, measured, content, output, run_dir)
-
-
-def _write(subject, cells, measured, content, output, run_dir):
-    """Writes all files of a report and, if there is a run_dir, its card and TensorBoard's; returns the `Report`."""
-    parts, names = list(measured.parts.values()), subject.integrator.structures
-    shown = paper.draw(subject, cells, content["seed"])
-    pictures = {e.key: (e.title, e.caption, e.picture) for e in shown if e.picture is not None}
-    others = _test_cells(subject.integrator, cells["test"], content["seed"]) | _measured(measured)
-    pictures |= others
-    title, further = f"Report on {subject.name}", list(others.values())
-    paths = [
-        page.write(output / page.PAGE_FILE, title, _summary(content), parts, shown, further, names),
-        *cell_table.write(cells["test"], measured.classification, measured.integration, output),
-    ]
-    for name, (_, _, picture) in pictures.items():
+    context.progress("pictures")
+    subject, prepared, measured = context.subject, context.prepared, {part.key: part.measured for part in parts}
+    about = {"run": subject.name, "dataset": prepared.cells.dataset, "seed": context.seed}
+    content = metrics_file.content_of(parts, **about, test_cells=len(context.test))
+    further = [picture for part in parts for picture in pictures.draw(context, part)]
+    title = f"Report on {subject.name}"
+    paths = [page.write(output / page.PAGE_FILE, title, _summary(content), parts, exhibits, further)]
+    if {"classification", "integration"} <= measured.keys():
+        paths += cell_table.write(context.test, measured["classification"], measured["integration"], output)
+    drawn = {exhibit.key: exhibit.picture for exhibit in (*exhibits, *further) if exhibit.picture is not None}
+    for name, picture in drawn.items():
         paths.append(output / f"{name}.png")
         with files.atomic_write(paths[-1]) as partial:
             figures.to_png(picture, partial)
-    log_dir = None
+    projector = None
     if run_dir is not None:
         rows, log_dir = subject.curves.get("conditional", []), Path(run_dir) / "tensorboard"
-        paths.append(model_card.write(run_dir, subject.run, model_card.count(subject.prepared), rows, parts))
-        step = rows[-1]["epoch"] if rows else 0
-        tensorboard.write(log_dir, step, parts, {name: picture for name, (_, _, picture) in pictures.items()})
-    projector = log_dir and log_dir / tensorboard.FOLDER
-    paths += code_table.write_codes(cells, names, output, projector)
+        paths.append(model_card.write(run_dir, subject.run, model_card.count(prepared), rows, parts))
+        tensorboard.write(log_dir, rows[-1]["epoch"] if rows else 0, parts, drawn)
+        projector = log_dir / tensorboard.FOLDER
+    if is_complete(parts):
+        paths += code_table.write_codes(context.cells, context.integrator.structures, output, projector)
     content["files"] = sorted(path.name for path in paths if path.parent == output)
-    paths.append(_write_metrics(content, output / METRICS_FILE))
-    return Report(content, parts, cells, paths)
+    paths.append(metrics_file.write(content, output / metrics_file.METRICS_FILE))
+    return content, paths
 
 
 def table(content):
-    """Returns the main figures as text: accuracy, then a line a structure."""
-    rivals = list(content["integration_mean"])
-    width = max(len(name) for name in content["integration"]) + 2
-    lines = [
-        f"{content['dataset']}: {content['test_cells']} test cells",
-        f"classification accuracy {content['accuracy']:.3f}, balanced {content['balanced_accuracy']:.3f}",
-        f"correlation of predicted with {content['compared_with']} localization:",
-        "".ljust(width) + "".join(rival.rjust(max(15, len(rival) + 2)) for rival in rivals),
-    ]
-    rows = {**content["integration"], "mean": content["integration_mean"]}
-    for name, row in rows.items():
-        values = (f"{row[rival]:.3f}".rjust(max(15, len(rival) + 2)) for rival in rivals)
-        lines.append(name.ljust(width) + "".join(values))
+    """Returns the main figures of metrics.json as text: accuracies, then a line a structure; without those it lacks."""
+    lines = [f"{content['dataset']}: {content['test_cells']} test cells"]
+    if "accuracy" in content:
+        lines.append(f"classification accuracy {content['accuracy']:.3f}, balanced {content['balanced_accuracy']:.3f}")
+    if "integration" in content:
+        predictions = list(content["integration_mean"])
+        width = max(len(name) for name in content["integration"]) + 2
+        widths = [max(15, len(prediction) + 2) for prediction in predictions]
+        rows = {**content["integration"], "mean": content["integration_mean"]}
+        texts = {"": predictions} | {name: [f"{row[p]:.3f}" for p in predictions] for name, row in rows.items()}
+        lines.append(f"correlation of predicted with {content['compared_with']} localization:")
+        for name, row in texts.items():
+            lines.append(name.ljust(width) + "".join(map(str.rjust, row, widths)))
     return "\n".join(lines)
 
 
-def _write_metrics(content, path):
-    """Writes metrics.json, the last file of all, and removes those of an earlier evaluation that this one lacks."""
-    for name in _files_of_earlier(path) - set(content["files"]):
-        (path.parent / name).unlink(missing_ok=True)
-    with files.atomic_write(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return path
-
-
-def _files_of_earlier(path):
-    """Returns the names of the files that an earlier metrics.json lists; none of one that is cut off, or another's."""
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {name for name in names if Path(name).name == name and (path.parent / name).is_file()}
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return set()
-
-
 def _summary(content):
-    integration = content["integration_mean"]
-    best = max(integration_scores.RIVALS, key=integration.get)
-    return [
-        f"{content['test_cells']} test cells of {content['dataset']}, unseen in training; seed {content['seed']}.",
-        f"{content['accuracy']:.1%} of their structures are recognised (balanced over structures "
-        f"{content['balanced_accuracy']:.1%}).",
-        f"Predicted and {content['compared_with']} localizations correlate with r = {integration['model']:.3f}; the "
-        f"best that training cells alone offer is {integration[best]:.3f} ({best}).",
-    ]
+    """Returns sentences for the head of the page, of the parts that there are."""
+    lines = [f"{content['test_cells']} test cells of {content['dataset']}, unseen in training; seed {content['seed']}."]
+    if "accuracy" in content:
+        lines.append(
+            f"{content['accuracy']:.1%} of their structures are recognised (balanced over structures "
+            f"{content['balanced_accuracy']:.1%})."
+        )
+    if "integration" in content:
+        means = content["integration_mean"]
+        best = max(RIVALS, key=means.get)
+        lines.append(
+            f"Predicted and {content['compared_with']} localizations correlate with r = {means['model']:.3f}; the best "
+            f"that training cells alone offer is {means[best]:.3f} ({best})."
+        )
+    return lines
 
 
-def _make_writable(output):
-    """Makes a folder, or finds out before the work that nothing can be written there."""
+def make_writable(output):
+    """Makes the folder of a report. Raises: ValueError: nothing can be written there."""
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -166,82 +98,17 @@ def _make_writable(output):
         raise ValueError(f"--output: {output} can't be written to; give another folder")
 
 
-def _why_no_card(subject, run_dir):
-    """Returns why an evaluation must not be told of in the run's folder; "" if it may."""
+def why_not_recorded(subject, run_dir, complete=True):
+    """Returns why the model card and TensorBoard of a run must not get the scores; "" if they may.
+
+    Args:
+      subject: `Subject`.
+      run_dir: the run's folder.
+      complete: whether all parts of the scorecard are measured.
+    """
+    if not complete:
+        return "they hold the complete scorecard, not some parts of it"
     own, measured = (cells.dataset.rpartition("/")[0] for cells in (subject.run.cells, subject.prepared.cells))
-    if own and own != measured:  # another version of it is still its own
-        return f"they tell of {own}, on which the model was trained, not of {measured}"
+    if own and own != measured:  # another version of the same data set is the run's own
+        return f"they are about {own}, on which the model was trained, not about {measured}"
     return "" if os.access(run_dir, os.W_OK) else f"{run_dir} can't be written to"
-
-
-def _check_same_cells(integrator, cells):
-    def described(thing):
-        frame = f"frames of {thing.image_size} px at {thing.pixel_size:g} µm"
-        return f"{', '.join(thing.structures)} in {frame}, prepared with {thing.preparation}"
-
-    if described(cells) != described(integrator):
-        raise ValueError(
-            f"--dataset: {cells.dataset} has {described(cells)}, but the model was trained on {described(integrator)}"
-        )
-
-
-def _test_cells(integrator, test, seed):
-    """Draws test cells, each of another structure: {name: (title, caption, picture)}."""
-    rows = np.unique(test.y, return_index=True)[1]
-    x_rs, names = test.x_rs(rows), integrator.structures
-    labels = [names[k] for k in test.y[rows]]
-    integrated = integrator.integrate(x_rs[:PICTURED, ..., :-1])["structures"]
-    generated = [integrator.sample(np.arange(len(names)), seed + row)["x_rs"] for row in range(3)]
-    pictures = {
-        "integrated": (
-            "All structures in one cell",
-            "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there.",
-            figures.integration_grid(x_rs[:PICTURED], integrated, names),
-        ),
-        "structures": (
-            "Predicted structures",
-            "The predicted structures of the same cells, alone.",
-            figures.structure_grid(integrated, names),
-        ),
-        "reconstructed": (
-            "Reconstructions",
-            "Test cells over their reconstructions by the conditional model.",
-            figures.observed_over_reconstructed(
-                x_rs, integrator.reconstruct(x_rs)["x_rs_hat"], labels, contrast="percentile"
-            ),
-        ),
-        "generated": (
-            "New cells",
-            "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure.",
-            figures.cell_grid(np.concatenate(generated), columns=len(names), labels=names, contrast="percentile"),
-        ),
-    }
-    if test.expected is not None:
-        pictures["expected"] = (
-            "Expected localizations",
-            "What is expected of the predicted structures: the mean of many simulated draws in the same cells.",
-            figures.structure_grid(test.expected[rows[:PICTURED]] / np.float32(255), names),
-        )
-    return pictures
-
-
-def _measured(measured):
-    """Draws what was measured: {name: (title, caption, picture)}."""
-    drawn = score_figures.pictures(measured.classification, measured.integration)
-    return {title.lower().replace(" ", "_"): (title, caption, picture) for title, caption, picture in drawn} | {
-        "shapes": (
-            "Shapes",
-            "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with.",
-            distributions.draw_shapes(measured.shapes),
-        ),
-        "nearest_training_cells": (
-            "Nearest training cells",
-            "Distance to the nearest training cell: copies would lie left of the held-out cells.",
-            distributions.draw_nearest(measured.distances),
-        ),
-        "dimensions": (
-            "Dimensions of the codes",
-            "What each dimension tells the decoder, and how it is distributed beside its prior, N(0, 1).",
-            distributions.draw_dimensions(measured.codes),
-        ),
-    }

@@ -1,4 +1,4 @@
-"""Pictures of the scorecard: may the model's probabilities be believed, and is its integration above its rivals'?"""
+"""Drawings of scores: the reliability of the model's probabilities, and integration compared with its rivals."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -30,7 +30,7 @@ def reliability_curve(classification):
     top.plot([0, 1], [0, 1], ":", color="grey", label="calibrated")
     for n, confidence, accuracy in zip(curve.n, curve.confidence, curve.accuracy, strict=True):
         if n:
-            low, high = proportion(round(accuracy * n), n).interval
+            low, high = proportion("accuracy", round(accuracy * n), n).interval
             top.plot([confidence, confidence], [low, high], color="tab:blue", linewidth=1)
     top.plot(curve.confidence, curve.accuracy, "o", color="tab:blue", label="cells of a bin, 95% interval")
     top.set(ylabel="share recognised", xlim=(0, 1.02), ylim=(-0.02, 1.02))
@@ -63,23 +63,3 @@ def integration_by_structure(integration):
     ax.grid(alpha=0.25)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
     return plots.render(figure)
-
-
-def pictures(classification, integration):
-    """Returns [(title, caption, uint8 (h, w, 3))], as the page shows them."""
-    n = len(classification.y)
-    return [
-        (
-            "Calibration",
-            "How often the predicted structure is right, over its probability, in 15 bins of equal width; below, how "
-            f"many of the n = {n} test cells a bin has.",
-            reliability_curve(classification),
-        ),
-        (
-            "Integration beside its rivals",
-            f"Mean over n = {n} test cells. Filled: the model, by Algorithm 3 and by the mean of draws. Hollow: what "
-            "the training cells say without it: a structure's mean image, and the structure of the cell, or of the "
-            "mean of 20 cells, nearest in the code or in the pixels of the shape.",
-            integration_by_structure(integration),
-        ),
-    ]

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from icell_tf.viz.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width
 
-MEMBRANE = (0.6, 0.0, 0.6)  # not full: a structure has to show also where masks stand for membrane and nucleus
+MEMBRANE = (0.6, 0.0, 0.6)  # not full, so that a structure can be seen on membranes and nuclei that are masks
 NUCLEUS = (0.0, 0.6, 0.6)
 STRUCTURE = (1.0, 1.0, 0.0)
 WHITE = (1.0, 1.0, 1.0)
@@ -17,7 +17,7 @@ CHANNEL_COLORS = (MEMBRANE, NUCLEUS, STRUCTURE)
 CONTRASTS = ("none", "max", "percentile")
 
 COMPOSITE_PIXELS = 512
-DOMINANCE = 4
+DOMINANCE = 4  # power of a structure's intensity by which its colour is weighted
 GREYS = (1.0, 0.6)  # of membrane and nucleus under many structures
 
 
@@ -65,7 +65,7 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
 
 
 def around_cell(x_r, margin=0.1):
-    """Finds the cell in its frame: the square around it, for pictures, because a cell may fill little of the frame.
+    """Finds the square around the cell, to crop pictures to: a cell may fill little of its frame.
 
     Args:
       x_r: (H, W, 2) membrane and nucleus in [0, 1].
@@ -91,7 +91,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
-      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, which the legend has last.
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, and last in the legend.
       structures: (H, W, K) in [0, 1].
       colors: (K, 3) RGB in [0, 1].
       names: K texts for the legend.
@@ -136,15 +136,15 @@ def cell_grid(images, columns=8, labels=None, contrast="none"):
 def integration_grid(observed, predicted, names, row_labels=None, contrast="percentile"):
     """One row a cell, as in Figure 3: the observed cell, then the cell with each of the K predicted structures.
 
-    What of the frame no cell fills is cut off.
+    Panels are cropped to the square that holds all cells.
 
     Args:
       observed: (B, H, W, 2 or 3) in [0, 1].
       predicted: (B, H, W, K) in [0, 1].
       names: K column labels.
       row_labels: B texts, or None.
-      contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places,
-        so each panel is scaled on its own by default, and brightness says nothing across panels.
+      contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places.
+        So each panel is scaled on its own, and the brightness of different panels can't be compared.
     """
     observed, predicted = np.asarray(observed), np.asarray(predicted)
     where = (slice(None), *around_cell(observed.max(axis=0)))

@@ -10,12 +10,12 @@ FRAME_MILLISECONDS = 90
 
 
 def panels(cells, window, together):
-    """Returns cells as RGB panels, in one scale of brightness, so that what changes along a walk can be compared.
+    """Returns cells as RGB panels, in one scale of brightness, so that cells along a walk can be compared.
 
     Args:
       cells: (R, C, H, W, 3) in [0, 1], R rows of a grid.
       window: slices of rows and columns to cut out.
-      together: whether the scale is that of all cells, or each row's own, as rows of several structures need.
+      together: whether all rows share the scale; rows of several structures need one each.
 
     Returns: (R, C, h, w, 3) uint8.
     """
@@ -26,7 +26,7 @@ def panels(cells, window, together):
 
 
 def write_gif(grid, row_labels, path):
-    """Writes a GIF that shows the columns of a grid one after the other, there and back, without end.
+    """Writes a GIF that shows the columns of a grid one after the other, forwards and backwards, in a loop.
 
     Args:
       grid: (R, C, h, w, 3) uint8, as of `panels`.

@@ -1,4 +1,4 @@
-"""A field of view with the outlines of its cells and nuclei, to see at once whether the segmentation is right."""
+"""A field of view with the outlines of its cells and nuclei, to check the segmentation by eye."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

@@ -17,7 +17,7 @@ BACKGROUND = (255, 255, 255)
 INK = (0, 0, 0)
 BAR_LENGTHS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # µm
 _BAR_SHARE = 0.45  # of the panel's width, at most
-# Matplotlib brings it along, and it has µ, α and β, which Pillow's own lacks.
+# This font comes with Matplotlib and has µ, α and β, which Pillow's own font lacks.
 _FONT_FILE = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
 
@@ -34,10 +34,10 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
     """Lays RGB images out in a labelled grid.
 
     Args:
-      rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size; None leaves a place empty.
+      rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size, or of None for an empty place.
       column_labels: one text a column, above it; None for no labels.
       row_labels: one text a row, left of it; None for no labels.
-      pixel_size: µm a pixel of the images; the first then gets a scale bar of `bar_length`. None for no bar.
+      pixel_size: µm a pixel of the images, for a scale bar of `bar_length` in the first; None for no bar.
 
     Returns:
       uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.

@@ -16,3 +16,14 @@ def test_evaluate_prints_the_table_and_writes_where_the_run_lies(folder, monkeyp
     assert set(content["integration"]["tom20"]) >= {"model", "class_mean"} and 0 <= content["accuracy"] <= 1
     for line in out.splitlines():
         assert not line.startswith("wrote ") or (folder / line.removeprefix("wrote ")).is_file()
+
+
+def test_evaluate_measures_parts_alone_and_leaves_the_models_card(folder):
+    card = folder / "runs/demo-conditional/model_card.md"
+    before = card.read_text()
+    out = run(folder, "evaluate.py", "--model=runs/demo-conditional", "--parts=latent,classification")
+    assert "model card and TensorBoard of runs/demo-conditional are left" in out and card.read_text() == before
+    output = folder / "runs/demo-conditional/evaluation-classification-latent"
+    content = json.loads((output / "metrics.json").read_text())
+    assert {score["part"] for score in content["scores"]} == {"classification", "latent"}
+    assert {path.name for path in output.iterdir()} == {*content["files"], "metrics.json"}

@@ -7,6 +7,7 @@ from icell_tf.evaluation import classification
 from icell_tf.evaluation.classification import expected_calibration_error, reliability
 from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.metrics.scores import mean_of_proportions, proportion
+from tests.by_name import by_name
 
 RNG = np.random.default_rng(0)
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
@@ -24,13 +25,12 @@ def cells(y, probabilities, seed=0):
 
 def test_the_papers_counts_give_the_papers_figures():
     hits, n = np.sum(list(classification.PAPER.values()), axis=0)
-    score = proportion(hits, n)
+    score = proportion("accuracy", hits, n)
     assert (hits, n) == (263, 304) and score.value == pytest.approx(0.865, abs=5e-4)
     # Wilson 1927: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), with z = 1.959964
     assert score.interval == pytest.approx((0.822147, 0.899004), abs=1e-6)
-    assert mean_of_proportions(*zip(*classification.PAPER.values(), strict=True)).value == pytest.approx(
-        0.710, abs=5e-4
-    )
+    balanced = mean_of_proportions("balanced_accuracy", *zip(*classification.PAPER.values(), strict=True))
+    assert balanced.value == pytest.approx(0.710, abs=5e-4)
 
 
 def test_scores_by_hand():
@@ -40,12 +40,12 @@ def test_scores_by_hand():
     y = 50 * [0] + 70 * [1]
     training = cells(y, np.eye(3)[y], seed=1)
     measured = classification.measure(test, training, NAMES)
-    assert classification.content(measured)["confusion"] == [[2, 1, 0], [0, 4, 1], [0, 0, 0]]
-    scores = classification.scores(measured)
+    assert classification.main_figures(measured)["confusion"] == [[2, 1, 0], [0, 4, 1], [0, 0, 0]]
+    scores = by_name(classification.scores(measured))
     assert scores["accuracy"].value == 6 / 8 and scores["accuracy"].n == 8
     assert scores["balanced_accuracy"].value == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert scores["tom20_recall"].value == 2 / 3 and scores["zo1_recall"].n == 5
-    assert "lysosome_recall" not in scores  # no test cell shows it
+    assert [score.structure for score in scores.values() if score.metric == "recall"] == ["tom20", "zo1"]
     assert scores["tom20_recall"].baselines["paper"] == 47 / 48
     baselines = scores["accuracy"].baselines
     assert baselines["chance"] == 1 / 3 and baselines["majority"] == 5 / 8
@@ -58,6 +58,13 @@ def test_scores_by_hand():
         assert low - 1e-9 <= score.value <= high + 1e-9 or score.better == "lower"
 
 
+@pytest.mark.parametrize(
+    "y, predicted, expected", [([0, 0, 0, 1], [0] * 4, 0.5), ([0, 1, 1], [0, 1, 1], 1), ([0, 1, 1], [0, 1, 2], 0.75)]
+)
+def test_balanced_accuracy_counts_only_structures_that_occur(y, predicted, expected):
+    assert classification.balanced_accuracy(y, predicted) == pytest.approx(expected)
+
+
 def test_a_training_split_of_one_structure_has_no_regression():
     training = cells([1, 1], np.eye(3)[[1, 1]])
     assert set(classification.rival_predictions(training, training)) == {"majority", "class_mean"}
@@ -66,7 +73,7 @@ def test_a_training_split_of_one_structure_has_no_regression():
 def test_shuffled_predictions_score_chance():
     y = np.repeat([0, 1, 2], 100)
     shuffled = np.random.default_rng(0).permutation(y)
-    score = mean_of_proportions([(shuffled[y == k] == k).sum() for k in range(3)], [100] * 3)
+    score = mean_of_proportions("recall", [(shuffled[y == k] == k).sum() for k in range(3)], [100] * 3)
     assert score.interval[0] < 1 / 3 < score.interval[1]
 
 

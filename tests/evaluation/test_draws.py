@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from icell_tf.evaluation import draws
 from icell_tf.evaluation.coded_cells import CodedCells
+from tests.by_name import by_name
 
 NAMES, SIZE, N = ("lamin-b1", "tom20"), 32, 12
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
@@ -41,8 +42,8 @@ class FakeIntegrator:
         return {"structures": images, "mean": images / 2, "std": np.full(images.shape, self.std, np.float32)}
 
 
-def measure(images, structure, std=0.0, draws=4, **truths):
-    return draws.measure(FakeIntegrator(np.stack(images, axis=-1), std), coded(structure, **truths), draws)
+def measure(images, structure, std=0.0, count=4, **truths):
+    return draws.measure(FakeIntegrator(np.stack(images, axis=-1), std), coded(structure, **truths), count)
 
 
 def test_cell_and_nucleus_are_found():
@@ -60,7 +61,7 @@ def test_fraction_outside_by_hand():
 
 
 def test_an_image_within_its_mask_does_not_leak():
-    found = draws.scores(measure([NUCLEUS, CELL & ~disc(8)], NUCLEUS))
+    found = by_name(draws.scores(measure([NUCLEUS, CELL & ~disc(8)], NUCLEUS)))
     for name in ("outside_cell", "lamin-b1_outside_cell", "tom20_outside_cell", "lamin-b1_outside_nucleus"):
         for suffix in ("", "_in_draws"):
             score = found[name + suffix]
@@ -71,7 +72,7 @@ def test_an_image_within_its_mask_does_not_leak():
 
 
 def test_a_grey_image_leaks_as_much_as_there_is_outside():
-    found = draws.scores(measure([np.ones((SIZE, SIZE))] * 2, CELL))
+    found = by_name(draws.scores(measure([np.ones((SIZE, SIZE))] * 2, CELL)))
     assert found["outside_cell"].value == pytest.approx(1 - CELL.mean())
     _, nucleus = draws.cell_and_nucleus(coded(CELL).x_rs()[:1])
     assert found["lamin-b1_outside_nucleus"].value == pytest.approx(1 - nucleus.mean())
@@ -81,7 +82,7 @@ def test_a_grey_image_leaks_as_much_as_there_is_outside():
 
 def test_expected_localizations_stand_beside_the_observed_ones():
     expected = np.repeat(np.stack([255 * NUCLEUS, 255 * disc(20)], axis=-1)[None], N, axis=0).astype(np.uint8)
-    found = draws.scores(measure([CELL, CELL], CELL, expected=expected))
+    found = by_name(draws.scores(measure([CELL, CELL], CELL, expected=expected)))
     assert found["lamin-b1_outside_nucleus"].baselines["expected"] == 0
     beyond = 1 - CELL.sum() / (disc(20) & np.ones((SIZE, SIZE), bool)).sum()
     assert found["tom20_outside_cell"].baselines["expected"] == pytest.approx(beyond)
@@ -89,7 +90,7 @@ def test_expected_localizations_stand_beside_the_observed_ones():
 
 
 def test_draws_that_do_not_differ_have_no_spread():
-    found = draws.scores(measure([CELL, CELL], CELL, std=0.0, spread=np.full((N, 2), 0.1)))
+    found = by_name(draws.scores(measure([CELL, CELL], CELL, std=0.0, spread=np.full((N, 2), 0.1))))
     assert found["spread"].value == 0 and found["spread_ratio"].value == 0
     assert found["spread"].baselines == {"true": pytest.approx(0.1)}
 
@@ -97,7 +98,7 @@ def test_draws_that_do_not_differ_have_no_spread():
 def test_spread_is_the_unbiased_one_and_its_ratio_one_if_it_is_true():
     unbiased = 0.2 * np.sqrt(4 / 3)  # of four draws with a population standard deviation of 0.2
     true = np.stack([np.full(N, unbiased), np.full(N, unbiased / 2)], axis=1)
-    found = draws.scores(measure([CELL, CELL], CELL, std=0.2, draws=4, spread=true))
+    found = by_name(draws.scores(measure([CELL, CELL], CELL, std=0.2, count=4, spread=true)))
     assert found["lamin-b1_spread"].value == pytest.approx(unbiased)
     assert found["lamin-b1_spread_ratio"].value == pytest.approx(1)
     assert found["tom20_spread_ratio"].value == pytest.approx(2)
@@ -105,7 +106,7 @@ def test_spread_is_the_unbiased_one_and_its_ratio_one_if_it_is_true():
 
 
 def test_without_truth_there_is_only_the_models_spread():
-    found = draws.scores(measure([CELL, CELL], CELL, std=0.2))
+    found = by_name(draws.scores(measure([CELL, CELL], CELL, std=0.2)))
     assert found["spread"].baselines == {} and "spread_ratio" not in found
     assert found["outside_cell"].baselines.keys() == {"observed"}
 

@@ -1,4 +1,4 @@
-"""Generated cells beside real ones, and memorisation, with samples whose answer is known."""
+"""Scores of generated cells and of memorisation, with cells whose scores are known."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from icell_tf.evaluation import generated, judge, memorisation
 from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.metrics import shapes
+from tests.by_name import by_name
 
 SIZE = 32
 STEPS = 25  # of the judge's training
@@ -85,41 +86,43 @@ def test_shape_distance_is_the_difference_of_shifted_shapes():
         return shapes.measure_shapes(np.stack([disc(radius)] * 5), 1.0)
 
     measured = {"generated": of(11), "held-out": of(9), "training": of(9), "reconstructed": of(9)}
-    score = generated.shape_scores(measured)["cell_area_distance"]
+    score = by_name(generated.shape_scores(measured))["cell_area_distance"]
     assert score.value == pytest.approx(of(11)["cell_area"][0] - of(9)["cell_area"][0])
     assert set(score.baselines.values()) == {0}
 
 
-def samples_of(cells, y, generated_cells):
-    return generated.Samples(generated_cells, y, cells, y, cells, cells)
+def compared_with(cells, y, generated_cells):
+    return generated.ComparedCells(generated_cells, y, cells, y, cells, cells)
 
 
 def test_real_cells_called_generated_get_the_best_scores(trained):
     cells, y = two_structures(20, np.random.default_rng(2))
-    scores, measured = generated.generated_scores(samples_of(cells, y, cells), trained, 1.0)
+    compared = compared_with(cells, y, cells)
+    scores = by_name(generated.judged_scores(compared, trained))
+    detail = generated.detail_score(compared)
     assert scores["judge_accuracy"].value == scores["precision"].value == scores["recall"].value == 1
     assert scores["frechet_distance"].value == pytest.approx(0, abs=1e-3)
-    assert scores["detail"].value == pytest.approx(scores["detail"].baselines["real held-out cells"])
-    assert measured["generated"]["cell_area"].shape == (20,)
+    assert detail.value == pytest.approx(detail.landmarks["real held-out cells"])
+    assert generated.measure_all_shapes(compared, 1.0)["generated"]["cell_area"].shape == (20,)
 
 
 def test_cells_of_the_wrong_structure_and_without_anything_get_the_worst(trained):
     cells, y = two_structures(20, np.random.default_rng(2))
-    wrong = generated.judged_scores(generated.Samples(cells, 1 - y, cells, y, cells, cells), trained)
+    wrong = by_name(generated.judged_scores(generated.ComparedCells(cells, 1 - y, cells, y, cells, cells), trained))
     assert wrong["judge_accuracy"].value == 0
     assert wrong["judge_accuracy_on_real_cells"].value == 1
-    empty = generated.judged_scores(samples_of(cells, y, np.zeros_like(cells)), trained)
+    empty = by_name(generated.judged_scores(compared_with(cells, y, np.zeros_like(cells)), trained))
     assert empty["precision"].value == empty["recall"].value == 0
     assert empty["frechet_distance"].value > 100 * empty["frechet_distance"].baselines["real training cells"]
 
 
 def test_too_few_cells_for_neighbours_have_the_verdicts_alone(trained):
     cells, y = two_structures(3, np.random.default_rng(2))
-    scores = generated.judged_scores(samples_of(cells, y, cells), trained)
-    assert set(scores) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
+    scores = generated.judged_scores(compared_with(cells, y, cells), trained)
+    assert set(by_name(scores)) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
     many, y = two_structures(20, np.random.default_rng(2))
-    samples = generated.Samples(many, y, many, y, training=cells, reconstructed=many)
-    assert set(generated.judged_scores(samples, trained)) == {"judge_accuracy", "judge_accuracy_on_real_cells"}
+    few = generated.ComparedCells(many, y, many, y, training=cells, reconstructed=many)
+    assert [score.name for score in generated.judged_scores(few, trained)] == [score.name for score in scores]
 
 
 def test_detail_of_noise_and_of_nothing():
@@ -130,22 +133,22 @@ def test_detail_of_noise_and_of_nothing():
     assert generated.detail(smooth * 0)[0] == 0
 
 
-def test_samples_of_a_model(make_integrator, monkeypatch):
+def test_cells_that_a_model_generates(make_integrator, monkeypatch):
     integrator = make_integrator(mirrored=True)
     rng = np.random.default_rng(0)
     images, y = rng.integers(0, 255, (6, SIZE, SIZE, 3), np.uint8), np.array([0, 1, 2, 2, 1, 0])
     names, codes = [str(i) for i in range(6)], np.zeros((6, 4), np.float32)
     cells = CodedCells("test", images, y, names, names, np.eye(3)[y], codes, codes, codes)
     monkeypatch.setattr(generated, "ENOUGH", 10)
-    samples = generated.draw_samples(integrator, cells, cells)
-    assert len(samples.generated) == len(samples.generated_y) == 12
-    assert (samples.generated_y[:6] == y).all()
-    assert len(np.unique(samples.generated.reshape(len(samples.generated), -1), axis=0)) == len(samples.generated)
-    assert np.array_equal(np.sort(samples.heldout, axis=None), np.sort(images, axis=None))
-    assert not np.array_equal(samples.heldout, images)  # mirrored
+    compared = generated.generate(integrator, cells, cells)
+    assert len(compared.generated) == len(compared.generated_y) == 12
+    assert (compared.generated_y[:6] == y).all()
+    assert len(np.unique(compared.generated.reshape(12, -1), axis=0)) == 12
+    assert np.array_equal(np.sort(compared.heldout, axis=None), np.sort(images, axis=None))
+    assert not np.array_equal(compared.heldout, images)  # mirrored
     monkeypatch.setattr(integrator, "mirrored", False)
     monkeypatch.setattr(generated, "ENOUGH", 6)
-    plain = generated.draw_samples(integrator, cells, cells)
+    plain = generated.generate(integrator, cells, cells)
     assert np.array_equal(plain.heldout, images)
 
 
@@ -155,22 +158,22 @@ def test_copies_of_training_cells_are_found_also_mirrored(trained):
     heldout = np.stack([disc(r, y=y, x=x) for r, y, x in zip(*rng.uniform(6, 20, (3, 30)), strict=True)])
     copies = np.flip(training[:20], 1)
     y = np.zeros(20, int)
-    samples = generated.Samples(copies, y, heldout, np.zeros(30, int), training, heldout)
-    scores, distances = memorisation.identity_scores(samples, training, trained, mirrored=True)
+    compared = generated.ComparedCells(copies, y, heldout, np.zeros(30, int), training, heldout)
+    distances = memorisation.measure(compared, training, trained, mirrored=True)
+    scores = by_name(memorisation.scores(distances))
     assert distances["pixels"]["generated"] == pytest.approx(np.zeros(20), abs=1e-3)
     for space in ("pixels", "features"):
         assert scores[f"{space}_copies"].value == 1
         assert scores[f"{space}_farther"].value == pytest.approx(0)
         assert scores[f"{space}_distance_ratio"].value < 0.05
-    unmirrored, _ = memorisation.identity_scores(samples, training, trained, mirrored=False)
-    assert unmirrored["pixels_copies"].value < 0.5
+    unmirrored = memorisation.scores(memorisation.measure(compared, training, trained, mirrored=False))
+    assert by_name(unmirrored)["pixels_copies"].value < 0.5
 
 
 def test_held_out_cells_are_no_copies():
     distances = np.random.default_rng(0).gamma(4, size=(3, 1000))
-    scores = memorisation.copying_scores(
-        dict(zip(("generated", "held-out", "reconstructed"), distances, strict=True)), ""
-    )
-    assert scores["copies"].interval[0] <= 0.01 <= scores["copies"].interval[1]
-    assert scores["farther"].interval[0] < 0.5 < scores["farther"].interval[1]
-    assert scores["distance_ratio"].interval[0] < 1 < scores["distance_ratio"].interval[1]
+    samples = dict(zip(("generated", "held-out", "reconstructed"), distances, strict=True))
+    scores = by_name(memorisation.scores({"pixels": samples}))
+    for name, expected in (("copies", 0.01), ("farther", 0.5), ("distance_ratio", 1)):
+        low, high = scores[f"pixels_{name}"].interval
+        assert low <= expected <= high

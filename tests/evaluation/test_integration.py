@@ -7,6 +7,7 @@ from icell_tf.evaluation import integration
 from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.integration_scores import RIVALS, scores
 from icell_tf.evaluation.metrics import correlation
+from tests.by_name import by_name
 
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
 
@@ -53,7 +54,7 @@ def training():
 
 def test_an_oracle_scores_one_and_beats_all(training):
     measured = integration.measure(Oracle(), cells(24, seed=0, expected=True), training, draws=2)
-    found = scores(measured)
+    found = by_name(scores(measured))
     assert measured.compared_with == "expected"
     assert found["r"].value == pytest.approx(1, abs=1e-3) and found["r"].n == 24
     assert found["r"].baselines["ceiling"] == pytest.approx(0.9)
@@ -68,7 +69,7 @@ def test_an_oracle_scores_one_and_beats_all(training):
 
 
 def test_shuffled_predictions_are_no_better_for_their_own_cells(training):
-    found = scores(integration.measure(Shuffler(), cells(24, seed=0), training, draws=2))
+    found = by_name(scores(integration.measure(Shuffler(), cells(24, seed=0), training, draws=2)))
     assert found["shape_p"].value > 0.1
     assert abs(found["r"].value) < 0.1
 
@@ -84,11 +85,11 @@ def test_observed_structures_are_compared_where_they_show(training):
         means[None, ..., 1:2], test.images[1:2, ..., 2:], correlation.cell_mask(test.x_rs([1]))
     )
     assert measured.r_inside["class_mean"][1, 1] == pytest.approx(by_hand[0, 0], abs=1e-5)
-    content = integration.content(measured)
+    content = integration.main_figures(measured)
     assert list(content["integration"]) == list(content["integration_inside_cell"]) == ["tom20", "zo1"]
     assert list(content["integration"]["zo1"]) == ["model", "mean_of_draws", *RIVALS]
     assert content["integration_mean"]["model"] == pytest.approx(1, abs=1e-3)
-    assert scores(measured)["r"].value == pytest.approx(content["integration_mean"]["model"])
+    assert by_name(scores(measured))["r"].value == pytest.approx(content["integration_mean"]["model"])
 
 
 def test_a_mirrored_models_rivals_are_sought_in_four_poses(training):

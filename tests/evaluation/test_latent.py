@@ -1,4 +1,4 @@
-"""Codes beside their prior, with codes whose answer is known."""
+"""Codes compared with their prior, and what they tell the decoder, with codes whose scores are known."""
 
 import keras
 import numpy as np
@@ -7,19 +7,20 @@ from scipy import stats
 
 from icell_tf.evaluation import latent
 from icell_tf.evaluation.coded_cells import CodedCells
+from tests.by_name import by_name
 
 N, DIMS = 240, 6
 
 
-def codes(change, mirrored=False):
-    """Codes of which each dimension has just the quantiles of N(0, 1), so that no test depends on luck."""
+def codes(change):
+    """Codes in the poses of training, and as prepared. Each dimension has the quantiles of N(0, 1) exactly."""
     quantiles = stats.norm.ppf((np.arange(N) + 0.5) / N)
     z_r, z_s, prepared = np.random.default_rng(0).permuted(np.tile(quantiles[:, None], (3, 1, DIMS)), axis=1)
-    return latent.Codes({"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}, mirrored)
+    return {"z_r": change(z_r), "z_s": z_s}, {"z_r": prepared + 1, "z_s": z_s}
 
 
 def test_codes_that_follow_the_prior_are_not_told_from_it():
-    scores = latent.prior_scores(codes(lambda z: z))
+    scores = by_name(latent.prior_scores(codes(lambda z: z)[0]))
     for name in ("z_r", "z_s"):
         assert scores[f"{name}_mmd_p"].value > 0.05
         assert scores[f"{name}_mmd_rejected"].value <= 0.05
@@ -30,7 +31,7 @@ def test_codes_that_follow_the_prior_are_not_told_from_it():
 
 
 def test_shifted_codes_are():
-    scores = latent.prior_scores(codes(lambda z: z + [1, 0, 0, 0, 0, 0.8]))
+    scores = by_name(latent.prior_scores(codes(lambda z: z + [1, 0, 0, 0, 0, 0.8])[0]))
     assert scores["z_r_mmd_p"].value == pytest.approx(0.001)
     assert scores["z_r_mmd_rejected"].value == 1
     assert scores["z_r_ks_rejected"].value == 2
@@ -42,16 +43,17 @@ def test_correlated_codes_have_an_error_of_covariance():
     def correlated(z):
         return np.column_stack([z[:, 0], z[:, 0], z[:, 2:]])
 
-    error = latent.prior_scores(codes(correlated))["z_r_covariance_error"]
+    error = by_name(latent.prior_scores(codes(correlated)[0]))["z_r_covariance_error"]
     assert error.value == pytest.approx(np.sqrt(2), abs=0.4)  # two entries of 1 where 0 should be
     assert error.value > 2 * error.baselines["draws of the prior"]
 
 
 def test_a_mirrored_model_is_measured_in_its_poses_with_the_prepared_one_beside():
-    score = latent.prior_scores(codes(lambda z: z, mirrored=True))["z_r_mmd_p"]
+    posed, prepared = codes(lambda z: z)
+    score = by_name(latent.prior_scores(posed, prepared))["z_r_mmd_p"]
     assert score.value > 0.05
     assert score.baselines["p in the prepared pose"] == pytest.approx(0.001)
-    assert "p in the prepared pose" not in latent.prior_scores(codes(lambda z: z))["z_r_mmd_p"].baselines
+    assert all("p in the prepared pose" not in score.baselines for score in latent.prior_scores(posed))
 
 
 def test_holm_corrects_as_by_hand():
@@ -69,14 +71,14 @@ def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch
     images = np.random.default_rng(0).integers(0, 255, (40, size, size, 3), np.uint8)
     zeros = np.zeros((40, 4), np.float32)
     cells = latent_cells(images, zeros, zeros)
-    mirrored = latent.draw_codes(integrator, cells)
+    mirrored = latent.encode_posed(integrator, cells)
     x_r = images[..., :2] / np.float32(255)
     poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
-    apart = np.abs(np.array(poses) - mirrored.posed["z_r"]).max(axis=2)  # (4, N)
+    apart = np.abs(np.array(poses) - mirrored["z_r"]).max(axis=2)  # (4, N)
     assert np.allclose(apart.min(axis=0), 0, atol=1e-4)
     assert set(apart.argmin(axis=0)) == {0, 1, 2, 3}
     monkeypatch.setattr(integrator, "mirrored", False)
-    assert latent.draw_codes(integrator, cells).posed["z_r"] is cells.z_r
+    assert latent.encode_posed(integrator, cells)["z_r"] is cells.z_r
 
 
 def latent_cells(images, z_r, z_s, structures=1):
@@ -103,7 +105,7 @@ def test_information_is_where_the_decoder_reads_it():
     assert latent.shares(lost, "z_r")[1:] == pytest.approx([0, 0], abs=1e-6)
     assert latent.shares(lost, "z_s")[[0, 2]] == pytest.approx([0, 0], abs=1e-6)
     assert latent.shares(lost, "z_r")[0] + latent.shares(lost, "z_s")[1] == pytest.approx(1, abs=1e-5)
-    scores = latent.information_scores(lost)
+    scores = by_name(latent.information_scores(lost))
     assert scores["z_r_dimensions_used"].value == scores["z_s_dimensions_used"].value == 1
     assert scores["z_s_share_of_structure"].value == pytest.approx(1)
     assert scores["z_s_share_of_reference"].value == pytest.approx(0, abs=1e-6)
@@ -112,7 +114,7 @@ def test_information_is_where_the_decoder_reads_it():
 
 def test_a_single_code_is_not_compared_with_the_prior():
     one = {"z_r": np.zeros((1, DIMS)), "z_s": np.zeros((1, DIMS))}
-    assert latent.prior_scores(latent.Codes(one, one, False)) == {}
+    assert latent.prior_scores(one) == []
 
 
 def test_latent_scores_of_a_model(integrator):
@@ -120,8 +122,9 @@ def test_latent_scores_of_a_model(integrator):
     images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
     z = rng.standard_normal((12, 4)).astype(np.float32)
     cells = latent_cells(images, z, z, structures=3)
-    scores, tables = latent.latent_scores(integrator, integrator.networks.dec_rs, cells)
-    assert {name.split("_")[1] for name in scores} == {"r", "s"}
+    measured = latent.encode_posed(integrator, cells), latent.information(integrator.networks.dec_rs, cells)
+    scores, tables = latent.prior_scores(measured[0]) + latent.information_scores(measured[1]), latent.tables(*measured)
+    assert {score.code for score in scores} == {"z_r", "z_s"}
     assert tables["z_s"]["share"].shape == tables["z_r"]["ks_p"].shape == (4,)
-    for score in scores.values():
+    for score in scores:
         assert score.to_json()["value"] is not None

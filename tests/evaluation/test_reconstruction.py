@@ -8,6 +8,7 @@ import pytest
 
 from icell_tf.evaluation import reconstruction
 from icell_tf.evaluation.coded_cells import CodedCells
+from tests.by_name import by_name
 
 N, SIZE = 60, 16
 
@@ -39,13 +40,13 @@ def test_cross_entropy_by_hand():
 
 
 def test_a_copy_scores_one_and_reaches_the_floor(images):
-    found = reconstruction.scores(subject(lambda x: x), coded(images), coded(images, "train"))
+    found = by_name(reconstruction.scores(subject(lambda x: x), coded(images), coded(images, "train")))
     assert set(found) == {"cross_entropy"} | {
         f"{channel}_{what}" for channel in ("membrane", "nucleus", "structure") for what in ("cross_entropy", "r")
     }
-    for name, score in found.items():
-        assert score.n == N and set(score.baselines) >= {"mean training image"}
-        if name.endswith("_r"):
+    for score in found.values():
+        assert score.n == N and set(score.rivals) == {"mean training image"}
+        if score.metric == "r":
             assert score.value == pytest.approx(1) and score.better == "higher"
             assert score.baselines["mean training image"] == pytest.approx(1 / np.sqrt(N), abs=0.05)
         else:
@@ -57,7 +58,9 @@ def test_a_copy_scores_one_and_reaches_the_floor(images):
 
 
 def test_another_cells_image_scores_chance(images):
-    found = reconstruction.scores(subject(lambda x: np.roll(x, 1, axis=0)), coded(images), coded(images, "train"))
+    found = by_name(
+        reconstruction.scores(subject(lambda x: np.roll(x, 1, axis=0)), coded(images), coded(images, "train"))
+    )
     for channel in ("membrane", "nucleus", "structure"):
         score = found[f"{channel}_r"]
         assert score.interval[0] < 0 < score.interval[1] and abs(score.value) < 0.03
@@ -70,7 +73,7 @@ def test_noise_is_held_against_the_cell_without_it(images):
     of_copy = np.mean([np.corrcoef(noisy[i, ..., 0].ravel(), images[i, ..., 0].ravel())[0, 1] for i in range(N)])
     truth = iter(np.split(images.astype(np.float32) / 255, [50]))
     cells = coded(noisy, noise_free=images)
-    found = reconstruction.scores(subject(lambda x: next(truth)), cells, coded(noisy, "train"))
+    found = by_name(reconstruction.scores(subject(lambda x: next(truth)), cells, coded(noisy, "train")))
     score = found["membrane_r_noise_free"]
     assert score.value == pytest.approx(1)
     assert score.baselines["the noisy image itself"] == pytest.approx(of_copy) and 0.5 < of_copy < 0.9
@@ -84,7 +87,7 @@ def test_the_reference_model_has_rows_of_its_own(images):
 
     networks = {"enc_r": lambda x, training: 1 - x, "dec_r": lambda z, training: logit(1 - z)}
     trained = subject(lambda x: 1 - x, networks=networks, reference_trained=True)
-    found = reconstruction.scores(trained, coded(images), coded(images, "train"))
+    found = by_name(reconstruction.scores(trained, coded(images), coded(images, "train")))
     assert found["membrane_r"].value == pytest.approx(-1)
     assert found["reference_membrane_r"].value == pytest.approx(1)
     assert found["reference_nucleus_cross_entropy"].value == pytest.approx(

@@ -19,10 +19,10 @@ def test_a_subject_is_loaded_without_phase_one_if_that_is_not_found(conditional_
     subject = load_subject(moved)
     assert not subject.reference_trained and list(subject.curves) == ["conditional"]
     printed = capsys.readouterr().out
-    assert f"{tmp_path}/gone" in printed and "--reference=" in printed
+    assert all(fact in printed for fact in (f"{tmp_path}/gone", "config.json", "--reference="))
     subject = load_subject(moved, reference_dir=reference_run)
     assert subject.reference_trained and set(subject.curves) == {"conditional", "reference"}
-    with pytest.raises(ConfigError, match="--reference: .*moved .*'conditional'"):
+    with pytest.raises(ConfigError, match="--reference: .*moved.*'conditional'"):
         load_subject(moved, reference_dir=moved)
 
 
@@ -31,7 +31,7 @@ def test_a_reference_that_was_trained_further_is_refused(conditional_run, refere
     model, run = trained.load_model(later)
     model.enc.set_weights([weights * 1.5 for weights in model.enc.get_weights()])
     weights.save_weights(model, later / weights.BEST, run.key)
-    with pytest.raises(ConfigError, match="--reference: .*later .*weights.*trained further"):
+    with pytest.raises(ConfigError, match="--reference: .*later.*other weights"):
         load_subject(conditional_run, reference_dir=later)
 
 

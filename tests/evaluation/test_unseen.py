@@ -8,6 +8,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation import unseen
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.unseen import Unseen
+from tests.by_name import by_name
 
 
 def test_distance_is_to_the_fifth_nearest_training_cell_by_centred_logits():
@@ -38,23 +39,23 @@ def test_the_threshold_accepts_95_percent_of_validation_cells():
 
 
 def test_scores_of_cells_that_a_threshold_separates():
-    found = unseen.scores(measured(np.arange(40), [96, 97, 200, 50], y=[0, 0, 1, 1]))
-    assert found["left_out_rejected"].value == 0.75 and found["left_out_rejected"].n == 4
+    found = by_name(unseen.scores(measured(np.arange(40), [96, 97, 200, 50], y=[0, 0, 1, 1])))
+    assert found["rejected"].value == 0.75 and found["rejected"].n == 4
     wilson = stats.binomtest(3, 4).proportion_ci(0.95, method="wilson")
-    assert found["left_out_rejected"].interval == pytest.approx((wilson.low, wilson.high))
+    assert found["rejected"].interval == pytest.approx((wilson.low, wilson.high))
     assert (found["tom20_rejected"].value, found["zo1_rejected"].value) == (1.0, 0.5)
     assert found["known_accepted"].value == 1.0
-    assert found["left_out_auroc"].value == 1.0 and found["left_out_auroc"].interval == pytest.approx((1, 1))
-    assert found["left_out_auroc"].baselines == {"chance": 0.5, "largest probability": 0.0}
-    assert found["left_out_rejected"].baselines["chance"] == pytest.approx(0.05)
+    assert found["auroc"].value == 1.0 and found["auroc"].interval == pytest.approx((1, 1))
+    assert found["auroc"].baselines == {"chance": 0.5, "largest probability": 0.0}
+    assert found["rejected"].baselines["chance"] == pytest.approx(0.05)
 
 
 def test_cells_like_the_known_ones_are_rejected_by_chance():
     rng = np.random.default_rng(0)
-    found = unseen.scores(measured(rng.integers(0, 100, 2000), rng.integers(0, 100, 2000)))
-    assert found["left_out_rejected"].value == pytest.approx(0.05, abs=0.02)
+    found = by_name(unseen.scores(measured(rng.integers(0, 100, 2000), rng.integers(0, 100, 2000))))
+    assert found["rejected"].value == pytest.approx(0.05, abs=0.02)
     assert found["known_accepted"].value == pytest.approx(0.95, abs=0.02)
-    low, high = found["left_out_auroc"].interval
+    low, high = found["auroc"].interval
     assert low < 0.5 < high and high - low < 0.05
 
 
@@ -67,13 +68,12 @@ def test_left_out_cells_of_a_data_set_are_measured(prepared, make_integrator):
     assert found.structures == others
     assert len(found.known["distance"]) == known.splits["test"]
     assert len(found.left_out["distance"]) == len(found.y) == prepared.splits["test"] - known.splits["test"]
-    scores = unseen.scores(found)
+    scores = by_name(unseen.scores(found))
     assert {f"{name}_rejected" for name in others} <= set(scores)
-    assert scores["left_out_rejected"].n == len(found.y)
+    assert scores["rejected"].n == len(found.y)
 
 
 def test_without_left_out_structures_or_validation_cells_the_reason_is_told(prepared):
-    assert unseen.scores(unseen.measure(None, prepared, {})) == {}
     assert "--leave_out=zo1" in unseen.why_not(prepared)
     fold = PreparedCells(prepared.folder, fold="1/4", leave_out=("tom20",))
     assert "no validation cells" in unseen.why_not(fold)

@@ -4,7 +4,7 @@ import numpy as np
 
 from icell_tf import networks
 from icell_tf.paper import diagram
-from icell_tf.paper.networks import parameters
+from icell_tf.paper.network_tables import parameters
 from icell_tf.viz import plots
 
 

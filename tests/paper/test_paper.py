@@ -50,8 +50,8 @@ def test_a_run_without_its_phase_1_has_the_other_exhibits(subject, cells):
 
 def test_codes_of_one_dimension_have_no_pictures_of_two(subject, cells, monkeypatch):
     for name in ("observed_cells", "predicted_cells", "reconstructed_cells"):
-        monkeypatch.setattr(paper.pictures, name, lambda *_: [])
-    monkeypatch.setattr(paper.networks, "network_tables", lambda *_: [])
+        monkeypatch.setattr(paper.cell_figures, name, lambda *_: [])
+    monkeypatch.setattr(paper.network_tables, "tables_of_networks", lambda *_: [])
     known = subject.integrator
     flat = SimpleNamespace(latent_dim=1, structures=known.structures, decode=known.decode)
     flat = dataclasses.replace(subject, integrator=flat)

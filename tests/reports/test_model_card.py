@@ -15,15 +15,15 @@ SMALL = PRESETS["small"]
 RUN = Run("conditional", SMALL["conditional"], CELLS, SMALL["reference"], "runs/small-reference")
 COUNTS = {"train": {"tom20": 200, "zo1": 100}, "test": {"tom20": 30, "zo1": 29}}
 CURVES = [{"epoch": 0, "reconstruction": 0.5}, {"epoch": 1, "reconstruction": 0.25, "val_integration": 0.125}]
+CLASSIFICATION = proportion("accuracy", 50, 59, rivals={"chance": 0.5}), proportion("recall", 7, 10, structure="zo1")
+R = Score("r", 0.7, 30, (0.6, 0.8), {"class_mean": 0.75}, {"ceiling": 0.99}, structure="tom20")
+GENERATED = Score("recall", 0.1, 30), Score("judge_accuracy", 0.5, 30)  # coverage, no structure's recall
 PARTS = [
-    Part(
-        "Classification",
-        "",
-        {"accuracy": proportion(50, 59, rivals={"chance": 0.5}), "zo1_recall": proportion(7, 10)},
-    ),
-    Part("Integration", "", {"tom20_r": Score(0.7, 30, (0.6, 0.8), {"class_mean": 0.75}, {"ceiling": 0.99})}),
-    Part("Samples", "", {"spread_ratio": Score(0.25, 30)}),
-    Part("Latent", "", {"z_r_mmd_p": Score(0.001, 200), "ks": Score(math.nan, 0)}),
+    Part("classification", "Classification", "", CLASSIFICATION),
+    Part("integration", "Integration", "", (R,)),
+    Part("draws", "Draws", "", (Score("spread_ratio", 0.25, 30),)),
+    Part("generated", "Generated", "", GENERATED),
+    Part("latent", "Latent", "", (Score("mmd_p", 0.001, 200, code="z_r"), Score("ks", math.nan, 0))),
 ]
 
 
@@ -48,14 +48,15 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
 def test_weaknesses_follow_from_the_scores():
     assert model_card.weaknesses(RUN, COUNTS, PARTS)[1:] == [
         "Classification, zo1_recall: only 0.7 of 10 cells are recognised.",
-        "Integration, behind a baseline, which stands in brackets: tom20_r 0.7 (class_mean 0.75).",
-        "Samples, spread_ratio: draws of z_s vary 0.25 times as much as cells do: z_s is used little.",
+        "Integration, behind a baseline, given in brackets: tom20_r 0.7 (class_mean 0.75).",
+        "Draws, spread_ratio: draws of z_s vary 0.25 times as much as cells do: z_s is used little.",
+        "Generated, judge_accuracy: an independent classifier recognises the structure in 0.5 of generated cells.",
         "Latent, z_r_mmd_p: the codes are not distributed as the prior (p = 0.001).",
         "Latent, ks: could not be measured.",
     ]
     enough = {"test": {"tom20": 30, "zo1": 30}}
-    assert model_card.weaknesses(RUN, enough, [Part("a", "", {"accuracy": proportion(9, 10)})]) == [
-        "None was found, which is not to say that there are none."
+    assert model_card.weaknesses(RUN, enough, [Part("a", "a", "", (proportion("accuracy", 9, 10),))]) == [
+        "None was found, which does not mean that there are none."
     ]
     simulated = dataclasses.replace(RUN, cells=dataclasses.replace(CELLS, dataset="integrated_cell/simulated_64/1.1.0"))
     assert model_card.weaknesses(simulated, enough, PARTS)[0].startswith("Trained on simulated cells alone")

@@ -1,10 +1,10 @@
 """The report's page: it has all that it was given, is well-formed, and asks nothing of any network."""
 
 import base64
+import dataclasses
 import io
 import math
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,20 +12,26 @@ from PIL import Image
 
 from icell_tf.evaluation.metrics.scores import Part, Score
 from icell_tf.reports import page
+from icell_tf.reports.exhibit import Exhibit
 
 VOID = {"meta", "img", "br"}
 PICTURE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
-GOOD = Score(0.9312, 400, (0.91, 0.95), {"class_mean": 0.62}, {"ceiling": 0.99}, about="Pearson's r")
-BEATEN = Score(0.51, 38, (0.4, 0.6), {"nearest_x": 0.7, "chance": 0.1}, about="a <b>bold</b> & claim")
+GOOD = Score("r", 0.9312, 400, (0.91, 0.95), {"class_mean": 0.62}, {"ceiling": 0.99}, about="Pearson's r")
+BEATEN = Score("r_of_x", 0.51, 38, (0.4, 0.6), {"nearest_x": 0.7, "chance": 0.1}, about="a <b>bold</b> & claim")
+TOM20, ZO1 = dataclasses.replace(GOOD, structure="tom20"), dataclasses.replace(BEATEN, structure="zo1")
 PARTS = [
-    Part("Integration", "Does it work?", {"tom20_r": GOOD, "zo1_r": BEATEN, "recall": Score(1, 5)}),
-    Part("Latent & space", "x < y", {"mmd": Score(math.nan, 0, better="lower", unit="draws")}),
+    Part("integration", "Integration", "Does it work?", (TOM20, BEATEN, ZO1, Score("recall", 1, 5))),
+    Part("latent", "Latent & space", "x < y", (Score("mmd", math.nan, 0, better="lower", unit="draws"),)),
 ]
 TABLE = (("structure", "train"), [("tom20 <i>", "12")])
 EXHIBITS = [
-    SimpleNamespace(key="figure_2", title="Six cells", caption='"Quoted"', picture=PICTURE, table=None, paper="Fig. 2"),
-    SimpleNamespace(key="table_s8", title="Counts", caption="By split", picture=None, table=TABLE, paper=""),
+    Exhibit("figure_2", "Six cells", '"Quoted"', PICTURE, paper="Fig. 2"),
+    Exhibit("table_s8", "Counts", "By split", table=TABLE),
 ]
+
+
+def part(*scores):
+    return Part("a", "a", "b", scores)
 
 
 class Reader(HTMLParser):
@@ -56,7 +62,8 @@ class Reader(HTMLParser):
 @pytest.fixture(scope="module")
 def text(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / page.PAGE_FILE
-    assert page.write(path, "Report <1>", ["400 cells"], PARTS, EXHIBITS, [("Draws", "32 of them", PICTURE)]) == path
+    further = [Exhibit("draws", "Draws", "32 of them", PICTURE)]
+    assert page.write(path, "Report <1>", ["400 cells"], PARTS, EXHIBITS, further) == path
     assert list(path.parent.iterdir()) == [path]
     return path.read_text(encoding="utf-8")
 
@@ -79,27 +86,26 @@ def test_every_score_is_on_the_page_with_interval_n_and_baselines(text):
     for expected in ("tom20 r", "0.931", "0.910 to 0.950", "400 cells", "class mean 0.620", "ceiling 0.990"):
         assert expected in words
     assert "nearest x 0.700 ▼" in words and "chance 0.100 ▼" not in words and "ceiling 0.990 ▼" not in words
-    assert "behind a baseline in 1 of 4 scores: zo1 r." in words
+    assert "behind a baseline in 2 of 5 scores: r of x, and 1 of single structures, below." in words
     assert "a <b>bold</b> & claim; higher is better" in words and "x < y" in words  # escaped, so read as text
     assert "0 draws" in words and "nan" not in words
 
 
 def test_baselines_that_most_scores_have_get_a_column_each():
-    table = Reader(page.render("r", [], [Part("a", "b", {"x": GOOD, "y": Score(0.5, 9, None, {"class_mean": 0.6})})]))
+    table = Reader(page.render("r", [], [part(GOOD, Score("y", 0.5, 9, None, {"class_mean": 0.6}))]))
     words = " ".join("".join(table.texts).split())
     assert "n class mean ceiling" in words.replace("nclass meanceiling", "n class mean ceiling")
     assert "9 cells 0.600 ▼ –" in words
-    assert not page.columns(Part("a", "b", {"x": GOOD, "y": BEATEN, "z": Score(1, 5)}))
+    assert not page.columns(part(GOOD, BEATEN, Score("z", 1, 5)))
 
 
 def test_scores_of_single_structures_are_folded_up_unless_the_model_is_behind():
-    good, poor = ({"r": GOOD, "zo1_r": score} for score in (GOOD, BEATEN))
-    for scores, tag in ((good, "<details>"), (poor, "<details open>")):
-        text = page.render("r", [], [Part("a", "b", scores)], structures=["zo1"])
+    for score, tag in ((TOM20, "<details>"), (ZO1, "<details open>")):
+        text = page.render("r", [], [part(score, GOOD)])
         assert text.count("<details") == 1 and tag in text and text.index('id="score-1-r"') < text.index(tag)
-        assert text.index(tag) < text.index('id="score-1-zo1_r"') < text.index("</details>")
+        assert text.index(tag) < text.index(f'id="score-1-{score.name}"') < text.index("</details>")
         Reader(text)
-    assert "<details" not in page.render("r", [], [Part("a", "b", good)])
+    assert "<details" not in page.render("r", [], [part(GOOD)])
 
 
 def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
@@ -113,7 +119,7 @@ def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
 
 
 def test_a_model_without_rivals_ahead_says_so():
-    text = page.render("r", [], [Part("a", "b", {"x": GOOD})])
+    text = page.render("r", [], [part(GOOD)])
     assert "In none of the 1 scores" in text and "of the paper, for this model" not in text
 
 

@@ -24,25 +24,32 @@ def folds(tmp_path):
     return found, folders
 
 
+def of(content):
+    """Returns {metric: score as JSON} over all structures."""
+    return {score["metric"]: score for score in content["scores"] if score["structure"] is None}
+
+
 def test_scores_are_of_all_cells(folds, tmp_path):
     found, folders = folds
     content = pooled.pool(folders, CELLS, tmp_path)
     assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
     assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
+    scores = of(content)
     hits = sum((classified.predicted == test.y).sum() for test, classified, _ in found)
-    assert content["accuracy"] == content["scores"]["classification"]["accuracy"]["value"] == pytest.approx(hits / 9)
-    assert np.sum(content["confusion"]) == content["scores"]["integration"]["r"]["n"] == 9
+    assert content["accuracy"] == scores["accuracy"]["value"] == pytest.approx(hits / 9)
+    assert np.sum(content["confusion"]) == scores["r"]["n"] == 9
     for k, name in enumerate(NAMES):
         for rival in ("model", "class_mean"):
             of_all = np.concatenate([integrated.r[rival][:, k] for _, _, integrated in found])
             assert content["integration"][name][rival] == pytest.approx(np.nanmean(of_all), abs=1e-6)
-    assert 0 < content["scores"]["integration"]["shape_p"]["value"] <= 1
+    assert 0 < scores["shape_p"]["value"] <= 1
 
 
 def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path):
     content = pooled.pool(folds[1], CELLS, tmp_path)
     lines = pooled.table(content).splitlines()
-    accuracy = content["scores"]["classification"]["accuracy"]
+    scores = of(content)
+    accuracy = scores["accuracy"]
     assert lines[0] == "fake/1.0.0: 9 cells, each tested once, in 2 folds"
     low, high = accuracy["interval"]
     assert f"accuracy {accuracy['value']:.3f} ({low:.3f} to {high:.3f})" in lines[1]
@@ -50,11 +57,11 @@ def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path)
     assert header[:3] == ["structure", "recall", "model"] and "mean_of_nearest_pixels" in header
     assert [row[0] for row in rows] == [*NAMES, "mean"]
     assert rows[1][2] == f"{content['integration']['zo1']['model']:.3f}"
-    assert lines[-1].endswith(f"permutation p = {content['scores']['integration']['shape_p']['value']:.4f}")
+    assert lines[-1].endswith(f"permutation p = {scores['shape_p']['value']:.4f}")
 
 
 def test_a_cell_in_two_folds_is_refused(folds, tmp_path):
-    with pytest.raises(ValueError, match="cell 1, cell 0 is tested in more than one"):
+    with pytest.raises(ValueError, match="1, cell 0 .*more than one"):
         pooled.pool([folds[1][0], *folds[1]], CELLS, tmp_path)
 
 
@@ -68,5 +75,5 @@ def test_folds_of_a_data_set_are_measured_with_their_own_training_cells(prepared
     content = pooled.pool(folders, fold.cells, tmp_path)
     assert np.sum(content["confusion"], axis=1).tolist() == [8, 8, 8]
     assert content["compared_with"] == "observed"
-    assert content["scores"]["classification"]["accuracy"]["n"] == 24
+    assert of(content)["accuracy"]["n"] == 24
     assert all(-1 <= row["model"] <= 1 for row in content["integration"].values())

@@ -33,10 +33,3 @@ def test_integration_has_a_row_a_structure_that_is_known_and_one_for_the_mean():
         picture = score_figures.integration_by_structure(measured(0.5, compared_with)[1])
         marks = blue(picture)[:, :580].any(axis=1)  # the legend is right of that
         assert (np.diff(marks.astype(int)) == 1).sum() == rows
-
-
-def test_pictures_have_captions_with_n():
-    found = score_figures.pictures(*measured(0.5))
-    assert len(found) == 2
-    for _, caption, picture in found:
-        assert "n = 60" in caption and picture.dtype == np.uint8 and picture.shape[2] == 3

@@ -11,15 +11,10 @@ from icell_tf.reports import tensorboard
 
 
 def test_scores_and_pictures_replace_those_of_an_earlier_evaluation(tmp_path):
-    parts = [
-        Part(
-            "Integration",
-            "",
-            {"tom20_r": Score(0.75, 40, (0.7, 0.8), landmarks={"ceiling": 0.9}), "x": Score(math.nan, 0)},
-        )
-    ]
+    r = Score("r", 0.75, 40, (0.7, 0.8), landmarks={"ceiling": 0.9}, structure="tom20")
+    parts = [Part("integration", "Integration", "", (r, Score("x", math.nan, 0)))]
     picture = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
-    tensorboard.write(tmp_path, 3, [Part("Old", "", {"gone": Score(1, 1)})])
+    tensorboard.write(tmp_path, 3, [Part("old", "Old", "", (Score("gone", 1, 1),))])
     tensorboard.write(tmp_path, 7, parts, {"Figure 2": picture})
     assert len(list((tmp_path / "evaluation").iterdir())) == 1
     events = EventAccumulator(str(tmp_path / "evaluation"))

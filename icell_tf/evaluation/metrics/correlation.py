@@ -1,4 +1,4 @@
-"""Figures of merit, as NumPy functions of arrays."""
+"""Correlations of images, and the masks and mean images they need, as NumPy functions of arrays."""
 
 import numpy as np
 from scipy import ndimage
@@ -23,24 +23,6 @@ def pearson(a, b, mask=None):
     covariance = (a * b * weight).sum(axis=(1, 2))
     variances = (a * a * weight).sum(axis=(1, 2)) * (b * b * weight).sum(axis=(1, 2))
     return np.where(variances > 1e-20, covariance / np.sqrt(np.maximum(variances, 1e-20)), 0.0)
-
-
-def accuracy(y, predicted):
-    """Returns the fraction of cells whose structure is predicted."""
-    return float(np.mean(np.asarray(y) == np.asarray(predicted)))
-
-
-def balanced_accuracy(y, predicted):
-    """Returns the mean over the structures that occur of the fraction predicted (recall)."""
-    y, hit = np.asarray(y), np.asarray(y) == np.asarray(predicted)
-    return float(np.mean([hit[y == k].mean() for k in np.unique(y)]))
-
-
-def confusion(y, predicted, structures):
-    """Returns Table S9: (K, K) counts of cells, rows the true structure, columns the predicted one."""
-    counts = np.zeros((structures, structures), int)
-    np.add.at(counts, (np.asarray(y), np.asarray(predicted)), 1)
-    return counts
 
 
 def class_means(images, y, structures):

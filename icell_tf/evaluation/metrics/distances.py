@@ -1,11 +1,11 @@
-"""How far apart two samples are, where no library says: Fréchet, precision and recall, maximum mean discrepancy."""
+"""Distances of two samples: Fréchet distance, precision and recall, maximum mean discrepancy, nearest neighbours."""
 
 import numpy as np
 from scipy import linalg, stats
 from scipy.spatial import distance
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation.metrics.scores import CONFIDENCE
+from icell_tf.evaluation.metrics.scores import CONFIDENCE, resample
 
 NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 PERMUTATIONS = 999
@@ -29,11 +29,11 @@ def frechet_distance(a, b):
     return max(0.0, float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + spread - 2 * root))
 
 
-def covered(points, manifold, k=NEIGHBOURS):
-    """Returns for each point whether it is as near to one of a sample as that one's own k-th neighbour.
+def is_covered(points, manifold, k=NEIGHBOURS):
+    """Returns which points lie within the k-th neighbour's distance of a point of the manifold's sample.
 
     Kynkäänniemi et al. 2019 (arXiv 1904.06991), eq. 2: the fraction of generated points covered by real ones is
-    precision, that of real ones covered by generated ones recall.
+    precision, the fraction of real points covered by generated ones is recall.
 
     Args: points (N, D); manifold (M, D), M > k. Returns: (N,) bool.
     """
@@ -42,17 +42,11 @@ def covered(points, manifold, k=NEIGHBOURS):
     return (distance.cdist(points, manifold) <= radii).any(axis=1)
 
 
-def kernel_matrix(sample):
-    """Gaussian kernel exp(-|x - y|^2 / s) of all pairs, s their median squared distance: (N, D) -> (N, N)."""
-    squared = distance.pdist(sample, "sqeuclidean")
-    return np.exp(-distance.squareform(squared) / np.median(squared))
-
-
 def mmd_test(a, b, rng, permutations=PERMUTATIONS):
     """Squared maximum mean discrepancy of two samples, unbiased, and how often chance gives as much.
 
-    Gretton et al. 2012 (JMLR 13:723), eq. 3, with the kernel of `kernel_matrix` on the pooled sample; the p value is
-    that of a permutation test.
+    Gretton et al. 2012 (JMLR 13:723), eq. 3, with the kernel exp(-|x - y|^2 / s), s the median squared distance in the
+    pooled sample; the p value is that of a permutation test.
 
     Args:
       a, b: (N, D) and (M, D).
@@ -61,7 +55,8 @@ def mmd_test(a, b, rng, permutations=PERMUTATIONS):
 
     Returns: (MMD^2, p).
     """
-    kernel = kernel_matrix(np.concatenate([a, b]))
+    squared = distance.pdist(np.concatenate([a, b]), "sqeuclidean")
+    kernel = np.exp(-distance.squareform(squared) / np.median(squared))
     first = np.zeros((permutations + 1, len(kernel)))
     first[0, : len(a)] = 1
     first[1:] = rng.permuted(np.tile(first[0], (permutations, 1)), axis=1)
@@ -81,18 +76,28 @@ def nearest_distances(points, others):
     return NearestNeighbors(n_neighbors=1, algorithm="brute").fit(others).kneighbors(points)[0][:, 0]
 
 
-def two_sample_interval(statistic, a, b):
+def probability_larger(a, b, axis=0):
+    """Returns P(a > b) + P(a = b) / 2 for a value of each sample, which is also the area under the ROC curve.
+
+    It is Mann and Whitney's U over N M. Args: (..., N) and (..., M), samples along `axis`.
+    """
+    return stats.mannwhitneyu(a, b, method="asymptotic", axis=axis).statistic / (a.shape[axis] * b.shape[axis])
+
+
+def two_sample_interval(statistic, a, b, seed=0):
     """Returns the normal 95% interval of a statistic of two samples, with the bootstrap's standard error, or None.
 
-    Not the bootstrap's percentiles: resampled points repeat, which makes every distance of samples larger.
+    Percentiles of the bootstrap would be wrong here: resampled points repeat, which makes every distance of samples
+    larger.
 
     Args:
       statistic: a function of both that returns a number.
       a, b: (N, ...) and (M, ...); None is returned if either has fewer than two.
+      seed: of the bootstrap.
     """
     if min(len(a), len(b)) < 2:
         return None
-    rng = np.random.default_rng(0)
-    drawn = [statistic(*(x[rng.integers(len(x), size=len(x))] for x in (a, b))) for _ in range(RESAMPLES)]
-    value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * np.std(drawn)
+    rows = np.arange(len(a)), np.arange(len(b))
+    drawn = resample(rows, lambda i, j: statistic(a[i], b[j]), seed, RESAMPLES)
+    value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * drawn.standard_error
     return float(value - error), float(value + error)

@@ -34,12 +34,12 @@ def own_and_others(pairs):
 def shape_test(matrices, permutations=PERMUTATIONS, seed=0):
     """Tests whether predictions for the cells' own shapes are better than those for other cells' shapes.
 
-    Predictions are shuffled among the cells of one matrix, within all matrices at once. So pass one matrix for one
-    structure, those of all structures for the whole, and those of all folds to pool a cross-validation.
+    Predictions are shuffled among the cells of one matrix, in all matrices at once. So pass one matrix to test one
+    structure, the matrices of all structures to test them together, and those of all folds for a cross-validation.
 
     Args:
       matrices: list of (n, n): correlation of the observed structure of cell i with the model's prediction of that
-        structure for the shape of cell j; n may differ, and one of n < 2 has no other cell and doesn't count.
+        structure for the shape of cell j. n may differ; a matrix of one cell doesn't count.
       permutations: m; p = (b + 1) / (m + 1), where b permutations had at least the mean gain that was observed
         (Phipson & Smyth 2010).
       seed: of the permutations.
@@ -51,7 +51,7 @@ def shape_test(matrices, permutations=PERMUTATIONS, seed=0):
         raise ValueError("the permutation test needs two cells that show the same structure")
     gains = np.concatenate([np.subtract(*own_and_others(pairs)) for pairs in matrices])
     rng = np.random.default_rng(seed)
-    # A row's sum stays as it is, so only the sum of what takes the diagonal's place matters, and n by its weight.
+    # Shuffling keeps the sum of a row. So only the diagonal of the shuffled matrix matters, weighted by n.
     observed, permuted = 0.0, np.zeros(permutations)
     for pairs in matrices:
         n = len(pairs)
@@ -59,5 +59,5 @@ def shape_test(matrices, permutations=PERMUTATIONS, seed=0):
         orders = rng.permuted(np.tile(np.arange(n), (permutations, 1)), axis=1)
         permuted += weight * pairs[np.arange(n), orders].sum(axis=1)
         observed += weight * np.trace(pairs)
-    reached = int((permuted >= observed - 1e-9).sum())  # the identity may be among them, rounded otherwise
+    reached = int((permuted >= observed - 1e-9).sum())  # the identity may be among them, with another rounding error
     return ShapeTest(gains, (reached + 1) / (permutations + 1), permutations)

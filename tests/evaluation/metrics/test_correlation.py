@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from icell_tf.evaluation.metrics import correlation
 
@@ -24,13 +23,6 @@ def test_pearson_of_a_constant_image_is_zero():
     assert correlation.pearson(np.ones((1, 4, 4, 1)), RNG.random((1, 4, 4, 1))) == 0
 
 
-def test_accuracies_by_hand():
-    y, predicted = [0, 0, 0, 1], [0, 0, 0, 0]
-    assert correlation.accuracy(y, predicted) == 0.75
-    assert correlation.balanced_accuracy(y, predicted) == 0.5
-    np.testing.assert_array_equal(correlation.confusion(y, predicted, 2), [[3, 0], [1, 0]])
-
-
 def test_class_means_by_hand():
     images = np.stack([np.full((2, 2), value) for value in (1.0, 3.0, 7.0)])
     means = correlation.class_means(images, [0, 0, 2], 3)
@@ -50,8 +42,3 @@ def test_cell_mask_reaches_the_frames_edge():
     x = np.zeros((1, 16, 16, 2))
     x[0, :, 4:12] = 0.3
     np.testing.assert_array_equal(correlation.cell_mask(x), x[..., 0] > 0)
-
-
-@pytest.mark.parametrize(("predicted", "expected"), [([0, 1, 1], 1.0), ([0, 1, 2], 0.75)])
-def test_balanced_accuracy_counts_only_structures_that_occur(predicted, expected):
-    assert correlation.balanced_accuracy([0, 1, 1], predicted) == pytest.approx(expected)

@@ -33,16 +33,16 @@ def test_frechet_distance_with_fewer_cells_than_dimensions():
 
 def test_a_sample_covers_itself_and_nothing_far_away():
     a = np.random.default_rng(0).standard_normal((50, 5))
-    assert distances.covered(a, a).all()
-    assert not distances.covered(a + 100, a).any()
+    assert distances.is_covered(a, a).all()
+    assert not distances.is_covered(a + 100, a).any()
 
 
 def test_precision_and_recall_tell_a_lost_mode_from_a_wrong_one():
     rng = np.random.default_rng(0)
     real = np.concatenate([rng.standard_normal((100, 2)), rng.standard_normal((100, 2)) + 50])
     one_mode = rng.standard_normal((100, 2))
-    assert distances.covered(one_mode, real).mean() > 0.8  # precise
-    assert distances.covered(real, one_mode).mean() < 0.55  # half of the real ones can't be made
+    assert distances.is_covered(one_mode, real).mean() > 0.8  # precise
+    assert distances.is_covered(real, one_mode).mean() < 0.55  # half of the real ones can't be made
 
 
 def test_mmd_of_one_distribution_is_about_zero_and_its_p_uniform():
@@ -85,6 +85,14 @@ def test_nearest_distances():
     assert distances.nearest_distances(np.array([[0.0, 0], [3, 4]]), np.array([[0.0, 1], [3, 4]])) == pytest.approx(
         [1, 0]
     )
+
+
+def test_the_probability_of_the_larger_is_the_share_of_pairs():
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 5, (3, 20)), rng.integers(0, 5, (3, 30))
+    pairs = (a[:, :, None] > b[:, None]) + (a[:, :, None] == b[:, None]) / 2
+    np.testing.assert_allclose(distances.probability_larger(a, b, axis=1), pairs.mean(axis=(1, 2)))
+    assert distances.probability_larger(a[0], b[0]) == pytest.approx(pairs[0].mean())
 
 
 def test_interval_of_two_samples_holds_the_truth():

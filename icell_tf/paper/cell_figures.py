@@ -3,7 +3,8 @@
 import numpy as np
 
 from icell_tf.inference import latent_space
-from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, choose, source
+from icell_tf.paper.choice import HELD_OUT, TRAINING, choose, source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
 from icell_tf.viz import figures, panels
 
@@ -41,25 +42,25 @@ def observed_cells(subject, cells, seed):
 
 
 def predicted_cells(subject, cells, seed):
-    """Returns Figures 3 and S6 (b): the structures predicted in five held-out cells, beside an observed one.
+    """Returns Figures 3 and S6 (b): the structures predicted in five held-out cells, and one observed.
 
-    Rows are structures, columns the five cells, the last an observed cell in which the structure was labelled. Figure 3
-    has membrane and nucleus as observed in the five cells; S6 (b) has the structures alone.
+    Rows are structures, columns the five cells. The last column is an observed cell with the structure labelled.
+    Figure 3 has membrane and nucleus as observed in the five cells; S6 (b) has the structures alone.
     """
     held_out, names = cells[HELD_OUT], subject.integrator.structures
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(held_out))[:PREDICTED_CELLS])
     x_r = held_out.x_rs(chosen)[..., :-1]
     predicted = subject.integrator.integrate(x_r)["structures"]
-    beside, elsewhere = _one_of_each(cells, len(names), rng)
-    found = [image for image in beside if image is not None]
+    observed_cells, elsewhere = _one_of_each(cells, len(names), rng)
+    found = [image for image in observed_cells if image is not None]
     where = _crop(np.concatenate([x_r, np.stack(found)[..., :-1]]))
     rows = []
-    for k, observed in enumerate(beside):
+    for k, observed in enumerate(observed_cells):
         images = np.concatenate([x_r, predicted[..., k : k + 1]], axis=-1)[where]
         rows.append([*images, None if observed is None else observed[where[1:]]])
     columns = [*(f"cell {i + 1}" for i in range(len(chosen))), "observed"]
-    told = (
+    what = (
         f"Structures (rows) predicted by Algorithm 3 in the same {len(chosen)} held-out cells (columns) from membrane "
         f"and nucleus alone. The last column is an observed {held_out.split} cell with that structure labelled"
         f"{elsewhere}. "
@@ -73,7 +74,7 @@ def predicted_cells(subject, cells, seed):
     ):
         overlays = [_overlays(None if x is None else x[..., channels] for x in row) for row in rows]
         picture = _montage(overlays, subject, columns, _structures(subject))
-        caption = f"{told}{about.capitalize()}; {_SCALED}, {end}"
+        caption = f"{what}{about.capitalize()}; {_SCALED}, {end}"
         exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
     return exhibits
 
@@ -131,7 +132,7 @@ def _columns(subject):
 
 
 def _spread(subject, cells, seed):
-    """{split: an index or None for each column}: cells of the column's structure, different ones."""
+    """{split: an index or None for each column}: a different cell for each column, of the column's structure."""
     rng, columns = np.random.default_rng(seed), _columns(subject)
     chosen = {}
     for split in (TRAINING, HELD_OUT):
@@ -141,7 +142,7 @@ def _spread(subject, cells, seed):
 
 
 def _one_of_each(cells, count, rng):
-    """An observed cell of each structure or None, held out where one is; and, for the caption, which are not."""
+    """An observed cell of each structure or None, held out where there is one; and a text on those that are not."""
     found, elsewhere = [], []
     splits = [split for split in (HELD_OUT, "validation", TRAINING) if split in cells]
     for k in range(count):
@@ -159,7 +160,7 @@ def _crop(images):
 
 
 def _cropped(subject, where):
-    """The sentence about frame and scale bar."""
+    """A sentence for captions, about frame and scale bar."""
     size = len(range(*where[1].indices(subject.integrator.image_size))) * subject.integrator.pixel_size
     return f"Images are cropped to {size:.0f} µm; the bar is {panels.bar_length(size)} µm."
 

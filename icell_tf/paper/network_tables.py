@@ -1,9 +1,9 @@
-"""Tables S1 to S7, read off the built networks: a row a stage, as the paper prints them."""
+"""Tables S1 to S7, made from the built networks: a row a stage, as the paper prints them."""
 
 import math
 from dataclasses import dataclass, field
 
-from icell_tf.paper.exhibit import Exhibit
+from icell_tf.reports.exhibit import Exhibit
 
 HEADER = ("layer", "normalization", "activation", "output", "parameters")
 # (number, network, title, what the callers apply to the logits)
@@ -19,8 +19,8 @@ TABLES = (
 _NO_ROW = ("InputLayer", "Concatenate", "Flatten")
 
 
-def network_tables(subject):
-    """Returns Tables S1 to S7 of the subject's networks, whatever their phase was trained with."""
+def tables_of_networks(subject):
+    """Returns Tables S1 to S7 of the subject's networks, as its two phases were trained."""
     run, exhibits = subject.run, []
     cells = f"frames of {run.cells.image_size} px, K = {len(run.cells.structures)} structures"
     for number, symbol, title, activation in TABLES:

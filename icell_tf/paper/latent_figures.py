@@ -1,16 +1,17 @@
-"""Figures S4 and S5: the first two dimensions of the codes, where cells lie in them and what lies at their points."""
+"""Figures S4 and S5: cells in the first two dimensions of the codes, and what the decoders draw there."""
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from icell_tf.inference import latent_space
-from icell_tf.paper.exhibit import HELD_OUT, TRAINING, Exhibit, source
+from icell_tf.paper.choice import HELD_OUT, TRAINING, source
+from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import colors, display
 from icell_tf.viz import figures, panels, plots
 
 CONTRAST = "percentile"
-POSITIONS = "-3, -1.5, 0, 1.5 and 3"  # traversal.DEVIATIONS, for captions
+POSITIONS = "-3, -1.5, 0, 1.5 and 3"  # latent_space.DEVIATIONS, for captions
 _DARK = "#181818"  # the structures' colours are made for black
 
 
@@ -29,13 +30,13 @@ def reference_codes(subject, cells, seed):
     codes = _grid(subject)
     if subject.reference_trained:
         decoder, images = "Dec_r", latent_space.decode_reference(subject.networks["dec_r"], codes)
-    else:  # phase 1's decoder may be gone; phase 2's draws the shape too
+    else:  # phase 1's decoder may be gone; that of phase 2 draws the shape, too
         k = len(subject.integrator.structures)
         decoder = "membrane and nucleus of Dec_{r,s} at y = 1/K, z_s = 0"
         uniform = np.full(k, 1 / k)
         images = subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"][..., :-1]
-    picture, told = _draw_grid(subject, images, "r")
-    caption = f"(b) Cell and nuclear shapes that {decoder} draws {told}; the others are 0. "
+    picture, positions = _draw_grid(subject, images, "r")
+    caption = f"(b) Cell and nuclear shapes that {decoder} draws {positions}; the others are 0. "
     caption += source(subject, f"{len(images)} codes", seed)
     grid = Exhibit("figure_s4b", "Shapes in latent space", caption, picture, paper="Figure S4 (b)")
     return [scatter, grid]
@@ -45,7 +46,7 @@ def structure_codes(subject, cells, seed, structure="tom20"):
     """Returns Figure S5: (a) the first two dimensions of z_s, (b) a structure's variation on a grid through them.
 
     Args:
-      subject, cells, seed: as of `exhibits.draw`.
+      subject, cells, seed: see `paper.draw`.
       structure: whose localization (b) shows; where the data set lacks it, its first.
     """
     names = subject.integrator.structures
@@ -66,9 +67,11 @@ def structure_codes(subject, cells, seed, structure="tom20"):
     y = np.eye(len(names))[names.index(shown)]
     codes = _grid(subject)
     images = subject.integrator.decode(y, np.zeros_like(codes[0]), codes)["x_rs_hat"]
-    picture, told = _draw_grid(subject, images, "s")
+    picture, positions = _draw_grid(subject, images, "s")
     missing = "" if shown == structure else f" (the data set has no {display(structure)}; this is its first structure)"
-    caption = f"(b) {display(shown)}{missing} in a cell of z_r = 0, as Dec_{{r,s}} draws it {told}; the others are 0. "
+    caption = (
+        f"(b) {display(shown)}{missing} in a cell of z_r = 0, as Dec_{{r,s}} draws it {positions}; the others are 0. "
+    )
     caption += source(subject, f"{len(images)} codes", seed)
     title = f"{display(shown)} in latent space"
     return [scatter, Exhibit("figure_s5b", title, caption, picture, paper="Figure S5 (b)")]
@@ -80,18 +83,18 @@ def _grid(subject):
 
 
 def _draw_grid(subject, images, space):
-    """Returns the picture of a grid of cells, (25, H, W, C), and the part of the caption that says how it is laid."""
+    """Returns the picture of a grid of cells, (25, H, W, C), and the part of the caption that describes the grid."""
     where = (slice(None), *figures.around_cell(images[..., :2].max(axis=0)))
     overlays = [figures.overlay(image, contrast=CONTRAST) for image in images[where]]
     count, pixel_size = len(latent_space.DEVIATIONS), subject.integrator.pixel_size
     rows = [overlays[i : i + count] for i in range(0, len(overlays), count)]
     columns = [f"{value:g} σ" for value in latent_space.DEVIATIONS]
     extent = overlays[0].shape[1] * pixel_size
-    told = (
+    positions = (
         f"at {POSITIONS} standard deviations of the prior in z_{space},1 (to the right) and z_{space},2 (upwards), "
         f"cropped to {extent:.0f} µm with a bar of {panels.bar_length(extent)} µm"
     )
-    return panels.montage(rows, columns, columns[::-1], pixel_size), told
+    return panels.montage(rows, columns, columns[::-1], pixel_size), positions
 
 
 def _counts(cells):

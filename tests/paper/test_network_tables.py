@@ -1,7 +1,7 @@
 """The tables of the built networks against the paper's, and their totals against the published sizes."""
 
 from icell_tf import networks
-from icell_tf.paper.networks import network_tables, parameters, table_of
+from icell_tf.paper.network_tables import parameters, table_of, tables_of_networks
 
 SMALL = dict(latent_dim=4, width=1 / 16)
 
@@ -50,7 +50,7 @@ def test_tables_s6_and_s7_of_the_paper_and_of_its_released_code():
 
 
 def test_each_table_adds_up_to_its_networks_weights(subject):
-    tables = {exhibit.paper: exhibit for exhibit in network_tables(subject)}
+    tables = {exhibit.paper: exhibit for exhibit in tables_of_networks(subject)}
     assert list(tables) == [f"Table S{number}" for number in range(1, 8)]
     assert all(len(row) == 5 for exhibit in tables.values() for row in [exhibit.table[0], *exhibit.table[1]])
     for paper, symbol in (

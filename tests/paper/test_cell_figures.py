@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 
 from icell_tf.inference import latent_space
-from icell_tf.paper import cells as pictures
-from icell_tf.paper.exhibit import choose
+from icell_tf.paper import cell_figures
+from icell_tf.paper.choice import choose
 from icell_tf.viz import figures
 
 DISPLAYED = "α-actinin α-tubulin β-actin desmoplakin fibrillarin lamin B1 myosin IIB Sec61β TOM20 ZO1"
@@ -38,7 +38,7 @@ def test_cells_are_chosen_without_replacement_and_by_the_seed():
 def test_figure_2_has_a_row_a_structure_with_six_cells_or_fewer(subject, cells, montages):
     train = cells["train"]
     train = some_of(train, (train.y != 3) | (np.cumsum(train.y == 3) <= 2))  # two of the fourth structure
-    exhibits = pictures.observed_cells(subject, {"train": train}, seed=1)
+    exhibits = cell_figures.observed_cells(subject, {"train": train}, seed=1)
     counts = [min(6, (train.y == k).sum()) for k in range(10)]
     assert [exhibit.paper for exhibit in exhibits] == ["Figure 2", "Figure S6 (a)"]
     assert all(f"n = {sum(counts)} cells of train; seed 1; data set" in exhibit.caption for exhibit in exhibits)
@@ -55,7 +55,7 @@ def test_figure_2_has_a_row_a_structure_with_six_cells_or_fewer(subject, cells, 
 def test_figure_3_has_five_cells_and_an_observed_one_in_each_row(subject, cells, montages):
     held_out = some_of(cells["test"], slice(None, 9))
     given = {"train": cells["train"], "test": dataclasses.replace(held_out, y=np.arange(9) % 8)}
-    shown, alone = pictures.predicted_cells(subject, given, seed=0)
+    shown, alone = cell_figures.predicted_cells(subject, given, seed=0)
     assert (shown.paper, alone.paper) == ("Figure 3", "Figure S6 (b)")
     assert "(a train cell in row 9, a train cell in row 10)" in shown.caption
     assert "n = 5 cells of test and 10 observed ones" in shown.caption
@@ -66,12 +66,12 @@ def test_figure_3_has_five_cells_and_an_observed_one_in_each_row(subject, cells,
     predicted = subject.integrator.integrate(held_out.x_rs()[..., :2])["structures"]
     for panel in montages[1][0][4][:5]:
         assert any(is_cropped_from(panel, structures[..., 4:5], (figures.WHITE,)) for structures in predicted)
-    assert "none in row 10" in pictures.predicted_cells(subject, {"test": given["test"]}, seed=0)[0].caption
+    assert "none in row 10" in cell_figures.predicted_cells(subject, {"test": given["test"]}, seed=0)[0].caption
 
 
 def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells, montages):
     held_out = some_of(cells["test"], np.unique(cells["test"].y, return_index=True)[1])  # one of each
-    s1, s2 = pictures.reconstructed_cells(subject, cells | {"test": held_out}, seed=0)
+    s1, s2 = cell_figures.reconstructed_cells(subject, cells | {"test": held_out}, seed=0)
     assert (s1.paper, s2.paper) == ("Figure S1", "Figure S2")
     for rows, columns, labels, _ in montages:
         assert len(columns) == 10 and labels == ["training", "decoded", "held out", "decoded"]
@@ -87,7 +87,7 @@ def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells,
 
 def test_without_phase_1s_decoder_there_is_no_figure_s1(subject, cells):
     untrained = dataclasses.replace(subject, reference_trained=False)
-    assert [e.paper for e in pictures.reconstructed_cells(untrained, cells, seed=0)] == ["Figure S2"]
+    assert [e.paper for e in cell_figures.reconstructed_cells(untrained, cells, seed=0)] == ["Figure S2"]
 
 
 def test_fewer_structures_have_more_cells_each():
@@ -95,4 +95,4 @@ def test_fewer_structures_have_more_cells_each():
         class integrator:
             structures = ("a", "b", "c")
 
-    assert pictures._columns(Subject) == [0, 0, 1, 1, 2, 2]
+    assert cell_figures._columns(Subject) == [0, 0, 1, 1, 2, 2]

@@ -1,0 +1,72 @@
+"""What evaluators share: the model, the settings, and what several of them need, made once, when it is first needed."""
+
+from functools import cached_property
+
+from icell_tf.evaluation import generated, judge
+from icell_tf.evaluation.coded_cells import code_cells
+
+
+class Context:
+    """A model under evaluation, with its coded cells.
+
+    Args:
+      subject: `Subject`; the rivals are made from the training cells of its data set.
+      draws: draws of z_s for the prediction `mean_of_draws` and for their spread, 2 or more.
+      seed: of draws, generated cells, resampling and permutations.
+      progress: called with a line before each step that takes time.
+
+    Raises: ValueError: the data set has no test cells, or other structures or another frame than the model.
+    """
+
+    def __init__(self, subject, draws=32, seed=0, progress=print):
+        _check_same_cells(subject.integrator, subject.prepared.cells)
+        subject.prepared.size("test")  # raises an error, before any work
+        self.subject, self.draws, self.seed, self.progress = subject, draws, seed, progress
+        self.integrator, self.prepared = subject.integrator, subject.prepared
+
+    @cached_property
+    def train(self):
+        """The `CodedCells` that the model was trained on."""
+        return self._code(self.prepared.train_split)
+
+    @cached_property
+    def test(self):
+        """The `CodedCells` of the test split."""
+        return self._code("test")
+
+    @cached_property
+    def validation(self):
+        """The `CodedCells` of the validation split."""
+        return self._code("validation")
+
+    @property
+    def cells(self):
+        """{"train", "validation", "test": `CodedCells`}, without validation where the data set has none."""
+        splits = ("train", "validation", "test") if "validation" in self.prepared.splits else ("train", "test")
+        return {split: getattr(self, split) for split in splits}
+
+    @cached_property
+    def judge(self):
+        """The `Judge`, trained on the training cells."""
+        self.progress("training the judge of generated cells")
+        return judge.train_judge(self.train.images, self.train.y, len(self.integrator.structures), self.seed)
+
+    @cached_property
+    def compared(self):
+        """The `ComparedCells`: generated cells and those they are compared with."""
+        return generated.generate(self.integrator, self.test, self.train, self.seed)
+
+    def _code(self, split):
+        self.progress(f"coding the cells of split {split!r}")
+        return code_cells(self.integrator, self.prepared, split)
+
+
+def _check_same_cells(integrator, cells):
+    def described(thing):
+        frame = f"frames of {thing.image_size} px at {thing.pixel_size:g} µm"
+        return f"{', '.join(thing.structures)} in {frame}, prepared with {thing.preparation}"
+
+    if described(cells) != described(integrator):
+        raise ValueError(
+            f"--dataset: {cells.dataset} has {described(cells)}, but the model was trained on {described(integrator)}"
+        )

@@ -1,0 +1,140 @@
+"""The parts of the scorecard: one evaluator a question. Each runs alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from icell_tf.evaluation import (
+    classification,
+    draws,
+    generated,
+    integration,
+    integration_scores,
+    latent,
+    memorisation,
+    reconstruction,
+    unseen,
+)
+from icell_tf.evaluation.metrics.scores import Part
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Measures one part of the scorecard.
+
+    Attributes:
+      key: names the part in metrics.json and in --parts.
+      heading: the part's title.
+      about: what it asks, in a sentence or two.
+      measure: a function of a `Context` that returns a list of `Score`s, and what they are of, as `Part.measured`.
+      why_not: a function of a `Context` that returns why nothing can be measured, or "" if it can.
+    """
+
+    key: str
+    heading: str
+    about: str
+    measure: Callable
+    why_not: Callable = lambda context: ""
+
+    def run(self, context):
+        """Returns the `Part`; one without scores tells why. Args: `Context`."""
+        if reason := self.why_not(context):
+            return Part(self.key, self.heading, reason, ())
+        context.progress(self.heading.lower())
+        scores, measured = self.measure(context)
+        return Part(self.key, self.heading, self.about, tuple(scores), measured)
+
+
+def choose(keys):
+    """Returns the evaluators of these parts, in the scorecard's order. Raises: ValueError: there is no such part."""
+    known = [evaluator.key for evaluator in EVALUATORS]
+    unknown = [key for key in keys if key not in known]
+    if unknown or not keys:
+        raise ValueError(f"--parts: no part {', '.join(unknown) or 'given'}; the parts are {', '.join(known)}")
+    return [evaluator for evaluator in EVALUATORS if evaluator.key in keys]
+
+
+def is_complete(parts):
+    """Returns whether these `Part`s, or evaluators, are the complete scorecard."""
+    return [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS]
+
+
+def _reconstruction(context):
+    return reconstruction.scores(context.subject, context.test, context.train, context.seed), None
+
+
+def _classification(context):
+    measured = classification.measure(context.test, context.train, context.integrator.structures)
+    return classification.scores(measured, context.seed), measured
+
+
+def _unseen(context):
+    return unseen.scores(unseen.measure(context.integrator, context.prepared, context.cells), context.seed), None
+
+
+def _integration(context):
+    measured = integration.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    return integration_scores.scores(measured, context.seed), measured
+
+
+def _draws(context):
+    measured = draws.measure(context.integrator, context.test, context.draws, context.seed)
+    return draws.scores(measured, context.seed), None
+
+
+def _generated(context):
+    shapes = generated.measure_all_shapes(context.compared, context.integrator.pixel_size)
+    scores = generated.judged_scores(context.compared, context.judge, context.seed)
+    scores.append(generated.detail_score(context.compared, context.seed))
+    return scores + generated.shape_scores(shapes, context.seed), shapes
+
+
+def _memorisation(context):
+    mirrored = context.integrator.mirrored
+    distances = memorisation.measure(context.compared, context.train.images, context.judge, mirrored)
+    return memorisation.scores(distances, context.seed), distances
+
+
+def _latent(context):
+    test = context.test
+    posed = latent.encode_posed(context.integrator, test, context.seed)
+    prepared = {"z_r": test.z_r, "z_s": test.z_s} if context.integrator.mirrored else None
+    lost = latent.information(context.subject.networks["dec_rs"], test)
+    scores = latent.prior_scores(posed, prepared, context.seed) + latent.information_scores(lost, context.seed)
+    return scores, latent.tables(posed, lost)
+
+
+EVALUATORS = (
+    Evaluator(
+        "reconstruction",
+        "Reconstruction",
+        "How much of a held-out cell survives encoding and decoding?",
+        _reconstruction,
+    ),
+    Evaluator("classification", "Classification", "Which structure does an image show?", _classification),
+    Evaluator(
+        "unseen",
+        "None of these",
+        "Are cells with a structure that was left out of training recognised as unknown?",
+        _unseen,
+        lambda context: unseen.why_not(context.prepared),
+    ),
+    Evaluator(
+        "integration",
+        "Integration",
+        "Is each structure predicted where it is, given membrane and nucleus alone? Rivals take it from the training "
+        "cells: its mean image, or that of the nearest cells, in codes of shape or in pixels.",
+        _integration,
+    ),
+    Evaluator(
+        "draws", "Draws of z_s", "Do draws of z_s vary as cells do, and does a structure stay where it can be?", _draws
+    ),
+    Evaluator(
+        "generated",
+        "Generated cells",
+        "Do cells drawn from the prior pass for real ones? A judge, a small classifier trained on real training cells "
+        "alone, looks at them; real cells that it never saw show what it can tell.",
+        _generated,
+    ),
+    Evaluator("memorisation", "Memorisation", "Are generated cells copies of training cells?", _memorisation),
+    Evaluator("latent", "Latent space", "Do the codes follow their prior, and which dimensions tell what?", _latent),
+)

@@ -1,0 +1,38 @@
+"""metrics.json: the main figures and every score of an evaluation. docs/metrics.md describes it."""
+
+import json
+from pathlib import Path
+
+from icell_tf import files
+from icell_tf.evaluation import classification, integration
+
+METRICS_FILE = "metrics.json"
+SCHEMA_VERSION = 1
+MAIN_FIGURES = {"classification": classification.main_figures, "integration": integration.main_figures}
+
+
+def content_of(parts, **about):
+    """Returns the content of metrics.json or pooled.json: what it is about, and main figures and scores of `Part`s."""
+    content = {"schema_version": SCHEMA_VERSION, **about, "parts": [part.key for part in parts]}
+    for part in parts:
+        content |= MAIN_FIGURES[part.key](part.measured) if part.key in MAIN_FIGURES else {}
+    content["scores"] = [{"part": part.key} | score.to_json() for part in parts for score in part.scores]
+    return content
+
+
+def write(content, path):
+    """Writes metrics.json, the last file of all, and removes those of an earlier evaluation that this one lacks."""
+    for name in _files_of_earlier(path) - set(content["files"]):
+        (path.parent / name).unlink(missing_ok=True)
+    with files.atomic_write(path) as partial:
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _files_of_earlier(path):
+    """Returns the names of the files that an earlier metrics.json lists; none of one that is cut off, or another's."""
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {name for name in names if Path(name).name == name and (path.parent / name).is_file()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return set()
