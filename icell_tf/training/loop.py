@@ -185,7 +185,13 @@ def fit(model, run, prepared, store, metrics=None, card=None):
     completed, done = divmod(step, steps)
     batches = workers.distribute(
         prepared.training_batches(
-            config.batch_size, config.seed, config.epochs, completed, config.balanced, config.mirror, skip=done
+            config.batch_size,
+            config.seed,
+            config.epochs,
+            completed,
+            balanced=config.balanced,
+            mirror=config.mirror,
+            skip=done,
         )
     )
     train_step, remaining = compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
