@@ -130,13 +130,7 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
     """
     y = structures.NAMES.index(cell.structure)
     simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size)
-    prepared = preprocess(
-        simulated.channels,
-        simulated.cell_mask,
-        simulated.nucleus_mask,
-        simulated.scale,
-        frame,
-    )
+    prepared = preprocess(simulated.channels, simulated.cell_mask, simulated.nucleus_mask, simulated.scale, frame)
     truths = _truths(simulated, prepared.transform, cell.expected_draws)
     return _record(cell, prepared, frame) | truths, _findings(prepared, simulated.scale)
 
@@ -155,12 +149,7 @@ def _truths(simulated, transform, draws):
         for k in range(count):
             drawn = transform.apply(np.concatenate([*simulate.draw_structure(simulated, k, SPREAD_DRAWS, seed=2)]))
             spread[k] = np.sqrt(drawn.var(axis=0, ddof=1).mean())
-    return {
-        "expected": expected,
-        "ceiling": ceiling.astype(np.float32),
-        "noise_free": noise_free,
-        "spread": spread,
-    }
+    return {"expected": expected, "ceiling": ceiling.astype(np.float32), "noise_free": noise_free, "spread": spread}
 
 
 def _to_picture(planes):

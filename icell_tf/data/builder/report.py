@@ -71,11 +71,7 @@ class Tally:
         pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
         guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
         if guesses:
-            guesses = [
-                "Axes that files don't name were guessed; axes in --config overrides this:",
-                *guesses,
-                "",
-            ]
+            guesses = ["Axes that files don't name were guessed; axes in --config overrides this:", *guesses, ""]
         return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
 
 

@@ -82,10 +82,7 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> co
         (output / name).unlink(missing_ok=True)
     counts = collections.Counter()
     with atomic_write(output / MANIFEST) as manifest, atomic_write(output / SET_ASIDE) as set_aside:
-        with (
-            _table(manifest, REQUIRED + OPTIONAL) as add_cells,
-            _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside,
-        ):
+        with _table(manifest, REQUIRED + OPTIONAL) as add_cells, _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside:
             for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
                 result = None if settings.overwrite else _read_result(output / name, field, settings)
                 resumed = " (done before)" * (result is not None)
