@@ -75,8 +75,7 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
       frame: its frame.
       preparation: a `Preparation`; None is the paper's.
 
-    Returns:
-      The record, with a PNG as picture, and the findings; or the `BadCell`, which is not raised.
+    Returns: the record, with a PNG as picture, and the findings; or the `BadCell`, which is not raised.
     """
     try:
         if isinstance(cell, SimulatedId):

@@ -74,11 +74,8 @@ def simulate_cell(seed, y, pixel_size):
       y: index of its structure in `PROGRAMS`.
       pixel_size: µm a pixel of the frame for which the stack is made. Voxels measure 0.9 of that in x and y.
 
-    Returns:
-      `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
-
-    Raises:
-      ValueError: an argument is out of its range.
+    Returns: `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
+    Raises: ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if seed < 0 or not pixel_size > 0:
@@ -109,12 +106,9 @@ def simulate_cell(seed, y, pixel_size):
 def project_signals(cell):
     """Projects a cell as a microscope without background and noise would show it.
 
-    Args:
-      cell: `SimulatedCell`.
-
-    Returns:
-      (3, Y, X) float32 in [0, 1], in the stack's pixels: membrane, nucleus and structure, with the same molecules as in
-      its channels. Each is masked to the cell, maximum-projected along z and divided by its maximum.
+    Args: cell: `SimulatedCell`.
+    Returns: (3, Y, X) float32 in [0, 1], in the stack's pixels: membrane, nucleus and structure, with the same
+      molecules as in its channels. Each is masked to the cell, maximum-projected along z and divided by its maximum.
     """
     planes = np.stack([(signal * cell.cell_mask).max(axis=0) for signal in cell.signals]).astype(np.float32)
     return planes / planes.max(axis=(1, 2), keepdims=True)
@@ -129,11 +123,8 @@ def expected_structure(cell, y, draws, seed=0):
       draws: number of draws to average, 1 or more.
       seed: integer, 0 or more. Draws of different seeds are independent.
 
-    Returns:
-      (Y, X) float32 in [0, 1], in the stack's pixels: the mean of the draws of `draw_structure`.
-
-    Raises:
-      ValueError: an argument is out of its range.
+    Returns: (Y, X) float32 in [0, 1], in the stack's pixels: the mean of the draws of `draw_structure`.
+    Raises: ValueError: an argument is out of its range.
     """
     total = np.zeros(cell.cell_mask.shape[1:], np.float32)
     for part in draw_structure(cell, y, draws, seed):
@@ -150,12 +141,10 @@ def draw_structure(cell, y, draws, seed=0):
       draws: number of draws, 1 or more.
       seed: integer, 0 or more. Draws of different seeds are independent.
 
-    Yields:
-      (n, Y, X) float32 in [0, 1], some of the draws, in the stack's pixels. Each is blurred, without noise, masked to
-      the cell, maximum-projected along z and divided by its maximum.
+    Yields: (n, Y, X) float32 in [0, 1], some of the draws, in the stack's pixels. Each is blurred, without noise,
+      masked to the cell, maximum-projected along z and divided by its maximum.
 
-    Raises:
-      ValueError: an argument is out of its range.
+    Raises: ValueError: an argument is out of its range.
     """
     _check_structure(y)
     if draws < 1:

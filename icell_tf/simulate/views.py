@@ -42,8 +42,7 @@ def simulate_view(shape, y, scale=SCALE, angle=0.0, mirrored=False, shift=(0.0, 
       shift: of the cell in the stack, (x, y, z), in voxels, 0 or more.
       exposure: seed of the camera's noise. None: no noise, and enough light to make rounding negligible.
 
-    Returns:
-      `SimulatedCell`.
+    Returns: `SimulatedCell`.
     """
     cos, sin = np.cos(angle), np.sin(angle)
     pose = np.array([[cos, -sin], [sin, cos]]) @ shape.pose @ np.diag([1.0, -1.0 if mirrored else 1.0])

@@ -163,11 +163,7 @@ def _choose_pictured(cells, indices):
 def contact_sheet(rows):
     """Draws cells, a row for each structure: membrane magenta, nucleus cyan, structure yellow.
 
-    Args:
-      rows: {structure: PNGs of (H, W, 3)}.
-
-    Returns:
-      RGB, uint8 (height, width, 3).
+    Args: rows: {structure: PNGs of (H, W, 3)}. Returns: RGB, uint8 (height, width, 3).
     """
     images = {structure: [np.asarray(Image.open(io.BytesIO(png))) for png in pngs] for structure, pngs in rows.items()}
     where = figures.around_cell(np.max([image for row in images.values() for image in row], axis=0))

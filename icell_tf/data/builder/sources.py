@@ -20,8 +20,7 @@ def list_cells(config, manual_dir):
       config: an `IntegratedCellConfig`.
       manual_dir: the folder with a user's files; not used for simulated cells.
 
-    Returns:
-      A list of `CellSource`s or `SimulatedId`s; a `BadCell` for each cell that can't be used; and a dict that
+    Returns: a list of `CellSource`s or `SimulatedId`s; a `BadCell` for each cell that can't be used; and a dict that
       identifies the user's files, for metadata.json.
 
     Raises: ValueError: there is no list of cells, or it can't be read.

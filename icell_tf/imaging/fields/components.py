@@ -11,8 +11,7 @@ def largest_component(mask, corners: bool = False) -> tuple[np.ndarray, float, i
       mask: bool, of any number of dimensions.
       corners: whether elements that touch only at an edge or a corner are connected, too.
 
-    Returns:
-      The component, as a mask; its share of the mask; and the number of components, 0 in an empty mask.
+    Returns: the component, as a mask; its share of the mask; and the number of components, 0 in an empty mask.
     """
     labels, count = ndimage.label(mask, ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1))
     if count < 2:

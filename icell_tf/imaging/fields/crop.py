@@ -18,8 +18,7 @@ def crop_masks(channels, nucleus):
       nucleus: (Z, Y, X), the DNA channel; the nucleus, or a dividing cell's chromosomes, is the part of the cell above
         Otsu's threshold.
 
-    Returns:
-      Cell and nucleus mask, (Z, Y, X) bool.
+    Returns: cell and nucleus mask, (Z, Y, X) bool.
 
     Raises:
       ValueError: the stack is not 0 around one cell, has NaN or infinite intensities, or its nucleus channel is empty.

@@ -74,8 +74,7 @@ class Field:
           role: "cell" or "nucleus".
           shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images have no pixel size.
 
-        Raises:
-          ValueError, OSError: it has another shape, or several channels and none is named, or not the named one.
+        Raises: ValueError, OSError: it has another shape, or several channels and none is named, or not the named one.
         """
         path, named = self.labels[role], self.segmentation_channels
         axes = fitting_axes(path, self.axes)
@@ -103,8 +102,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
       cell_labels, nucleus_labels: a label image for each path, or none at all.
       **common: `Field`'s channels, scale, axes and segmentation_channels.
 
-    Raises:
-      ValueError: the numbers of label images and fields differ, or other arguments contradict the .csv.
+    Raises: ValueError: the numbers of label images and fields differ, or other arguments contradict the .csv.
     """
     if any(str(path).lower().endswith(".csv") for path in paths):
         if len(paths) > 1 or structure or cell_labels or nucleus_labels:
@@ -134,8 +132,7 @@ def read_fields(path, **common) -> list[Field]:
       path: the file.
       **common: as in `find_fields`; channels and scale are for rows that have none.
 
-    Raises:
-      ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
+    Raises: ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
     """
     path = Path(path)
     fields, errors = [], []

@@ -81,12 +81,10 @@ def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
       labels: (Y, X), (1, Y, X) or (Z, Y, X); whole numbers of any type, 0 for background.
       shape: (Z, Y, X) of the field.
 
-    Returns:
-      The labels as integers, (1, Y, X) or (Z, Y, X), and whether the image was a mask (one number for all cells); its
-      connected components have then been numbered.
+    Returns: the labels as integers, (1, Y, X) or (Z, Y, X), and whether the image was a mask (one number for all
+      cells); its connected components have then been numbered.
 
-    Raises:
-      ValueError: another shape, numbers that are no labels, or no label at all.
+    Raises: ValueError: another shape, numbers that are no labels, or no label at all.
     """
     labels = np.asarray(labels)
     labels = labels[None] if labels.ndim == 2 else labels
@@ -133,9 +131,8 @@ def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[
       scale: (z, y, x), µm per voxel.
       limits: `Limits`.
 
-    Returns:
-      The cells that can be used, and what is set aside, both in the order of the labels. Every label of the cells is in
-      one of the lists; every label of the nuclei belongs to one of these cells, or is set aside itself.
+    Returns: the cells that can be used, and what is set aside, both in the order of the labels. Every label of the
+      cells is in one of the lists; every label of the nuclei belongs to one of these cells, or is set aside itself.
     """
     limits = limits or Limits()
     cells, nuclei = _Labels(cell_labels), _Labels(nucleus_labels)
@@ -172,9 +169,8 @@ def cut_cell(channels, cell_labels, nucleus_labels, cell: FieldCell, scale, marg
       margin: µm of the field kept around the cell, in which the background is found. In a dense layer it has to include
         the neighbours' nuclei, because most structures are brightest between nuclei.
 
-    Returns:
-      The cut-out. Its masks are bool and have the labels' planes, one or all. They leave out the part of the nucleus
-      outside the cell, and stray components of the cell.
+    Returns: the cut-out. Its masks are bool and have the labels' planes, one or all. They leave out the part of the
+      nucleus outside the cell, and stray components of the cell.
     """
     rows, columns = (
         slice(max(0, part.start - math.ceil(margin / size)), part.stop + math.ceil(margin / size))

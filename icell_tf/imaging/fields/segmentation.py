@@ -26,11 +26,8 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER) -> np.ndarray
       scale: (y, x), µm per pixel.
       diameter: of a typical nucleus, µm; smoothing, division and the limit for debris depend on it.
 
-    Returns:
-      (Y, X) int32 labels from 1; 0 is background.
-
-    Raises:
-      ValueError: a nucleus of this diameter has too few pixels, or none was found.
+    Returns: (Y, X) int32 labels from 1; 0 is background.
+    Raises: ValueError: a nucleus of this diameter has too few pixels, or none was found.
     """
     _check(scale, diameter)
     dna = np.asarray(dna)
@@ -65,11 +62,8 @@ def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER) -
       scale: (y, x), µm per pixel.
       diameter: of a typical nucleus, µm.
 
-    Returns:
-      (Y, X) int32: each cell has the label of its nucleus; 0 is background.
-
-    Raises:
-      ValueError: there are no nuclei, the shapes differ, or a nucleus of this diameter has too few pixels.
+    Returns: (Y, X) int32: each cell has the label of its nucleus; 0 is background.
+    Raises: ValueError: there are no nuclei, the shapes differ, or a nucleus of this diameter has too few pixels.
     """
     _check(scale, diameter)
     membrane, nuclei = np.asarray(membrane), np.asarray(nuclei)

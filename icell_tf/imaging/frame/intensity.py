@@ -141,11 +141,8 @@ def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
       channel, cell_mask: see `background_intensity`.
       name: of the channel, for errors.
 
-    Returns:
-      (Y, X) of the channel's own type.
-
-    Raises:
-      ValueError: the channel has NaN or infinite intensities, inside the cell or outside.
+    Returns: (Y, X) of the channel's own type.
+    Raises: ValueError: the channel has NaN or infinite intensities, inside the cell or outside.
     """
     unsigned, floating = channel.dtype.kind in "bu", channel.dtype.kind == "f"
     lowest = -np.inf if floating else _range(channel)[0]

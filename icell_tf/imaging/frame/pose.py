@@ -42,8 +42,7 @@ def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") 
       frame: the `Frame` of the picture.
       alignment: "none" only centres the nucleus, without rotation and flips.
 
-    Raises:
-      ValueError: the cell reaches beyond the frame, or the pixel size can't be right.
+    Raises: ValueError: the cell reaches beyond the frame, or the pixel size can't be right.
     """
     scale = np.asarray(scale, np.float64)
     if max(scale) > min(_MAX_PIXEL_RATIO * min(scale), frame.extent):

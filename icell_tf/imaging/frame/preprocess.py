@@ -88,9 +88,8 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
       frame: the `Frame` of the picture.
       preparation: a `Preparation`; None is the paper's.
 
-    Raises:
-      ValueError: the shapes differ, a mask or channel is empty, the nucleus lies outside the cell, or the pixel size
-        can't be right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
+    Raises: ValueError: the shapes differ, a mask or channel is empty, the nucleus lies outside the cell, or the pixel
+      size can't be right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)

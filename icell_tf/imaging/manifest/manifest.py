@@ -36,8 +36,7 @@ def list_manifest(
     Returns:
       The cells, and a `BadCell` for each row that can't be used, with all its reasons; both in the manifest's order.
 
-    Raises:
-      ValueError: the file is missing or no table in UTF-8, a column is missing, or there are no rows.
+    Raises: ValueError: the file is missing or no table in UTF-8, a column is missing, or there are no rows.
     """
     path = _existing(path)
     rows = list(read_rows(path, labelled, axes))
@@ -74,8 +73,7 @@ def list_manifest(
 def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
     """Reads a manifest as `list_manifest` does, but refuses it if a row is bad.
 
-    Raises:
-      ValueError: as there, and if rows are bad; the message names each by its line, CellId and reason.
+    Raises: ValueError: as there, and if rows are bad; the message names each by its line, CellId and reason.
     """
     cells, bad_cells = list_manifest(path, labelled=labelled)
     if bad_cells:

@@ -22,11 +22,8 @@ def misspelt(counts: Mapping[str, int], allowed=None) -> dict[str, str]:
         another, or differs from it only in case, space or hyphens. Of two names the rarer one is suspected, or both if
         they are equally frequent. Known names (`structures.KNOWN`) are never suspected.
 
-    Returns:
-      {name: why it can't be used}, with the other name.
-
-    Raises:
-      ValueError: there are more than `MAX_NAMES` names.
+    Returns: {name: why it can't be used}, with the other name.
+    Raises: ValueError: there are more than `MAX_NAMES` names.
     """
     if allowed is not None:
         right = {canonical_name(name) for name in allowed}

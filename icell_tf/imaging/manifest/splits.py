@@ -28,8 +28,7 @@ def split_fields(fields: Iterable[str], validation_fraction: float, test_fractio
       validation_fraction, test_fraction: shares of the cells; 0 leaves a split empty.
       salt: the structure's name, so that structures are divided independently.
 
-    Returns:
-      {field: "train", "validation" or "test"}.
+    Returns: {field: "train", "validation" or "test"}.
     """
     check_fractions(validation_fraction, test_fraction)
     sizes = Counter(fields)

@@ -29,8 +29,7 @@ def read_table(path, required, columns, noun="A manifest") -> Iterator[Row]:
       columns: all columns to return; others are ignored.
       noun: what the table is, for errors.
 
-    Raises:
-      ValueError: no header can be read, or columns are missing; raised before the first row.
+    Raises: ValueError: no header can be read, or columns are missing; raised before the first row.
     """
     with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = _split(file)

@@ -34,8 +34,7 @@ def read_stack(
       scale: µm per voxel: (z, y, x), (y, x), or one number for y and x.
       scene: the position or series, by name or number; needed if the file has several.
 
-    Returns:
-      `Stack`; its `guess` says how the axes were guessed, if the file doesn't name them.
+    Returns: `Stack`; its `guess` says how the axes were guessed, if the file doesn't name them.
 
     Raises:
       FileNotFoundError, PermissionError: there is no such file, or it may not be read.

@@ -30,13 +30,11 @@ def resolve_axes(path: str, source: Source, given: str | None, names) -> tuple[s
       given: the user's axes, which override the file's, or None.
       names: the user's names of the channels, or None.
 
-    Returns:
-      A letter of T, C, Z, Y, X or S for each dimension (any other for one of size 1), and a sentence on how they were
-      guessed, which is the same for all files like this one; empty if they weren't guessed.
+    Returns: a letter of T, C, Z, Y, X or S for each dimension (any other for one of size 1), and a sentence on how they
+      were guessed, which is the same for all files like this one; empty if they weren't guessed.
 
-    Raises:
-      StackError: the axes are unknown, there are several time points, the number of channels differs from that of the
-        names, or the file surely calls planes channels.
+    Raises: StackError: the axes are unknown, there are several time points, the number of channels differs from that of
+      the names, or the file surely calls planes channels.
     """
     if given is not None:
         axes, guess = _given_axes(path, source, given), ""

@@ -28,8 +28,7 @@ def parse_channels(text, roles, where):
       roles: all roles; the first two are required.
       where: the source of the text, for errors: "--channels" or "the column channels".
 
-    Raises:
-      ValueError: a role is unknown or given twice, or one of the first two is missing.
+    Raises: ValueError: a role is unknown or given twice, or one of the first two is missing.
     """
     if text is None:
         return None
@@ -71,11 +70,7 @@ def channels_by_name(stack, names, required, flag) -> dict[str, str]:
       required: the roles that need a channel.
       flag: the flag that gives the channels instead, for errors.
 
-    Returns:
-      {role: number}, of the roles that have a channel.
-
-    Raises:
-      ValueError: a required role has no channel.
+    Returns: {role: number}, of the roles that have a channel. Raises: ValueError: a required role has no channel.
     """
     if list(stack.channels) == [str(i) for i in range(len(required))]:
         return {role: str(i) for i, role in enumerate(required)}

@@ -17,8 +17,7 @@ def open_png(path: str, scene=None) -> Source:
 
     The file's resolution is not used: it is that of a screen or a printer, never of a microscope.
 
-    Raises:
-      StackError: the file is cut short, or it can't be read without loss: a palette, or colour of 16 bits.
+    Raises: StackError: the file is cut short, or it can't be read without loss: a palette, or colour of 16 bits.
     """
     choose_scene(path, [path], scene)
     width, height, depth, colour = _read_header(path)

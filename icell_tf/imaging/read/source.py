@@ -53,8 +53,7 @@ class Source:
 def choose_scene(path: str, names: Sequence[str], scene) -> int:
     """Returns the number of a file's only scene (position, series), or of the one given by name or number.
 
-    Raises:
-      StackError: there are several scenes and none is given, or there is no such scene.
+    Raises: StackError: there are several scenes and none is given, or there is no such scene.
     """
     listed = ", ".join(f"{i}: {name}" for i, name in enumerate(names))
     if scene is None:

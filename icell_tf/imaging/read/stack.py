@@ -48,8 +48,7 @@ class Stack:
         Returns:
           (Z, Y, X) in the file's own intensities; read-only, because it may be the file itself, mapped into memory.
 
-        Raises:
-          StackError: there is no such channel, or more than one, or the file is damaged.
+        Raises: StackError: there is no such channel, or more than one, or the file is damaged.
         """
         number = self.channel_number(name_or_number)
         c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
@@ -87,8 +86,7 @@ def czyx_shape(shape, axes) -> tuple[int, int, int, int]:
 def read_part(source: Source, axes: str, **index) -> tuple[np.ndarray, str]:
     """Reads a part of an array: the given ints or slices of C, S and Z, all of Y and X, and 0 on any other axis.
 
-    Returns:
-      The array, and the letters of its dimensions.
+    Returns: the array, and the letters of its dimensions.
     """
     chosen = [index.get(letter, slice(None)) if letter in "CSZYX" else 0 for letter in axes]
     letters = "".join(letter for letter, i in zip(axes, chosen, strict=True) if isinstance(i, slice))

@@ -19,9 +19,8 @@ _DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "
 def open_tiff(path: str, scene=None) -> Source:
     """Reads the headers and checks that all pages in them exist.
 
-    Raises:
-      StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series and none is
-        chosen.
+    Raises: StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series and none
+      is chosen.
     """
     handler = _DamageHandler()
     logging.getLogger("tifffile").addHandler(handler)

@@ -39,8 +39,7 @@ def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
       found: (z, y, x) in µm; nan if the file doesn't say.
       given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan keeps the file's z.
 
-    Raises:
-      StackError: a given size isn't positive, or the size along y or x is neither given nor found.
+    Raises: StackError: a given size isn't positive, or the size along y or x is neither given nor found.
     """
     scale = list(found)
     if given is not None:

@@ -36,9 +36,8 @@ def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tu
       structures: the selected structures, by gene or by our name. None: all.
       axes: of the crops, if their metadata are wrong: ZCYX.
 
-    Returns:
-      The cells, and a `BadCell` for every other row: `NotDownloaded` if both its crops are missing, `NotSelected` if
-      its structure isn't selected.
+    Returns: the cells, and a `BadCell` for every other row: `NotDownloaded` if both its crops are missing,
+      `NotSelected` if its structure isn't selected.
 
     Raises:
       ValueError: there is no table, a selected structure isn't in the collection, or no selected cell was downloaded.

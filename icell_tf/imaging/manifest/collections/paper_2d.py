@@ -78,13 +78,11 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
       manual_dir: the folder that holds the structures' folders, or ic2D.tar; if it holds both, the folders count.
       structures: the selected structures, by any of their names. None: all.
 
-    Returns:
-      The cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotSelected` if its structure is a
-      known one that isn't selected.
+    Returns: the cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotSelected` if its
+      structure is a known one that isn't selected.
 
-    Raises:
-      ValueError: there is no picture, or none of a selected structure; or the archive is damaged or compressed, or
-        there are several.
+    Raises: ValueError: there is no picture, or none of a selected structure; or the archive is damaged or compressed,
+      or there are several.
     """
     folder = pathlib.Path(manual_dir)
     found = [(path.relative_to(folder), PictureCell("", "", "", str(path))) for path in _pictures(folder)]
