@@ -26,10 +26,7 @@ def read_labels(folder, split):
 def held_out(labels, fold):
     """Divides cells by field of view, with as equal shares of every structure as the fields allow.
 
-    Args:
-      labels: as `read_labels` returns them; their order doesn't matter.
-      fold: PART/PARTS.
-
+    Args: labels: as `read_labels` returns them; their order doesn't matter. fold: PART/PARTS.
     Returns: which cells are in that part, (N,) bool. Raises: ValueError: if there are too few fields.
     """
     part, parts = parse_fold(fold)

@@ -70,11 +70,7 @@ class Findings:
 def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings] | BadCell:
     """Prepares a cell in a worker process.
 
-    Args:
-      cell: a `CellSource` or a `SimulatedId`.
-      frame: its frame.
-      preparation: a `Preparation`; None is the paper's.
-
+    Args: cell: a `CellSource` or a `SimulatedId`. frame: its frame. preparation: a `Preparation`; None is the paper's.
     Returns: the record, with a PNG as picture, and the findings; or the `BadCell`, which is not raised.
     """
     try:

@@ -62,10 +62,7 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
 def check_prepared(folder, wanted):
     """Checks that a folder holds the data set that a build would make.
 
-    Args:
-      folder: of the prepared data set, as TFDS' path.
-      wanted: what its metadata.json has to hold.
-
+    Args: folder: of the prepared data set, as TFDS' path. wanted: what its metadata.json has to hold.
     Raises: ValueError: it holds no finished data set, or one that was made from other arguments or files.
     """
     try:

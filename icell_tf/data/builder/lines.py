@@ -19,10 +19,7 @@ def decode(line: str):
 def examine_line(line: str, examine) -> str:
     """Examines a cell in the first pass.
 
-    Args:
-      line: encodes (index, cell).
-      examine: a function as `imaging.prepare.examine`.
-
+    Args: line: encodes (index, cell). examine: a function as `imaging.prepare.examine`.
     Returns: a line that encodes (index, `Findings` or `BadCell`).
     """
     index, cell = decode(line)

@@ -78,10 +78,7 @@ class Tally:
 def write_report(name, folder, examination):
     """Prints the report of a build and writes it beside the data, with the contact sheet and the list of bad cells.
 
-    Args:
-      name: of the data set.
-      folder: of the data, as TFDS' path.
-      examination: the build's `Examination`.
+    Args: name: of the data set. folder: of the data, as TFDS' path. examination: the build's `Examination`.
     """
     cells, bad_cells = examination.cells, examination.bad_cells
     chosen = _choose_pictured(cells, sorted(i for indices in examination.divided.values() for i in indices))

@@ -16,10 +16,7 @@ from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 def list_cells(config, manual_dir):
     """Lists the cells of a build.
 
-    Args:
-      config: an `IntegratedCellConfig`.
-      manual_dir: the folder with a user's files; not used for simulated cells.
-
+    Args: config: an `IntegratedCellConfig`. manual_dir: the folder with a user's files; not used for simulated cells.
     Returns: a list of `CellSource`s or `SimulatedId`s; a `BadCell` for each cell that can't be used; and a dict that
       identifies the user's files, for metadata.json.
 

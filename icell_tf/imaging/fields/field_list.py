@@ -128,10 +128,7 @@ def read_fields(path, **common) -> list[Field]:
     """Reads a fields.csv: columns FieldId and path, and optionally structure_name, cell_labels, nucleus_labels,
     scale_micron ([z, y, x]) and channels (membrane:0,nucleus:1,structure:2). Paths are relative to it.
 
-    Args:
-      path: the file.
-      **common: as in `find_fields`; channels and scale are for rows that have none.
-
+    Args: path: the file. **common: as in `find_fields`; channels and scale are for rows that have none.
     Raises: ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
     """
     path = Path(path)

@@ -29,10 +29,7 @@ def background_intensity(channel, cell_mask, sample: int = _SAMPLE):
     of the whole stack are counted if the sample can't decide: if the channel may be a segmentation or was masked, or if
     there are too many candidates.
 
-    Args:
-      channel: (Z, Y, X) numbers.
-      cell_mask: (Z, Y, X) bool.
-      sample: number of voxels.
+    Args: channel: (Z, Y, X) numbers. cell_mask: (Z, Y, X) bool. sample: number of voxels.
     """
     step = max(1, channel.size // sample)
     counts = count_intensities(channel, cell_mask, step)
@@ -137,10 +134,7 @@ def _has_outside(counts):
 def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
     """Maximum-projects a cell along z; columns outside it have the lowest possible value.
 
-    Args:
-      channel, cell_mask: see `background_intensity`.
-      name: of the channel, for errors.
-
+    Args: channel, cell_mask: see `background_intensity`. name: of the channel, for errors.
     Returns: (Y, X) of the channel's own type.
     Raises: ValueError: the channel has NaN or infinite intensities, inside the cell or outside.
     """

@@ -75,9 +75,7 @@ def centre_of_mass(mask) -> np.ndarray:
 def principal_axes(shape, scale) -> tuple[np.ndarray, np.ndarray]:
     """Returns the minor and major axis of a shape from its second moments, which include those of each pixel's area.
 
-    Args:
-      shape: (2, N), y and x of its pixels, µm.
-      scale: (y, x), the pixels' own size, µm.
+    Args: shape: (2, N), y and x of its pixels, µm. scale: (y, x), the pixels' own size, µm.
 
     Returns:
       (2, 2): the unit vectors (y, x) of the minor axis, then of the major one; a rotation.
