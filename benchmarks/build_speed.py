@@ -6,6 +6,7 @@ distinct files, so that they stay in the page cache; the frame has 256 px. Each 
 """
 
 import argparse
+import contextlib
 import csv
 import importlib.metadata
 import json
@@ -16,10 +17,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import numpy as np
+import psutil
 import tifffile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
@@ -66,54 +67,29 @@ def build(manual_dir, data_dir):
     command = [sys.executable, __file__, "--build", str(manual_dir), str(data_dir)]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    memory = Memory(process.pid)
-    output, errors = process.communicate()
-    memory.stop()
+    peaks = 0.0, 0.0
+    while True:
+        try:
+            output, errors = process.communicate(timeout=0.5)
+            break
+        except subprocess.TimeoutExpired:
+            peaks = tuple(map(max, peaks, memory(psutil.Process(process.pid))))
     if process.returncode:
         sys.exit(f"{errors}\nThe build failed.")
-    return float(output.splitlines()[-1]), memory.main, memory.all
+    return float(output.splitlines()[-1]), *peaks
 
 
-class Memory:
-    """Measures the peak memory of a process, and of it with its descendants, in MB; a shared page counts once.
+def memory(process):
+    """Returns the memory of a process, and of it with its descendants, in MB.
 
     Pages of mapped files do not count: they belong to the page cache, which shrinks when memory is needed.
     """
-
-    def __init__(self, pid, interval=0.5):
-        self.main = self.all = 0.0
-        self._pid, self._interval, self._stopped = pid, interval, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-        self._thread.start()
-
-    def stop(self):
-        self._stopped.set()
-        self._thread.join()
-
-    def _watch(self):
-        while not self._stopped.wait(self._interval):
-            sizes = [_own_memory(pid) for pid in _family(self._pid)]
-            if sizes:
-                self.main, self.all = max(self.main, sizes[0]), max(self.all, sum(sizes))
-
-
-def _family(pid):
-    """Returns the ids of a process and its descendants."""
-    try:
-        threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
-        children = [child for thread in threads for child in (thread / "children").read_text().split()]
-    except OSError:  # it has ended
-        return []
-    return [pid, *(descendant for child in children for descendant in _family(int(child)))]
-
-
-def _own_memory(pid):
-    """Returns the anonymous memory of a process in MB; 0 if it has ended."""
-    try:
-        lines = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) / 1000
+    sizes = []
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
+            found = each.memory_info()
+            sizes.append((found.rss - found.shared) / 1e6)
+    return sum(sizes[:1]), sum(sizes)
 
 
 def run_build(manual_dir, data_dir):
@@ -159,14 +135,15 @@ def measure_parts(folder, cells):
         loaded = cell.load()
         return sum(int(array[..., 0].sum()) for array in (*loaded.channels, loaded.cell_mask, loaded.nucleus_mask))
 
+    def hand_over(record):
+        serializer.serialize_example(builder.info.features.encode_example(record))
+
     listed, _ = manifest.list_manifest(folder / "manifest.csv")
     for cell in listed:
         timed("read", read, cell)
         timed("read and preprocess", lambda cell: through(cell.load()), cell)
         record, _ = timed("the whole of a worker's", prepare.examine, cell, frame)
-        timed(
-            "hand over to TFDS", lambda r: serializer.serialize_example(builder.info.features.encode_example(r)), record
-        )
+        timed("hand over to TFDS", hand_over, record)
     for part, seconds in parts.items():
         print(f"{part:25}{1000 * seconds / len(listed):8.1f} ms of CPU a cell")
 

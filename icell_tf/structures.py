@@ -44,12 +44,10 @@ NAMES = tuple(structure.name for structure in STRUCTURES)
 BY_NAME = {structure.name: structure for structure in STRUCTURES}
 
 # The tagged genes of the hiPSC Single-Cell Image Dataset (Viana et al. 2023), as in its column structure_name.
-ALLEN_GENES = tuple(
-    (
-        "AAVS1 ACTB ACTN1 ATP2A2 CETN2 CTNNB1 DSP FBL GJA1 HIST1H2BJ LAMP1 LMNB1 MYH10 "
-        "NPM1 NUP153 PXN RAB5A SEC61B SLC25A17 SMC1A SON ST6GAL1 TJP1 TOMM20 TUBA1B"
-    ).split()
-)
+ALLEN_GENES = (
+    "AAVS1 ACTB ACTN1 ATP2A2 CETN2 CTNNB1 DSP FBL GJA1 HIST1H2BJ LAMP1 LMNB1 MYH10 "
+    "NPM1 NUP153 PXN RAB5A SEC61B SLC25A17 SMC1A SON ST6GAL1 TJP1 TOMM20 TUBA1B"
+).split()
 KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # never misspellings of other names
 
 # Those that lie in the nucleus or in its envelope.

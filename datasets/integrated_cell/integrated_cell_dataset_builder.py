@@ -17,6 +17,7 @@ from icell_tf.data.builder.report import write_report
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
 # TFDS keeps up to a gigabyte of records in memory before it shuffles them through files. The order is the same.
 shuffle.MAX_MEM_BUFFER_SIZE = 32 << 20
+TWENTIETHS = {"validation_fraction": 0.05, "test_fraction": 0.05}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -38,10 +39,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name="simulated",
             description="Simulated cells in the paper's frame, with its counts of each structure (Table S8).",
             kind="simulated",
-            image_size=256,
-            pixel_size=0.317,
-            validation_fraction=0.05,
-            test_fraction=0.05,
+            **TWENTIETHS,
         ),
         IntegratedCellConfig(
             name="simulated_64",
@@ -57,15 +55,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             name="paper_2d",
             description="The paper's own collection of projected cells, in its frame.",
             kind="paper_2d",
-            validation_fraction=0.05,
-            test_fraction=0.05,
+            **TWENTIETHS,
         ),
         IntegratedCellConfig(
             name="hipsc_single_cell",
             description="The Allen Institute's hiPSC Single-Cell Image Dataset, split by field of view.",
             kind="hipsc_single_cell",
-            validation_fraction=0.05,
-            test_fraction=0.05,
+            **TWENTIETHS,
         ),
     ]
 

@@ -34,7 +34,6 @@ class WorkerPool:
     def __exit__(self, *exception):
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
-            self._executor = None
 
     def map(self, function, items):
         """Yields function(item) in order. The function must be importable; its own exceptions are passed on.
@@ -46,7 +45,7 @@ class WorkerPool:
             yield from map(function, items)
             return
         pending = collections.deque()
-        with _light_workers():  # a spawned executor starts its processes at the first items
+        with _empty_main():  # a spawned executor starts its processes at the first items
             executor = self._started()
             for item in items[: self.workers]:
                 pending.append((item, executor.submit(function, item)))
@@ -69,7 +68,7 @@ class WorkerPool:
         if self._executor is None:
             context = multiprocessing.get_context("spawn")
             self._executor = concurrent.futures.ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_end_with_parent
+                self.workers, mp_context=context, initializer=_prepare_worker
             )
         return self._executor
 
@@ -78,23 +77,19 @@ def _is_good(future):
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _end_with_parent():
-    """Called in a worker: ends it when its parent has ended, even if a signal killed the parent."""
+def _prepare_worker():
+    """Called in a worker, before it imports NumPy: limits its threads, and ends it with its parent, however killed."""
+    os.environ.update(_WORKER_ENVIRONMENT)
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 @contextlib.contextmanager
-def _light_workers():
-    """Gives processes that are spawned within the block an empty main module and one thread."""
-    main, environment = sys.modules["__main__"], dict(os.environ)
+def _empty_main():
+    """Gives processes that are spawned within the block an empty main module."""
+    main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    os.environ.update(_WORKER_ENVIRONMENT)
     try:
         yield
     finally:
         sys.modules["__main__"] = main
-        for name in _WORKER_ENVIRONMENT:
-            os.environ.pop(name)
-            if name in environment:
-                os.environ[name] = environment[name]

@@ -8,37 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icell_tf.simulate.microscope import MAX_VOXELS, Grid, blur, expose, make_grid, masks, rasterize
+from icell_tf.simulate.microscope import MAX_VOXELS, Grid, expose, make_grid, masks, render
+from icell_tf.simulate.programs import PROGRAMS
 from icell_tf.simulate.reference import membrane, nucleus
 from icell_tf.simulate.shapes import Shape, sample_shape
-from icell_tf.simulate.structures_cytoskeleton import alpha_actinin, alpha_tubulin, beta_actin, myosin_iib
-from icell_tf.simulate.structures_junctions import desmoplakin, zo1
-from icell_tf.simulate.structures_organelles import fibrillarin, lamin_b1, sec61_beta, tom20
 
-__all__ = [
-    "PROGRAMS",
-    "SIMULATOR_VERSION",
-    "SimulatedCell",
-    "draw_structure",
-    "expected_structure",
-    "project_signals",
-    "simulate_cell",
-]
+__all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "simulate_cell"]
+__all__ += ["draw_structure", "expected_structure", "project_signals"]
 
 SIMULATOR_VERSION = "1.0.0"
-
-PROGRAMS = {  # in the order of Table S8 and of icell_tf.structures
-    "alpha-actinin": alpha_actinin,
-    "alpha-tubulin": alpha_tubulin,
-    "beta-actin": beta_actin,
-    "desmoplakin": desmoplakin,
-    "fibrillarin": fibrillarin,
-    "lamin-b1": lamin_b1,
-    "myosin-iib": myosin_iib,
-    "sec61-beta": sec61_beta,
-    "tom20": tom20,
-    "zo1": zo1,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +68,9 @@ def simulate_cell(seed, y, pixel_size):
     volume = _draw(shape, grid, y, 1, rng)[0]
     signals.append(volume / volume[cell_mask].max())
     exposures.append(expose(signals[-1], rng))
+    channels, offsets = zip(*exposures, strict=True)
     return SimulatedCell(
-        channels=np.stack([counts for counts, _ in exposures]),
-        signals=tuple(signals),
-        cell_mask=cell_mask,
-        nucleus_mask=nucleus_mask,
-        scale=grid.scale,
-        y=y,
-        offsets=np.array([offset for _, offset in exposures]),
-        shape=shape,
-        grid=grid,
+        np.stack(channels), tuple(signals), cell_mask, nucleus_mask, grid.scale, y, np.array(offsets), shape, grid
     )
 
 
@@ -115,16 +86,9 @@ def project_signals(cell):
 
 
 def expected_structure(cell, y, draws, seed=0):
-    """Mean localization of a structure in a cell.
+    """Mean localization of a structure in a cell: the mean of the draws of `draw_structure`, with its arguments.
 
-    Args:
-      cell: `SimulatedCell`.
-      y: index of any structure, not only the cell's own.
-      draws: number of draws to average, 1 or more.
-      seed: integer, 0 or more. Draws of different seeds are independent.
-
-    Returns: (Y, X) float32 in [0, 1], in the stack's pixels: the mean of the draws of `draw_structure`.
-    Raises: ValueError: an argument is out of its range.
+    Returns: (Y, X) float32 in [0, 1], in the stack's pixels. Raises: ValueError: an argument is out of its range.
     """
     total = np.zeros(cell.cell_mask.shape[1:], np.float32)
     for part in draw_structure(cell, y, draws, seed):
@@ -168,5 +132,4 @@ def _check_structure(y):
 
 def _draw(shape, grid, y, draws, rng):
     """Blurred draws of a structure, of any brightness: (draws, Z, Y, X)."""
-    program = tuple(PROGRAMS.values())[y]
-    return blur(rasterize(shape, grid, program(shape, draws, rng), draws), grid.scale)
+    return render(shape, grid, tuple(PROGRAMS.values())[y](shape, draws, rng), draws)

@@ -120,6 +120,11 @@ def _subdivide(coordinates, weight, scale, spacing):
     return points, (weight * length / count)[..., None]
 
 
+def render(shape, grid, strands, draws):
+    """Returns strands as the microscope sees them, blurred, of any brightness. Args: as of `rasterize`."""
+    return blur(rasterize(shape, grid, strands, draws), grid.scale)
+
+
 def blur(volume, scale):
     """Blurs (draws, Z, Y, X) by the point-spread function, an anisotropic Gaussian. Args: scale (z, y, x) in µm."""
     n, nz, ny, nx = volume.shape

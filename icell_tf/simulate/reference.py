@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icell_tf.simulate.microscope import Strands, blur, rasterize
+from icell_tf.simulate.microscope import Strands, blur, render
 from icell_tf.simulate.walks import F32, choose, lognormal, uniform
 
 POINTS_PER_PIXEL = 2.0  # dye molecules on a voxel's face
@@ -23,7 +23,7 @@ def membrane(cell, grid, cell_mask, rng, density=None):
     dome = cell.cylinder(choose(rng, cell.angle_by_area, sheet), u, cell.top(u))
     floor = cell.cylinder(choose(rng, cell.angle_by_area, sheet), np.sqrt(uniform(rng, sheet)), F32(0.1))
     points = np.concatenate((wall, dome, floor), axis=-1)[..., None]
-    surface = blur(rasterize(cell, grid, [Strands(points, lognormal(rng, points.shape[1:], 0.5))], 1), grid.scale)[0]
+    surface = render(cell, grid, [Strands(points, lognormal(rng, points.shape[1:], 0.5))], 1)[0]
     volume = surface / surface.max() + CYTOPLASM * cell_mask
     return volume / volume.max()
 

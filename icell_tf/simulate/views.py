@@ -9,17 +9,7 @@ import dataclasses
 import numpy as np
 
 from icell_tf.simulate import PROGRAMS, SimulatedCell
-from icell_tf.simulate.microscope import (
-    CAMERA_OFFSET,
-    GAIN,
-    PHOTONS,
-    Strands,
-    blur,
-    capture,
-    fit_grid,
-    masks,
-    rasterize,
-)
+from icell_tf.simulate.microscope import CAMERA_OFFSET, GAIN, PHOTONS, Strands, capture, fit_grid, masks, render
 from icell_tf.simulate.reference import membrane
 from icell_tf.simulate.walks import lognormal, normal, uniform
 
@@ -51,11 +41,9 @@ def simulate_view(shape, y, scale=SCALE, angle=0.0, mirrored=False, shift=(0.0, 
     cell_mask, nucleus_mask = masks(shape, grid)
     rng = np.random.default_rng([shape.seed, 6])
     signals = [membrane(shape, grid, cell_mask, rng, MEMBRANE_DENSITY)]
-    for strands in (
-        chromatin(shape, rng),
-        tuple(PROGRAMS.values())[y](shape, 1, np.random.default_rng([shape.seed, 7, y])),
-    ):
-        volume = blur(rasterize(shape, grid, strands, 1), grid.scale)[0]
+    program = tuple(PROGRAMS.values())[y]
+    for strands in (chromatin(shape, rng), program(shape, 1, np.random.default_rng([shape.seed, 7, y]))):
+        volume = render(shape, grid, strands, 1)[0]
         signals.append(volume / volume[cell_mask].max())
     if exposure is None:
         channels = [np.rint(CAMERA_OFFSET + NOISELESS * signal).astype(np.uint16) for signal in signals]

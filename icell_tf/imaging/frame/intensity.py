@@ -152,13 +152,3 @@ def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
             np.copyto(masked, plane, where=inside)
         np.maximum(projection, masked, out=projection)
     return projection
-
-
-def subtract_background(plane, background) -> np.ndarray:
-    """Subtracts the background and sets negatives to 0. Returns: float64 of the same shape."""
-    return np.maximum(plane.astype(np.float64) - float(background), 0)
-
-
-def rescale(plane, highest) -> np.ndarray:
-    """Divides by the highest intensity and clips to 1. Returns: values in [0, 1]."""
-    return np.minimum(plane / highest, 1)

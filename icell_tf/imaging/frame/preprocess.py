@@ -1,6 +1,6 @@
 """Preprocessing of one cell (paper, section 3.1; docs/paper.md names the departures): a 3D stack in, one picture out.
 
-Every step is a function of its own. Along z all steps work on voxels. In the plane there is one low-pass and one affine
+Along z all steps work on voxels. In the plane there is one low-pass and one affine
 warp that combines rotation, flips, scale and shift, so that a picture is interpolated only once.
 """
 
@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from icell_tf.imaging.frame.frame import Frame, Transform
-from icell_tf.imaging.frame.intensity import background_intensity, project_cell, rescale, subtract_background
+from icell_tf.imaging.frame.intensity import background_intensity, project_cell
 from icell_tf.imaging.frame.pose import ALIGNMENTS, Pose, align
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
 
@@ -103,7 +103,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
         plane = project_cell(channel, cell_mask, name)
         background = background_intensity(channel, cell_mask)
         highest = _highest(plane[outline], background, name, preparation.normalization)
-        planes.append(rescale(subtract_background(plane, background), highest))
+        planes.append(np.minimum(np.maximum(plane.astype(np.float64) - float(background), 0) / highest, 1))
         ranges.append((float(background), float(background + highest)))
     image = np.moveaxis(transform.apply(np.stack(planes)), 0, -1)
     return PreprocessedCell(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8), transform, pose, tuple(ranges))

@@ -4,16 +4,11 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from icell_tf.imaging.read import png, tiff, vendors
 from icell_tf.imaging.read.axes import resolve_axes
-from icell_tf.imaging.read.png import MAGIC as PNG_MAGIC
-from icell_tf.imaging.read.png import open_png
 from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
-from icell_tf.imaging.read.tiff import MAGIC as TIFF_MAGIC
-from icell_tf.imaging.read.tiff import open_tiff
 from icell_tf.imaging.read.units import resolve_scale
-from icell_tf.imaging.read.vendors import SUFFIXES as VENDOR_SUFFIXES
-from icell_tf.imaging.read.vendors import open_vendor
 from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
 __all__ = ["Stack", "StackError", "dimensions", "fitting_axes", "is_zarr", "print_guess", "read_stack"]
@@ -87,10 +82,10 @@ def _opener(path):
         ) from error
     if not start:
         raise StackError(f"{path}: the file is empty. Copy or export it again.")
-    if pathlib.PurePath(path).suffix.lower() in VENDOR_SUFFIXES:
-        return open_vendor
-    for magics, opener in ((TIFF_MAGIC, open_tiff), ((PNG_MAGIC,), open_png)):
-        if any(start.startswith(magic) for magic in magics):
+    if pathlib.PurePath(path).suffix.lower() in vendors.SUFFIXES:
+        return vendors.open_vendor
+    for module, opener in ((tiff, tiff.open_tiff), (png, png.open_png)):
+        if start.startswith(module.MAGIC):  # one, or any of several
             return opener
     raise StackError(
         f"{path}: can't be read: it starts with {start!r}, and no TIFF or PNG does. Formats: TIFF, OME-TIFF, ImageJ "

@@ -132,9 +132,6 @@ def test_projection_finds_what_is_not_a_number(value):
         intensity.project_cell(channel, np.eye(5, 6, dtype=bool) & np.ones((4, 1, 1), bool) & (np.arange(6) > 0), "dna")
 
 
-def test_steps_by_hand():
-    plane = np.array([[5, 10, 30]], np.uint8)
-    np.testing.assert_array_equal(intensity.subtract_background(plane, 10), [[0, 0, 20]])
-    np.testing.assert_array_equal(intensity.rescale(np.array([[0.0, 5, 20, 30]]), 20), [[0, 0.25, 1, 1]])
+def test_projection_by_hand():
     mask = np.array([[[True, False]], [[True, True]]])
     np.testing.assert_array_equal(intensity.project_cell(np.array([[[1, 5]], [[4, 2]]]), mask), [[4, 2]])
