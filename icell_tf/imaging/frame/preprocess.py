@@ -1,7 +1,7 @@
 """Preprocessing of one cell (paper, section 3.1; docs/paper.md names the departures): a 3D stack in, one picture out.
 
-Along z all steps work on voxels. In the plane there is one low-pass and one affine
-warp that combines rotation, flips, scale and shift, so that a picture is interpolated only once.
+Along z all steps work on voxels. In the plane there is one low-pass and one affine warp that combines rotation, flips,
+scale and shift, so that a picture is interpolated only once.
 """
 
 import dataclasses

@@ -12,9 +12,8 @@ from icell_tf.data.builder import report
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame import frame
 from icell_tf.imaging.manifest import manifest
-from tests.building import build, records
+from tests.building import STACKS, build, records
 
-CONFIG = {"name": "stacks", "image_size": 32, "pixel_size": 1.0}
 COLUMNS = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "FOVId", "scale_micron")
 NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg', 'nucleus_seg']}"
 SCALE = "[1.0, 0.5, 0.5]"
@@ -78,44 +77,17 @@ def added(**arguments):
     return lambda folder, cell_id: folder.add(cell_id, **arguments)
 
 
-def overwritten(data, where, value):
-    """A copy of channels or masks with another value at a place."""
-    data = data.copy() if isinstance(value, int) else data.astype(np.float32)
-    data[where] = value
-    return data
-
-
 CHANNELS, MASKS = make_cell()
+EMPTY = CHANNELS * np.uint16([1, 0, 1])[:, None, None, None]
 OFFENDERS = {
     "truncated": (truncated, "bad_raw.tif", "TIFF|cut short"),
     "wrong_channel_count": (added(channels=CHANNELS[:2]), "bad_raw.tif", "3 channels .* 2 "),
-    "empty_channel": (added(channels=overwritten(CHANNELS, 1, 0)), "bad_raw.tif", "nucleus channel is empty"),
-    "not_a_number": (
-        added(channels=overwritten(CHANNELS, (2, 1, 20, 20), np.nan)),
-        "bad_raw.tif",
-        "structure channel has NaN",
-    ),
-    "infinite": (added(channels=overwritten(CHANNELS, (0, 1, 20, 20), np.inf)), "bad_raw.tif", "membrane .*infinite"),
-    "mask_of_another_shape": (
-        added(masks=MASKS[:, :, :-4]),
-        "bad_raw.tif",
-        r"bad_seg.tif: .*\(4, 36, 48\).* \(4, 40, 48\)",
-    ),
-    "label_without_nucleus": (
-        added(masks=overwritten(MASKS, 1, 0)),
-        "bad_raw.tif",
-        "bad_seg.tif: .*nucleus mask.* empty",
-    ),
+    "empty_channel": (added(channels=EMPTY), "bad_raw.tif", "nucleus channel is empty"),
+    "mask_of_another_shape": (added(masks=MASKS[:, :, :-4]), "bad_raw.tif", r"bad_seg.tif: .*36, 48\).* 40, 48\)"),
     "misspelt_structure": (added(structure="tom2O"), "manifest.csv, line 6", "'tom2O' .*'tom20'"),
     "duplicate_cell": (duplicate_cell, "manifest.csv, line 6", "occurs in 2 rows"),
     "missing_file": (missing_file, "manifest.csv, line 6", "bad_seg.tif.*no such file"),
     "missing_pixel_size": (added(scale=""), "bad_raw.tif", "no pixel size .*scale_micron"),
-    "negative_scale": (
-        added(scale="[1.0, -0.5, 0.5]"),
-        "manifest.csv, line 6",
-        r"scale_micron is '\[1.0, -0.5, 0.5\]'.* positive",
-    ),
-    "zero_scale": (added(scale="[1.0, 0.5, 0]"), "manifest.csv, line 6", "scale_micron .*positive"),
     "too_large": (added(scale="[1.0, 2.0, 2.0]"), "bad_raw.tif", "reaches .* the frame of 32 px"),
     "unreadable_row": (unreadable_row, "manifest.csv, line 6", "3 values, expected 7"),
 }
@@ -145,21 +117,21 @@ def all_bad(tmp_path):
 
 def test_one_bad_cell_stops_the_build_and_all_are_named(tmp_path, all_bad):
     with pytest.raises(report.BadCells) as caught:
-        build(tmp_path / "data", CONFIG, all_bad)
+        build(tmp_path / "data", STACKS, all_bad)
     named = {row["CellId"] for row in csv.DictReader(str(caught.value).split("\n", 1)[1].splitlines())}
     assert OFFENDERS.keys() <= named
     assert not (tmp_path / "data" / "integrated_cell").exists()
 
 
 def test_bad_cells_are_set_aside_and_listed(tmp_path, all_bad):
-    builder = build(tmp_path / "data", CONFIG | {"on_bad_cell": "skip"}, all_bad)
+    builder = build(tmp_path / "data", STACKS | {"on_bad_cell": "skip"}, all_bad)
     ids = {record["cell_id"].decode() for split in builder.info.splits for record in records(builder, split)}
     assert ids == {f"good-{i}" for i in range(4)}
     folder = pathlib.Path(builder.data_dir)
     rows = list(csv.DictReader((folder / report.SET_ASIDE).read_text().splitlines()))
     assert {row["CellId"] for row in rows} == OFFENDERS.keys()
     assert len(rows) == len(OFFENDERS) + 1  # the duplicate has two rows
-    assert "16 cells set aside" in (folder / report.REPORT).read_text()
+    assert f"{len(rows)} cells set aside" in (folder / report.REPORT).read_text()
 
 
 def test_structures_can_be_named(tmp_path):
@@ -167,14 +139,14 @@ def test_structures_can_be_named(tmp_path):
     folder.add("bad", structure="golgi")
     folder.write()
     with pytest.raises(report.BadCells, match=r"\nbad,.*'golgi' .*tom20, zo1"):
-        build(tmp_path / "data", CONFIG | {"structures": ["tom20", "zo1"]}, folder.path)
+        build(tmp_path / "data", STACKS | {"structures": ["tom20", "zo1"]}, folder.path)
 
 
 def test_mixed_pixel_sizes_are_resampled(tmp_path):
     folder = Folder(tmp_path / "manual")
     channels, masks = (array.repeat(2, axis=2).repeat(2, axis=3) for array in make_cell())
     folder.add("fine", channels, masks, scale="[1.0, 0.25, 0.25]")
-    builder = build(tmp_path / "data", CONFIG, folder.write())
+    builder = build(tmp_path / "data", STACKS, folder.write())
     images = {r["cell_id"]: r["image"] / 255.0 for split in builder.info.splits for r in records(builder, split)}
     assert np.corrcoef(images[b"fine"].ravel(), images[b"good-0"].ravel())[0, 1] > 0.98
     text = (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
@@ -186,14 +158,14 @@ def test_guessed_axes_are_reported_and_overridden(tmp_path):
     for row, data in ((row, make_cell()) for row in folder.rows):
         for name, kind in zip(row[2:4], data, strict=True):
             tifffile.imwrite(folder.path / name, kind, photometric="minisblack")  # no metadata
-    builder = build(tmp_path / "data", CONFIG, folder.write())
+    builder = build(tmp_path / "data", STACKS, folder.write())
     assert "Axes that files don't name were guessed" in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
-    builder = build(tmp_path / "data", CONFIG | {"name": "told", "axes": "CZYX"}, folder.path)
+    builder = build(tmp_path / "data", STACKS | {"name": "told", "axes": "CZYX"}, folder.path)
     assert "guessed" not in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
 
 
 def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
     folder = Folder(tmp_path / "manual").write()
-    build(tmp_path / "data", CONFIG, folder, max_examples_per_split=1)
+    build(tmp_path / "data", STACKS, folder, max_examples_per_split=1)
     with pytest.raises(ValueError, match="max_examples_per_split: .*1, .*None"):
-        build(tmp_path / "data", CONFIG, folder)
+        build(tmp_path / "data", STACKS, folder)

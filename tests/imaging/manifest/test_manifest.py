@@ -90,8 +90,6 @@ def test_digest_is_of_the_bytes(write):
         ({"crop_raw": "../a.tif"}, "crop_raw ../a.tif leaves"),
         ({"crop_raw": "raw/../../a.tif"}, "crop_raw raw/../../a.tif leaves"),
         ({"crop_seg": "none.tif"}, "crop_seg none.tif: .*no such file"),
-        ({"scale_micron": "[1, 0, 1]"}, "three positive"),
-        ({"scale_micron": "0.2"}, r"\[z, y, x\]"),
         ({"structure_name": " "}, "structure_name is empty"),
         ({"structure_name": "two\x0blines"}, "structure_name is .*printable"),
         ({"name_dict": "(" * 9000}, r"name_dict is '\({200}\.\.\.'"),
@@ -104,13 +102,6 @@ def test_bad_rows_are_named(write, changes, message):
         manifests.read_manifest(write(good, ROW | changes))
     assert "manifest.csv: 1 rows" in str(error.value)
     assert "line 3, CellId 7" in str(error.value)
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfeC\0", b"\n\n", b'"CellId,structure_name\n7,8\n'])
-def test_files_that_are_no_csv_are_refused_by_name(tmp_path, content):
-    (tmp_path / "manifest.csv").write_bytes(content)
-    with pytest.raises(ValueError, match="manifest.csv.* CSV in UTF-8"):
-        manifests.read_manifest(tmp_path / "manifest.csv")
 
 
 def test_every_bad_row_is_reported_at_once(write):
@@ -159,7 +150,7 @@ def test_all_rows_of_a_duplicate_id_are_problems(write):
 
 
 @pytest.mark.parametrize(
-    "scale", ["[0.5, -0.1, 0.2]", "[0, 1, 1]", "[nan, 1, 1]", "[1, 1]", "[1e999, 1, 1]", "'123'", "[True, 1, 1]"]
+    "scale", ["[0.5, -0.1, 0.2]", "[0, 1, 1]", "[nan, 1, 1]", "[1, 1]", "0.2", "[1e999, 1, 1]", "'123'", "[True, 1, 1]"]
 )
 def test_bad_scales(write, scale):
     cells, (problem,) = list_manifest(write(ROW | {"scale_micron": scale}))
