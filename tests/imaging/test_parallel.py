@@ -3,6 +3,8 @@
 import importlib
 import math
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -40,3 +42,8 @@ def test_workers_do_without_tensorflow():
         assert all(loaded)
         code = "__import__('icell_tf.imaging.prepare') and 'tensorflow' in __import__('sys').modules"
         assert set(pool.map(eval, [code] * 20)) == {False}
+
+
+@pytest.mark.parametrize("module", ["icell_tf.data.builder.lines", "icell_tf.imaging.fields.cut"])
+def test_workers_of_beam_and_the_cutting_of_fields_do_without_tensorflow(module):
+    subprocess.run([sys.executable, "-c", f"import sys, {module}; assert 'tensorflow' not in sys.modules"], check=True)

@@ -7,7 +7,7 @@ import tifffile
 from icell_tf.imaging.fields import cut
 from icell_tf.imaging.fields.field_list import Field, find_fields, read_fields
 
-CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
+from .conftest import CHANNELS
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,9 @@ def test_fields_csv(files):
         "f2,a.ome.tif,zo1,,,,\n"
     )
     first, second = read_fields(listing, channels=CHANNELS)
-    assert first == Field(
-        "f1",
-        str(files / "a.ome.tif"),
-        "tom20",
-        str(files / "cells.tif"),
-        str(files / "nuclei.tif"),
-        {"membrane": "2", "nucleus": "1", "structure": "0"},
-        (0.8, 0.5, 0.5),
-    )
+    image, *labels = (str(files / name) for name in ("a.ome.tif", "cells.tif", "nuclei.tif"))
+    channels = {"membrane": "2", "nucleus": "1", "structure": "0"}
+    assert first == Field("f1", image, "tom20", *labels, channels, (0.8, 0.5, 0.5))
     assert (second.cell_labels, second.channels, second.scale) == ("", CHANNELS, None)
     assert find_fields([listing], channels=CHANNELS) == [first, second]
     with pytest.raises(ValueError, match="fields.csv.*alone.* cell_labels and nucleus_labels"):

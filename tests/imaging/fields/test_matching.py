@@ -10,14 +10,9 @@ from icell_tf.imaging.fields.matching import FieldCell, Limits, check_labels, cu
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
 
-from ...simulated_field import simulate_field
+from .conftest import simulate_field
 
 SCALE = (1.0, 1.0, 1.0)
-
-
-@pytest.fixture(scope="module")
-def field():
-    return simulate_field()
 
 
 def draw(shape, boxes):
@@ -33,12 +28,12 @@ def reasons(set_aside):
     return {(s.kind, s.label): s.reason for s in set_aside}
 
 
-def test_simulated_cells_are_all_kept_with_their_nuclei(field):
-    kept, set_aside = divide_field(field.cells, field.nuclei, field.scale)
+def test_simulated_cells_are_all_kept_with_their_nuclei(simulated):
+    kept, set_aside = divide_field(simulated.cells, simulated.nuclei, simulated.scale)
     assert [(cell.label, cell.nucleus) for cell in kept] == [(i + 1, 100 - i) for i in range(4)]
     assert not set_aside
     for cell in kept:
-        rows, columns = np.nonzero((field.cells == cell.label).any(axis=0))
+        rows, columns = np.nonzero((simulated.cells == cell.label).any(axis=0))
         assert cell.window == (slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1))
 
 
@@ -128,32 +123,32 @@ def test_what_is_not_too_large_fits_the_frame():
         preprocess(cut.channels, cut.cell_mask, cut.nucleus_mask, cut.scale, frame)  # raises where it doesn't fit
 
 
-def test_a_plane_of_labels_holds_for_a_stack(field):
-    flat_cells, flat_nuclei = (labels.max(axis=0, keepdims=True) for labels in (field.cells, field.nuclei))
+def test_a_plane_of_labels_holds_for_a_stack(simulated):
+    flat_cells, flat_nuclei = (labels.max(axis=0, keepdims=True) for labels in (simulated.cells, simulated.nuclei))
     expected = [(i + 1, 100 - i) for i in range(4)]
-    for cells, nuclei in ((flat_cells, flat_nuclei), (flat_cells, field.nuclei), (field.cells, flat_nuclei)):
-        kept, set_aside = divide_field(cells, nuclei, field.scale)
+    for cells, nuclei in ((flat_cells, flat_nuclei), (flat_cells, simulated.nuclei), (simulated.cells, flat_nuclei)):
+        kept, set_aside = divide_field(cells, nuclei, simulated.scale)
         assert [(cell.label, cell.nucleus) for cell in kept] == expected and not set_aside
-        cut = cut_cell(field.channels, cells, nuclei, kept[0], field.scale)
+        cut = cut_cell(simulated.channels, cells, nuclei, kept[0], simulated.scale)
         assert cut.cell_mask.shape == cut.nucleus_mask.shape
         assert len(cut.cell_mask) == max(len(cells), len(nuclei))
 
 
-def test_a_cell_cut_in_z_is_kept_and_marked(field):
-    kept, _ = divide_field(field.cells[4:], field.nuclei[4:], field.scale)
+def test_a_cell_cut_in_z_is_kept_and_marked(simulated):
+    kept, _ = divide_field(simulated.cells[4:], simulated.nuclei[4:], simulated.scale)
     assert len(kept) == 4 and all(cell.cut_in_z for cell in kept)
-    kept, _ = divide_field(field.cells, field.nuclei, field.scale)
+    kept, _ = divide_field(simulated.cells, simulated.nuclei, simulated.scale)
     assert not any(cell.cut_in_z for cell in kept)
 
 
 @pytest.mark.parametrize("flat", [False, True], ids=["3D labels", "2D labels"])
-def test_a_cell_from_a_field_is_prepared_as_if_alone(field, flat):
+def test_a_cell_from_a_field_is_prepared_as_if_alone(simulated, flat):
     frame = Frame(64, 0.6)
-    cells, nuclei = field.cells, field.nuclei
+    cells, nuclei = simulated.cells, simulated.nuclei
     if flat:
         cells, nuclei = cells.max(axis=0, keepdims=True), nuclei.max(axis=0, keepdims=True)
-    for cell, alone in zip(divide_field(cells, nuclei, field.scale)[0], field.alone, strict=True):
-        cut = cut_cell(field.channels, cells, nuclei, cell, field.scale, margin=3)
+    for cell, alone in zip(divide_field(cells, nuclei, simulated.scale)[0], simulated.alone, strict=True):
+        cut = cut_cell(simulated.channels, cells, nuclei, cell, simulated.scale, margin=3)
         found = preprocess(cut.channels, cut.cell_mask, cut.nucleus_mask, cut.scale, frame).image
         masks = (m.any(axis=0) if flat else m for m in (alone.cell_mask, alone.nucleus_mask))
         expected = preprocess(alone.channels, *masks, alone.scale, frame).image

@@ -7,8 +7,6 @@ from icell_tf.imaging.fields.matching import divide_field
 from icell_tf.imaging.fields.segmentation import segment_cells, segment_nuclei
 from icell_tf.imaging.read import read_stack
 
-from ...simulated_field import simulate_field
-
 SCALE = (0.5, 0.5)
 
 
@@ -54,15 +52,14 @@ def test_cells_meet_in_the_membrane():
     assert (cells[:, :51] == 1).all() and (cells[:, 54:123] == 2).all() and (cells[:, 126:] == 0).all()
 
 
-def test_a_simulated_field_is_found():
-    field = simulate_field()
-    scale = field.scale[1:]
-    nuclei = segment_nuclei(field.channels[1], scale, diameter=8)
-    cells = segment_cells(field.channels[0], nuclei, scale, diameter=8)
-    kept, set_aside = divide_field(cells[None], nuclei[None], field.scale)
+def test_a_simulated_field_is_found(simulated):
+    scale = simulated.scale[1:]
+    nuclei = segment_nuclei(simulated.channels[1], scale, diameter=8)
+    cells = segment_cells(simulated.channels[0], nuclei, scale, diameter=8)
+    kept, set_aside = divide_field(cells[None], nuclei[None], simulated.scale)
     assert len(kept) == 4 and not set_aside
     for i in range(4):
-        true = (field.cells == i + 1).any(axis=0)
+        true = (simulated.cells == i + 1).any(axis=0)
         label = np.bincount(cells[true]).argmax()
         assert label and (true & (cells == label)).sum() / (true | (cells == label)).sum() > 0.8
 

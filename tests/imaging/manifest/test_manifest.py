@@ -65,13 +65,6 @@ def test_optional_columns_may_be_missing(write):
     assert cell.scale is None
 
 
-def test_structures_are_in_table_order_then_alphabetical(write):
-    labels = ["zebra", "DSP", "lysosome", "ACTN1", "lysosome"]
-    rows = [ROW | {"CellId": str(i), "structure_name": label} for i, label in enumerate(labels)]
-    cells = manifests.read_manifest(write(*rows))
-    assert in_table_order(cell.structure for cell in cells) == ("alpha-actinin", "desmoplakin", "lysosome", "zebra")
-
-
 def test_digest_is_of_the_bytes(write):
     path = write(ROW)
     before = manifests.manifest_digest(path)
