@@ -9,14 +9,6 @@ class IntegratedCellTest(tfds.testing.DatasetBuilderTestCase):
     """Builds the config a user makes for stacks of their own, and reads it back."""
 
     DATASET_CLASS = module.Builder
-    BUILDER_CONFIG_NAMES_TO_TEST = [
-        module.IntegratedCellConfig(
-            name="dummy", image_size=32, pixel_size=1.0, description="The stacks in dummy_data."
-        )
-    ]
+    BUILDER_CONFIG_NAMES_TO_TEST = [module.IntegratedCellConfig(name="dummy", image_size=32, pixel_size=1.0)]
     # Eight cells: three fields of tom20 and of fibrillarin, one cell each, and two of lysosome.
     SPLITS = {"train": 3, "validation": 2, "test": 3}
-
-
-if __name__ == "__main__":
-    tfds.testing.test_main()

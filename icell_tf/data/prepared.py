@@ -94,13 +94,8 @@ class PreparedCells:
     def cells(self):
         """The `Cells`: what a model that is trained on this data set has to know."""
         pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
-        return Cells(
-            tuple(self.builder.info.features["structure"].names[k] for k in self._kept),
-            self.image_size,
-            round(pixel_size, 6),
-            self.builder.info.full_name,
-            self._preparation(),
-        )
+        names = tuple(self.builder.info.features["structure"].names[k] for k in self._kept)
+        return Cells(names, self.image_size, round(pixel_size, 6), self.builder.info.full_name, self._preparation())
 
     def _preparation(self):
         found = self.builder.info.metadata or {}

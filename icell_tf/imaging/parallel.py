@@ -1,13 +1,13 @@
 """Worker processes that prepare cells; results come back in the items' order, for any number of workers."""
 
 import collections
-import concurrent.futures
 import contextlib
 import multiprocessing
 import os
 import sys
 import threading
 import types
+from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
 
 # One thread of linear algebra for each worker, because the workers already use every core.
 _WORKER_ENVIRONMENT = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
@@ -46,31 +46,24 @@ class WorkerPool:
             return
         pending = collections.deque()
         with _empty_main():  # a spawned executor starts its processes at the first items
-            executor = self._started()
-            for item in items[: self.workers]:
-                pending.append((item, executor.submit(function, item)))
+            if self._executor is None:
+                context = multiprocessing.get_context("spawn")
+                self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_prepare_worker)
+            pending.extend((item, self._executor.submit(function, item)) for item in items[: self.workers])
         try:
             for item in items[self.workers :]:
-                pending.append((item, executor.submit(function, item)))
+                pending.append((item, self._executor.submit(function, item)))
                 if len(pending) >= _AHEAD * self.workers:
                     yield pending[0][1].result()
                     pending.popleft()
             while pending:
                 yield pending[0][1].result()
                 pending.popleft()
-        except concurrent.futures.process.BrokenProcessPool as error:
+        except BrokenProcessPool as error:
             names = ", ".join(str(getattr(item, "cell_id", item)) for item, future in pending if not _is_good(future))
             raise RuntimeError(
                 f"A worker process died, out of memory or in the decoder of a damaged file, at one of: {names}."
             ) from error
-
-    def _started(self):
-        if self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            self._executor = concurrent.futures.ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_prepare_worker
-            )
-        return self._executor
 
 
 def _is_good(future):

@@ -63,11 +63,6 @@ class Shape:
         return nucleus.ravel(), cell.ravel()
 
     @cached_property
-    def extent(self):
-        """(1024,) width of the cytoplasm beside the nucleus, by azimuth."""
-        return self.cell_radius - self.nucleus_radius
-
-    @cached_property
     def angle_by_area(self):
         """Table of azimuths, uniform in the area of the outline."""
         return _quantiles(self.cell_radius**2)
@@ -80,8 +75,8 @@ class Shape:
 
     @cached_property
     def angle_by_extent(self):
-        """Table of azimuths, denser where the cytoplasm is wide."""
-        return _quantiles(self.extent**5)
+        """Table of azimuths, denser where the cytoplasm beside the nucleus is wide."""
+        return _quantiles((self.cell_radius - self.nucleus_radius) ** 5)
 
     @cached_property
     def angle_by_nucleus(self):

@@ -14,16 +14,9 @@ VERSION = "1.2.0"  # of the data set; RELEASE_NOTES in its builder say what each
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")
 # The kinds that an argument is for. An argument that is not listed is for all kinds.
-FOR_KINDS = {
-    "alignment": KINDS[1:],
-    "normalization": KINDS[1:],
-    "on_bad_cell": KINDS[1:],
-    "structures": KINDS[1:],
-    "axes": ("stacks", "hipsc_single_cell"),
-    "cells_per_structure": ("simulated",),
-    "seed": ("simulated",),
-    "expected_draws": ("simulated",),
-}
+FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures"), KINDS[1:])
+FOR_KINDS |= {"axes": ("stacks", "hipsc_single_cell")}
+FOR_KINDS |= dict.fromkeys(("cells_per_structure", "seed", "expected_draws"), ("simulated",))
 
 
 @dataclasses.dataclass(eq=False)

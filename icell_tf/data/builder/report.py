@@ -109,22 +109,14 @@ def _report_text(name, examination, pictured):
     reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
     if len(bad_cells) > CELLS_IN_REPORT:
         reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")
-    return "\n".join(
-        [
-            f"{name}: {_cells(totals[-1])}.",
-            "",
-            *_table([("structure", *splits, "all"), *rows, totals]),
-            *lacking,
-            "",
-            *examination.tally.lines(),
-            "",
-            f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}",
-            *reasons,
-            "",
-            f"{CONTACT_SHEET} shows, from left to right:",
-            *(f"  {structure}: {', '.join(ids)}" for structure, ids in pictured.items()),
-        ]
-    )
+    blocks = [
+        [f"{name}: {_cells(totals[-1])}."],
+        [*_table([("structure", *splits, "all"), *rows, totals]), *lacking],
+        examination.tally.lines(),
+        [f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}", *reasons],
+        [f"{CONTACT_SHEET} shows, from left to right:", *(f"  {s}: {', '.join(ids)}" for s, ids in pictured.items())],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _cells(count):

@@ -67,11 +67,9 @@ def divide(config, cells, indices):
         for index, field in zip(members, fields, strict=True):
             divided[assigned[field]].append(index)
         if len(assigned) < 3:
+            where = ", ".join(sorted(set(assigned.values())))
             logging.warning(
-                "Structure %s has cells in %d field(s) of view. Train, validation and test need three. Its cells are "
-                "in %s only.",
-                structure,
-                len(assigned),
-                ", ".join(sorted(set(assigned.values()))),
+                f"Structure {structure} has cells in {len(assigned)} field(s) of view. Train, validation and test need "
+                f"three. Its cells are in {where} only."
             )
     return divided

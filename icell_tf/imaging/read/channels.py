@@ -10,14 +10,11 @@ RAW_NAMES = {
     "nucleus": ("dna", "dna_dye", "nucleus", "hoechst", "dapi"),
     "structure": ("structure", "struct", "gfp", "egfp"),
 }
-SEGMENTATION_NAMES = {
-    "cell": (
-        "membrane_segmentation_fill membrane_segmentation cell_segmentation cell_seg membrane_seg cell membrane"
-    ).split(),
-    "nucleus": (
-        "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna"
-    ).split(),
+_MASK_NAMES = {
+    "cell": "membrane_segmentation_fill membrane_segmentation cell_segmentation cell_seg membrane_seg cell membrane",
+    "nucleus": "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna",
 }
+SEGMENTATION_NAMES = {role: names.split() for role, names in _MASK_NAMES.items()}
 
 
 def parse_channels(text, roles, where):

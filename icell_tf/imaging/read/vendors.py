@@ -23,13 +23,8 @@ def open_vendor(path: str, scene=None) -> Source:
         bioio, plugin = importlib.import_module("bioio"), importlib.import_module(f"bioio_{extra}")
     except ImportError as error:
         raise ImportError(f"{path}: {extra.upper()} needs bioio-{extra}: pip install 'icell_tf[{extra}]'") from error
-    return open_bioio(path, bioio.BioImage, plugin.Reader, scene)
-
-
-def open_bioio(path: str, bio_image, reader, scene=None) -> Source:
-    """Reads a file's metadata with bioio's BioImage and the Reader of one of its plugins."""
     with parser_errors(path, "can't be read by bioio"):
-        image = bio_image(path, reader=reader)
+        image = bioio.BioImage(path, reader=plugin.Reader)
         scenes = tuple(image.scenes)
         image.set_scene(choose_scene(path, scenes, scene))
         axes, shape = image.dims.order, tuple(image.dims.shape)

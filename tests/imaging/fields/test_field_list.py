@@ -30,9 +30,8 @@ from .conftest import CHANNELS
 def test_bad_fields_are_refused_before_anything_is_written(
     field, simulated, files, tmp_path, monkeypatch, change, message
 ):
-    tifffile.imwrite(
-        files / "bare.tif", np.zeros((3, 5, 5), np.uint16), photometric="minisblack", metadata={"axes": "CYX"}
-    )
+    plain = {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
+    tifffile.imwrite(files / "bare.tif", np.zeros((3, 5, 5), np.uint16), **plain)
     tifffile.imwrite(files / "small.tif", np.ones((3, 4), np.uint8))
     metadata = {"axes": "CZYX", "Channel": {"Name": ["Gray"] * 3}, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
     tifffile.imwrite(files / "twice.tif", simulated.channels, ome=True, photometric="minisblack", metadata=metadata)

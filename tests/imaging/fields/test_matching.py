@@ -38,31 +38,26 @@ def test_simulated_cells_are_all_kept_with_their_nuclei(simulated):
 
 
 def test_every_reason_and_every_label():
-    cells = draw(
-        (60, 120),
-        {
-            7: [(5, 25, 5, 25)],  # kept
-            8: [(0, 20, 30, 50)],  # at the border
-            9: [(5, 8, 55, 58)],  # debris
-            10: [(5, 25, 65, 75), (5, 25, 80, 90)],  # two pieces
-            11: [(5, 25, 95, 115)],  # no nucleus
-            12: [(30, 50, 5, 25)],  # two nuclei
-            13: [(30, 50, 30, 110)],  # large
-        },
-    )
-    nuclei = draw(
-        (60, 120),
-        {
-            1: [(10, 20, 10, 20)],
-            2: [(5, 15, 35, 45)],
-            3: [(10, 20, 66, 74)],
-            4: [(32, 40, 6, 14)],
-            5: [(40, 48, 15, 23)],
-            6: [(35, 45, 35, 45)],
-            7: [(52, 58, 60, 70)],  # outside every cell
-            8: [(44, 45, 7, 8)],  # a speck within cell 12
-        },
-    )
+    cells = {
+        7: [(5, 25, 5, 25)],  # kept
+        8: [(0, 20, 30, 50)],  # at the border
+        9: [(5, 8, 55, 58)],  # debris
+        10: [(5, 25, 65, 75), (5, 25, 80, 90)],  # two pieces
+        11: [(5, 25, 95, 115)],  # no nucleus
+        12: [(30, 50, 5, 25)],  # two nuclei
+        13: [(30, 50, 30, 110)],  # large
+    }
+    nuclei = {
+        1: [(10, 20, 10, 20)],
+        2: [(5, 15, 35, 45)],
+        3: [(10, 20, 66, 74)],
+        4: [(32, 40, 6, 14)],
+        5: [(40, 48, 15, 23)],
+        6: [(35, 45, 35, 45)],
+        7: [(52, 58, 60, 70)],  # outside every cell
+        8: [(44, 45, 7, 8)],  # a speck within cell 12
+    }
+    cells, nuclei = draw((60, 120), cells), draw((60, 120), nuclei)
     kept, set_aside = divide_field(cells, nuclei, SCALE, Limits(max_extent=100))
     assert [(cell.label, cell.nucleus) for cell in kept] == [(7, 1)]
     assert reasons(set_aside) == {

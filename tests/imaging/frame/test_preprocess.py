@@ -28,10 +28,8 @@ class Cell:
 def make_cell(angle=0.3, mirror=1, shift=(0.0, 0.0), scale=(1.0, 0.5, 0.5), size=40.0):
     """A wedge-shaped cell, analytically, at any angle and resolution: a tail to one side and a bulge to another."""
     shape = [round(6 / scale[0]), round(size / scale[1]), round(size / scale[2])]
-    z, y, x = (
-        (np.arange(n) - (n - 1) / 2).reshape([-1 if i == axis else 1 for i in range(3)]) * step
-        for axis, (n, step) in enumerate(zip(shape, scale, strict=True))
-    )
+    places = [(np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, scale, strict=True)]
+    z, y, x = np.meshgrid(*places, indexing="ij", sparse=True)
     y, x = y - shift[0], (x - shift[1]) * mirror
     u = np.cos(angle) * x + np.sin(angle) * y
     v = -np.sin(angle) * x + np.cos(angle) * y
@@ -113,9 +111,8 @@ def test_brightest_voxel_of_a_large_flat_region_becomes_255():
 
 def test_two_channels_and_single_planes_will_do():
     cell = make_cell()
-    plane = Cell(
-        cell.channels[:2].max(axis=1, keepdims=True), *(m.any(axis=0) for m in (cell.cell_mask,) * 2), (1, 0.5, 0.5)
-    )
+    outline = cell.cell_mask.any(axis=0)
+    plane = Cell(cell.channels[:2].max(axis=1, keepdims=True), outline, outline, (1, 0.5, 0.5))
     assert plane.preprocess().image.shape == (64, 64, 2)
     flat = Cell(cell.channels, cell.cell_mask.any(axis=0, keepdims=True), cell.nucleus_mask.any(axis=0), cell.scale)
     assert flat.preprocess().image.shape == (64, 64, 3)

@@ -32,9 +32,8 @@ def correlation(a, b):
 def test_cells_look_as_those_they_were_made_from(paper_folder, simulated):
     cells, problems = paper_2d.list_cells(paper_folder)
     assert not problems and len(cells) == 6
-    assert (
-        cells[0].cell_id == "beta-actin/AICS-11_42_1" and cells[0].fov_id == cells[1].fov_id == "beta-actin/AICS-11_42"
-    )
+    assert cells[0].cell_id == "beta-actin/AICS-11_42_1"
+    assert cells[0].fov_id == cells[1].fov_id == "beta-actin/AICS-11_42"
     for cell in cells[::2]:
         record, findings = prepare_cell(cell, FRAME)
         source = simulated[cell.structure]
@@ -109,10 +108,8 @@ def test_only_the_selected_structures(paper_folder):
     (paper_folder / "Tom20").rename(paper_folder / "Tom22")
     cells, problems = paper_2d.list_cells(paper_folder, structures=("ACTB",))
     assert {cell.structure for cell in cells} == {"beta-actin"}
-    assert [(type(problem), problem.cell_id[:5]) for problem in problems[::2]] == [
-        (NotSelected, "lamin"),
-        (BadCell, "Tom22"),
-    ]
+    found = [(type(problem), problem.cell_id[:5]) for problem in problems[::2]]
+    assert found == [(NotSelected, "lamin"), (BadCell, "Tom22")]
 
 
 @pytest.mark.parametrize(
