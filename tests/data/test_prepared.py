@@ -117,15 +117,12 @@ def test_left_out_structures_are_in_no_split_and_the_others_are_numbered_without
     part = PreparedCells(prepared.folder, leave_out=("Tom20", "ACTB"))
     assert part.cells.structures == tuple(n for n in prepared.cells.structures if n not in ("tom20", "beta-actin"))
     assert part.splits == {name: count * 8 // 10 for name, count in prepared.splits.items()}
-    named = {
-        cell: prepared.cells.structures[k]
-        for batch in prepared.examples("test", 100)
-        for cell, k in zip(batch["cell_id"], batch["structure"], strict=True)
-    }
+    (whole,) = prepared.examples("test", 100)
+    names = [prepared.cells.structures[k] for k in whole["structure"]]
+    named = dict(zip(whole["cell_id"], names, strict=True))
     (batch,) = part.examples("test", 100)
     assert batch["cell_id"].tolist() == [c for c, name in named.items() if name not in ("tom20", "beta-actin")]
     assert [part.cells.structures[k] for k in batch["structure"]] == [named[cell] for cell in batch["cell_id"]]
-    (whole,) = prepared.examples("test", 100)
     rows = np.isin(whole["cell_id"], batch["cell_id"])
     np.testing.assert_array_equal(batch["expected"], np.delete(whole["expected"][rows], [2, 8], axis=-1))
     np.testing.assert_array_equal(batch["ceiling"], np.delete(whole["ceiling"][rows], [2, 8], axis=-1))

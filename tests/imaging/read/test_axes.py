@@ -8,6 +8,8 @@ import tifffile
 
 from icell_tf.imaging import read
 from icell_tf.imaging.read import print_guess, read_stack
+from icell_tf.imaging.read.axes import _CLEAR_DIFFERENCE, _similarity
+from icell_tf.imaging.read.tiff import open_tiff
 
 FLAG = re.escape('(--axes, or for a data set its config argument "axes")')
 
@@ -66,8 +68,7 @@ def test_given_axes_must_fit(tmp_path, cell, write_ome, axes):
 
 def test_wrong_number_of_names(tmp_path, cell, write_ome):
     path = write_ome(tmp_path / "a.ome.tif", cell, "CZYX")
-    message = rf"a\.ome\.tif: 2 channels .*\(a, b\).* 3 with 12 planes.*{FLAG}"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=rf"a\.ome\.tif: 2 channels .*\(a, b\).* 3 with 12 planes.*{FLAG}"):
         read_stack(path, channels=["a", "b"])
 
 
@@ -125,9 +126,6 @@ def test_z_that_is_called_time(tmp_path, cell):
 
 def test_similarity_on_real_stacks(real_data):
     """Neighbouring planes of real cells are more similar than channels, by the difference that is required."""
-    from icell_tf.imaging.read.axes import _CLEAR_DIFFERENCE, _similarity
-    from icell_tf.imaging.read.tiff import open_tiff
-
     paths = sorted((real_data / "hela3d").glob("*.tif"))[::10]
     assert paths
     for path in paths:

@@ -112,10 +112,9 @@ def write_lif(path, scenes):
             f'Max="1" Unit="" LUTName="{lut}" IsLUTInverted="0" BytesInc="{k * steps[1]}" BitInc="0"/>'
             for k, lut in zip(range(c), ("Red", "Blue"), strict=True)
         )
-        image = (
-            f"<ImageDescription><Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription>"
-        )
-        elements += f'<Element Name="{name}"><Data><Image>{image}</Image></Data>'
+        image = f"<Channels>{channels}</Channels><Dimensions>{dimensions}</Dimensions>"
+        image = f"<Image><ImageDescription>{image}</ImageDescription></Image>"
+        elements += f'<Element Name="{name}"><Data>{image}</Data>'
         elements += f'<Memory Size="{data.nbytes}" MemoryBlockID="block{number}"/></Element>'
         block = f"block{number}"
         head = struct.pack("<IIBQBI", 0x70, 14 + 2 * len(block), 0x2A, data.nbytes, 0x2A, len(block))

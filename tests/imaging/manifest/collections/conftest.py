@@ -60,9 +60,8 @@ def hipsc_folder(tmp_path, simulated):
     folder = tmp_path / "hipsc"
     folder.mkdir()
     genes = {"beta-actin": "ACTB", "lamin-b1": "LMNB1", "tom20": "CETN2"}
-    rows = [
-        _write_crops(folder, i, simulated[name], gene, 7000 + i // 2) for i, (name, gene) in enumerate(genes.items())
-    ]
+    named = enumerate(genes.items())
+    rows = [_write_crops(folder, i, simulated[name], gene, 7000 + i // 2) for i, (name, gene) in named]
     write_table(folder / "metadata.csv", rows)
     return folder, rows
 
@@ -72,10 +71,8 @@ def _write_crops(folder, number, cell, gene, fov_id):
     raw, seg = f"crop_raw/{number:064x}_raw.ome.tif", f"crop_seg/{number:064x}_segmentation.ome.tif"
     membrane, nucleus, structure = cell.channels
     masks = [cell.nucleus_mask, cell.cell_mask, cell.cell_mask, structure > structure.mean(), structure > 0]
-    for name, channels in (
-        (raw, [nucleus, membrane, structure]),
-        (seg, [255 * mask.astype(np.uint8) for mask in masks]),
-    ):
+    masks = [255 * mask.astype(np.uint8) for mask in masks]
+    for name, channels in ((raw, [nucleus, membrane, structure]), (seg, masks)):
         (folder / name).parent.mkdir(exist_ok=True)
         tifffile.imwrite(folder / name, np.stack(channels, axis=1), metadata={"axes": "ZCYX"})
     row = {"CellId": 230000 + number, "structure_name": gene, "FOVId": fov_id, "crop_raw": raw, "crop_seg": seg}
