@@ -92,6 +92,7 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
     from -reach to reach, whatever its value at the start. All others keep their values of the start.
 
     Args:
+      integrator, start: an `Integrator` and a `Start`.
       code: z_r or z_s.
       dimensions: their numbers, counted from 1, as in codes.csv.
       names: structures, in any spelling.
