@@ -28,8 +28,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
       directory: the model's folder, which TensorFlow Serving takes as `--model_base_path`.
       version: a positive integer. None: one more than the highest version in the folder, 1 in a new folder.
 
-    Returns:
-      Path of the version's folder.
+    Returns: path of the version's folder.
 
     Raises:
       ValueError: the integrator was loaded from an export, or the version is below 1.
@@ -46,28 +45,22 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
-        plain = _plain_form(networks)
+        about, nets = networks.description, (networks.enc_r, networks.enc_rs, networks.dec_rs)
+        given = about.structures, about.pixel_size, about.preparation, about.mirrored
+        plain = Networks(*map(plain_form, nets), *given)
         module = tf.Module(name="integrator")
         module.weights = plain.variables  # directly: the session loader misses some variables of Keras' objects
         default = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: plain.functions[DEFAULT_SIGNATURE]}
         tf.saved_model.save(module, temporary, signatures=default | plain.functions)
         description = temporary / DESCRIPTION_FILE
         description.parent.mkdir()
-        description.write_text(networks.description.to_json(), encoding="utf-8")
+        description.write_text(about.to_json(), encoding="utf-8")
         _write_warmup(integrator, temporary / WARMUP)
         temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
         os.rename(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return target
-
-
-def _plain_form(networks):
-    """Returns the same back end, of the networks' plain form."""
-    plain, description = map(plain_form, (networks.enc_r, networks.enc_rs, networks.dec_rs)), networks.description
-    return Networks(
-        *plain, description.structures, description.pixel_size, description.preparation, description.mirrored
-    )
 
 
 def _write_warmup(integrator, path):

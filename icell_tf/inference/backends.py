@@ -50,10 +50,7 @@ class Description:
 
 
 class SavedModel:
-    """The back end of an exported model. `functions` are its signatures.
-
-    Args:
-      folder: of one version of the model.
+    """The back end of an exported model, from the folder of a version. `functions` are its signatures.
 
     Raises: ValueError: train/export.py did not write the folder, or it is incomplete.
     """
@@ -63,10 +60,8 @@ class SavedModel:
         try:
             self.description = Description.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise ValueError(
-                f"{folder} lacks {DESCRIPTION_FILE}: either train/export.py did not write it, or it was not "
-                "copied completely"
-            ) from None
+            reason = "either train/export.py did not write it, or it was not copied completely"
+            raise ValueError(f"{folder} lacks {DESCRIPTION_FILE}: {reason}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path} does not describe a model of this version ({error})") from error
         self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read

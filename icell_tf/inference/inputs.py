@@ -82,18 +82,12 @@ def read_inputs(paths, integrator, reading=None):
       integrator: gives image size, pixel size and preparation.
       reading: `Reading`.
 
-    Returns:
-      List of `InputCell`.
-
-    Raises:
-      ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
+    Returns: list of `InputCell`.
+    Raises: ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
-    reading = reading or Reading()
-    paths = [Path(path) for path in paths]
+    reading, paths = reading or Reading(), [Path(path) for path in paths]
     stacks = [path for path in paths if is_zarr(path) or not path.is_dir() and path.suffix.lower() != ".csv"]
-    segmentation = reading.segmentation
-    if segmentation == (AUTO,):
-        segmentation = (None,) * len(stacks)
+    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else reading.segmentation
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
@@ -103,13 +97,13 @@ def read_inputs(paths, integrator, reading=None):
             "cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; or "
             f"{AUTO!r}, if every stack is 0 outside its cell"
         )
-    segmentations = iter(segmentation)
-    cells = []
+    segmentations, cells = iter(segmentation), []
     for path in paths:
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
-        frame, preparation = _preparation_of(integrator)
+        frame = Frame(integrator.image_size, integrator.pixel_size)
+        preparation = parse_preparation(integrator.preparation)
         if path.suffix.lower() == ".csv":
             cells += _from_manifest(path, frame, preparation, reading)
         else:
@@ -126,15 +120,9 @@ def find_structures(integrator, names):
     found = [name if name in known else canonical_name(name) for name in names]
     unknown = [name for name in found if name not in known]
     if unknown or not found:
-        raise ValueError(
-            f"--structures: no {', '.join(unknown) or 'structure given'}; the model has {', '.join(known)}"
-        )
+        missing = ", ".join(unknown) or "structure given"
+        raise ValueError(f"--structures: no {missing}; the model has {', '.join(known)}")
     return [known.index(name) for name in dict.fromkeys(found)]
-
-
-def _preparation_of(integrator):
-    """The model's frame, and how its cells are brought into it."""
-    return Frame(integrator.image_size, integrator.pixel_size), parse_preparation(integrator.preparation)
 
 
 def _from_prepared(path, integrator, reading):
@@ -142,13 +130,11 @@ def _from_prepared(path, integrator, reading):
         below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
         hint = f"; below it: {', '.join(below)}" if below else ""
         raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
-    prepared = PreparedCells(path)
-    found = prepared.cells
-    check_prepared(found, integrator, path, "prepare them so, or give their manifest.csv")
-    cells = []
+    prepared, cells = PreparedCells(path), []
+    check_prepared(prepared.cells, integrator, path, "prepare them so, or give their manifest.csv")
     for batch in prepared.examples(reading.split, batch_size=64):
         for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
-            cells.append(InputCell(cell_id.decode(), str(path), image, found.structures[y]))
+            cells.append(InputCell(cell_id.decode(), str(path), image, prepared.cells.structures[y]))
         if reading.limit is not None and len(cells) >= reading.limit:
             break
     return cells[: reading.limit]
@@ -159,10 +145,8 @@ def check_prepared(found, integrator, where, remedy="prepare them so"):
 
     Raises: ValueError: their frame or preparation is another; it names where they are from and ends with the remedy.
     """
-    same_frame = found.image_size == integrator.image_size and math.isclose(
-        found.pixel_size, integrator.pixel_size, rel_tol=1e-3
-    )
-    if not same_frame or found.preparation != integrator.preparation:
+    same = (found.image_size, found.preparation) == (integrator.image_size, integrator.preparation)
+    if not (same and math.isclose(found.pixel_size, integrator.pixel_size, rel_tol=1e-3)):
         described, wanted = (
             f"{cells.image_size} px at {cells.pixel_size:g} µm, prepared with {cells.preparation}"
             for cells in (found, integrator)
@@ -199,7 +183,11 @@ def _from_stack(path, segmentation, frame, preparation, reading):
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     try:
         if segmentation:
-            masks = _masks_of(stack, segmentation, reading)
+            found = read_stack(segmentation, axes=fitting_axes(segmentation, reading.axes), scale=stack.scale)
+            print_guess(found)
+            given = SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
+            numbers = reading.segmentation_channels or channels_by_name(found, *given)
+            masks = [found.channel(numbers[role]) for role in SEGMENTATION_ROLES]
         else:
             masks = crop_masks(planes, planes[1])
             planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
@@ -207,13 +195,3 @@ def _from_stack(path, segmentation, frame, preparation, reading):
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     return InputCell(stem(path), str(path), cell.image, None, cell.transform)
-
-
-def _masks_of(stack, segmentation, reading):
-    """Cell and nucleus mask, from a file of their own or from the stack's."""
-    masks = read_stack(segmentation, axes=fitting_axes(segmentation, reading.axes), scale=stack.scale)
-    print_guess(masks)
-    channels = reading.segmentation_channels or channels_by_name(
-        masks, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
-    )
-    return tuple(masks.channel(channels[role]) for role in SEGMENTATION_ROLES)

@@ -45,16 +45,12 @@ class Integrator:
             is the same for every cell, whatever the batch.
           seed: integer; the same seed gives the same draws.
 
-        Returns:
-          dict: `structures` (B, H, W, K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of
-          the population), (B, H, W, K) each.
+        Returns: `structures` (B, H, W, K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of the
+          population), (B, H, W, K) each.
         """
         x_r = self._images(x_r, 2, "x_r")
         if samples < 0:
             raise ValueError(f"samples is {samples}, but must be 0 or more")
-        return self._in_chunks(lambda chunk: self._integrate(chunk, samples, seed), x_r)
-
-    def _integrate(self, x_r, samples, seed):
         result = self._call("integrate", x_r=x_r)
         mean = deviations = np.zeros_like(result["structures"])
         for i in range(samples):  # Welford's running mean and sum of squared deviations
@@ -69,19 +65,19 @@ class Integrator:
 
     def encode_reference(self, x_r):
         """Codes cell and nuclear shape: x_r (B, H, W, 2) -> `z_r` (B, Z)."""
-        return self._in_chunks(lambda x: self._call("encode_reference", x_r=x), self._images(x_r, 2, "x_r"))
+        return self._call("encode_reference", x_r=self._images(x_r, 2, "x_r"))
 
     def encode(self, x_rs):
         """Codes a cell with its structure: x_rs (B, H, W, 3) -> `probabilities` (B, K), `z_r` and `z_s` (B, Z)."""
-        return self._in_chunks(lambda x: self._call("encode", x_rs=x), self._images(x_rs, 3, "x_rs"))
+        return self._call("encode", x_rs=self._images(x_rs, 3, "x_rs"))
 
     def classify(self, x_rs):
         """Says which structure the third channel shows: x_rs (B, H, W, 3) -> `probabilities` (B, K)."""
-        return self._in_chunks(lambda x: self._call("classify", x_rs=x), self._images(x_rs, 3, "x_rs"))
+        return self._call("classify", x_rs=self._images(x_rs, 3, "x_rs"))
 
     def reconstruct(self, x_rs):
         """Encodes and decodes: x_rs (B, H, W, 3) -> `x_rs_hat` (B, H, W, 3)."""
-        return self._in_chunks(lambda x: self._call("reconstruct", x_rs=x), self._images(x_rs, 3, "x_rs"))
+        return self._call("reconstruct", x_rs=self._images(x_rs, 3, "x_rs"))
 
     def decode(self, probabilities, z_r, z_s):
         """Decodes cells at given codes (eq. 12).
@@ -90,8 +86,7 @@ class Integrator:
           probabilities: (B, K) of the structures, or one-hot.
           z_r, z_s: (B, Z). Each of the three may also be one row, (1, K) or (K,), which is then used for all cells.
 
-        Returns:
-          dict: `x_rs_hat` (B, H, W, 3), values in [0, 1].
+        Returns: `x_rs_hat` (B, H, W, 3), values in [0, 1].
         """
         given = [np.atleast_2d(np.asarray(part, np.float32)) for part in (probabilities, z_r, z_s)]
         count, k, z = max(map(len, given)), len(self.structures), self.latent_dim
@@ -100,10 +95,8 @@ class Integrator:
                 f"probabilities, z_r and z_s have shapes {[part.shape for part in given]}, but must be (B, {k}), "
                 f"(B, {z}) and (B, {z})"
             )
-        p, z_r, z_s = (np.broadcast_to(part, (count, part.shape[1])) for part in given)
-        return self._in_chunks(
-            lambda i: self._call("decode", probabilities=p[i], z_r=z_r[i], z_s=z_s[i]), np.arange(count)
-        )
+        probabilities, z_r, z_s = (np.broadcast_to(part, (count, part.shape[1])) for part in given)
+        return self._call("decode", probabilities=probabilities, z_r=z_r, z_s=z_s)
 
     def sample(self, y, seed=0):
         """Draws new cells: z_r, z_s ~ N(0, I).
@@ -113,8 +106,7 @@ class Integrator:
           seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed share their
             codes: the same cell, shown with other structures.
 
-        Returns:
-          dict: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
+        Returns: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
         """
         y = np.asarray(y, np.int64)
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
@@ -123,18 +115,18 @@ class Integrator:
         seed = seed + np.arange(len(y)) if seed.ndim == 0 else seed
         if seed.shape != y.shape:
             raise ValueError(f"seed must be one integer or {len(y)} of them, but has shape {seed.shape}")
-        return self._in_chunks(lambda i: self._call("sample", y=y[i], seed=seed[i]), np.arange(len(y)))
+        return self._call("sample", y=y, seed=seed)
 
     def _call(self, name, **inputs):
-        integers = ("y", "seed", "draw")
-        inputs = {key: tf.constant(v, tf.int64 if key in integers else tf.float32) for key, v in inputs.items()}
-        outputs = self.backend.functions[name](**inputs)
-        return {key: value.numpy() for key, value in outputs.items() if value.dtype != tf.string}
-
-    def _in_chunks(self, function, rows):
         """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
-        size = max(1, DECODER_BATCH // len(self.structures))
-        parts = [function(rows[i : i + size]) for i in range(0, len(rows), size)]
+        size, function = max(1, DECODER_BATCH // len(self.structures)), self.backend.functions[name]
+        integers, parts = ("y", "seed", "draw"), []
+        for i in range(0, len(next(iter(inputs.values()))), size):
+            chunk = {
+                key: tf.constant(values[i : i + size], tf.int64 if key in integers else tf.float32)
+                for key, values in inputs.items()
+            }
+            parts.append({key: value.numpy() for key, value in function(**chunk).items() if value.dtype != tf.string})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _images(self, images, channels, name):

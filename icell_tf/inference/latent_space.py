@@ -12,11 +12,7 @@ PARALLEL = 1e-3  # radians between two codes, or between one and the other's opp
 def decode_reference(dec_r, z_r):
     """Decodes cell and nuclear shapes (eq. 2).
 
-    Args:
-      dec_r: the decoder of phase 1, z_r -> logits.
-      z_r: (N, Z), or one code, (Z,).
-
-    Returns: x_r_hat, (N, H, W, 2) float32 in [0, 1].
+    Args: the decoder of phase 1, z_r -> logits; z_r, (N, Z) or (Z,). Returns: x_r_hat, (N, H, W, 2) float32 in [0, 1].
     """
     z_r = np.atleast_2d(np.asarray(z_r, np.float32))
     batches = [z_r[i : i + DECODER_BATCH] for i in range(0, len(z_r), DECODER_BATCH)]
@@ -58,11 +54,7 @@ def slerp(start, end, shares):
     inside it, past codes that the decoder has hardly seen; this stays as far out as its ends. Codes that point the same
     way, or opposite ways, have no such circle, and neither has 0: between those it is the straight line.
 
-    Args:
-      start, end: (Z,).
-      shares: (n,) of the way, 0 to 1.
-
-    Returns: (n, Z) float32, `start` at 0 and `end` at 1.
+    Args: two codes, (Z,); shares of the way, (n,), 0 to 1. Returns: (n, Z) float32, `start` at 0 and `end` at 1.
     """
     start, end, t = np.asarray(start, float), np.asarray(end, float), np.asarray(shares, float)[:, None]
     lengths = np.linalg.norm(start) * np.linalg.norm(end)

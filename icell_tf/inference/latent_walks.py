@@ -48,12 +48,7 @@ def mean_cell(integrator):
 def find_cell(integrator, prepared, cell_id, flag):
     """Returns the `Start` at a cell's codes.
 
-    Args:
-      integrator: a trained `Integrator`.
-      prepared: `PreparedCells`.
-      cell_id: of the cell, in any split.
-      flag: the flag that named the cell, for the error message.
-
+    Args: an `Integrator`; `PreparedCells`; the cell's id, in any split; the flag that gave it, for the error message.
     Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
     """
     check_prepared(prepared.cells, integrator, f"--dataset: {prepared.folder}")
@@ -97,15 +92,13 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
     from -reach to reach, whatever its value at the start. All others keep their values of the start.
 
     Args:
-      integrator: a trained `Integrator`.
-      start: `Start`.
+      integrator, start: an `Integrator` and a `Start`.
       code: z_r or z_s.
       dimensions: their numbers, counted from 1, as in codes.csv.
       names: structures, in any spelling.
       reach: standard deviations of the prior to either side of 0.
       steps: columns of a grid, 2 or more.
       output: folder, created if it does not exist.
-      overwrite: replace existing files.
 
     Returns: paths of the files.
     Raises: ValueError: a dimension or a structure that the model doesn't have; FileExistsError: nothing was written.
@@ -124,7 +117,7 @@ def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, out
 
         def walk(shares):
             values = along(center, dimension, reach * (2 * shares - 1))
-            return tuple(values if name == code else _still(codes[name], shares) for name in CODES)
+            return tuple(values if name == code else np.tile(codes[name], (len(shares), 1)) for name in CODES)
 
         return Row(label, structure, walk)
 
@@ -149,7 +142,7 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
     z_s belongs to one structure: a structure that was observed in neither cell has z_s = 0 along the whole way.
 
     Args:
-      integrator, names, steps, output, overwrite: see `traverse`.
+      names, steps, output: see `traverse`.
       ends: the first and the last cell, `Start`s.
       codes: those that change: z_r, z_s or both. The other keeps its value of the first cell.
       path: a key of `latent_space.PATHS`.
@@ -162,9 +155,8 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
         pairs = {"z_r": (first.z_r, last.z_r), "z_s": (first.z_s_of(structure), last.z_s_of(structure))}
 
         def walk(shares):
-            return tuple(
-                PATHS[path](a, b, shares) if name in codes else _still(a, shares) for name, (a, b) in pairs.items()
-            )
+            ones = np.ones((len(shares), 1), np.float32)
+            return tuple(PATHS[path](a, b, shares) if name in codes else a * ones for name, (a, b) in pairs.items())
 
         return Row(integrator.structures[structure], structure, walk)
 
@@ -176,10 +168,8 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
 
 def decode_rows(integrator, rows, steps):
     """Returns the cells of a grid, (R, steps, H, W, 3) in [0, 1]. Args: `Row`s; columns."""
-    y_onehot = np.eye(len(integrator.structures), dtype=np.float32)
-    shares = np.linspace(0, 1, steps)
-    decoded = [integrator.decode(y_onehot[row.structure], *row.codes(shares)) for row in rows]
-    return np.stack([cells["x_rs_hat"] for cells in decoded])
+    y_onehot, shares = np.eye(len(integrator.structures), dtype=np.float32), np.linspace(0, 1, steps)
+    return np.stack([integrator.decode(y_onehot[row.structure], *row.codes(shares))["x_rs_hat"] for row in rows])
 
 
 def _write(integrator, grids, labels, observed, output, overwrite):
@@ -211,16 +201,11 @@ def _observed(start, structure, window):
     return figures.overlay(image if structure == start.structure else image[..., :2], contrast="percentile")
 
 
-def _still(code, shares):
-    return np.tile(code, (len(shares), 1))
-
-
 def _numbers(dimensions, count):
     """Reads dimensions, numbered from 1, as indices."""
     texts = [str(dimension).strip() for dimension in dimensions]
     numbers = [int(text) if text.isdecimal() else 0 for text in texts]
     if not numbers or not all(1 <= number <= count for number in numbers) or len(set(numbers)) < len(numbers):
-        raise ValueError(
-            f"--dimensions is {','.join(texts)!r}, but must be different numbers from 1 to {count}, such as 1,2"
-        )
+        given = ",".join(texts)
+        raise ValueError(f"--dimensions is {given!r}, but must be different numbers from 1 to {count}, such as 1,2")
     return [number - 1 for number in numbers]

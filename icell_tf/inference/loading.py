@@ -45,8 +45,8 @@ def load(path, weights="best"):
 
 def integrator_of(model, cells, mirrored=False):
     """Returns the `Integrator` of a `ConditionalModel` in memory. Args: the model; its `Cells`; see `Description`."""
-    networks = (model.enc_r, model.enc, model.dec)
-    return Integrator(Networks(*networks, cells.structures, cells.pixel_size, cells.preparation, mirrored))
+    about = cells.structures, cells.pixel_size, cells.preparation, mirrored
+    return Integrator(Networks(model.enc_r, model.enc, model.dec, *about))
 
 
 def versions_in(directory):

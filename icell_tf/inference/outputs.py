@@ -50,19 +50,16 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
       output: folder, created if it does not exist.
       settings: `Settings`.
 
-    Returns:
-      Paths of the files, in the order they were written.
+    Returns: paths of the files, in the order they were written.
 
     Raises:
       ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
       FileExistsError: a file exists, and overwrite is off; nothing was written.
     """
-    settings = settings or Settings()
-    output = Path(output)
-    if settings.original_frame:
-        prepared = [cell.name for cell in cells if cell.transform is None]
-        if prepared:
-            raise ValueError(f"--original_frame: {prepared[0]} is a prepared cell; give its manifest.csv or its stack")
+    settings, output = settings or Settings(), Path(output)
+    for cell in cells if settings.original_frame else ():
+        if cell.transform is None:
+            raise ValueError(f"--original_frame: {cell.name} is a prepared cell; give its manifest.csv or its stack")
     suffixes = ("_structures.png", "_composite.png", ".ome.tif")
     paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
     with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
@@ -95,8 +92,7 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
       seed: integer.
       overwrite: replace existing files.
 
-    Returns:
-      Paths of the files.
+    Returns: paths of the files.
 
     Raises:
       ValueError: a name that the model does not know, or a count below 1.
@@ -105,30 +101,23 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     indices = find_structures(integrator, names)
     if count < 1:
         raise ValueError(f"--n is {count}, but at least one cell must be drawn")
-    output = Path(output)
     names = [integrator.structures[k] for k in indices]
-    files = safe_names(names)
-    paths = [output / f"{file}_samples{suffix}" for file in files for suffix in (".png", ".ome.tif")]
-    prepare_output(output, paths, overwrite)
-    for k, name, file in zip(indices, names, files, strict=True):
+    paths = [Path(output, f"{file}_samples{suffix}") for file in safe_names(names) for suffix in (".png", ".ome.tif")]
+    prepare_output(Path(output), paths, overwrite)
+    for k, name, png, stack in zip(indices, names, paths[::2], paths[1::2], strict=True):
         x_rs = integrator.sample([k] * count, seed)["x_rs"]
-        grid = figures.cell_grid(x_rs, labels=[name], contrast="percentile")
-        channels = ("membrane", "nucleus", name)
-        with atomic_write(output / f"{file}_samples.png") as path:
-            figures.to_png(grid, path)
-        with atomic_write(output / f"{file}_samples.ome.tif") as path, tifffile.TiffWriter(path, ome=True) as tiff:
+        with atomic_write(png) as path:
+            figures.to_png(figures.cell_grid(x_rs, labels=[name], contrast="percentile"), path)
+        about = ome_metadata(("membrane", "nucleus", name), (integrator.pixel_size,) * 2)
+        with atomic_write(stack) as path, tifffile.TiffWriter(path, ome=True) as tiff:
             for i, cell in enumerate(x_rs):
-                metadata = ome_metadata(channels, (integrator.pixel_size,) * 2) | {"Name": f"{name} {seed + i}"}
+                metadata = about | {"Name": f"{name} {seed + i}"}
                 tiff.write(_planes(cell), photometric="minisblack", compression="zlib", metadata=metadata)
     return paths
 
 
 def _write_cell(integrator, cell, predictions, output, settings):
     names, image = integrator.structures, cell.image / np.float32(255)
-    structures_hat = next(iter(predictions.values()))
-    montage = figures.structures_in_cell(image, predictions, names, settings.contrast)
-    colors = structures.colors(names)
-    composite = figures.composite(image[..., :2], structures_hat, colors, names, settings.contrast)
     channels = ["membrane", "nucleus", *names]
     channels += [f"{name} {label}" for label in list(predictions)[1:] for name in names]
     planes = [image[..., :2], *predictions.values()]
@@ -139,9 +128,10 @@ def _write_cell(integrator, cell, predictions, output, settings):
     if settings.original_frame:
         planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
     with atomic_write(output / f"{cell.name}_structures.png") as path:
-        figures.to_png(montage, path)
+        figures.to_png(figures.structures_in_cell(image, predictions, names, settings.contrast), path)
     with atomic_write(output / f"{cell.name}_composite.png") as path:
-        figures.to_png(composite, path)
+        shown, colors = next(iter(predictions.values())), structures.colors(names)
+        figures.to_png(figures.composite(image[..., :2], shown, colors, names, settings.contrast), path)
     with atomic_write(output / f"{cell.name}.ome.tif") as path:
         metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
         tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)

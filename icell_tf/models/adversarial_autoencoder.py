@@ -50,10 +50,8 @@ class AdversarialAutoencoder(keras.Model):
     def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
-        self.gamma_enc, self.gamma_dec = gamma_enc, gamma_dec
-        self.mmd_weight = mmd_weight
-        self.seed = seed
-        self.optimizers = {}
+        self.gamma_enc, self.gamma_dec, self.mmd_weight = gamma_enc, gamma_dec, mmd_weight
+        self.seed, self.optimizers = seed, {}
         self.latent_dim = enc_d.input_shape[-1]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in self.metric_names}
         self.built = True  # by its networks, which are functional models
@@ -67,8 +65,8 @@ class AdversarialAutoencoder(keras.Model):
         """Makes one optimizer a network and builds its variables: in the strategy's scope, before weights are loaded.
 
         Args:
-          learning_rate, beta_1: Adam's.
-          make_optimizer: a function without arguments that returns another optimizer; then the others do not count.
+          learning_rate, beta_1: Adam's. `CoolDown` in training/callbacks.py sets the rate in every epoch.
+          make_optimizer: without arguments, returns another optimizer; then learning_rate and beta_1 are ignored.
           jit: whether XLA compiles the step.
           loss_scale: whether each optimizer scales its objective, so that no gradient is too small for float16.
         """

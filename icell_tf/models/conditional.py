@@ -26,17 +26,7 @@ class ConditionalModel(AdversarialAutoencoder):
         "classification_accuracy",
     )
 
-    def __init__(
-        self,
-        enc_r,
-        enc,
-        dec,
-        enc_d,
-        dec_d,
-        generate_from="estimates",
-        integration_weight=0.0,
-        **kwargs,
-    ):
+    def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", integration_weight=0.0, **kwargs):
         super().__init__(enc, dec, enc_d, dec_d, **kwargs)
         enc_r.trainable = False
         self.enc_r = enc_r
@@ -75,19 +65,11 @@ class ConditionalModel(AdversarialAutoencoder):
             optional["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
             objectives["dec"] += self.integration_weight * optional["integration"]
         generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
-        verdicts = (
-            correct(prior, True),
-            correct(encoded, False),
-            correct_class(observed, y),
-            correct_class(generated, generated_class),
-        )
+        verdicts = [correct(prior, True), correct(encoded, False), correct_class(observed, y)]
+        verdicts.append(correct_class(generated, generated_class))
         logs = self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_class, verdicts)
-        own = {
-            "reference_code": reference_code,
-            "classification": classification,
-            "classification_accuracy": correct_class(y_logits, y),
-        }
-        return objectives, logs | own | optional
+        logs |= {"reference_code": reference_code, "classification": classification}
+        return objectives, logs | {"classification_accuracy": correct_class(y_logits, y)} | optional
 
     def _decode(self, y, z_r, estimates, z_prior, training):
         """Returns the logits of x_hat, x_gen and, unless nothing asks for it, of Algorithm 3's image.

@@ -8,7 +8,6 @@ import tensorflow as tf
 from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
 
-LEAKY_SLOPE = 0.2
 IMAGE_SIZES = (32, 64, 128, 256, 512)
 MIN_LOG_PROBABILITY = -25.0
 
@@ -87,7 +86,7 @@ def prelu(channel_slopes=True):
 
 def leaky_relu():
     """LeakyReLU with the released code's slope."""
-    return keras.layers.LeakyReLU(negative_slope=LEAKY_SLOPE)
+    return keras.layers.LeakyReLU(negative_slope=0.2)
 
 
 def down_conv(filters, use_bias=False):
@@ -113,20 +112,6 @@ def network(inputs, outputs, name):
 
 def _conv_initializer():
     return keras.initializers.RandomNormal(0.0, 0.02)
-
-
-@keras.saving.register_keras_serializable("icell_tf")
-class ChannelValues(keras.initializers.Initializer):
-    """Initializes weights of shape (C,) with a given value for each channel."""
-
-    def __init__(self, values):
-        self.values = [float(value) for value in values]
-
-    def __call__(self, shape, dtype=None):
-        return tf.constant(self.values, dtype, shape)
-
-    def get_config(self):
-        return {"values": self.values}
 
 
 @keras.saving.register_keras_serializable("icell_tf")

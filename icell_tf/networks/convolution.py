@@ -15,18 +15,13 @@ KERNEL, STRIDE = 4, 2
 CONVOLUTION_RATIO, KERNEL_GRADIENT_RATIO = 16, 8
 
 
-def products_by_default():
-    """Returns whether a new layer may compute matrix products: True on a machine without a GPU."""
-    return not tf.config.list_physical_devices("GPU")
-
-
 class Conv4x4(FastLayer):
     """What both layers share: a 4x4 kernel, stride 2, padding "same", and one choice of how they are computed.
 
     Args:
       filters, use_bias, kernel_initializer, bias_initializer, name, dtype, trainable: Keras'.
-      matrix_products: whether small images are computed as matrix products. None: the layer asks `products_by_default`
-        once, when it is made.
+      matrix_products: whether small images are computed as matrix products. None: yes on a machine without a
+        GPU, which is asked once, when the layer is made.
     """
 
     fixed = dict(kernel_size=KERNEL, strides=STRIDE, padding="same", data_format="channels_last")
@@ -34,7 +29,8 @@ class Conv4x4(FastLayer):
 
     def __init__(self, *, matrix_products=None, **arguments):
         super().__init__(**arguments)
-        self.matrix_products = products_by_default() if matrix_products is None else bool(matrix_products)
+        gpus = tf.config.list_physical_devices("GPU")
+        self.matrix_products = not gpus if matrix_products is None else matrix_products
 
     def get_config(self):
         return {**super().get_config(), "matrix_products": self.matrix_products}
@@ -78,21 +74,13 @@ class DoublingConv2DTranspose(Conv4x4, keras.layers.Conv2DTranspose):
 @tf.custom_gradient
 def halving_convolution(x, kernel):
     """The convolution. Args: x (B, 2h, 2w, C); kernel (4, 4, C, F). Returns: (B, h, w, F)."""
-
-    def gradient(upstream):
-        return _doubled(upstream, kernel), _kernel_gradient(x, upstream)
-
-    return _halved(x, kernel), gradient
+    return _halved(x, kernel), lambda upstream: (_doubled(upstream, kernel), _kernel_gradient(x, upstream))
 
 
 @tf.custom_gradient
 def doubling_convolution(y, kernel):
     """The transposed convolution. Args: y (B, h, w, F); kernel (4, 4, C, F). Returns: (B, 2h, 2w, C)."""
-
-    def gradient(upstream):
-        return _halved(upstream, kernel), _kernel_gradient(upstream, y)
-
-    return _doubled(y, kernel), gradient
+    return _doubled(y, kernel), lambda upstream: (_halved(upstream, kernel), _kernel_gradient(upstream, y))
 
 
 def _halved(x, kernel):

@@ -2,16 +2,7 @@
 
 import keras
 
-from icell_tf.networks.blocks import (
-    ARCHITECTURES,
-    ChannelValues,
-    LogProbability,
-    batch_norm,
-    network,
-    prelu,
-    stage_widths,
-    up_conv,
-)
+from icell_tf.networks.blocks import ARCHITECTURES, LogProbability, batch_norm, network, prelu, stage_widths, up_conv
 from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 have the filters of S1 and S5 in reverse order
 
 
@@ -52,7 +43,7 @@ def _image(code, image_size, channels, width, architecture, output_logits):
     for f in reversed(filters):
         h = batch_norm()(up_conv(f)(h))  # (B, 2H, 2W, f)
         h = prelu(details.channel_slopes)(h)
-    start = None if output_logits is None else ChannelValues(output_logits)
+    start = None if output_logits is None else keras.initializers.Constant(output_logits)
     if details.output_norm:
         return batch_norm(offset=start or "zeros")(up_conv(channels)(h))
     return up_conv(channels, bias=start)(h)

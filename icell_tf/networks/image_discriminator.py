@@ -13,16 +13,9 @@ def build_image_discriminator(
 ):
     """DecD, Tables S4 and S7.
 
-    Args:
-      image_size: pixels along a side.
-      channels: 2 for x_r, 3 for x_rs.
-      outputs: 1 for DecD_r, K + 1 for DecD_{r,s}, whose class K is "generated".
-      width: multiplier of the widths.
-      architecture: a key of `ARCHITECTURES`.
-      white_noise: standard deviation of the noise added to the input while training.
-      name: of the network.
-
-    Returns: a model from images, (B, H, W, channels) in [0, 1], to logits, (B, outputs).
+    Input: (B, H, W, channels) in [0, 1], of 2 channels for x_r and 3 for x_rs. Output: logits, (B, outputs), of which
+    DecD_r has 1, and DecD_{r,s} K + 1, whose class K is "generated". `white_noise` is the standard deviation of the
+    noise added to the input while training.
     """
     details = ARCHITECTURES[architecture]
     x = keras.Input((image_size, image_size, channels), name="x")

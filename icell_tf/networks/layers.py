@@ -29,16 +29,10 @@ class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
         training = bool(training and self.trainable)
         shape = tf.shape(inputs)
         x = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
-        statistics = [] if training else [self.moving_mean, self.moving_variance]
-        statistics = [tf.convert_to_tensor(value) for value in statistics] or [tf.zeros([0])] * 2
+        statistics = [tf.zeros([0])] * 2 if training else [self.moving_mean, self.moving_variance]
+        mean, variance, scale, offset = map(tf.convert_to_tensor, [*statistics, self.gamma, self.beta])
         outputs = tf.raw_ops.FusedBatchNormV3(
-            x=x,
-            scale=tf.convert_to_tensor(self.gamma),
-            offset=tf.convert_to_tensor(self.beta),
-            mean=statistics[0],
-            variance=statistics[1],
-            epsilon=self.epsilon,
-            is_training=training,
+            x=x, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=self.epsilon, is_training=training
         )
         if training:
             self._update_moving_statistics(outputs.batch_mean, outputs.batch_variance, tf.shape(x))

@@ -6,16 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from icell_tf import networks
 from icell_tf.export import saved_model
-from icell_tf.inference.backends import Networks
-from icell_tf.inference.integrator import Integrator
 from icell_tf.inference.loading import load
 from icell_tf.networks import convolution
 
@@ -27,8 +23,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.tools import saved_model_cli
 
-inputs, *folders = sys.argv[1:]
-cells = np.load(inputs)
+(folder,) = sys.argv[1:]
+cells = np.load("cells.npy")
 requests = {
     "serving_default": {"x_r": cells[..., :2]},
     "integrate": {"x_r": cells[..., :2]},
@@ -37,59 +33,42 @@ requests = {
     "reconstruct": {"x_rs": cells},
     "sample": {"y": np.array([0, 2]), "seed": np.array([5, 6])},
 }
+results = {}
+loaded = tf.saved_model.load(folder)
+for name, request in requests.items():
+    answer = loaded.signatures[name](**{key: tf.constant(value) for key, value in request.items()})
+    results |= {f"v2/{name}/{key}": value.numpy() for key, value in answer.items()}
 
-
-def answers(folder):
-    results = {}
-    loaded = tf.saved_model.load(folder)
+v1 = tf.compat.v1
+with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
+    with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
     for name, request in requests.items():
-        signature = loaded.signatures[name]
-        for key, value in signature(**{key: tf.constant(value) for key, value in request.items()}).items():
-            results[f"v2/{name}/{key}"] = value.numpy()
-
-    v1 = tf.compat.v1
-    with v1.Session(graph=v1.Graph()) as session:  # how TensorFlow Serving loads it
-        with_signatures = v1.saved_model.loader.load(session, [v1.saved_model.tag_constants.SERVING], folder)
-        for name, request in requests.items():
-            signature = with_signatures.signature_def[name]
-            feed = {signature.inputs[key].name: value for key, value in request.items()}
-            fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
-            for key, value in session.run(fetch, feed).items():
-                results[f"v1/{name}/{key}"] = value
-            for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
-                assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
-    return {key: value.astype(str) if value.dtype == object else value for key, value in results.items()}
-
-
-for number, folder in enumerate(folders):
-    np.savez(f"{number}.npz", **answers(folder))
+        signature = with_signatures.signature_def[name]
+        feed = {signature.inputs[key].name: value for key, value in request.items()}
+        fetch = {key: tensor.name for key, tensor in signature.outputs.items()}
+        results |= {f"v1/{name}/{key}": value for key, value in session.run(fetch, feed).items()}
+        for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+            assert tensor.tensor_shape.dim[0].size == -1, f"{name}: {tensor.name} has no leading batch axis"
+results = {key: value.astype(str) if value.dtype == object else value for key, value in results.items()}
+np.savez("answers.npz", **results)
 assert "icell_tf" not in sys.modules
 
 np.save("x_r.npy", cells[..., :2])
-for number, folder in enumerate(folders):  # the command saved_model_cli is this module's main
-    command = ["run", "--dir", folder, "--tag_set", "serve", "--signature_def", "integrate"]
-    sys.argv = ["saved_model_cli", *command, "--inputs", "x_r=x_r.npy", "--outdir", f"cli-{number}"]
-    try:
-        saved_model_cli.main()
-    except SystemExit as end:
-        assert not end.code, end.code
+command = ["run", "--dir", folder, "--tag_set", "serve", "--signature_def", "integrate"]
+sys.argv = ["saved_model_cli", *command, "--inputs", "x_r=x_r.npy", "--outdir", "cli"]
+sys.exit(saved_model_cli.main())  # the command saved_model_cli is this module's main
 """
-OPTIONS = [{"architecture": name, "mirrored": name == "released"} for name in networks.ARCHITECTURES]
-
-
-@pytest.fixture(scope="module", params=OPTIONS, ids=networks.ARCHITECTURES)
-def options(request):
-    return request.param
+OPTIONS = dict(architecture="released", mirrored=True)  # tests/inference/test_loading.py loads exports of both kinds
 
 
 @pytest.fixture(scope="module")
-def integrator(make_integrator, options):
-    return make_integrator(**options)
+def integrator(make_integrator):
+    return make_integrator(**OPTIONS)
 
 
 @pytest.fixture(scope="module")
-def exported(make_export, options):
-    return make_export(**options)
+def exported(make_export):
+    return make_export(**OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -97,21 +76,7 @@ def cells():
     return np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
 
 
-@pytest.fixture(scope="module")
-def expected(integrator, cells):
-    """{signature/output: value} by the Integrator in memory."""
-    results = {
-        "integrate": integrator.integrate(cells[..., :2]),
-        "serving_default": integrator.integrate(cells[..., :2]),
-        "encode_reference": integrator.encode_reference(cells[..., :2]),
-        "classify": integrator.classify(cells),
-        "reconstruct": integrator.reconstruct(cells),
-        "sample": integrator.sample([0, 2], seed=[5, 6]),
-    }
-    return {f"{name}/{key}": value for name, result in results.items() for key, value in result.items()}
-
-
-def test_layout_and_description(exported, options):
+def test_layout_and_description(exported):
     assert exported.name == "1"
     assert (exported / "saved_model.pb").is_file()
     description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
@@ -121,44 +86,44 @@ def test_layout_and_description(exported, options):
         "image_size": SIZE,
         "latent_dim": LATENT,
         "preparation": "major_axis, maximum, 1",
-        "mirrored": options["mirrored"],
+        "mirrored": True,
     }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 
 
 def test_warmup_asks_for_one_empty_cell(exported):
-    (record,) = tf.data.TFRecordDataset(
-        str(exported / "assets.extra" / "tf_serving_warmup_requests")
-    ).as_numpy_iterator()
+    (record,) = tf.data.TFRecordDataset(str(exported / saved_model.WARMUP)).as_numpy_iterator()
     x_r = tf.make_tensor_proto(np.zeros((), np.float32), shape=[1, SIZE, SIZE, 2]).SerializeToString()
     assert record.endswith(x_r) and b"integrate" in record and b"x_r" in record
     assert record[:4] == bytes([6 << 3 | 2, len(record) - 2, 1 << 3 | 2, len(record) - 4])
 
 
-@pytest.fixture(scope="module")
-def answers(make_export, cells, tmp_path_factory):
-    """Where `PLAIN_TENSORFLOW`, in a process of its own, has written each export's answers: NUMBER.npz, cli-NUMBER."""
-    folder = tmp_path_factory.mktemp("answers")
-    np.save(folder / "cells.npy", cells)
-    script = [
-        sys.executable,
-        "-c",
-        PLAIN_TENSORFLOW,
-        "cells.npy",
-        *(str(make_export(**options)) for options in OPTIONS),
-    ]
+def test_plain_tensorflow_session_loader_and_saved_model_cli_agree_with_the_integrator(
+    integrator, exported, cells, tmp_path
+):
+    np.save(tmp_path / "cells.npy", cells)
     # In another folder, so that a checkout's icell_tf is not importable by accident of the working directory.
-    subprocess.run(script, check=True, cwd=folder, stdout=subprocess.DEVNULL)
-    return folder
-
-
-def test_plain_tensorflow_and_session_loader_agree_with_the_integrator(answers, options, cells, expected):
-    with np.load(answers / f"{OPTIONS.index(options)}.npz") as results:
-        for loader in ("v2", "v1"):
-            for key, value in expected.items():
-                np.testing.assert_allclose(results[f"{loader}/{key}"], value, atol=1e-5, err_msg=f"{loader}/{key}")
-            for name in ("integrate", "classify"):
-                assert results[f"{loader}/{name}/names"].tolist() == [list(STRUCTURES)] * len(cells)
+    command = [sys.executable, "-c", PLAIN_TENSORFLOW, str(exported)]
+    subprocess.run(command, check=True, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    expected = {
+        "integrate": integrator.integrate(cells[..., :2]),
+        "serving_default": integrator.integrate(cells[..., :2]),
+        "encode_reference": integrator.encode_reference(cells[..., :2]),
+        "classify": integrator.classify(cells),
+        "reconstruct": integrator.reconstruct(cells),
+        "sample": integrator.sample([0, 2], seed=[5, 6]),
+    }
+    with np.load(tmp_path / "answers.npz") as answers:
+        found = dict(answers)
+    for loader in ("v2", "v1"):
+        for signature, values in expected.items():
+            for key, value in values.items():
+                name = f"{loader}/{signature}/{key}"
+                np.testing.assert_allclose(found[name], value, atol=1e-5, err_msg=name)
+        for name in ("integrate", "classify"):
+            assert found[f"{loader}/{name}/names"].tolist() == [list(STRUCTURES)] * len(cells)
+    for key, value in expected["integrate"].items():
+        np.testing.assert_allclose(np.load(tmp_path / "cli" / f"{key}.npy"), value, atol=1e-5)
 
 
 @pytest.mark.parametrize(("signature", "name", "channels"), [("integrate", "x_r", 2), ("classify", "x_rs", 3)])
@@ -169,12 +134,6 @@ def test_images_of_another_shape_are_refused_by_the_graph(exported, signature, n
             loaded.signatures[signature](**{name: tf.zeros(shape)})
 
 
-def test_saved_model_cli_agrees_with_the_integrator(answers, options, expected):
-    folder = answers / f"cli-{OPTIONS.index(options)}"
-    for key in ("structures", "z_r"):
-        np.testing.assert_allclose(np.load(folder / f"{key}.npy"), expected[f"integrate/{key}"], atol=1e-5)
-
-
 def operations(folder):
     """Counts the operations of a SavedModel's graph by their types."""
     (graph,) = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs
@@ -182,18 +141,15 @@ def operations(folder):
     return collections.Counter(node.op for node in nodes)
 
 
-def test_the_graph_does_not_depend_on_the_machine_that_exports(monkeypatch, tmp_path):
-    cells = np.random.default_rng(0).random((2, 64, 64, 3), np.float32)  # of 64 pixels, because 32 need no product
+def test_the_graph_does_not_depend_on_the_machine_that_exports(make_integrator, cells, monkeypatch, tmp_path):
+    monkeypatch.setattr(convolution, "_product_is_faster", lambda *_: True)  # also where networks are as tiny as here
     graphs = []
-    for products in (True, False):
-        monkeypatch.setattr(convolution, "products_by_default", lambda products=products: products)
-        keras.utils.set_random_seed(0)
-        enc_r, enc_rs = networks.build_reference_encoder(64), networks.build_conditional_encoder(64, len(STRUCTURES))
-        dec_rs = networks.build_conditional_decoder(64, len(STRUCTURES))
-        dec_rs(enc_rs(cells, training=True), training=True)  # fills the moving statistics
-        integrator = Integrator(Networks(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=0.6))
+    for gpus in ([], ["a GPU"]):
+        with monkeypatch.context() as patch:
+            patch.setattr(tf.config, "list_physical_devices", lambda kind, gpus=gpus: gpus)
+            integrator = make_integrator.__wrapped__()  # made anew
         in_memory = integrator.networks.functions["reconstruct"].get_concrete_function().graph.get_operations()
-        assert ("ExtractImagePatches" in {operation.type for operation in in_memory}) == products
+        assert ("ExtractImagePatches" in {operation.type for operation in in_memory}) == (not gpus)
         folder = saved_model.export_integrator(integrator, tmp_path)
         graphs.append(operations(folder))
         found = tf.saved_model.load(folder).signatures["reconstruct"](x_rs=tf.constant(cells))["x_rs_hat"]

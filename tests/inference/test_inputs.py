@@ -91,12 +91,8 @@ def test_single_plane_without_z_and_explicit_pixel_size(tmp_path):
     plane = np.concatenate([channels[:2].max(axis=1), masks.max(axis=1).astype(np.uint16)])
     path = tmp_path / "plane.tif"
     tifffile.imwrite(path, plane, photometric="minisblack")
-    reading = inputs.Reading(
-        segmentation=(str(path),),
-        channels={"membrane": "0", "nucleus": "1"},
-        segmentation_channels={"cell": "2", "nucleus": "3"},
-        axes="CYX",
-    )
+    numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "2", "nucleus": "3"}
+    reading = inputs.Reading((str(path),), *numbers, axes="CYX")
     with pytest.raises(ValueError, match="--pixel_size"):
         inputs.read_inputs([path], MODEL, reading)
     reading = inputs.replace(reading, pixel_size=(0.4,))
@@ -170,11 +166,8 @@ def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=FIR
 def test_prepared_cells(tmp_path, monkeypatch):
     images = prepared(monkeypatch, tmp_path / "data")
     cells = inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))
-    assert [(cell.name, cell.structure) for cell in cells] == [
-        ("cell_0", "tom20"),
-        ("cell_1", "zo1"),
-        ("cell_2", "tom20"),
-    ]
+    assert [cell.name for cell in cells] == ["cell_0", "cell_1", "cell_2"]
+    assert [cell.structure for cell in cells] == ["tom20", "zo1", "tom20"]
     np.testing.assert_array_equal([cell.image for cell in cells], images)
     assert {cell.transform for cell in cells} == {None}
     assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation", limit=1))) == 1
@@ -200,30 +193,25 @@ def test_stacks_are_prepared_as_the_model_was_trained(files):
 
 
 def test_bad_inputs_name_the_file_and_the_flag(files):
-    def read(*paths, **options):
-        inputs.read_inputs(paths, MODEL, inputs.Reading(**options))
+    def read(*paths, model=MODEL, segmentation=(), **options):
+        inputs.read_inputs(paths, model, inputs.Reading(tuple(map(str, segmentation)), **options))
 
+    masks = [files.masks]
     with pytest.raises(FileNotFoundError, match="absent.tif"):
-        read(files.stack, files.folder / "absent.tif", segmentation=(str(files.masks),))
+        read(files.stack, files.folder / "absent.tif", segmentation=masks)
     with pytest.raises(FileNotFoundError, match="absent.tif"):
-        read(files.stack, segmentation=(str(files.folder / "absent.tif"),))
+        read(files.stack, segmentation=[files.folder / "absent.tif"])
     with pytest.raises(ValueError, match="--segmentation .* 0 files.* 1 stacks"):
         read(files.stack)
     with pytest.raises(ValueError, match="cell 1.*--segmentation_channels"):
-        read(
-            files.stack, segmentation=(str(files.masks),), segmentation_channels={"cell": "nucleus", "nucleus": "cell"}
-        )
+        read(files.stack, segmentation=masks, segmentation_channels={"cell": "nucleus", "nucleus": "cell"})
     with pytest.raises(ValueError, match="cell 1.*'nothing'"):
-        read(files.stack, segmentation=(str(files.masks),), channels={"membrane": "nothing", "nucleus": "1"})
+        read(files.stack, segmentation=masks, channels={"membrane": "nothing", "nucleus": "1"})
     unnamed = write(files.folder / "unnamed.ome.tif", cell_stack()[0])
     with pytest.raises(ValueError, match="unnamed.*--channels=membrane:0,nucleus:1"):
-        read(unnamed, segmentation=(str(files.masks),))
+        read(unnamed, segmentation=masks)
     with pytest.raises(ValueError, match="cell 1.*32 px"):
-        inputs.read_inputs(
-            [files.stack],
-            SimpleNamespace(image_size=32, pixel_size=0.1, preparation=FIRST_PREPARATION),
-            inputs.Reading(segmentation=(str(files.masks),)),
-        )
+        read(files.stack, segmentation=masks, model=SimpleNamespace(**vars(MODEL) | {"pixel_size": 0.1}))
     with pytest.raises(ValueError, match="dataset_info.json"):
         read(files.folder)
 
@@ -232,7 +220,7 @@ def test_real_cell(real_data):
     path = real_data / "hela3d" / "LAM_cell01.ome.tif"
     numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "0", "nucleus": "1"}
     reading = inputs.Reading((str(path),), *numbers)
-    model = SimpleNamespace(image_size=64, pixel_size=1.0, preparation=FIRST_PREPARATION)
+    model = SimpleNamespace(**vars(MODEL) | {"image_size": 64})
     (cell,) = inputs.read_inputs([path], model, reading)
     membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
     assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm

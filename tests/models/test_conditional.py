@@ -17,21 +17,24 @@ def test_the_reference_encoder_is_frozen_also_its_statistics():
         np.testing.assert_array_equal(a, b)
 
 
+def decoded(model, batch, prior, training):
+    """What the decoder is given, at each call."""
+    seen, decode = [], model.dec
+
+    def record(inputs, training):
+        seen.append([np.array(tensor) for tensor in inputs])
+        return decode(inputs, training=training)
+
+    object.__setattr__(model, "dec", record)
+    model.objectives(batch, prior, training=training)
+    return seen
+
+
 def test_generated_cells_come_from_estimates_or_from_targets():
-    """A decoder that records its input shows what x_gen is made from."""
     for generate_from in ("estimates", "targets"):
         keras.utils.set_random_seed(0)
-        model = make_model("conditional", generate_from=generate_from)
-        seen, decode = [], model.dec
-        batch, prior = make_batch(), make_prior()
-
-        def record(inputs, training, decode=decode, seen=seen):
-            seen.append([np.array(tensor) for tensor in inputs])
-            return decode(inputs, training=training)
-
-        object.__setattr__(model, "dec", record)
-        model.objectives(batch, prior, training=False)
-        (y_hat, z_r_hat, _), (y, z_r, z_s), _ = seen
+        model, batch, prior = make_model("conditional", generate_from=generate_from), make_batch(), make_prior()
+        (y_hat, z_r_hat, _), (y, z_r, z_s), _ = decoded(model, batch, prior, training=False)
         np.testing.assert_array_equal(z_s, prior)
         if generate_from == "estimates":
             np.testing.assert_array_equal(y, y_hat)
@@ -68,15 +71,7 @@ def test_integration_is_the_loss_of_algorithm_3s_image():
 
 def test_where_algorithm_3s_image_is_trained_its_input_is_decoded_with_the_others():
     model, batch = make_model("conditional", integration_weight=1.0), make_batch()
-    seen, decode = [], model.dec
-
-    def record(inputs, training):
-        seen.append([np.array(tensor) for tensor in inputs])
-        return decode(inputs, training=training)
-
-    object.__setattr__(model, "dec", record)
-    model.objectives(batch, make_prior(), training=True)
-    (together,) = seen
+    (together,) = decoded(model, batch, make_prior(), training=True)
     y, z_r, z_s = (np.split(values, 3)[2] for values in together)
     np.testing.assert_array_equal(y, np.eye(STRUCTURES)[batch["y"]])
     np.testing.assert_array_equal(z_r, model.enc_r(batch["x_rs"][..., :2], training=False))

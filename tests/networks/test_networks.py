@@ -49,11 +49,8 @@ PARAMETERS = {  # worked out from Tables S1 to S7 at 256 pixels
 
 
 def test_parameters_of_the_paper_at_256_pixels():
-    counted = {
-        name: sum(int(np.prod(weights.shape)) for weights in network.trainable_variables)
-        for name, network in build_all(256).items()
-    }
-    assert counted == PARAMETERS
+    for name, network in build_all(256).items():
+        assert sum(int(np.prod(weights.shape)) for weights in network.trainable_variables) == PARAMETERS[name], name
 
 
 @pytest.mark.parametrize(
@@ -130,15 +127,6 @@ def test_every_network_survives_save_and_load(tiny_networks, tmp_path):
             np.testing.assert_array_equal(before, after)
 
 
-def test_every_network_exports_and_reloads_equal(tiny_networks, tmp_path):
-    for name, network in tiny_networks.items():
-        network.export(tmp_path / name, verbose=False)
-        x = example_input(network, 2)
-        loaded = tf.saved_model.load(tmp_path / name)
-        for before, after in zip(outputs(network, x), tf.nest.flatten(loaded.serve(x)), strict=True):
-            np.testing.assert_allclose(before, after, rtol=1e-5, atol=1e-6)
-
-
 def test_gradients_reach_every_weight(tiny_networks):
     for name, network in tiny_networks.items():
         x = [tf.constant(value) for value in tf.nest.flatten(example_input(network, 4))]
@@ -160,20 +148,17 @@ def test_one_hot_is_fed_to_the_released_decoder_as_0_and_minus_25():
 def test_released_architecture_differs_where_the_released_code_does():
     paper, released = (build_all(64, architecture=name, **TINY) for name in ("paper", "released"))
 
-    def norms(network):
-        return sum(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
+    def counts(name, kind):
+        return [sum(isinstance(layer, kind) for layer in found[name].layers) for found in (paper, released)]
 
-    assert norms(paper["dec_r"]) - norms(released["dec_r"]) == 2  # the dense layer's and the output's
-    assert norms(paper["dec_d_r"]) - norms(released["dec_d_r"]) == 1  # the first stage's
-    assert norms(paper["enc_rs"]) == norms(released["enc_rs"])
+    norms = {name: np.subtract(*counts(name, keras.layers.BatchNormalization)) for name in paper}
+    assert norms["dec_r"] == 2  # the dense layer's and the output's
+    assert norms["dec_d_r"] == 1  # the first stage's
+    assert norms["enc_rs"] == 0
+    assert counts("dec_d_r", WhiteNoise) == [1, 2]  # on the image, and before the dense head
     slopes = [layer.alpha.shape for layer in released["enc_r"].layers if isinstance(layer, keras.layers.PReLU)]
     assert set(slopes) == {(1, 1, 1)}
     assert isinstance(released["dec_d_rs"].layers[-1], keras.layers.Dense)
-
-    def noises(network):
-        return sum(isinstance(layer, WhiteNoise) for layer in network.layers)
-
-    assert (noises(paper["dec_d_r"]), noises(released["dec_d_r"])) == (1, 2)  # on the image, and before the dense head
     convolutions = keras.layers.Conv2D, keras.layers.Conv2DTranspose
     for name, network in released.items():
         biased = [layer.name for layer in network.layers if isinstance(layer, convolutions) and layer.use_bias]
