@@ -84,13 +84,22 @@ def arrays(path):
 
 
 def scores(path):
-    """Returns {name: score} of a metrics.json, of the flat schema without a version or of the typed one with it."""
-    content = json.loads(path.read_text())
+    """Returns {"PART: NAME, KEY": number} of a metrics.json: values, ends of intervals, baselines.
+
+    It reads the flat schema without a version, and the typed one with it.
+    """
+    content, found = json.loads(path.read_text()), {}
     if "schema_version" in content:
-        typed = ((score, "_".join(filter(None, map(score.get, NAMED)))) for score in content["scores"])
-        return {f"{s['part']}: {name}": s | {"baselines": s["rivals"] | s["landmarks"]} for s, name in typed}
-    flat = ((part, name, score) for part, scores in content["scores"].items() for name, score in scores.items())
-    return {f"{PARTS.get(part, part)}: {name}": score for part, name, score in flat}
+        typed = [score | {"baselines": score["rivals"] | score["landmarks"]} for score in content["scores"]]
+        named = [(score["part"], "_".join(filter(None, map(score.get, NAMED))), score) for score in typed]
+    else:
+        flat = content["scores"].items()
+        named = [(PARTS.get(part, part), name, score) for part, group in flat for name, score in group.items()]
+    for part, name, score in named:
+        ends = {f"end {i}": end for i, end in enumerate(score["interval"] or ())}
+        for key, number in ({"value": score["value"]} | ends | score["baselines"]).items():
+            found[f"{part}: {name}, {key}"] = number
+    return found
 
 
 def compare(before, after):
@@ -106,24 +115,17 @@ def compare(before, after):
                 total = max(sum(counts.values()) for counts in found)
                 print(f"{run} {phase} {name}: {count} of {total} arrays are equal, bit for bit")
     old, new = (scores(folder / "evaluation" / "metrics.json") for folder in (before, after))
-    for name in sorted(old.keys() ^ new.keys()):
-        print(f"{name}: only {'before' if name in old else 'after'}")
-    for name in sorted(old.keys() & new.keys()):
-        pairs = {"value": (old[name]["value"], new[name]["value"])}
-        ends = (scores[name]["interval"] or () for scores in (old, new))
-        pairs |= {f"end {i}": pair for i, pair in enumerate(zip(*ends, strict=False))}
-        baselines = (old[name]["baselines"], new[name]["baselines"])
-        pairs |= {key: (baselines[0].get(key), baselines[1].get(key)) for key in baselines[0] | baselines[1]}
-        wrong = {key: pair for key, pair in pairs.items() if not close(*pair)}
-        different += bool(wrong)
-        for key, (a, b) in wrong.items():
-            print(f"{name}: {key} was {a}, is {b}")
-    print(f"{len(old.keys() & new.keys())} scores compared")
-    return different + len(old.keys() ^ new.keys())
+    for name in sorted(old.keys() | new.keys()):
+        a, b = (found.get(name, "missing") for found in (old, new))
+        if not close(a, b):
+            different += 1
+            print(f"{name} was {a}, is {b}")
+    print(f"{len(old.keys() | new.keys())} numbers compared")
+    return different
 
 
 def close(a, b):
-    if a is None or b is None:
+    if {None, "missing"} & {a, b}:
         return a is b
     return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
 

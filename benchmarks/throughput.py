@@ -9,6 +9,7 @@ the hours are an epoch's times their number. The machine has to be idle.
 """
 
 import argparse
+import contextlib
 import functools
 import json
 import runpy
@@ -76,9 +77,8 @@ def input_pipeline(arguments):
                     next(batches)
                 rates.append(BATCHES * batch_size / (time.perf_counter() - start))
             rate, taken = statistics.median(rates), batch_size / seconds
-            rows.append(
-                {"px": size, "batch": batch_size, "mirror": mirror} | ratio_of("cells/s", rate, "step takes", taken)
-            )
+            row = {"px": size, "batch": batch_size, "mirror": mirror}
+            rows.append(row | ratio_of("cells/s", rate, "step takes", taken))
     return rows
 
 
@@ -129,53 +129,43 @@ def interleaved(calls, times):
 
 def startup(arguments):
     """Seconds from the command `train/reference.py --preset=demo` to the end of its first step, and of its parts."""
-    marks = {"start": arguments.started}
     from icell_tf.cli import reference  # noqa: F401
     from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
     from icell_tf.training import experiment, loop
 
-    marks["import"] = time.time()
+    marks = {"import": time.time()}
 
-    def mark(owner, name, ends):
-        """Notes when a function is called and when it ends; `ends`: it ends the command instead."""
+    def mark(owner, name):
+        """Notes when a function is called and when it ends."""
         original = getattr(owner, name)
 
         def call(*positional, **named):
             marks[f"before {name}"] = time.time()
-            if ends:
-                raise EOFError
             result = original(*positional, **named)
             marks[name] = time.time()
             return result
 
         setattr(owner, name, call)
 
-    mark(experiment, "build_model", False)
-    mark(AdversarialAutoencoder, "compile", False)
-    mark(loop, "fit", False)
-    mark(loop.SaveRun, "on_train_batch_end", True)
-    with tempfile.TemporaryDirectory() as folder:
+    def end(*_):
+        marks["step"] = time.time()
+        raise EOFError
+
+    loop.SaveRun.on_train_batch_end = end
+    mark(experiment, "build_model")
+    mark(AdversarialAutoencoder, "compile")
+    mark(loop, "fit")
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(EOFError):
         sys.argv = [str(DEMO), "--preset=demo", f"--run_dir={folder}/run", f"--data_dir={arguments.data_dir}"]
-        try:
-            runpy.run_path(str(DEMO), run_name="__main__")
-        except EOFError:
-            pass
-    step, fit = marks["before on_train_batch_end"], marks["before fit"]
+        runpy.run_path(str(DEMO), run_name="__main__")
+    step, fit = marks["step"], marks["before fit"]
     build = marks["compile"] - marks["before build_model"]
-    return [
-        {
-            "import": marks["import"] - marks["start"],
-            "data": fit - marks["import"] - build,
-            "build": build,
-            "tracing and first step": step - fit,
-            "total": step - marks["start"],
-        }
-    ]
+    parts = {"import": marks["import"] - arguments.started, "data": fit - marks["import"] - build, "build": build}
+    return [parts | {"tracing and first step": step - fit, "total": step - arguments.started}]
 
 
 def epoch(arguments):
     """An epoch of a preset: its steps, and the share of validation, pictures, curves and saving."""
-    import numpy as np
     import tensorflow as tf
 
     from icell_tf.config import PRESETS
@@ -205,9 +195,7 @@ def epoch(arguments):
     train, test = (tf.function(f, jit_compile=acceleration.jit or None) for f in (model.train_step, model.test_step))
     step, _ = train_step.timed(lambda: steps(train), arguments.steps)
     validation, _ = train_step.timed(lambda: steps(test), arguments.steps)
-    x_rs, y = batch["x_rs"].numpy()[: loop.PICTURES], batch["y"].numpy()[: loop.PICTURES]
-    fixed, labels = {"train": x_rs, "validation": x_rs}, {"train": y, "validation": y}
-
+    fixed, labels = (dict.fromkeys(store.CURVES, batch[part].numpy()[: loop.PICTURES]) for part in ("x_rs", "y"))
     if phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, fixed)
     else:
@@ -225,27 +213,16 @@ def epoch(arguments):
         times = {}
         for name, follower in followers.items():
             follower.set_model(model)
-            times[name] = np.median([elapsed(lambda: follower.on_epoch_end(0, both)) for _ in range(3)])  # noqa: B023
-    whole = count * step
-    shares = {
-        "pictures": times["pictures"] / every / whole,
-        "curves": times["curves"] / whole,
-        "saving": times["saving"] / whole,
-        "validation": validations * validation / whole,
-    }
+            times[name], _ = train_step.timed(lambda: follower.on_epoch_end(0, both), 3)  # noqa: B023
+    whole, picture = count * step, times["pictures"]
+    times |= {"pictures": picture / every, "validation": validations * validation}
+    shares = {name: seconds / whole for name, seconds in times.items()}
     return [
         {"preset": preset, "phase": phase, "batch": config.batch_size, "s a step": step, "epoch s": whole}
-        | {"a picture s": times["pictures"]}
+        | {"a picture s": picture}
         | {f"{name} %": 100 * share for name, share in shares.items()}
         | {"hours of the run": config.epochs * (whole * (1 + sum(shares.values()))) / 3600}
     ]
-
-
-def elapsed(call):
-    """Seconds of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 PARTS = {"input": input_pipeline, "integration": integration, "startup": startup, "epoch": epoch}
@@ -267,11 +244,9 @@ def processes(part, arguments):
 
 def table(rows):
     """Returns rows of one part as lines of text."""
-    cells = [
-        [str(value) if isinstance(value, (str, int)) else f"{value:.4g}" for value in row.values()] for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(rows[0], *cells, strict=True)]
-    lines = [list(rows[0]), *cells]
+    lines = [list(rows[0])]
+    lines += [[str(v) if isinstance(v, (str, int)) else f"{v:.4g}" for v in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines)
 
 

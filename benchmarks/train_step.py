@@ -15,6 +15,7 @@ The machine has to be idle: PyTorch's threads wait for each other, and a busy co
 
 import argparse
 import json
+import math
 import os
 import resource
 import statistics
@@ -25,6 +26,7 @@ from pathlib import Path
 
 PHASES = ("reference", "conditional")
 STRUCTURES, LATENT = 10, 16
+SETTINGS = ("image_size", "width", "batch_size", "precision", "threads")
 PRODUCT = 4096  # the side of the matrices whose product is the yardstick
 GIB = 2**30
 
@@ -35,18 +37,9 @@ def network_flops(network):
 
     flops = []
     for layer in network.layers:
-        if isinstance(layer, keras.layers.Conv2DTranspose):
-            positions = layer.input.shape[1] * layer.input.shape[2]
-        elif isinstance(layer, keras.layers.Conv2D):
-            positions = layer.output.shape[1] * layer.output.shape[2]
-        elif isinstance(layer, keras.layers.Dense):
-            positions = 1
-        else:
-            continue
-        weights = 1
-        for size in layer.kernel.shape:
-            weights *= size
-        flops.append(2 * positions * weights)
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Dense)):
+            grid = layer.input if isinstance(layer, keras.layers.Conv2DTranspose) else layer.output
+            flops.append(2 * math.prod(grid.shape[1:-1]) * math.prod(layer.kernel.shape))
     return flops
 
 
@@ -117,16 +110,15 @@ def measure(arguments):
     }
     step = tf.function(model.train_step, jit_compile=arguments.jit or None)
     seconds, processor = timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB
-    flops = step_flops(model) * arguments.batch_size
+    flops = step_flops(model)
     return {
         "framework": f"tensorflow {tf.__version__}, keras {keras.__version__}",
         "how": str(acceleration),
         "seconds_per_step": seconds,
         "cpu_seconds_per_step": processor,
-        "peak_memory_gb": peak,
-        "gflop_per_image": flops / arguments.batch_size / 1e9,
-        "gflop_per_second": flops / seconds / 1e9,
+        "peak_memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB,
+        "gflop_per_image": flops / 1e9,
+        "gflop_per_second": flops * arguments.batch_size / seconds / 1e9,
     }
 
 
@@ -152,18 +144,18 @@ def timed(run, times):
 
 def ours(arguments, worker, phase, deterministic=False):
     """Runs one of `WORKERS` in a process of its own."""
-    flags = ["image_size", "width", "batch_size", "steps", "precision", "threads"]
-    command = [sys.executable, __file__, f"--worker={worker}", f"--phase={phase}", *["--jit"] * arguments.jit]
-    command += ["--deterministic"] * deterministic
-    return finished(command + [f"--{flag}={getattr(arguments, flag)}" for flag in flags])
+    command = [sys.executable, __file__, f"--worker={worker}", f"--phase={phase}", f"--steps={arguments.steps}"]
+    command += ["--jit"] * arguments.jit + ["--deterministic"] * deterministic
+    return finished(command + [f"--{flag}={getattr(arguments, flag)}" for flag in SETTINGS])
 
 
 def peer(arguments, phase, compiled):
     """Runs the peer's script with the Python that has torch."""
-    sizes = {"size": arguments.image_size, "width": arguments.width, "batch": arguments.batch_size}
     command = [arguments.torch_python, arguments.peer, f"--phase={phase}", f"--steps={arguments.steps}"]
-    command += [f"--{flag}={value}" for flag, value in sizes.items()] + [f"--threads={arguments.threads}"]
-    command += ["--bf16"] * (arguments.precision == "bfloat16") + ["--compile"] * compiled
+    command += [f"--size={arguments.image_size}", f"--width={arguments.width}", f"--batch={arguments.batch_size}"]
+    command += (
+        [f"--threads={arguments.threads}"] + ["--bf16"] * (arguments.precision == "bfloat16") + ["--compile"] * compiled
+    )
     return finished(command)
 
 
@@ -258,9 +250,7 @@ def main():
     parser.add_argument("--threads", type=int, default=0, help="of an operation; 0: each framework's choice")
     parser.add_argument("--torch_python", help="a Python that has torch")
     parser.add_argument("--peer", default="../shared/peers/torch_step.py", help="the step in PyTorch")
-    parser.add_argument(
-        "--compiled", action="store_true", help="also the peer's compiled step, which needs a C++ compiler"
-    )
+    parser.add_argument("--compiled", action="store_true", help="also the peer's compiled step; needs a C++ compiler")
     parser.add_argument("--json", help="file for the figures")
     parser.add_argument("--worker", choices=WORKERS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -272,11 +262,9 @@ def main():
     if arguments.torch_python and arguments.precision == "float16":
         parser.error("the peer computes in float32 and bfloat16")
     phases = PHASES if arguments.phase == "both" else (arguments.phase,)
-    settings = {
-        name: getattr(arguments, name) for name in ("image_size", "width", "batch_size", "precision", "threads")
-    }
-    comparisons = machine() | settings | {"phases": [compare(arguments, phase) for phase in phases]}
-    print(json.dumps({name: value for name, value in comparisons.items() if name != "phases"}))
+    where = machine() | {name: getattr(arguments, name) for name in SETTINGS}
+    comparisons = where | {"phases": [compare(arguments, phase) for phase in phases]}
+    print(json.dumps(where))
     print(table(comparisons))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(comparisons, indent=2) + "\n")

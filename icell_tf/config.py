@@ -34,13 +34,6 @@ def setting(default, text, choices=None):
     return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
 
 
-def _check_choices(config):
-    for field in dataclasses.fields(config):
-        choices = field.metadata["choices"]
-        if choices:
-            _require(config, field.name, getattr(config, field.name) in choices, "one of " + ", ".join(choices))
-
-
 def _require(config, name, holds, expected):
     if not holds:
         raise ConfigError(f"{name} is {getattr(config, name)!r}, but has to be {expected}")
@@ -69,7 +62,10 @@ class ReferenceConfig:
     epochs: int = setting(150, EPOCHS_HELP)
     batch_size: int = setting(32, "cells a step, over all devices; the last partial batch of an epoch is dropped")
     learning_rate: float = setting(2e-4, "Adam's, for all networks")
-    cooldown: float = setting(0.0, "share of the epochs, the last ones, over which the learning rate falls to 0")
+    cooldown: float = setting(
+        0.0,
+        "learning rate schedule: the last part of the epochs (0 to 1), over which the rate falls linearly towards 0",
+    )
     beta_1: float = setting(0.5, "Adam's decay of the first moment")
     gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
     gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
@@ -88,14 +84,17 @@ class ReferenceConfig:
     jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)
 
     def __post_init__(self):
-        _check_choices(self)
+        for field in dataclasses.fields(self):
+            choices = field.metadata["choices"]
+            if choices:
+                _require(self, field.name, getattr(self, field.name) in choices, "one of " + ", ".join(choices))
         if self.fold:
             parse_fold(self.fold)
             _require(self, "train_split", self.train_split == "train", "train, whole, in a fold")
         for name in ("width", "learning_rate"):
-            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
+            _require(self, name, 0 < getattr(self, name) < math.inf, "a number above 0")
         for name in ("gamma_enc", "gamma_dec", "mmd_weight", "white_noise"):
-            _require(self, name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "a number, 0 or more")
+            _require(self, name, 0 <= getattr(self, name) < math.inf, "a number, 0 or more")
         for name in ("beta_1", "norm_momentum"):
             _require(self, name, 0 <= getattr(self, name) < 1, "a number from 0 to below 1")
         _require(self, "cooldown", 0 <= self.cooldown <= 1, "a number from 0 to 1")
@@ -111,8 +110,7 @@ class ConditionalConfig(ReferenceConfig):
 
     epochs: int = setting(220, EPOCHS_HELP)
     leave_out: str = setting(
-        "",
-        "structures to train without, separated by commas; the evaluation then measures if they are seen as unknown",
+        "", "structures to train without, separated by commas; the evaluation then measures if they are seen as unknown"
     )
     generate_from: str = setting(
         "estimates",
@@ -120,15 +118,16 @@ class ConditionalConfig(ReferenceConfig):
         GENERATE_FROM,
     )
     integration_weight: float = setting(
-        0.0, "weight in the decoder's objective of the loss of Algorithm 3's image, at y, z_r and z_s = 0"
+        0.0,
+        "weight, in the decoder's objective, of the reconstruction loss of the image decoded from y, z_r and z_s = 0 "
+        "(Algorithm 3)",
     )
 
     def __post_init__(self):
         super().__post_init__()
         names = self.leave_out.split(",")
         _require(self, "leave_out", not self.leave_out or all(map(str.strip, names)), "names separated by commas")
-        weight = self.integration_weight
-        _require(self, "integration_weight", math.isfinite(weight) and weight >= 0, "a number, 0 or more")
+        _require(self, "integration_weight", 0 <= self.integration_weight < math.inf, "a number, 0 or more")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}

@@ -1,4 +1,4 @@
-"""What a model has to know of the cells that it was trained on."""
+"""The cells that a model was trained on."""
 
 from dataclasses import dataclass
 

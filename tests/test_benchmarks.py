@@ -42,8 +42,4 @@ def test_made_up_cells_are_batched_like_prepared_ones():
 
 def test_a_table_has_a_column_a_figure():
     rows = [{"px": 64, "mirror": False, "ratio": 560.512}, {"px": 256, "mirror": True, "ratio": 39.1}]
-    assert throughput.table(rows).splitlines() == [
-        " px  mirror  ratio",
-        " 64   False  560.5",
-        "256    True   39.1",
-    ]
+    assert throughput.table(rows).splitlines() == [" px  mirror  ratio", " 64   False  560.5", "256    True   39.1"]

@@ -18,34 +18,26 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 from icell_tf.config import PHASES, PRESETS, SIMULATED  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
-_DEFINE = {
-    str: flags.DEFINE_string,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    bool: flags.DEFINE_bool,
-}
+_DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
 flags.disclaim_key_flags()  # so that --help lists the flags defined here as the command's own
 
 
 class TrainingFlags:
     """Defines --preset, --run_dir, --data_dir, and a flag for every field of a phase's config; reads them once parsed.
 
-    Args:
-      phase: a key of `PHASES`.
-      output: what --run_dir is called.
-      run: what the run is, for its default name; None is the phase.
-      without: fields that get no flag.
+    Args: output, what --run_dir is called; run, what the run is, for its default name, None: the phase; without, fields
+    that get no flag.
     """
 
     def __init__(self, phase, output="run_dir", run=None, without=()):
         self.phase, self._run = phase, run or phase
         self.preset = flags.DEFINE_enum(
-            "preset", "paper", PRESETS, "settings to start from; every other flag overrides one"
+            "preset", "paper", PRESETS, "settings to start from, which other flags override"
         )
         self.run_dir_flag = define_folder(
             output, None, f"folder of the run, new or to continue (default: runs/PRESET-{self._run})"
         )
-        self.data_dir_flag = define_data_dir()
+        self.data_dir = define_data_dir()
         self.overwrite = flags.DEFINE_bool(
             "overwrite", False, "remove the run in --run_dir and start anew, each time that the command is started"
         )
@@ -72,16 +64,10 @@ class TrainingFlags:
     @property
     def how(self):
         """How to train: options that are no settings of the run, and so not in its config."""
-        return {name: getattr(self, name).value for name in ("overwrite", "deterministic", "threads")}
-
-    @property
-    def data_dir(self):
-        """Where prepared data sets lie, or None for TFDS' default."""
-        return self.data_dir_flag.value
+        return {name: getattr(self, name).value for name in ("data_dir", "overwrite", "deterministic", "threads")}
 
     @property
     def run_dir(self):
-        """The run's directory."""
         return self.run_dir_flag.value or self.default_run_dir(self._run)
 
     def default_run_dir(self, run):
@@ -102,12 +88,10 @@ def define_folder(name, default, text, **options):
 
 
 def define_data_dir():
-    """Defines --data_dir and returns its holder."""
     return define_folder("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
 
 
 def define_threads():
-    """Defines --threads_per_operation and returns its holder."""
     text = (
         "threads that share an operation on the CPU; as many operations run at a time as there are cores. auto: 1 on "
         "two cores for images up to 128 pixels, else TensorFlow's choice"
@@ -126,10 +110,8 @@ def define_setting(field):
 def ensure_prepared(dataset, data_dir=None):
     """Prepares a simulated data set with `tfds build`, unless its current version exists; checks that any other exists.
 
-    Args:
-      dataset, data_dir: as in `find_prepared`.
-
-    Raises: DatasetError: if the data set is missing and not simulated, or its build fails, or several machines train.
+    Args: as of `find_prepared`. Raises: DatasetError: if the data set is missing and not simulated, or its build fails,
+    or several machines train.
     """
     from icell_tf.data.builder.config import VERSION
     from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared

@@ -9,6 +9,6 @@ REFERENCE = define_folder("reference", None, "run of train/reference.py (default
 
 
 def main():
-    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
+    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
     reference = REFERENCE.value or FLAGS.default_run_dir("reference")
-    train_conditional(FLAGS.config, reference, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how, card=model_card)
+    train_conditional(FLAGS.config, reference, FLAGS.run_dir, **FLAGS.how, card=model_card)

@@ -29,7 +29,7 @@ def main():
     if devices.in_cluster():
         raise ValueError(f"train/cross_validate.py runs on one machine: unset {devices.VARIABLE}")
     output = Path(FLAGS.run_dir)
-    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
+    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
     folders = [output / f"fold-{part}" for part in range(1, FOLDS.value + 1)]
     for part, folder in enumerate(folders, start=1):
         print(f"Fold {part} of {FOLDS.value}: {folder}", flush=True)
@@ -39,9 +39,9 @@ def main():
             for phase, epochs in EPOCHS.items()
         )
         how = FLAGS.how | {"card": model_card}
-        train_reference(reference, folder / "reference", FLAGS.data_dir, **how)
-        train_conditional(conditional, folder / "reference", folder / "conditional", FLAGS.data_dir, **how)
-        prepared = open_prepared(conditional, data_dir=FLAGS.data_dir)
+        train_reference(reference, folder / "reference", **how)
+        train_conditional(conditional, folder / "reference", folder / "conditional", **how)
+        prepared = open_prepared(conditional, data_dir=FLAGS.data_dir.value)
         measure_fold(load(folder / "conditional"), prepared, folder / "evaluation")
     print(table(pool([folder / "evaluation" for folder in folders], prepared.cells, output)))
     print(f"wrote {output / POOLED_FILE}")

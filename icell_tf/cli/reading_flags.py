@@ -14,21 +14,18 @@ def define_reading_flags(images, masks):
 
     Returns: a function without arguments, which returns {flag: value} once the flags are parsed.
     """
-    channels = flags.DEFINE_string(
-        "channels", None, f"of {images}, as membrane:0,nucleus:1[,structure:2]; names or numbers"
-    )
-    segmentation_channels = flags.DEFINE_string(
-        "segmentation_channels", None, f"of {masks} with several channels, as cell:0,nucleus:1; names or numbers"
-    )
-    pixel_size = flags.DEFINE_string("pixel_size", None, f"µm per pixel of {images}: one number, or z,y,x")
-    axes = flags.DEFINE_string(
-        "axes", None, f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX"
-    )
-    return lambda: {
-        "channels": parse_channels(channels.value, CHANNEL_ROLES, "--channels"),
-        "segmentation_channels": parse_channels(
-            segmentation_channels.value, SEGMENTATION_ROLES, "--segmentation_channels"
-        ),
-        "pixel_size": parse_pixel_size(pixel_size.value),
-        "axes": axes.value,
+    texts = {
+        "channels": f"of {images}, as membrane:0,nucleus:1[,structure:2]; names or numbers",
+        "segmentation_channels": f"of {masks} with several channels, as cell:0,nucleus:1; names or numbers",
+        "pixel_size": f"µm per pixel of {images}: one number, or z,y,x",
+        "axes": f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX",
     }
+    given = {name: flags.DEFINE_string(name, None, text) for name, text in texts.items()}
+
+    def read():
+        values = {name: flag.value for name, flag in given.items()}
+        for name, roles in (("channels", CHANNEL_ROLES), ("segmentation_channels", SEGMENTATION_ROLES)):
+            values[name] = parse_channels(values[name], roles, f"--{name}")
+        return values | {"pixel_size": parse_pixel_size(values["pixel_size"])}
+
+    return read

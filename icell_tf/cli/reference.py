@@ -8,5 +8,5 @@ FLAGS = TrainingFlags("reference")
 
 
 def main():
-    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir)
-    train_reference(FLAGS.config, FLAGS.run_dir, FLAGS.data_dir, **FLAGS.how, card=model_card)
+    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
+    train_reference(FLAGS.config, FLAGS.run_dir, **FLAGS.how, card=model_card)

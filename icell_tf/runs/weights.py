@@ -16,11 +16,8 @@ RUN = "run"  # the group in the file that holds what is not the model's
 def save_weights(model, path, key=0, metrics=()):
     """Writes a model's weights and its optimizers' state into one file.
 
-    Args:
-      model: an `AdversarialAutoencoder`.
-      path: ends with .weights.h5.
-      key: of its run, a `Run.key`.
-      metrics: state of an unfinished epoch's metrics, as `training.metric_state.read` returns it.
+    Args: path, which ends with .weights.h5; key, the `Run.key`; metrics, the state of an unfinished epoch's metrics, as
+    `training.metric_state.read` returns it.
     """
     model.save_weights(path, overwrite=True)
     with h5py.File(path, "a") as file:
@@ -31,10 +28,8 @@ def save_weights(model, path, key=0, metrics=()):
 def load_weights(model, path, key=0):
     """Loads what `save_weights` wrote.
 
-    Args:
-      model: of the same networks. Its optimizers are loaded too if it is compiled.
-      path: of the file.
-      key: of the run that the weights must be of.
+    Args: model, of the same networks, whose optimizers are loaded too if it is compiled; key, of the run that the
+    weights must be of.
 
     Returns: the state of the metrics. Raises: ConfigError: if the file is damaged, or of another model or run.
     """

@@ -1,7 +1,6 @@
 """How a training step is computed on the devices there are: threads, precision, XLA. What it computes is the same."""
 
 import contextlib
-import dataclasses
 from dataclasses import dataclass
 
 import keras
@@ -19,9 +18,7 @@ BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on GPUs m
 class Acceleration:
     """The precision and the compiler that --precision and --jit, default auto, stand for on this machine.
 
-    Attributes:
-      precision: of products and activations; weights, moments and BatchNorm's statistics are float32 in any case.
-      jit: whether XLA compiles the step.
+    The precision is that of products and activations; weights, moments and BatchNorm's statistics are always float32.
     """
 
     precision: str
@@ -39,14 +36,11 @@ class Acceleration:
         gpus = tf.config.list_logical_devices("GPU")
         precision = config.precision
         if precision == "auto":
-            precision = "bfloat16" if gpus and all(map(_has_bfloat16, _physical_gpus())) else "float32"
+            fast = gpus and all(map(_has_bfloat16, tf.config.list_physical_devices("GPU")))
+            precision = "bfloat16" if fast else "float32"
         if config.jit == "on" and replicas > 1:
             raise ConfigError(f"jit is 'on', but TensorFlow can't compile a step on {replicas} devices: leave it out")
         return cls(precision, config.jit == "on" or (config.jit == "auto" and bool(gpus) and replicas == 1))
-
-    def recorded_in(self, config):
-        """Returns a config with these values in place of auto, so that a run is continued in the same arithmetic."""
-        return dataclasses.replace(config, precision=self.precision, jit="on" if self.jit else "off")
 
     @property
     def loss_scale(self):
@@ -69,9 +63,8 @@ class Acceleration:
 
     def __str__(self):
         gpus = len(tf.config.list_logical_devices("GPU"))
-        where = (
-            f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else f"the CPU, {_threads()}, deep convolutions as matrix products"
-        )
+        cpu = f"the CPU, {_threads()}, deep convolutions as matrix products"
+        where = f"{gpus} GPU{'s' * (gpus > 1)}" if gpus else cpu
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
@@ -82,9 +75,7 @@ def set_threads(threads=AUTO, image_size=None):
     TensorFlow's default, cost 15 % more time at 64 pixels and 5 % at 128; at 256 they save 6 %. Elsewhere, where this
     is not measured, AUTO keeps TensorFlow's default, and so it does where the environment sets the number.
 
-    Args:
-      threads: AUTO or a number, which has to be set before TensorFlow computes.
-      image_size: pixels along a side; None keeps TensorFlow's default for AUTO.
+    Args: threads, AUTO or a number, set before TensorFlow computes; image_size, pixels along a side, None: unknown.
 
     Raises: ConfigError: if threads is not a number above 0, or TensorFlow computes already with another.
     """
@@ -108,10 +99,6 @@ def _threads():
     within = tf.config.threading.get_intra_op_parallelism_threads() or within
     beside = tf.config.threading.get_inter_op_parallelism_threads() or beside
     return f"{beside} operations at a time with {within} thread{'s' * (within > 1)} each"
-
-
-def _physical_gpus():
-    return tf.config.list_physical_devices("GPU")
 
 
 def _has_bfloat16(gpu):

@@ -1,5 +1,6 @@
 """What happens after each epoch: learning rate, TensorBoard's curves and pictures, a warning about discriminators."""
 
+import functools
 from pathlib import Path
 
 import keras
@@ -16,10 +17,7 @@ DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator
 class CoolDown(keras.callbacks.Callback):
     """Lowers the learning rate of all optimizers linearly towards 0 over the last epochs.
 
-    Args:
-      learning_rate: the rate before.
-      cooldown: share of the epochs over which it falls; 0 for none.
-      epochs: of the whole run.
+    Args: learning_rate, before; cooldown, the share of the epochs over which it falls; epochs, of the whole run.
     """
 
     def __init__(self, learning_rate, cooldown, epochs):
@@ -33,15 +31,10 @@ class CoolDown(keras.callbacks.Callback):
 
 
 class Events:
-    """A folder of TensorBoard's files; values are on the disk when `write` returns.
+    """A folder of TensorBoard's files; values are on the disk when `write` returns."""
 
-    Args:
-      log_dir: TensorBoard's folder.
-      name: of the folder within it.
-    """
-
-    def __init__(self, log_dir, name):
-        self.folder = Path(log_dir) / name
+    def __init__(self, folder):
+        self.folder = folder
         with errors.writing(self.folder):
             self.writer = tf.summary.create_file_writer(str(self.folder))
 
@@ -59,56 +52,46 @@ class Events:
 class LogCurves(keras.callbacks.Callback):
     """Writes each epoch's losses and learning rate as `epoch_NAME`, for training and validation in a folder each.
 
-    Args:
-      log_dir: TensorBoard's folder.
+    Args: log_dir, TensorBoard's folder.
     """
 
     def __init__(self, log_dir):
         super().__init__()
-        self.log_dir = log_dir
-        self.events = {}
+        self.events = functools.cache(lambda name: Events(Path(log_dir) / name))
 
     def on_epoch_end(self, epoch, logs=None):
-        losses = {name: value for name, value in (logs or {}).items() if not name.startswith("val_")}
-        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
-        losses["learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
+        losses, validation = {}, {}
+        for name, value in logs.items():
+            (validation if name.startswith("val_") else losses)[f"epoch_{name.removeprefix('val_')}"] = value
+        losses["epoch_learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
         for name, values in zip(store.CURVES, (losses, validation), strict=True):
             if values:
-                if name not in self.events:
-                    self.events[name] = Events(self.log_dir, name)
-                scalars = {f"epoch_{loss}": value for loss, value in values.items()}
-                self.events[name].write(epoch, scalars, tf.summary.scalar)
+                self.events(name).write(epoch, values, tf.summary.scalar)
 
 
 class LogPictures(keras.callbacks.Callback):
     """Writes pictures of fixed cells every few epochs, and after the last one.
 
-    Args:
-      log_dir: TensorBoard's folder.
-      draw: a function without arguments that returns {name: RGB uint8 (h, w, 3)}.
-      every: epochs between pictures.
-      epochs: of the whole run.
+    Args: log_dir, TensorBoard's folder; draw, a function without arguments that returns {name: RGB uint8 (h, w, 3)};
+    every, epochs between pictures; epochs, of the whole run.
     """
 
     def __init__(self, log_dir, draw, every, epochs):
         super().__init__()
-        self.log_dir, self.draw, self.every, self.epochs = log_dir, draw, every, epochs
-        self.events = None
+        self.draw, self.every, self.epochs = draw, every, epochs
+        self.events = functools.cache(lambda: Events(Path(log_dir) / store.PICTURES))
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every and epoch + 1 != self.epochs:
             return
-        self.events = self.events or Events(self.log_dir, store.PICTURES)
         pictures = {name: picture[None] for name, picture in self.draw().items()}
-        self.events.write(epoch, pictures, tf.summary.image)
+        self.events().write(epoch, pictures, tf.summary.image)
 
 
 class WatchDiscriminators(keras.callbacks.Callback):
     """Warns once about each discriminator that has won: it was right above WINNING_ACCURACY for WINNING_STEPS steps.
 
-    Args:
-      steps: of an epoch.
-      rows: the curves of the epochs before, in a resumed run.
+    Args: steps, of an epoch; rows, the curves of the epochs before, in a resumed run.
     """
 
     def __init__(self, steps, rows=()):
@@ -120,7 +103,7 @@ class WatchDiscriminators(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         before = dict(self.streaks)
-        self._count(logs or {})
+        self._count(logs)
         for name, shown in DISCRIMINATORS.items():
             if before[name] < WINNING_STEPS <= self.streaks[name]:
                 print(
@@ -130,18 +113,14 @@ class WatchDiscriminators(keras.callbacks.Callback):
                 )
 
     def _count(self, logs):
-        for name in self.streaks:
-            won = logs.get(name, 0) > WINNING_ACCURACY
-            self.streaks[name] = self.streaks[name] + self.steps if won else 0
+        for name, steps in self.streaks.items():
+            self.streaks[name] = steps + self.steps if logs.get(name, 0) > WINNING_ACCURACY else 0
 
 
 def reference_pictures(model, cells, seed=0):
     """Draws reconstructed cells below the observed ones, for each split, and generated cells of the reference model.
 
-    Args:
-      model: a `ReferenceModel`.
-      cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
-      seed: of the generated cells' codes.
+    Args: cells, {split: x_rs (B, H, W, 3) in [0, 1]}; seed, of the generated cells' codes.
 
     Returns: {name: RGB uint8 (h, w, 3)}.
     """
@@ -156,13 +135,7 @@ def reference_pictures(model, cells, seed=0):
 def conditional_pictures(integrator, cells, labels, seed=0):
     """Draws as `reference_pictures`, with structures, and all structures predicted in the cells of each split.
 
-    Args:
-      integrator: an `Integrator` of the model's networks; one for all calls, because it is traced only once.
-      cells: {split: x_rs (B, H, W, 3) in [0, 1]}.
-      labels: {split: y (B,)}.
-      seed: of the generated cells' codes.
-
-    Returns: {name: RGB uint8 (h, w, 3)}.
+    Args: integrator, of the model's networks, one for all calls, as it is traced only once; labels, {split: y (B,)}.
     """
     structures, drawn = integrator.structures, {}
     for split, x_rs in cells.items():

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import threading
 import zlib
@@ -38,10 +39,7 @@ class Cluster:
 
 
 def read_cluster(text):
-    """Reads the value of TF_CONFIG.
-
-    Args:
-      text: in TensorFlow's format, such as EXAMPLE; "" or None if the variable is not set.
+    """Reads the value of TF_CONFIG, in TensorFlow's format, such as EXAMPLE; "" or None if the variable is not set.
 
     Returns: a `Cluster`; None without the variable, or with only one machine in it. Raises: ConfigError.
     """
@@ -55,8 +53,7 @@ def read_cluster(text):
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise _refusal(f"is {text!r}, which can't be used ({reason})") from error
-    others = sorted(set(addresses) - set(JOBS))
-    if others:
+    if others := sorted(set(addresses) - set(JOBS)):
         raise _refusal(f"has a job {others[0]!r} in its cluster, but training takes only {' and '.join(JOBS)}")
     if not 0 <= index < len(addresses.get(kind, ())):
         named = ", ".join(f"{len(hosts)} of {job!r}" for job, hosts in addresses.items()) or "none"
@@ -64,17 +61,16 @@ def read_cluster(text):
     if len(addresses.get("chief", ())) > 1:
         raise _refusal(f"has {len(addresses['chief'])} chiefs, but one machine writes the run")
     hosts = [host for job in JOBS for host in addresses.get(job, ())]
-    wrong = [host for host in hosts if not (isinstance(host, str) and _port(host) in range(1, 2**16))]
-    wrong += [host for host in hosts if hosts.count(host) > 1]
+    wrong = [host for host in hosts if not _is_address(host) or hosts.count(host) > 1]
     if wrong:
         raise _refusal(f"has the address {wrong[0]!r}, but each machine needs one of its own, HOST:PORT")
     chiefs = len(addresses.get("chief", ())) if kind == "worker" else 0
     return Cluster(tuple(hosts), index + chiefs) if len(hosts) > 1 else None
 
 
-def _port(host):
-    text = host.rpartition(":")[2]
-    return int(text) if text.isdecimal() else None
+def _is_address(host):
+    port = host.rpartition(":")[2] if isinstance(host, str) else ""
+    return port.isdecimal() and 0 < int(port) < 2**16
 
 
 def _refusal(found):
@@ -109,9 +105,11 @@ def connect():
 
 @functools.cache  # a process can connect only once
 def _connected(cluster):
-    others = ", ".join(host for number, host in enumerate(cluster.hosts) if number != cluster.index)
-    print(f"This is {_name(cluster)}; waiting for {others}.", flush=True)
-    workers = Workers(None, cluster)
+    workers, own = Workers(None, cluster), cluster.hosts[cluster.index]
+    name = f"machine {cluster.index + 1} of {workers.count} ({own})"
+    role = "the chief, which writes the run" if workers.is_chief else "which writes nothing"
+    others = ", ".join(host for host in cluster.hosts if host != own)
+    print(f"This is {name}, {role}; waiting for {others}.", flush=True)
     with workers.explain_lost_worker(), _interruptible():
         workers.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         workers.gather([0])  # returns once all have started
@@ -135,21 +133,13 @@ def _interruptible():
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _name(cluster):
-    role = "the chief, which writes the run" if cluster.index == 0 else "which writes nothing"
-    return f"machine {cluster.index + 1} of {len(cluster.hosts)} ({cluster.hosts[cluster.index]}), {role}"
-
-
 class Workers:
     """The processes that train a run together, one a machine; without TF_CONFIG there is one.
 
     The code that tells workers apart is here and in `store.RunStore`. They agree by collectives: all workers have to
     call the same methods in the same order.
 
-    Attributes:
-      strategy: over the devices of all workers.
-      count: of the workers.
-      index: of this one.
+    Attributes: strategy, over the devices of all workers; count, of the workers; index, of this one.
     """
 
     def __init__(self, strategy, cluster=None):
@@ -229,11 +219,10 @@ class Workers:
 
     def broadcast(self, model):
         """Gives a compiled model on every worker the chief's weights and optimizer state."""
-        if self.count == 1:
-            return
-        optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
-        for variable in model.weights + optimizers:
-            variable.assign(self.of_chief(variable.numpy()))
+        if self.count > 1:
+            optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
+            for variable in model.weights + optimizers:
+                variable.assign(self.of_chief(variable.numpy()))
 
     def of_chief(self, values):
         """Returns the chief's array on every worker. Args: values, of the same shape and type on all."""
@@ -244,10 +233,7 @@ class Workers:
         return self.sum(values) / self.count
 
     def distribute(self, batches):
-        """Returns a data set of global batches, the same on all workers, with each batch divided between the devices.
-
-        Args: batches, a tf.data.Dataset.
-        """
+        """Divides each batch of a tf.data.Dataset, which is the same on all workers, between the devices."""
         options = tf.data.Options()
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return self.strategy.experimental_distribute_dataset(batches.with_options(options))
@@ -272,9 +258,7 @@ class Workers:
 def _reason(error):
     """TensorFlow's message without the position in the graph."""
     told = error.message.partition("aborted by: ")[2] or error.message
-    for end in ("The error could be", "Additional GRPC", "Check earlier logs"):
-        told = told.partition(end)[0]
-    return " ".join(told.split())[:300]
+    return " ".join(re.split("The error could be|Additional GRPC|Check earlier logs", told)[0].split())[:300]
 
 
 ALONE = Workers(None)

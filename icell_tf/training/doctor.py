@@ -68,40 +68,31 @@ def versions():
         own = metadata.metadata("icell_tf")
     except metadata.PackageNotFoundError:
         return Part("versions", [], ["icell_tf is not installed: run `pip install -e .` in its checkout"])
-    lines, wrong = [f"icell_tf {own['Version']}"], []
-    python, tested = platform.python_version(), own["Requires-Python"]
-    lines.append(f"Python {python} (tested: {tested})")
-    if python not in SpecifierSet(tested):
-        wrong.append(f"Python is {python}, but icell_tf was tested with {tested}: use one of these versions")
-    for requirement in map(Requirement, own.get_all("Requires-Dist") or ()):
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        try:
-            installed = metadata.version(requirement.name)
-        except metadata.PackageNotFoundError:
+    python = SpecifierSet(own["Requires-Python"])
+    found = [("Python", platform.python_version(), python, "use one of these versions")]
+    for needed in map(Requirement, own.get_all("Requires-Dist") or ()):
+        if needed.marker is None or needed.marker.evaluate({"extra": ""}):
             installed = "missing"
-        lines.append(f"{requirement.name} {installed} (tested: {requirement.specifier})")
-        if installed not in requirement.specifier:
-            wrong.append(
-                f"{requirement.name} is {installed}, but icell_tf was tested with {requirement.specifier}: "
-                f"pip install '{requirement}'"
-            )
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                installed = metadata.version(needed.name)
+            found.append((needed.name, installed, needed.specifier, f"pip install '{needed}'"))
+    lines, wrong = [f"icell_tf {own['Version']}"], []
+    for name, version, tested, remedy in found:
+        lines.append(f"{name} {version} (tested: {tested})")
+        if version not in tested:
+            wrong.append(f"{name} is {version}, but icell_tf was tested with {tested}: {remedy}")
     return Part("versions", lines, wrong)
 
 
 def training(configs, size, threads="auto"):
     """Examines how training would run: strategy, precision, threads and XLA, and whether devices can share a batch.
 
-    Args:
-      configs: {phase: config}.
-      size: of images, pixels along a side.
-      threads: as of `acceleration.set_threads`.
+    Args: configs, {phase: config}; size, pixels along a side; threads, as of `acceleration.set_threads`.
     """
     from icell_tf.training.acceleration import Acceleration, set_threads
     from icell_tf.training.devices import VARIABLE, make_strategy, read_cluster
 
     lines, wrong = [], []
-
     try:
         cluster = read_cluster(os.environ.get(VARIABLE))
     except ConfigError as error:
@@ -154,8 +145,8 @@ def data(dataset, data_dir=None):
         return Part("data", [f"{folder}: can't be read"], [str(error)]), None, 0
     held = sum(count for name, count in splits.items() if name != "test")
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
-    lines = [f"{prepared.folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"]
-    return Part("data", lines, []), cells, held * cells.image_size**2 * 3
+    line = f"{folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"
+    return Part("data", [line], []), cells, held * cells.image_size**2 * 3
 
 
 def image_size(dataset, data_dir=None):
@@ -169,13 +160,9 @@ def image_size(dataset, data_dir=None):
 
 
 def disk(title, folder, needed, flag):
-    """Returns the Part of a folder into which `needed` more bytes will be written.
+    """Returns the Part of a folder, which need not exist yet, into which `needed` more bytes will be written.
 
-    Args:
-      title: the Part's.
-      folder: need not exist yet.
-      needed: bytes.
-      flag: that names it.
+    Args: flag, that gives the folder.
     """
     folder = Path(folder).expanduser().absolute()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -184,28 +171,22 @@ def disk(title, folder, needed, flag):
             pass
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        return Part(
-            title,
-            [f"{folder}: can't be written"],
-            [f"{folder} can't be written ({reason}: {existing}): make it writable, or give another {flag}"],
-        )
+        wrong = f"{folder} can't be written ({reason}: {existing}): make it writable, or give another {flag}"
+        return Part(title, [f"{folder}: can't be written"], [wrong])
     free = shutil.disk_usage(existing).free
-    wrong = []
-    if free < needed:
-        wrong.append(
-            f"{folder} needs {needed / GIB:.2f} GiB and its disk has {free / GIB:.2f} GiB free: free space there, or "
-            f"give another {flag}"
-        )
-    return Part(title, [f"{folder}: {needed / GIB:.2f} GiB needed, {free / GIB:.2f} GiB free"], wrong)
+    wrong = (
+        f"{folder} needs {needed / GIB:.2f} GiB and its disk has {free / GIB:.2f} GiB free: free space there, or "
+        f"give another {flag}"
+    )
+    line = f"{folder}: {needed / GIB:.2f} GiB needed, {free / GIB:.2f} GiB free"
+    return Part(title, [line], [wrong] if free < needed else [])
 
 
 def memory(needs, images, gpus=()):
-    """Returns the Part of the memory that the larger phase needs; with GPUs, the step is in theirs.
+    """Returns the Part of the memory that the larger phase needs; the step is in that of GPUs, which share a batch.
 
-    Args:
-      needs: {phase: `Requirements`}.
-      images: bytes of the data set's images, of which there are two copies while they are loaded.
-      gpus: as `machine.gpus` returns them, if TensorFlow uses them; they share a batch.
+    Args: needs, {phase: `Requirements`}; images, bytes of the data set's, of which there are two copies while they are
+    loaded; gpus, as `machine.gpus` returns them, if TensorFlow uses them.
     """
     from icell_tf.training import machine
     from icell_tf.training.requirements import PROCESS
@@ -228,11 +209,8 @@ def memory(needs, images, gpus=()):
 def examine(configs, run_dirs, data_dir=None, threads="auto"):
     """Returns all Parts; only the versions if a package is missing.
 
-    Args:
-      configs: {phase: config}.
-      run_dirs: {phase: the folder of its run}, which need not exist yet.
-      data_dir: where prepared data sets lie; None is TFDS' default.
-      threads: as of `acceleration.set_threads`.
+    Args: configs, {phase: config}; run_dirs, {phase: the folder of its run}, which need not exist yet; data_dir, where
+    prepared data sets lie, None: TFDS' default; threads, as of `acceleration.set_threads`.
     """
     parts = [versions()]
     if any(" is missing" in line for line in parts[0].wrong):

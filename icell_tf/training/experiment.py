@@ -13,11 +13,12 @@ from icell_tf.runs import history
 from icell_tf.runs.run import Run
 from icell_tf.runs.trained import load_model
 from icell_tf.training import acceleration, devices, loop, metric_state
+from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import explain_out_of_memory
 from icell_tf.training.store import RunStore
 
 
-def train_reference(config, run_dir, data_dir=None, **how):
+def train_reference(config, run_dir, **how):
     """Trains phase 1, or continues it, and returns the run's directory.
 
     With TF_CONFIG, all machines in it train together, each with its own copy of the data, or a shared one; the chief
@@ -26,31 +27,31 @@ def train_reference(config, run_dir, data_dir=None, **how):
     Args:
       config: a `ReferenceConfig`.
       run_dir: where config.json, weights, curves and TensorBoard's files go.
-      data_dir: where prepared data sets lie; None is TFDS' default.
       **how: what is no setting of the run:
+        data_dir: where prepared data sets lie; None is TFDS' default.
         overwrite: start anew, and remove the run that lies in run_dir.
         deterministic: on a GPU, use only operations that add up in one order; on a CPU all do.
         threads: that share an operation on the CPU; see `acceleration.set_threads`.
-        card: writes the run's model card; an object with the functions `forget` and `record_training` of
-          icell_tf.reports.model_card, such as that module. None writes no card.
+        card: writes the run's model card, as the module icell_tf.reports.model_card does with its functions `forget`
+          and `record_training`. None writes no card.
 
     Raises: ConfigError, DatasetError: before anything is written. TrainingError: if training fails. Stopped: after a
       signal, once the step is saved.
     """
-    return _train(config, None, run_dir, data_dir, **how)
+    return _train(config, None, run_dir, **how)
 
 
-def train_conditional(config, reference_dir, run_dir, data_dir=None, **how):
+def train_conditional(config, reference_dir, run_dir, **how):
     """Trains phase 2 on the reference model of phase 1, or continues it; see `train_reference`.
 
     Raises: ConfigError: also if the reference run's cells were prepared in another way, or its fold or its latent
       dimension differs.
     """
-    return _train(config, reference_dir, run_dir, data_dir, **how)
+    return _train(config, reference_dir, run_dir, **how)
 
 
 def _train(
-    config, reference_dir, run_dir, data_dir, overwrite=False, deterministic=False, threads=acceleration.AUTO, card=None
+    config, reference_dir, run_dir, data_dir=None, overwrite=False, deterministic=False, threads=AUTO, card=None
 ):
     in_cluster = devices.in_cluster()  # whose machines have to be connected before a data set is opened
     acceleration.set_threads(threads, None if in_cluster else open_prepared(config, data_dir=data_dir).image_size)
@@ -63,17 +64,16 @@ def _train(
             workers.check_batch_size(config.batch_size)
             how = workers.together(lambda: acceleration.Acceleration.of(config, replicas))
             workers.check_equal("devices", how)
-            run = dataclasses.replace(run, config=how.recorded_in(config)).with_key()
+            arithmetic = {"precision": how.precision, "jit": "on" if how.jit else "off"}  # kept when it is continued
+            run = dataclasses.replace(run, config=dataclasses.replace(config, **arithmetic)).with_key()
             store.find(run, overwrite)
             model = _build(run, prepared, reference_dir, how, deterministic, workers)
             metrics = _resume(model, store)
             steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
             store.repair(step, steps)
             if step >= config.epochs * steps:
-                print(
-                    f"{run_dir} is trained for {step // steps} epochs already; a higher --epochs continues it, "
-                    "--overwrite starts it anew."
-                )
+                done = f"{run_dir} is trained for {step // steps} epochs already"
+                print(f"{done}; a higher --epochs continues it, --overwrite starts it anew.")
                 return run_dir
             store.begin(run, overwrite, card)
             if step and workers.is_chief:
@@ -86,13 +86,12 @@ def _train(
 
 def _find(config, reference_dir, data_dir):
     """Returns the `Run` and its `PreparedCells`, checked against the reference run in phase 2."""
+    prepared = open_prepared(config, data_dir=data_dir)
     if reference_dir is None:
-        prepared = open_prepared(config, data_dir=data_dir)
         return Run("reference", config, prepared.cells), prepared
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    prepared = open_prepared(config, data_dir=data_dir)
     changed = differences(reference.cells, prepared.cells, ignore=("structures", "dataset"))
     if changed:
         raise ConfigError(

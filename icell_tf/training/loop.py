@@ -23,13 +23,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """Notes a first SIGINT or SIGTERM, so that training stops after the step; a second one ends the process as usual.
+    """Notes a first SIGINT or SIGTERM, so that training stops after the step; a second one ends the process."""
 
-    Attributes:
-      signal: the one that came, or None.
-    """
-
-    signal = None
+    signal = None  # or the one that came
 
     @contextlib.contextmanager
     def handling(self):
@@ -58,14 +54,9 @@ class SaveRun(keras.callbacks.Callback):
     Within an epoch it saves the last weights if the epoch takes long, or if a signal has come. A state with NaN or
     infinite losses is not saved and ends the run. All workers save at the same step.
 
-    Args:
-      store: the `RunStore` of the run.
-      steps: of an epoch.
-      step: the steps that were trained before, in a resumed run.
-      stop: a `StopRequest`.
+    Args: store, a `RunStore`; steps, of an epoch; step, trained before, in a resumed run; stop, a `StopRequest`.
 
-    Raises: TrainingError: after a step or an epoch whose losses are not finite. Stopped: after a signal, once the step
-      is saved.
+    Raises: TrainingError: if losses or weights are not finite. Stopped: after a signal, once the step is saved.
     """
 
     def __init__(self, store, steps, step=0, stop=None):
@@ -132,30 +123,18 @@ class SaveRun(keras.callbacks.Callback):
         return f"step {self.step} (epoch {epoch + 1}, step {step + 1} of {self.steps})"
 
     def _saved(self):
-        if not self.saved:
-            return "Nothing was saved yet."
-        return f"{self.store.run_dir} holds the weights after step {self.saved}."
+        kept = f"{self.store.run_dir} holds the weights after step {self.saved}."
+        return kept if self.saved else "Nothing was saved yet."
 
 
-class WriteCard(keras.callbacks.Callback):
-    """In the last epoch writes the run's model card, before the save that completes the run.
-
-    Args:
-      card: as of `experiment.train_reference`.
-      store, run, prepared: as of `fit`.
-    """
-
-    def __init__(self, card, store, run, prepared):
-        super().__init__()
-        self.card, self.store, self.run, self.prepared = card, store, run, prepared
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 == self.run.config.epochs:
-            last = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
-            try:
-                self.card.record_training(self.store.run_dir, self.run, self.prepared, [*self.store.rows, last])
-            except (OSError, ValueError) as error:  # such as test cells that can't be read, which training doesn't need
-                print(f"Warning: the model card of {self.store.run_dir} is not written: {error}")
+def write_card(card, store, run, prepared, epoch, logs):
+    """In the last epoch writes the run's model card, before the save that completes the run."""
+    if epoch + 1 == run.config.epochs:
+        last = {"epoch": epoch, **{name: float(value) for name, value in logs.items()}}
+        try:
+            card.record_training(store.run_dir, run, prepared, [*store.rows, last])
+        except (OSError, ValueError) as error:  # such as test cells that can't be read, which training doesn't need
+            print(f"Warning: the model card of {store.run_dir} is not written: {error}")
 
 
 def broken_networks(model):
@@ -172,9 +151,7 @@ def fit(model, run, prepared, store, metrics=None, card=None):
 
     Args:
       model: made in the scope of the strategy of the store's workers, with the weights to continue from.
-      run: its `Run`.
-      prepared: its `PreparedCells`.
-      store: its `RunStore`, after `repair`.
+      run, prepared, store: its `Run`, `PreparedCells`, and `RunStore` after `repair`.
       metrics: the state of the metrics of an epoch that was interrupted.
       card: as of `experiment.train_reference`.
 
@@ -183,22 +160,15 @@ def fit(model, run, prepared, store, metrics=None, card=None):
     config, workers = run.config, store.workers
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
+    how = {"balanced": config.balanced, "mirror": config.mirror}
     batches = workers.distribute(
-        prepared.training_batches(
-            config.batch_size,
-            config.seed,
-            config.epochs,
-            completed,
-            balanced=config.balanced,
-            mirror=config.mirror,
-            skip=done,
-        )
+        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, skip=done, **how)
     )
-    train_step, remaining = compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
+    train_step, remaining = _compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
     validation = None
     if "validation" in prepared.splits:
         validation = workers.distribute(prepared.batches("validation", config.batch_size))
-        test_step = compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
+        test_step = _compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
     stop = StopRequest()
     followers = keras.callbacks.CallbackList(
         _callbacks(run, prepared, model, SaveRun(store, steps, step, stop), card),
@@ -237,16 +207,12 @@ def fit(model, run, prepared, store, metrics=None, card=None):
         )
 
 
-def compile_step(step, batches, strategy, jit=False):
-    """Returns a compiled function that takes a step on all devices.
+def _compile_step(step, batches, strategy, jit):
+    """Returns a compiled function from a batch to {name: mean over all devices}.
 
     Args:
       step: a function from a device's part of a batch to {name: scalar}.
-      batches: the data set of the batches, as `Workers.distribute` returns it.
-      strategy: over the devices.
-      jit: whether XLA compiles it.
-
-    Returns: a function from a batch to {name: mean over all devices}.
+      batches: as `Workers.distribute` returns them.
     """
 
     @tf.function(input_signature=[batches.element_spec], jit_compile=jit, autograph=False)
@@ -269,23 +235,22 @@ def _callbacks(run, prepared, model, save, card):
     cool_down = callbacks.CoolDown(config.learning_rate, config.cooldown, config.epochs)
     if not save.workers.is_chief:
         return [cool_down, save]
-    splits = {"train": prepared.train_split, "validation": "validation"}
-    fixed = {name: prepared.first(split, PICTURES) for name, split in splits.items() if name in prepared.splits}
-    cells = {name: x_rs for name, (x_rs, _) in fixed.items()}
-    labels = {name: y for name, (_, y) in fixed.items()}
-
+    cells, labels = {}, {}
+    for name, split in {"train": prepared.train_split, "validation": "validation"}.items():
+        if name in prepared.splits:
+            cells[name], labels[name] = prepared.first(split, PICTURES)
     if run.phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
         integrator = integrator_of(model, run.cells)
         draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
-
     log_dir = store.run_dir / EVENTS
+    write = functools.partial(write_card, card, store, run, prepared)
     return [
         cool_down,
         callbacks.LogCurves(log_dir),
         callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
         callbacks.WatchDiscriminators(save.steps, store.rows),
-        *([WriteCard(card, store, run, prepared)] if card else []),
+        *([keras.callbacks.LambdaCallback(on_epoch_end=write)] if card else []),
         save,
     ]

@@ -26,10 +26,7 @@ def cores():
 
 
 def asked_threads():
-    """Returns the numbers of threads that the environment sets for TensorFlow, {variable of THREADS: threads}.
-
-    Raises: ConfigError: if one is not a number.
-    """
+    """Returns the threads that the environment sets, {variable of THREADS: number}. Raises: ConfigError: no number."""
     asked = {name: os.environ[name] for name in THREADS if os.environ.get(name, "0") not in ("", "0")}  # 0: default
     for name, value in asked.items():
         if not value.isdecimal():
@@ -57,18 +54,14 @@ def memory():
     """
     machine = psutil.virtual_memory()
     total, free = machine.total, machine.available
-    files = [(folder, "memory.max", "memory.current", "inactive_file") for folder in _groups("")]
-    files += [
-        (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        for folder in _groups("memory")
-    ]
-    for folder, limit_file, usage_file, cache in files:
-        limit, usage = _lines(folder / limit_file), _lines(folder / usage_file)
-        if not (limit and usage) or limit[0] == "max" or int(limit[0]) >= UNLIMITED:
-            continue
-        cached = dict(line.split() for line in _lines(folder / "memory.stat")).get(cache, 0)
-        total = min(total, int(limit[0]))
-        free = min(free, int(limit[0]) - int(usage[0]) + int(cached))
+    version_1 = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+    for controller, names in {"": ("memory.max", "memory.current", "inactive_file"), "memory": version_1}.items():
+        for folder in _groups(controller):
+            limit, usage = (_lines(folder / name) for name in names[:2])
+            if limit and usage and limit[0] != "max" and int(limit[0]) < UNLIMITED:
+                cached = dict(line.split() for line in _lines(folder / "memory.stat")).get(names[2], 0)
+                total = min(total, int(limit[0]))
+                free = min(free, int(limit[0]) - int(usage[0]) + int(cached))
     return total, max(0, free)
 
 

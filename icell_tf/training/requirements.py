@@ -28,15 +28,10 @@ class Requirements(NamedTuple):
 
 
 def estimate(phase, configs, cells):
-    """Estimates what training a phase needs from its networks.
+    """Estimates the `Requirements` of a phase from its networks. Args: configs, {phase: config}; cells, their `Cells`.
 
-    Args:
-      phase: a key of `PHASES`.
-      configs: {phase: config}.
-      cells: their `Cells`.
-
-    Returns: `Requirements`. The bytes on the disk are exact up to the files' headers. The memory is an estimate:
-    weights, both moments of Adam and gradients, and the outputs of all layers in a step.
+    The bytes on the disk are exact up to the files' headers. The memory is an estimate: weights, both moments of Adam
+    and gradients, and the outputs of all layers in a step.
     """
     config = configs[phase]
     reference = configs["reference"] if phase == "conditional" else None
@@ -44,9 +39,7 @@ def estimate(phase, configs, cells):
         model = build_model(Run(phase, config, cells, reference))
     trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
     saved = model.count_params() + 2 * trainable
-    passes = dict(PASSES)
-    if phase == "conditional" and config.integration_weight:
-        passes["dec"] += 1
+    passes = PASSES | {"dec": PASSES["dec"] + bool(phase == "conditional" and config.integration_weight)}
     kept = 0
     for role, network in model.trained.items():
         outputs = [layer.output for layer in network.layers if not isinstance(layer, VIEWS)]

@@ -56,9 +56,7 @@ def replacing(path):
 class RunStore:
     """Reads and writes the folder of a run that is trained.
 
-    Args:
-      run_dir: the folder.
-      workers: the `devices.Workers` that train the run; the chief alone uses the folder.
+    Args: run_dir; workers, the `devices.Workers` that train the run, of which the chief alone uses the folder.
 
     Attributes:
       continues: whether the folder holds the run, and it is continued. Known to the chief.
@@ -78,13 +76,10 @@ class RunStore:
 
     @on_chief
     def find(self, run, overwrite):
-        """Looks for a run to continue.
+        """Looks for a run to continue, unless it is to be overwritten.
 
-        Args:
-          run: the `Run` that is to be trained.
-          overwrite: whether to start anew in any case.
-
-        Raises: ConfigError: if the folder holds another run, or weights without settings.
+        Args: run, that is to be trained. Raises: ConfigError: if the folder holds another run, or weights without
+        settings.
         """
         self.key, self.continues = run.key, not overwrite and _holds_run(self.run_dir)
         if self.continues:
@@ -97,36 +92,31 @@ class RunStore:
         Returns: the state of the metrics, or None. Raises: ConfigError: if there are weights, and none can be used.
         """
         last, previous = self.run_dir / LAST, self.run_dir / PREVIOUS
-        metrics = None
-        if not self.continues:
-            return None
-        if last.is_file():
+        refused = None
+        if self.continues and last.is_file():
             try:
                 return load_weights(model, last, self.key)
             except ConfigError as error:
                 if not previous.is_file():
                     raise
-                metrics = load_weights(model, previous, self.key)
-                last.replace(last.with_name(REFUSED))
-                print(
-                    f"{last} is damaged, or of another run ({reason(error.__cause__)}). It is renamed {REFUSED}, and "
-                    f"the run continues from {PREVIOUS}, which was saved before it. There is nothing to do."
-                )
-        elif previous.is_file():
-            metrics = load_weights(model, previous, self.key)
-        if previous.is_file():
-            previous.replace(last)
+                refused = reason(error.__cause__)
+        if not self.continues or not previous.is_file():
+            return None
+        metrics = load_weights(model, previous, self.key)
+        if refused:
+            last.replace(last.with_name(REFUSED))
+            print(
+                f"{last} is damaged, or of another run ({refused}). It is renamed {REFUSED}, and the run continues "
+                f"from {PREVIOUS}, which was saved before it. There is nothing to do."
+            )
+        previous.replace(last)
         return metrics
 
     @on_chief
     def repair(self, step, steps):
         """Finishes what a kill between two writes left undone, so that all files are of one step; reads the curves.
 
-        Args:
-          step: of the last weights.
-          steps: of an epoch.
-
-        Raises: ConfigError: if the curves are damaged.
+        Args: step, of the last weights; steps, of an epoch. Raises: ConfigError: if the curves are damaged.
         """
         if not self.continues:
             return
@@ -176,17 +166,15 @@ class RunStore:
             if last.is_file():
                 last.replace(last.with_name(PREVIOUS))
 
-    @on_chief
-    def keep_best(self):
-        """After an epoch's commit, copies the last weights to the best ones if the monitored loss was never lower."""
-        self._copy_if_best()
-
     def _copy_if_best(self):
+        """After an epoch's commit, copies the last weights to the best ones if the monitored loss was never lower."""
         values = [row.get(MONITOR, -math.inf) for row in self.rows]  # without validation cells the last is the best
         last, best = self.run_dir / LAST, self.run_dir / BEST
         if values[-1] <= min(values) and not (best.is_file() and filecmp.cmp(last, best, shallow=False)):
             with replacing(best) as partial:
                 shutil.copyfile(last, partial)
+
+    keep_best = on_chief(_copy_if_best)
 
 
 def _holds_run(run_dir):
@@ -250,10 +238,9 @@ def _step_of(record):
 
 def clear(run_dir):
     """Removes a run's files, and nothing else that lies in its folder."""
-    run_dir = Path(run_dir)
-    events = [path for folder in (*CURVES, PICTURES) for path in (run_dir / EVENTS / folder).glob("*events*")]
+    events = [path for folder in (*CURVES, PICTURES) for path in Path(run_dir, EVENTS, folder).glob("*events*")]
     names = (HISTORY, LAST, PREVIOUS, BEST, REFUSED, CONFIG_FILE)
-    for path in events + [run_dir / part for name in names for part in (f"partial.{name}", name)]:
+    for path in events + [Path(run_dir, part) for name in names for part in (f"partial.{name}", name)]:
         path.unlink(missing_ok=True)  # config.json last: while it is there, the others are of its run
 
 

@@ -33,7 +33,7 @@ def test_without_other_flags_the_config_is_the_presets(parsed, phase):
     found = parsed(phase, "--preset=small")
     assert found.config == PRESETS["small"][phase]
     assert found.run_dir == f"runs/small-{phase}"
-    assert found.data_dir is None
+    assert found.data_dir.value is None
 
 
 def test_every_field_has_a_flag_that_overrides_it(parsed):
@@ -43,14 +43,10 @@ def test_every_field_has_a_flag_that_overrides_it(parsed):
     assert set(found.fields) == {field.name for field in dataclasses.fields(found.config)}
 
 
-def test_a_folder_may_lie_in_the_home_folder(parsed, monkeypatch):
+def test_directories_are_given_and_may_lie_in_the_home_folder_or_are_the_presets(parsed, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
-    assert parsed("reference", "--run_dir=~/runs/mine").run_dir == "/home/me/runs/mine"
-
-
-def test_directories_are_given_or_the_presets(parsed):
-    found = parsed("conditional", "--run_dir=elsewhere", "--data_dir=data")
-    assert (found.run_dir, found.data_dir) == ("elsewhere", "data")
+    found = parsed("conditional", "--run_dir=~/runs/mine", "--data_dir=data")
+    assert (found.run_dir, found.data_dir.value) == ("/home/me/runs/mine", "data")
     assert found.default_run_dir("reference") == "runs/paper-reference"
 
 
@@ -61,13 +57,12 @@ def test_a_flag_beyond_its_choices_is_refused(parsed):
 
 @pytest.fixture
 def builds(monkeypatch):
-    """The commands that would have been run; `builds.returncode` is what they return."""
-    calls = SimpleNamespace(commands=[], folders=[], returncode=0)
+    """What would have been run: [(command, folder)]."""
+    calls = []
 
     def record(arguments, cwd):
-        calls.commands.append(arguments)
-        calls.folders.append(cwd)
-        return SimpleNamespace(returncode=calls.returncode)
+        calls.append((arguments, cwd))
+        return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(command.subprocess, "run", record)
     return calls
@@ -76,7 +71,7 @@ def builds(monkeypatch):
 def test_a_simulated_data_set_is_built_where_it_is_looked_for(builds, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command.ensure_prepared("integrated_cell/simulated_64", "data")
-    (built,), (folder,) = builds.commands, builds.folders
+    ((built, folder),) = builds
     assert built[1:] == ["build", "--config", "simulated_64", "--data_dir", str(tmp_path / "data")]
     assert (folder / "integrated_cell_dataset_builder.py").is_file()
 
@@ -87,25 +82,21 @@ def test_a_prepared_data_set_is_built_again_only_if_it_is_of_an_older_version(bu
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").touch()
         command.ensure_prepared("integrated_cell/simulated_64", tmp_path / version)
-        assert len(builds.commands) == commands
+        assert len(builds) == commands
 
 
-def test_a_users_data_set_is_not_built(builds, tmp_path):
+def test_a_users_data_set_is_not_built_nor_is_one_by_all_machines_at_once(builds, tmp_path, monkeypatch):
     with pytest.raises(DatasetError, match="no prepared data set integrated_cell/mine"):
         command.ensure_prepared("integrated_cell/mine", tmp_path)
-    assert not builds.commands
-
-
-def test_machines_that_train_together_do_not_build_all_at_once(builds, tmp_path, monkeypatch):
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": task}))
     with pytest.raises(DatasetError, match="Prepare it with `tfds build`"):
         command.ensure_prepared("integrated_cell/simulated", tmp_path)
-    assert not builds.commands
+    assert not builds
 
 
-def test_a_failed_build_is_told(builds, tmp_path):
-    builds.returncode = 1
+def test_a_failed_build_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=1))
     with pytest.raises(DatasetError, match="integrated_cell/simulated could not be prepared"):
         command.ensure_prepared("integrated_cell/simulated", tmp_path)
 

@@ -32,17 +32,15 @@ def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared,
     flags.FLAGS(["command", *given, f"--dataset={prepared.folder}", f"--output={tmp_path}"])
     command.main()
 
-    settings = {"dataset": str(prepared.folder), "batch_size": 8}
-    reference, conditional = (
-        dataclasses.replace(PRESETS["small"][p], **settings) for p in ("reference", "conditional")
-    )
-    how = {"overwrite": True, "deterministic": False, "threads": "auto", "card": model_card}
+    presets, settings = PRESETS["small"], {"dataset": str(prepared.folder), "batch_size": 8}
+    reference, conditional = (dataclasses.replace(presets[p], **settings) for p in ("reference", "conditional"))
+    how = {"data_dir": "data", "overwrite": True, "deterministic": False, "threads": "auto", "card": model_card}
     for i, fold in enumerate(("1/2", "2/2")):
         folder = tmp_path / f"fold-{i + 1}"
         config = dataclasses.replace(reference, fold=fold, epochs=3)
-        assert trained[2 * i] == (config, folder / "reference", "data", how)
+        assert trained[2 * i] == (config, folder / "reference", how)
         config = dataclasses.replace(conditional, fold=fold)
-        assert trained[2 * i + 1] == (config, folder / "reference", folder / "conditional", "data", how)
+        assert trained[2 * i + 1] == (config, folder / "reference", folder / "conditional", how)
         cells = PreparedCells(prepared.folder, fold=fold)
         assert measured[i] == (folder / "conditional", cells, folder / "evaluation")
     folders = [tmp_path / f"fold-{part}" / "evaluation" for part in (1, 2)]

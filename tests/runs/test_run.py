@@ -34,17 +34,13 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         Run.load(tmp_path)
 
 
-@pytest.mark.parametrize("change", [{"reference": None}, {"config": {"precision": None}}, {"phase": "reference"}])
-def test_an_edited_config_is_refused(change, tmp_path):
-    Run("conditional", ConditionalConfig(), CELLS, RESOLVED).save(tmp_path)
-    content = json.loads((tmp_path / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps(content | change))
-    with pytest.raises(ConfigError, match="not a configuration of this version"):
-        Run.load(tmp_path)
+OWN = dataclasses.asdict(Run("conditional", ConditionalConfig(), CELLS, RESOLVED))
+EDITS = [{"reference": None}, {"config": {"precision": None}}, {"phase": "reference"}]
+FOREIGN = ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})]
 
 
-@pytest.mark.parametrize("content", ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})])
-def test_a_foreign_config_is_refused(content, tmp_path):
+@pytest.mark.parametrize("content", [*FOREIGN, *(json.dumps(OWN | edit) for edit in EDITS)])
+def test_an_edited_or_foreign_config_is_refused(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ConfigError, match="not a configuration of this version"):
         Run.load(tmp_path)

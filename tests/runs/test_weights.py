@@ -42,12 +42,15 @@ def test_a_bit_that_has_turned_over_is_found(tmp_path):
         load_weights(other, tmp_path / LAST)
 
 
-def test_another_models_weights_are_refused(tmp_path):
-    other = make_model("conditional")
+def test_weights_of_another_model_or_that_no_run_has_saved_are_refused(tmp_path):
+    (model, same), other = trained_models(), make_model("conditional")
     other.compile()
-    save_weights(trained_models()[0], tmp_path / LAST)
+    save_weights(model, tmp_path / LAST)
     with pytest.raises(ConfigError, match="or of another run"):
         load_weights(other, tmp_path / LAST)
+    model.save_weights(tmp_path / LAST, overwrite=True)
+    with pytest.raises(ConfigError, match=LAST):
+        load_weights(same, tmp_path / LAST)
 
 
 def test_another_runs_weights_of_the_same_networks_are_refused_and_change_nothing(tmp_path):
@@ -57,10 +60,3 @@ def test_another_runs_weights_of_the_same_networks_are_refused_and_change_nothin
     with pytest.raises(ConfigError, match="it bears the key of another run.*--overwrite"):
         load_weights(other, tmp_path / LAST, key=2)
     assert_equal(before, state(other))
-
-
-def test_weights_that_no_run_has_saved_are_refused(tmp_path):
-    model, other = trained_models()
-    model.save_weights(tmp_path / LAST)
-    with pytest.raises(ConfigError, match=LAST):
-        load_weights(other, tmp_path / LAST)

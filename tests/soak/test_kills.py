@@ -22,7 +22,7 @@ KILLS, TERMINATIONS = 12, 4
 TRAIN = """
 import os
 import resource
-import sys
+from icell_tf.cli import command
 from icell_tf.config import ConditionalConfig, ReferenceConfig
 from icell_tf.reports import model_card
 from icell_tf.training import experiment, loop
@@ -30,20 +30,29 @@ from icell_tf.training import experiment, loop
 if "LARGEST_FILE" in os.environ:  # what is larger can't be written, as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]),) * 2)
 loop.SAVE_SECONDS = 0  # saves after every step, so that many kills come while it saves
-dataset, run_dir, reference_dir = sys.argv[1:]
-settings = dict(dataset=dataset, epochs=6, width=1 / 16, latent_dim=4, batch_size=8, mirror=True)
-if reference_dir:
-    config = ConditionalConfig(**settings, architecture="released")
-    experiment.train_conditional(config, reference_dir, run_dir, card=model_card)
-else:
-    experiment.train_reference(ReferenceConfig(**settings, architecture="released"), run_dir, card=model_card)
+
+def main(argv):
+    dataset, run_dir, reference_dir, epochs, batch_size = argv[1:]
+    sizes = dict(epochs=int(epochs), batch_size=int(batch_size), width=1 / 16, latent_dim=4)
+    settings = dict(dataset=dataset, mirror=True, architecture="released", **sizes)
+    if reference_dir:
+        experiment.train_conditional(ConditionalConfig(**settings), reference_dir, run_dir, card=model_card)
+    else:
+        experiment.train_reference(ReferenceConfig(**settings), run_dir, card=model_card)
+
+command.start(main)
 """
+
+
+def command(prepared, run_dir, reference_dir, epochs, batch_size):
+    """The command that trains a run, phase 2 if there is a reference, and ends as train/*.py do."""
+    return [sys.executable, "-c", TRAIN, *map(str, (prepared.folder, run_dir, reference_dir, epochs, batch_size))]
 
 
 def start(prepared, run_dir, reference_dir="", **environment):
     """A process that trains, once it is about to take its first step."""
     process = subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(prepared.folder), str(run_dir), str(reference_dir)],
+        command(prepared, run_dir, reference_dir, epochs=6, batch_size=8),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,13 +82,11 @@ def arrays_of(path):
 def events(run_dir):
     """{folder: [(step, tag, bytes of the value)]} of TensorBoard's files, in order of their steps."""
     found = {}
-    for folder in sorted((run_dir / "tensorboard").iterdir()):
-        for path in folder.glob("events*"):
-            for record in tf.data.TFRecordDataset(str(path)):
-                event = tf.compat.v1.Event.FromString(record.numpy())
-                for value in event.summary.value:
-                    row = event.step, value.tag, value.tensor.SerializeToString()
-                    found.setdefault(folder.name, []).append(row)
+    for path in sorted((run_dir / "tensorboard").glob("*/events*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            rows = [(event.step, value.tag, value.tensor.SerializeToString()) for value in event.summary.value]
+            found.setdefault(path.parent.name, []).extend(rows)
     return {name: sorted(rows) for name, rows in found.items()}
 
 
@@ -94,10 +101,8 @@ def assert_same_run(run_dir, other):
     assert events(run_dir) == events(other)
     assert not list(run_dir.glob("partial*"))
     assert (run_dir / model_card.ENVIRONMENT_FILE).read_bytes() == (other / model_card.ENVIRONMENT_FILE).read_bytes()
-    cards = [
-        (folder / model_card.CARD_FILE).read_text().partition("\n")[2] for folder in (run_dir, other)
-    ]  # but the name
-    assert cards[0] == cards[1]
+    ours, theirs = ((folder / model_card.CARD_FILE).read_text() for folder in (run_dir, other))
+    assert ours.partition("\n")[2] == theirs.partition("\n")[2]  # but the name
 
 
 def is_saving(run_dir, since):
@@ -158,7 +163,7 @@ def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whol
 
     process = start(prepared, tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
     _, errors = process.communicate()
-    assert process.returncode and "TrainingError" in errors
+    assert process.returncode and "Error: " in errors
     assert "can't be written (" in errors and "the same command continues" in errors
     assert (tmp_path / "run" / weights.LAST).read_bytes() == kept
     finish(start(prepared, tmp_path / "run"))

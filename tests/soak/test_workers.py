@@ -1,12 +1,9 @@
 """Two worker processes, one of them killed or stopped again and again, and restarted by a supervisor: `make soak`."""
 
-import json
 import os
 import random
 import signal
-import socket
 import subprocess
-import sys
 import time
 
 import pytest
@@ -14,59 +11,33 @@ import pytest
 from icell_tf.runs import weights
 from icell_tf.training import devices
 
-from .test_kills import assert_same_run
+from ..training.test_devices import free_hosts, tf_config
+from .test_kills import assert_same_run, command
 
 pytestmark = pytest.mark.soak
 
 LIMIT = 300  # seconds in which anything must happen
-TRAIN = """
-import sys
-from icell_tf.cli import command
-from icell_tf.config import ConditionalConfig, ReferenceConfig
-from icell_tf.reports import model_card
-from icell_tf.training import experiment, loop
-
-loop.SAVE_SECONDS = 0  # saves after every step
-dataset, run_dir, reference_dir = sys.argv[1:]
-settings = dict(dataset=dataset, epochs=8, width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
-if reference_dir:
-    config = ConditionalConfig(**settings)
-    command.run(lambda: experiment.train_conditional(config, reference_dir, run_dir, card=model_card))
-else:
-    command.run(lambda: experiment.train_reference(ReferenceConfig(**settings), run_dir, card=model_card))
-"""
 
 
 class Pair:
     """Two processes on the loopback address, as a supervisor keeps them: what ends with an error is started again."""
 
     def __init__(self, prepared, run_dir, reference_dir, logs):
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        self.hosts = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-        for one in sockets:
-            one.close()
-        self.command = [sys.executable, "-c", TRAIN, str(prepared.folder), str(run_dir), str(reference_dir)]
+        self.hosts = free_hosts(2)
+        self.command = command(prepared, run_dir, reference_dir, epochs=8, batch_size=16)
         self.run_dir, self.logs = run_dir, logs
         self.starts, self.processes = [0, 0], [None, None]
         for index in range(2):
             self.start(index)
 
     def start(self, index):
-        task = {"type": "worker", "index": index}
         log = self.logs / f"{self.run_dir.name}-{index}-{self.starts[index]}"
         self.starts[index] += 1
         self.started = time.time()
+        own = {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", devices.VARIABLE: tf_config(self.hosts, index)}
         with log.open("w") as file:
             self.processes[index] = subprocess.Popen(
-                self.command,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env={
-                    **os.environ,
-                    "CUDA_VISIBLE_DEVICES": "-1",
-                    "PYTHONUNBUFFERED": "1",
-                    devices.VARIABLE: json.dumps({"cluster": {"worker": self.hosts}, "task": task}),
-                },
+                self.command, stdout=file, stderr=subprocess.STDOUT, env=os.environ | own
             )
 
     def log(self, index):

@@ -45,9 +45,6 @@ def test_auto_on_a_gpu(monkeypatch, capability, precision):
     assert Acceleration.of(ReferenceConfig()) == Acceleration(precision, jit=True)
     assert Acceleration.of(ReferenceConfig(), replicas=2) == Acceleration(precision, jit=False)
     assert Acceleration.of(ReferenceConfig(precision="float16", jit="off")) == Acceleration("float16", jit=False)
-
-
-def test_what_can_not_be_compiled_is_refused():
     with pytest.raises(ConfigError, match="jit is 'on', but TensorFlow can't compile a step on 2 devices"):
         Acceleration.of(ReferenceConfig(jit="on"), replicas=2)
 
@@ -84,8 +81,8 @@ def test_a_structure_that_is_surely_another_is_finite_in_float16():
     assert np.isfinite(decoder([np.eye(STRUCTURES, dtype=np.float32)[:2], code, code])).all()
 
 
-def test_a_step_whose_gradients_overflow_is_skipped_by_its_network_and_counted():
-    model = built("float16")
+def test_a_step_whose_gradients_overflow_is_skipped_by_its_network_and_counted_and_kept_with_the_weights(tmp_path):
+    model, other = built("float16"), built("float16")
     encoder, decoder = model.optimizers["enc"], model.optimizers["dec"]
     encoder.dynamic_scale.assign(2.0**127)
     before = {role: [np.array(weight) for weight in net.trainable_weights] for role, net in model.trained.items()}
@@ -99,12 +96,6 @@ def test_a_step_whose_gradients_overflow_is_skipped_by_its_network_and_counted()
     assert float(encoder.dynamic_scale) == 2.0**126 and float(decoder.dynamic_scale) == 2.0**15
     assert int(encoder.iterations) == 0 and int(decoder.iterations) == 1
     assert int(model.step) == 1
-
-
-def test_skipped_steps_are_kept_with_the_weights(tmp_path):
-    model, other = built("float16"), built("float16")
-    model.optimizers["enc"].dynamic_scale.assign(2.0**127)
-    model.update(make_batch(), make_prior())
     save_weights(model, tmp_path / "own.weights.h5")
     load_weights(other, tmp_path / "own.weights.h5")
     assert int(other.step) == 1 and float(other.optimizers["enc"].dynamic_scale) == 2.0**126
@@ -145,13 +136,10 @@ def test_threads_are_those_asked_for_or_those_measured_to_be_fast(threads, monke
     monkeypatch.setattr(machine, "cores", lambda: cores)
     acceleration.set_threads(given, size)
     assert threads == expected
-
-
-def test_auto_leaves_the_threads_that_the_environment_sets(threads, monkeypatch):
-    monkeypatch.setattr(machine, "cores", lambda: 2)
+    threads.clear()
     monkeypatch.setenv(machine.THREADS[1], "3")
-    acceleration.set_threads("auto", 64)
-    assert threads == {}
+    acceleration.set_threads(given, size)
+    assert threads == (expected if given != "auto" else {})  # auto leaves those that the environment sets
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", ""])

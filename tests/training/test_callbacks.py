@@ -52,10 +52,8 @@ def test_reference_pictures_show_every_split_and_new_cells(cells):
     assert set(drawn) == {"reconstructed/train", "reconstructed/validation", "generated"}
     assert all(picture.dtype == np.uint8 and picture.shape[-1] == 3 for picture in drawn.values())
     for split, x_rs in cells.items():
-        below = model.reconstruct(x_rs[..., :2])
-        np.testing.assert_array_equal(
-            drawn[f"reconstructed/{split}"], figures.observed_over_reconstructed(x_rs[..., :2], below)
-        )
+        expected = figures.observed_over_reconstructed(x_rs[..., :2], model.reconstruct(x_rs[..., :2]))
+        np.testing.assert_array_equal(drawn[f"reconstructed/{split}"], expected)
 
 
 def test_conditional_pictures_also_show_every_structure(cells):
@@ -68,9 +66,8 @@ def test_conditional_pictures_also_show_every_structure(cells):
     for split, x_rs in cells.items():
         predicted, texts = integrator.integrate(x_rs[..., :2])["structures"], [names[k] for k in labels[split]]
         assert predicted.shape[-1] == STRUCTURES
-        np.testing.assert_array_equal(
-            drawn[f"predicted/{split}"], figures.integration_grid(x_rs, predicted, names, texts)
-        )
+        expected = figures.integration_grid(x_rs, predicted, names, texts)
+        np.testing.assert_array_equal(drawn[f"predicted/{split}"], expected)
 
 
 def test_the_reference_model_reconstructs_and_generates():

@@ -1,5 +1,6 @@
 """TF_CONFIG read and refused; two processes, as on two machines, end with the weights of one, and the chief writes."""
 
+import contextlib
 import json
 import os
 import re
@@ -92,14 +93,12 @@ def prior_of_batch(model, batch):
 
 def train(dataset, run_dir, epochs, patch):
     """Trains phase 1 by SGD, because Adam magnifies rounding."""
-    import keras
-
     compile_model = AdversarialAutoencoder.compile
-    patch(
-        AdversarialAutoencoder,
-        "compile",
-        lambda model, rate, *_, **__: compile_model(model, make_optimizer=lambda: keras.optimizers.SGD(rate)),
-    )
+
+    def compile_sgd(model, rate, *_, **__):
+        compile_model(model, make_optimizer=lambda: keras.optimizers.SGD(rate))
+
+    patch(AdversarialAutoencoder, "compile", compile_sgd)
     patch(AdversarialAutoencoder, "_draw_prior", prior_of_batch)
     experiment.train_reference(ReferenceConfig(dataset=dataset, epochs=epochs, **SETTINGS), run_dir)
 
@@ -178,12 +177,11 @@ def fail():
     raise OSError("full")
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def free_hosts(count):
+    """Addresses of this machine whose ports nobody uses."""
+    with contextlib.ExitStack() as sockets:
+        held = [sockets.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [f"127.0.0.1:{one.getsockname()[1]}" for one in held]
 
 
 def test_two_workers_go_on_to_the_weights_of_one_and_the_chief_alone_writes(prepared, tmp_path, monkeypatch):
@@ -191,15 +189,10 @@ def test_two_workers_go_on_to_the_weights_of_one_and_the_chief_alone_writes(prep
     with monkeypatch.context() as patch:
         train(dataset, one, 1, patch.setattr)
     shutil.copytree(one, two)
-    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    hosts, command = free_hosts(2), [sys.executable, __file__, dataset, two, other]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     processes = [
-        subprocess.Popen(
-            [sys.executable, __file__, dataset, two, other],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, devices.VARIABLE: tf_config(hosts, index)},
-        )
+        subprocess.Popen(command, env={**os.environ, devices.VARIABLE: tf_config(hosts, index)}, **pipes)
         for index in range(2)
     ]
     try:

@@ -28,17 +28,12 @@ def files(tmp_path, monkeypatch):
     return write
 
 
-def test_without_control_groups_the_machine_is_what_there_is(files):
-    assert machine.memory() == (16 * GIB, 8 * GIB)
-    assert machine.granted_cores() is None
+def test_without_control_groups_or_limits_the_machine_is_what_there_is(files):
     assert machine.cores() >= 1
-
-
-def test_without_limits_the_machine_is_what_there_is(files):
-    files({"own": "0::/\n", "cgroup/memory.max": "max\n", "cgroup/cpu.max": "max 100000\n"})
-    files({"cgroup/memory.current": "123\n"})
-    assert machine.memory() == (16 * GIB, 8 * GIB)
-    assert machine.granted_cores() is None
+    limits = {"own": "0::/\n", "cgroup/memory.max": "max\n", "cgroup/cpu.max": "max 100000\n"}
+    for written in ({}, limits | {"cgroup/memory.current": "123\n"}):
+        files(written)
+        assert machine.memory() == (16 * GIB, 8 * GIB) and machine.granted_cores() is None
 
 
 def test_the_tightest_group_counts_without_its_cache(files):
@@ -82,11 +77,8 @@ def test_gpus_as_the_drivers_tool_lists_them(monkeypatch):
 
     h100, t4 = ("NVIDIA H100 80GB HBM3", 81559 * 2**20, 80995 * 2**20), ("Tesla, T4", 15 * GIB, 100 * 2**20)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    answer(
-        0,
-        "0, GPU-1a, NVIDIA H100 80GB HBM3, 81559, 80995\n1, GPU-2b, Tesla, T4, 15360, 100\n"
-        "2, GPU-3c, GB10, [N/A], [N/A]\n",
-    )
+    listed = "0, GPU-1a, NVIDIA H100 80GB HBM3, 81559, 80995\n1, GPU-2b, Tesla, T4, 15360, 100\n"
+    answer(0, listed + "2, GPU-3c, GB10, [N/A], [N/A]\n")
     assert machine.gpus() == [h100, t4]  # the third shares the machine's memory
     for shown, found in {"1": [t4], "GPU-1": [h100], "1,0": [h100, t4], "-1": [], "": []}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)

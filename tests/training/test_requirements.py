@@ -4,25 +4,23 @@ import dataclasses
 
 import pytest
 
-from icell_tf.config import PRESETS
 from icell_tf.models import factory
 from icell_tf.runs.run import Run
 from icell_tf.spec import Cells
 from icell_tf.structures import NAMES
 from icell_tf.training import requirements
 
+from .test_doctor import configs
 
-def configs(preset="small", **settings):
-    return {phase: dataclasses.replace(config, **settings) for phase, config in PRESETS[preset].items()}
+CELLS = Cells(NAMES, 32, 1.2)
 
 
 def test_the_disk_that_a_run_needs_is_that_of_four_saves(tmp_path):
-    cells = Cells(NAMES, 32, 1.2)
     of_run = configs()
-    model = factory.build_model(Run("conditional", of_run["conditional"], cells, of_run["reference"]))
+    model = factory.build_model(Run("conditional", of_run["conditional"], CELLS, of_run["reference"]))
     model.compile()
     model.save_weights(tmp_path / "last.weights.h5")
-    saved = requirements.estimate("conditional", of_run, cells).saved
+    saved = requirements.estimate("conditional", of_run, CELLS).saved
     assert saved == pytest.approx(4 * (tmp_path / "last.weights.h5").stat().st_size, rel=0.15)  # headers
 
 
@@ -38,26 +36,19 @@ def test_the_disk_that_a_run_needs_is_that_of_four_saves(tmp_path):
 def test_the_estimate_of_memory_is_near_what_was_measured(size, width, batch_size, phase, measured):
     """Against the peak, in GiB, of a process of benchmarks/train_step.py, which has no data set."""
     found = requirements.estimate(phase, configs("paper", width=width, batch_size=batch_size), Cells(NAMES, size, 0.6))
-    assert (requirements.PROCESS + found.state + found.activations) / requirements.GIB == pytest.approx(
-        measured, rel=0.3
-    )
+    needed = (requirements.PROCESS + found.state + found.activations) / requirements.GIB
+    assert needed == pytest.approx(measured, rel=0.3)
 
 
 def test_training_integration_decodes_once_more():
-    cells, with_it = Cells(NAMES, 32, 1.2), configs()
+    with_it = configs()
     without = with_it | {"conditional": dataclasses.replace(with_it["conditional"], integration_weight=0.0)}
-    more = (
-        requirements.estimate("conditional", with_it, cells).activations
-        - requirements.estimate("conditional", without, cells).activations
-    )
-    stages = (
-        2 * 4 * 4 * 64 + 3 * 8 * 8 * 32 + 3 * 16 * 16 * 16 + 32 * 32 * 3
-    )  # dense and PReLU; three layers each; logits
-    assert more == 32 * 4 * (10 + (10 + 16 + 16) + stages)  # log y, the three inputs as one
+    more, less = (requirements.estimate("conditional", each, CELLS).activations for each in (with_it, without))
+    stages = 2 * 4 * 4 * 64 + 3 * 8 * 8 * 32 + 3 * 16 * 16 * 16 + 32 * 32 * 3  # dense and PReLU; three each; logits
+    assert more - less == 32 * 4 * (10 + (10 + 16 + 16) + stages)  # log y, the three inputs as one
 
 
 def test_layers_put_out_half_as_much_in_bfloat16():
-    cells = Cells(NAMES, 32, 1.2)
-    full, half = (requirements.estimate("reference", configs(precision=p), cells) for p in ("float32", "bfloat16"))
+    full, half = (requirements.estimate("reference", configs(precision=p), CELLS) for p in ("float32", "bfloat16"))
     assert (half.saved, half.state) == (full.saved, full.state)
     assert half.activations == pytest.approx(full.activations / 2, rel=0.1)
