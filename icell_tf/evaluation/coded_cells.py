@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.transform import downscale_local_mean
 
 from icell_tf.data.prepared import TRUTHS
 
@@ -45,6 +46,12 @@ class CodedCells:
     def x_rs(self, rows=slice(None)):
         """Returns the images of some cells as float32 in [0, 1]."""
         return self.images[rows].astype(np.float32) / 255
+
+    def averaged_down(self, side, channels=slice(None)):
+        """Returns (N, h, w, C) in [0, 1], means over blocks of pixels, h = w = `side` if it divides the frame."""
+        factor = max(1, self.images.shape[1] // side)
+        block = (1, factor, factor, 1)
+        return np.concatenate([downscale_local_mean(self.x_rs(rows)[..., channels], block) for rows in self.batches()])
 
     def batches(self, size=BATCH):
         """Yields slices over all cells, so that no more than `size` images are floats at once."""

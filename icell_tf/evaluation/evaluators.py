@@ -58,10 +58,6 @@ def is_complete(parts):
     return [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS]
 
 
-def _reconstruction(context):
-    return reconstruction.scores(context.subject, context.test, context.train, context.seed), None
-
-
 def _classification(context):
     measured = classification.measure(context.test, context.train, context.integrator.structures)
     return classification.scores(measured, context.seed), measured
@@ -108,7 +104,7 @@ EVALUATORS = (
         "reconstruction",
         "Reconstruction",
         "How much of a held-out cell survives encoding and decoding?",
-        _reconstruction,
+        lambda context: (reconstruction.scores(context.subject, context.test, context.train, context.seed), None),
     ),
     Evaluator("classification", "Classification", "Which structure does an image show?", _classification),
     Evaluator(

@@ -38,10 +38,8 @@ def scores(integration, seed=0):
     for k in known:
         by_structure += _over_frame(integration, [k], seed, integration.structures[k])
     won = sum(score.value > 0 for score in by_structure if score.metric == "margin")
-    about = "structures in which Algorithm 3's mean r is above every rival's"
-    overall.append(
-        Score("structures_won", won, len(known), landmarks={"all": len(known)}, about=about, unit="structures")
-    )
+    fields = {"about": "structures in which Algorithm 3's mean r is above every rival's", "unit": "structures"}
+    overall.append(Score("structures_won", won, len(known), landmarks={"all": len(known)}, **fields))
     return overall + by_structure + _shape_scores(integration.pairs, seed)
 
 
@@ -50,20 +48,13 @@ def _over_frame(integration, chosen, seed, structure=None):
     what = structure or "mean over structures"
     r, localization = integration.r, f"with the {integration.compared_with} localization over the frame, {what}"
     best = max(RIVALS, key=lambda rival: mean_r(r[rival], chosen))
-    return [
-        *(
-            _r(metric, r, prediction, chosen, seed, about=f"{meaning}, {localization}", structure=structure)
-            for metric, (prediction, meaning) in METRICS.items()
-        ),
-        _over_structures(
-            "margin",
-            (r["model"] - r[best])[:, chosen],
-            seed,
-            rivals={"no better": 0.0},
-            about=f"r of Algorithm 3 minus that of its best rival, {best}, {what}",
-            structure=structure,
-        ),
+    found = [
+        _r(metric, r, prediction, chosen, seed, about=f"{meaning}, {localization}", structure=structure)
+        for metric, (prediction, meaning) in METRICS.items()
     ]
+    about = f"r of Algorithm 3 minus that of its best rival, {best}, {what}"
+    fields = {"rivals": {"no better": 0.0}, "about": about, "structure": structure}
+    return [*found, _over_structures("margin", (r["model"] - r[best])[:, chosen], seed, **fields)]
 
 
 def _r(metric, values, prediction, chosen, seed, **fields):
@@ -88,20 +79,15 @@ def _shape_scores(pairs, seed):
         if max(map(len, matrices)) < 2:  # no other cell shows the structure
             continue
         test = shape_test(matrices, seed=seed)
-        found.append(
-            mean_score(
-                "shape_gain",
-                test.gains,
-                seed,
-                rivals={"no gain": 0.0},
-                about="r of the observed structure with Algorithm 3's image for the cell's own shape, minus the mean r "
-                "with those for the shapes of other cells that show it",
-                structure=structure,
-            )
+        about = (
+            "r of the observed structure with Algorithm 3's image for the cell's own shape, minus the mean r with "
+            "those for the shapes of other cells that show it"
         )
-        about = f"one-sided p value of that gain, {test.permutations} permutations of the cells within a structure"
+        of_p = f"one-sided p value of that gain, {test.permutations} permutations of the cells within a structure"
         least = {"least possible": 1 / (test.permutations + 1)}
-        found.append(
-            Score("shape_p", test.p, len(test.gains), landmarks=least, better="lower", about=about, structure=structure)
-        )
+        fields = {"landmarks": least, "better": "lower", "about": of_p, "structure": structure}
+        found += [
+            mean_score("shape_gain", test.gains, seed, rivals={"no gain": 0.0}, about=about, structure=structure),
+            Score("shape_p", test.p, len(test.gains), **fields),
+        ]
     return found
