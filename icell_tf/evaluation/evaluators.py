@@ -8,7 +8,6 @@ from icell_tf.evaluation import (
     draws,
     generated,
     integration,
-    integration_scores,
     latent,
     memorisation,
     reconstruction,
@@ -69,7 +68,7 @@ def _unseen(context):
 
 def _integration(context):
     measured = integration.measure(context.integrator, context.test, context.train, context.draws, context.seed)
-    return integration_scores.scores(measured, context.seed), measured
+    return integration.scores(measured, context.seed), measured
 
 
 def _draws(context):

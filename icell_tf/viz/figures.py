@@ -29,8 +29,7 @@ def stretch(image, contrast="none"):
       contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
         percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
 
-    Returns:
-      (H, W, C) float32 in [0, 1].
+    Returns: (H, W, C) float32 in [0, 1].
     """
     image = np.asarray(image, np.float32)
     if contrast not in CONTRASTS:
@@ -52,8 +51,7 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
       colors: at least C RGB colours in [0, 1].
       contrast: see `stretch`.
 
-    Returns:
-      (H, W, 3) uint8.
+    Returns: (H, W, 3) uint8.
     """
     image = stretch(image, contrast)
     if image.shape[-1] > len(colors):
@@ -71,8 +69,7 @@ def around_cell(x_r, margin=0.1):
       x_r: (H, W, 2) membrane and nucleus in [0, 1].
       margin: left free on each side, as a fraction of the cell's extent.
 
-    Returns:
-      Slices of rows and columns, of equal length; the whole frame where it is empty.
+    Returns: Slices of rows and columns, of equal length; the whole frame where it is empty.
     """
     seen = np.max(x_r[..., :2], axis=-1)
     indices = np.nonzero(seen > 0.1 * seen.max())
@@ -98,8 +95,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
       contrast: see `stretch`; each structure is scaled on its own.
       reference_strength: brightness of membrane and nucleus, in [0, 1].
 
-    Returns:
-      uint8 (height, width, 3).
+    Returns: uint8 (height, width, 3).
     """
     if not len(colors) == len(names) == structures.shape[-1]:
         raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")

@@ -19,8 +19,7 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
       cell_labels, nucleus_labels: (Y, X) or (Z, Y, X) whole numbers, 0 for background; 3D ones are seen from above.
       kept: labels of the cells that can be used, green; the others are orange, and nuclei white.
 
-    Returns:
-      uint8 (rows, columns, 3).
+    Returns: uint8 (rows, columns, 3).
     """
     step = -(-max(planes[0].shape) // LONGEST_SIDE)
     planes = [np.asarray(plane)[::step, ::step] for plane in planes]

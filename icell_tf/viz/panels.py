@@ -39,8 +39,7 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       row_labels: one text a row, left of it; None for no labels.
       pixel_size: µm a pixel of the images, for a scale bar of `bar_length` in the first; None for no bar.
 
-    Returns:
-      uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
+    Returns: uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
     rows = [[None if panel is None else np.asarray(panel) for panel in row] for row in rows]
     shapes = {panel.shape for row in rows for panel in row if panel is not None}

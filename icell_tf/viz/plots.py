@@ -10,8 +10,7 @@ def render(figure):
     Args:
       figure: a `matplotlib.figure.Figure`; its size in inches times its dpi is the picture's size.
 
-    Returns:
-      uint8 (height, width, 3), on the figure's background.
+    Returns: uint8 (height, width, 3), on the figure's background.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
