@@ -83,15 +83,7 @@ def code_cells(integrator, prepared, split):
                 f"--model: its {name} of cells in split {split!r} are not numbers (NaN): training diverged. Train it "
                 "anew, with a lower --learning_rate"
             )
-    return CodedCells(
-        split,
-        read["image"],
-        read["structure"],
-        [text.decode() for text in read["cell_id"]],
-        [text.decode() for text in read["fov_id"]],
-        coded["probabilities"],
-        coded["shape"],
-        coded["z_r"],
-        coded["z_s"],
-        **{name: read[name] for name in TRUTHS if name in read and read[name].any()},
-    )
+    ids = ([text.decode() for text in read[name]] for name in ("cell_id", "fov_id"))
+    codes = (coded[name] for name in ("probabilities", "shape", "z_r", "z_s"))
+    known = {name: read[name] for name in TRUTHS if name in read and read[name].any()}
+    return CodedCells(split, read["image"], read["structure"], *ids, *codes, **known)

@@ -99,11 +99,8 @@ def judged_scores(compared, judge, seed=0):
 def _feature_scores(generated, heldout, others, seed):
     """Scores Fréchet distance, precision and recall of features (N, D), with {name: features} as landmarks."""
     about = "Fréchet distance of generated from real held-out cells in the judge's features"
-    scores = [
-        two_sample_score(
-            "frechet_distance", frechet_distance, generated, heldout, others, seed, better="lower", about=about
-        )
-    ]
+    fields = {"better": "lower", "about": about}
+    scores = [two_sample_score("frechet_distance", frechet_distance, generated, heldout, others, seed, **fields)]
     covered = {name: float(is_covered(features, heldout).mean()) for name, features in others.items()}
     covering = {name: float(is_covered(heldout, features).mean()) for name, features in others.items()}
     for metric, points, sample, landmarks, about in (

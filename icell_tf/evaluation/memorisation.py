@@ -56,12 +56,11 @@ def _scores_in_space(space, samples, seed):
     copies = f"generated cells nearer to a training cell than {100 - PERCENTILE}% of held-out ones; {meaning}"
     farther = "probability that a generated cell is farther from its nearest training cell than a held-out one "
     farther += f"(Mann-Whitney); {meaning}"
-    near_one, lower = {"better": "near", "space": space}, {"better": "lower", "space": space}
-    hits = np.sum(generated < near)
+    fields, hits = {"better": "near", "space": space}, np.sum(generated < near)
     return [
-        two_sample_score("distance_ratio", median_ratio, *compared, about=ratio, **near_one),
-        proportion("copies", hits, len(generated), landmarks=landmarks, about=copies, **lower),
-        two_sample_score("farther", probability_larger, *compared, about=farther, **near_one),
+        two_sample_score("distance_ratio", median_ratio, *compared, about=ratio, **fields),
+        proportion("copies", hits, len(generated), landmarks=landmarks, about=copies, **fields | {"better": "lower"}),
+        two_sample_score("farther", probability_larger, *compared, about=farther, **fields),
     ]
 
 

@@ -49,9 +49,8 @@ def _numbered(image, cells, kept):
     font = ImageFont.load_default(max(12, max(cells.shape) // 50))
     rows, columns = np.nonzero(cells)
     labels, index, counts = np.unique(cells[rows, columns], return_inverse=True, return_counts=True)
-    for label, y, x in zip(
-        labels.tolist(), np.bincount(index, rows) / counts, np.bincount(index, columns) / counts, strict=True
-    ):
+    middles = (np.bincount(index, places) / counts for places in (rows, columns))
+    for label, y, x in zip(labels.tolist(), *middles, strict=True):
         color = KEPT if label in kept else SET_ASIDE
         draw.text((x, y), str(label), color, font, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
     return np.asarray(canvas)

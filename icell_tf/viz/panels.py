@@ -73,12 +73,7 @@ def bar_length(extent):
 
 
 def with_scale_bar(rgb, pixel_size):
-    """Returns an image, enlarged, with a white bar and its length in its lower right corner.
-
-    Args:
-      rgb: uint8 (h, w, 3).
-      pixel_size: µm a pixel.
-    """
+    """Returns an image of so many µm a pixel, enlarged, with a white bar and its length in its lower right corner."""
     length = bar_length(rgb.shape[1] * pixel_size)
     picture = Image.fromarray(enlarge(rgb))
     pixels = round(length / pixel_size * picture.width / rgb.shape[1])

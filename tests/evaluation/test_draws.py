@@ -1,5 +1,3 @@
-"""Spread and leaks of draws whose answer is known by construction."""
-
 import types
 
 import numpy as np

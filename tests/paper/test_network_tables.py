@@ -1,5 +1,3 @@
-"""The tables of the built networks against the paper's, and their totals against the published sizes."""
-
 from icell_tf import networks
 from icell_tf.paper.network_tables import parameters, table_of, tables_of_networks
 

@@ -11,6 +11,7 @@ from icell_tf.reports import cell_table
 from tests.short_evaluation import by_name, coded_cells
 
 NAMES = ("tom20", "zo1", "lysosome")
+PREDICTIONS = ("mean_of_draws", *integration.RIVALS)
 
 
 def measured(y, seed):
@@ -32,9 +33,6 @@ def write_folds(folder):
         written.mkdir()
         cell_table.write(*fold, written)
     return folds, folders
-
-
-PREDICTIONS = ("mean_of_draws", *integration.RIVALS)
 
 
 def test_rows_are_the_cells(tmp_path):

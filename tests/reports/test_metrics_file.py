@@ -1,5 +1,3 @@
-"""metrics.json: what it holds, and which files of an earlier evaluation it removes."""
-
 import json
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Folds pooled into one evaluation: each cell once, and scores worked out from all of them."""
-
 import json
 
 import numpy as np
