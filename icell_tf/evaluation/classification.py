@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.transform import downscale_local_mean
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, confusion_matrix, recall_score
 from sklearn.pipeline import make_pipeline
@@ -128,23 +127,14 @@ def scores(classification, seed=0):
     hits, n = np.sum(list(PAPER.values()), axis=0)
     accuracies = {name: float(accuracy_score(y, p)) for name, p in rivals.items()}
     balanced = {name: balanced_accuracy(y, p) for name, p in rivals.items()}
+    about = "test cells whose structure is recognised"
+    fields = {"rivals": chance | accuracies, "landmarks": {"paper": float(hits / n)}, "about": about}
+    of_structures = [hit[y == k].sum() for k in occurring], [(y == k).sum() for k in occurring]
+    fields_balanced = {"rivals": chance | balanced, "about": "mean recall of the structures"}
+    fields_balanced["landmarks"] = {"paper": float(np.mean([hits / n for hits, n in PAPER.values()]))}
     return [
-        proportion(
-            "accuracy",
-            hit.sum(),
-            len(y),
-            rivals=chance | accuracies,
-            landmarks={"paper": float(hits / n)},
-            about="test cells whose structure is recognised",
-        ),
-        mean_of_proportions(
-            "balanced_accuracy",
-            [hit[y == k].sum() for k in occurring],
-            [(y == k).sum() for k in occurring],
-            rivals=chance | balanced,
-            landmarks={"paper": float(np.mean([hits / n for hits, n in PAPER.values()]))},
-            about="mean recall of the structures",
-        ),
+        proportion("accuracy", hit.sum(), len(y), **fields),
+        mean_of_proportions("balanced_accuracy", *of_structures, **fields_balanced),
         *(_recall(classification, k) for k in occurring),
         *_calibration(classification.confidence, hit, seed),
     ]
@@ -159,15 +149,14 @@ def rival_predictions(test, training):
 
     Args: test, training: `CodedCells`.
     """
-    means = np.moveaxis(
-        correlation.class_means(training.images[..., -1], training.y, training.probabilities.shape[1]), -1, 0
-    )
+    means = correlation.class_means(training.images[..., -1], training.y, training.probabilities.shape[1])
     seen, cells = np.unique(training.y, return_counts=True)
-    r = correlation.pearson_of_pairs(test.images[..., -1], means[seen])
+    r = correlation.pearson_of_pairs(test.images[..., -1], np.moveaxis(means, -1, 0)[seen])
     predictions = {"majority": np.full(len(test), seen[cells.argmax()]), "class_mean": seen[r.argmax(axis=1)]}
     if len(seen) > 1:  # a regression needs two
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        predictions["logistic_regression"] = regression.fit(_small(training), training.y).predict(_small(test))
+        x, x_test = (cells.averaged_down(REGRESSION_SIZE).reshape(len(cells), -1) for cells in (training, test))
+        predictions["logistic_regression"] = regression.fit(x, training.y).predict(x_test)
     return predictions
 
 
@@ -187,28 +176,18 @@ def _recall(classification, k):
 def _calibration(confidence, hit, seed):
     rng = np.random.default_rng(seed)
     ideal = [expected_calibration_error(confidence, rng.random(len(hit)) < confidence) for _ in range(CALIBRATED_DRAWS)]
+    error = expected_calibration_error(confidence, hit)
+    interval = bootstrap([confidence, hit], expected_calibration_error, seed, paired=True)
+    fields = {"landmarks": {"if calibrated": float(np.mean(ideal))}, "better": "lower"}
+    fields["about"] = (
+        "mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval lies high"
+    )
     about = "mean probability of the predicted structure minus the share that is right"
     return [
-        Score(
-            "calibration_error",
-            expected_calibration_error(confidence, hit),
-            len(hit),
-            bootstrap([confidence, hit], expected_calibration_error, seed, paired=True),
-            landmarks={"if calibrated": float(np.mean(ideal))},
-            better="lower",
-            about="mean |accuracy - confidence| over 15 bins of equal width; resampling adds to it, so its interval "
-            "lies high",
-        ),
+        Score("calibration_error", error, len(hit), interval, **fields),
         mean_score("overconfidence", confidence - hit, seed, landmarks={"calibrated": 0.0}, better="near", about=about),
     ]
 
 
 def _bins(confidence):
     return np.minimum((np.asarray(confidence, float) * BINS).astype(int), BINS - 1)
-
-
-def _small(cells):
-    """Returns all channels of all cells as rows of floats in [0, 1], averaged down."""
-    factor = max(1, cells.images.shape[1] // REGRESSION_SIZE)
-    small = [downscale_local_mean(cells.x_rs(rows), (1, factor, factor, 1)) for rows in cells.batches()]
-    return np.concatenate(small).reshape(len(cells), -1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.transform import downscale_local_mean
 
 from icell_tf.data.prepared import TRUTHS
 
@@ -46,6 +47,12 @@ class CodedCells:
         """Returns the images of some cells as float32 in [0, 1]."""
         return self.images[rows].astype(np.float32) / 255
 
+    def averaged_down(self, side, channels=slice(None)):
+        """Returns (N, h, w, C) in [0, 1], means over blocks of pixels, h = w = `side` if it divides the frame."""
+        factor = max(1, self.images.shape[1] // side)
+        block = (1, factor, factor, 1)
+        return np.concatenate([downscale_local_mean(self.x_rs(rows)[..., channels], block) for rows in self.batches()])
+
     def batches(self, size=BATCH):
         """Yields slices over all cells, so that no more than `size` images are floats at once."""
         for start in range(0, len(self), size):
@@ -76,15 +83,7 @@ def code_cells(integrator, prepared, split):
                 f"--model: its {name} of cells in split {split!r} are not numbers (NaN): training diverged. Train it "
                 "anew, with a lower --learning_rate"
             )
-    return CodedCells(
-        split,
-        read["image"],
-        read["structure"],
-        [text.decode() for text in read["cell_id"]],
-        [text.decode() for text in read["fov_id"]],
-        coded["probabilities"],
-        coded["shape"],
-        coded["z_r"],
-        coded["z_s"],
-        **{name: read[name] for name in TRUTHS if name in read and read[name].any()},
-    )
+    ids = ([text.decode() for text in read[name]] for name in ("cell_id", "fov_id"))
+    codes = (coded[name] for name in ("probabilities", "shape", "z_r", "z_s"))
+    known = {name: read[name] for name in TRUTHS if name in read and read[name].any()}
+    return CodedCells(split, read["image"], read["structure"], *ids, *codes, **known)

@@ -100,7 +100,8 @@ def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     if draws < 2:
         raise ValueError(f"draws is {draws}, but two are the fewest that can differ")
     parts = []
-    for rows in _batches(min(most, len(cells))):
+    most = min(most, len(cells))
+    for rows in (slice(start, min(start + BATCH, most)) for start in range(0, most, BATCH)):
         x_r = cells.x_rs(rows)[..., :-1]
         result = integrator.integrate(x_r, draws, seed)
         variance = np.square(result["std"], dtype=np.float64) * (draws / (draws - 1))
@@ -114,18 +115,12 @@ def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     observed = _observed(cells, len(integrator.structures))
     leaks = [
-        Leaks(
-            *(measured[where, name] for name in ("model", "drawn")), observed[where], measured.get((where, "expected"))
-        )
-        for where in ("cell", "nucleus")
+        Leaks(measured[at, "model"], measured[at, "drawn"], observed[at], measured.get((at, "expected")))
+        for at in ("cell", "nucleus")
     ]
     spread = measured["spread"]
     true_spread = None if cells.spread is None else cells.spread[: len(spread)]
     return Draws(integrator.structures, draws, spread, true_spread, *leaks)
-
-
-def _batches(count):
-    return (slice(start, min(start + BATCH, count)) for start in range(0, count, BATCH))
 
 
 def _observed(cells, count):
@@ -169,17 +164,11 @@ def _spread_scores(measured, columns, seed, structure=None):
     if measured.true_spread is None:
         return [mean_score("spread", spread, seed, about=about, **fields)]
     true = measured.true_spread[:, columns].mean(axis=1)
+    ratio, interval = _ratio_of_means(spread, true), bootstrap([spread, true], _ratio_of_means, seed, paired=True)
+    of_ratio = {"landmarks": {"as in simulated cells": 1.0}, "about": "mean spread of draws over mean true spread"}
     return [
         mean_score("spread", spread, seed, landmarks={"true": float(true.mean())}, about=about, **fields),
-        Score(
-            "spread_ratio",
-            float(_ratio_of_means(spread, true)),
-            len(spread),
-            bootstrap([spread, true], _ratio_of_means, seed, paired=True),
-            landmarks={"as in simulated cells": 1.0},
-            about="mean spread of draws over mean true spread",
-            **fields,
-        ),
+        Score("spread_ratio", float(ratio), len(spread), interval, **of_ratio, **fields),
     ]
 
 
@@ -194,18 +183,12 @@ def _leak_scores(metric, leaks, columns, where, seed, better="lower", structure=
         for kind, values in cells.items()
         if values is not None and not np.isnan(values[:, columns]).all()
     }
-    return [
-        mean_score(
-            metric + suffix,
-            np.nanmean(values[:, columns], axis=1),
-            seed,
-            landmarks=landmarks,
-            better=better,
-            about=f"fraction of the structure's intensity {where}, in {images}",
-            structure=structure,
-        )
-        for suffix, values, images in (("", leaks.model, "Algorithm 3's images"), ("_in_draws", leaks.drawn, "draws"))
-    ]
+    fields = {"landmarks": landmarks, "better": better, "structure": structure}
+    found = []
+    for suffix, values, images in (("", leaks.model, "Algorithm 3's images"), ("_in_draws", leaks.drawn, "draws")):
+        about = f"fraction of the structure's intensity {where}, in {images}"
+        found.append(mean_score(metric + suffix, np.nanmean(values[:, columns], axis=1), seed, about=about, **fields))
+    return found
 
 
 def _mean_of_columns(values):

@@ -8,7 +8,6 @@ from icell_tf.evaluation import (
     draws,
     generated,
     integration,
-    integration_scores,
     latent,
     memorisation,
     reconstruction,
@@ -58,10 +57,6 @@ def is_complete(parts):
     return [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS]
 
 
-def _reconstruction(context):
-    return reconstruction.scores(context.subject, context.test, context.train, context.seed), None
-
-
 def _classification(context):
     measured = classification.measure(context.test, context.train, context.integrator.structures)
     return classification.scores(measured, context.seed), measured
@@ -73,7 +68,7 @@ def _unseen(context):
 
 def _integration(context):
     measured = integration.measure(context.integrator, context.test, context.train, context.draws, context.seed)
-    return integration_scores.scores(measured, context.seed), measured
+    return integration.scores(measured, context.seed), measured
 
 
 def _draws(context):
@@ -108,7 +103,7 @@ EVALUATORS = (
         "reconstruction",
         "Reconstruction",
         "How much of a held-out cell survives encoding and decoding?",
-        _reconstruction,
+        lambda context: (reconstruction.scores(context.subject, context.test, context.train, context.seed), None),
     ),
     Evaluator("classification", "Classification", "Which structure does an image show?", _classification),
     Evaluator(

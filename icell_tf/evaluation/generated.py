@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage, stats
 
 from icell_tf.evaluation.judge import mirrored_at_random
-from icell_tf.evaluation.metrics.distances import NEIGHBOURS, frechet_distance, is_covered, two_sample_interval
-from icell_tf.evaluation.metrics.scores import Score, mean_score, proportion
+from icell_tf.evaluation.metrics.distances import NEIGHBOURS, frechet_distance, is_covered, two_sample_score
+from icell_tf.evaluation.metrics.scores import mean_score, proportion
 from icell_tf.evaluation.metrics.shapes import SHAPES, SMOOTHING, measure_shapes
 
 ENOUGH = 400  # generated cells, at least, for proportions to 0.05, also of a small test split
@@ -48,34 +48,17 @@ def generate(integrator, heldout, training, seed=0):
     """
     rng = np.random.default_rng(seed)
     part = rng.permutation(len(training))[: len(heldout)]
-    pose = in_training_poses if integrator.mirrored else lambda images, seed: images
-    real = pose(heldout.images, seed)
-    y = np.tile(heldout.y, -(-ENOUGH // len(heldout)))
-    return ComparedCells(
-        np.concatenate([_sample(integrator, y[i : i + BATCH], seed + i) for i in range(0, len(y), BATCH)]),
-        y,
-        real,
-        heldout.y,
-        pose(training.images[part], seed + 1),
-        np.concatenate([_reconstruct(integrator, real[i : i + BATCH]) for i in range(0, len(real), BATCH)]),
-        None if heldout.noise_free is None else pose(heldout.noise_free, seed),
-    )
 
+    def pose(images, seed):  # a model trained on mirrored cells makes cells in all four poses
+        return mirrored_at_random(images, np.random.default_rng(seed)) if integrator.mirrored else images
 
-def in_training_poses(images, seed):
-    """Mirrors cells at random along either axis: a model that was trained so makes cells in all four poses.
-
-    Args: (N, H, W, C); the same seed mirrors the same way. Returns: (N, H, W, C).
-    """
-    return mirrored_at_random(images, np.random.default_rng(seed))
-
-
-def _sample(integrator, y, seed):
-    return _to_uint8(integrator.sample(y, seed)["x_rs"])
-
-
-def _reconstruct(integrator, images):
-    return _to_uint8(integrator.reconstruct(images.astype(np.float32) / 255)["x_rs_hat"])
+    real, y = pose(heldout.images, seed), np.tile(heldout.y, -(-ENOUGH // len(heldout)))
+    sampled = [_to_uint8(integrator.sample(y[i : i + BATCH], seed + i)["x_rs"]) for i in range(0, len(y), BATCH)]
+    batches = (real[i : i + BATCH].astype(np.float32) / 255 for i in range(0, len(real), BATCH))
+    reconstructed = np.concatenate([_to_uint8(integrator.reconstruct(x_rs)["x_rs_hat"]) for x_rs in batches])
+    noise_free = None if heldout.noise_free is None else pose(heldout.noise_free, seed)
+    training = pose(training.images[part], seed + 1)
+    return ComparedCells(np.concatenate(sampled), y, real, heldout.y, training, reconstructed, noise_free)
 
 
 def _to_uint8(images):
@@ -97,67 +80,37 @@ def judged_scores(compared, judge, seed=0):
     generated, verdicts = judge.look(compared.generated)
     heldout, real_verdicts = judge.look(compared.heldout)
     reconstructed, reconstructed_verdicts = judge.look(compared.reconstructed)
-    chance, hits = {"chance": 1 / judge.structures}, verdicts == compared.generated_y
-    real = {
-        "real held-out cells": float(np.mean(real_verdicts == compared.y)),
-        "reconstructed cells": float(np.mean(reconstructed_verdicts == compared.y)),
-    }
+    rivals, hits = {"chance": 1 / judge.structures}, verdicts == compared.generated_y
+    real_hits = real_verdicts == compared.y
+    of_reconstructed = float(np.mean(reconstructed_verdicts == compared.y))
+    landmarks = {"real held-out cells": float(np.mean(real_hits)), "reconstructed cells": of_reconstructed}
+    about = "generated cells in which a classifier trained on real ones sees the structure that was asked for"
+    on_real = "real held-out cells whose structure the judge sees; if it is low, the judge's verdicts mean nothing"
     scores = [
-        proportion(
-            "judge_accuracy",
-            hits.sum(),
-            len(hits),
-            rivals=chance,
-            landmarks=real,
-            about="generated cells in which a classifier trained on real ones sees the structure that was asked for",
-        ),
-        proportion(
-            "judge_accuracy_on_real_cells",
-            np.sum(real_verdicts == compared.y),
-            len(compared.y),
-            rivals=chance,
-            about="real held-out cells whose structure the judge sees; if it is low, the judge's verdicts mean nothing",
-        ),
+        proportion("judge_accuracy", hits.sum(), len(hits), rivals=rivals, landmarks=landmarks, about=about),
+        proportion("judge_accuracy_on_real_cells", real_hits.sum(), len(real_hits), rivals=rivals, about=on_real),
     ]
-    if min(len(heldout), len(compared.training)) <= NEIGHBOURS:
-        return scores
-    others = {"real training cells": judge.features(compared.training), "reconstructed cells": reconstructed}
-    return scores + feature_scores(generated[: len(heldout)], heldout, others, seed)
+    if min(len(heldout), len(compared.training)) > NEIGHBOURS:
+        others = {"real training cells": judge.features(compared.training), "reconstructed cells": reconstructed}
+        scores += _feature_scores(generated[: len(heldout)], heldout, others, seed)
+    return scores
 
 
-def feature_scores(generated, heldout, others, seed=0):
-    """Returns the `Score`s of Fréchet distance, precision and recall.
-
-    Args:
-      generated, heldout: features (N, D).
-      others: {name: features}, landmarks.
-      seed: of the resampling.
-    """
-    return [
-        Score(
-            "frechet_distance",
-            frechet_distance(generated, heldout),
-            len(generated),
-            two_sample_interval(frechet_distance, generated, heldout, seed),
-            landmarks={name: frechet_distance(features, heldout) for name, features in others.items()},
-            better="lower",
-            about="Fréchet distance of generated from real held-out cells in the judge's features",
-        ),
-        proportion(
-            "precision",
-            is_covered(generated, heldout).sum(),
-            len(generated),
-            landmarks={name: float(is_covered(features, heldout).mean()) for name, features in others.items()},
-            about=f"generated cells among real held-out ones in the judge's features (k = {NEIGHBOURS})",
-        ),
-        proportion(
-            "recall",
-            is_covered(heldout, generated).sum(),
-            len(heldout),
-            landmarks={name: float(is_covered(heldout, features).mean()) for name, features in others.items()},
-            about=f"real held-out cells among generated ones in the judge's features (k = {NEIGHBOURS})",
-        ),
-    ]
+def _feature_scores(generated, heldout, others, seed):
+    """Scores Fréchet distance, precision and recall of features (N, D), with {name: features} as landmarks."""
+    about = "Fréchet distance of generated from real held-out cells in the judge's features"
+    fields = {"better": "lower", "about": about}
+    scores = [two_sample_score("frechet_distance", frechet_distance, generated, heldout, others, seed, **fields)]
+    covered = {name: float(is_covered(features, heldout).mean()) for name, features in others.items()}
+    covering = {name: float(is_covered(heldout, features).mean()) for name, features in others.items()}
+    for metric, points, sample, landmarks, about in (
+        ("precision", generated, heldout, covered, "generated cells among real held-out ones"),
+        ("recall", heldout, generated, covering, "real held-out cells among generated ones"),
+    ):
+        about += f" in the judge's features (k = {NEIGHBOURS})"
+        hits = is_covered(points, sample)
+        scores.append(proportion(metric, hits.sum(), len(hits), landmarks=landmarks, about=about))
+    return scores
 
 
 def detail_score(compared, seed=0):
@@ -165,14 +118,10 @@ def detail_score(compared, seed=0):
     others = {"real held-out cells": compared.heldout, "reconstructed cells": compared.reconstructed}
     if compared.noise_free is not None:
         others["real held-out cells without noise"] = compared.noise_free
-    return mean_score(
-        "detail",
-        detail(compared.generated[..., -1]),
-        seed,
-        landmarks={name: float(detail(images[..., -1]).mean()) for name, images in others.items()},
-        better="near",
-        about="part of the intensity in the structure's images that smoothing by one pixel in 64 takes away",
-    )
+    landmarks = {name: float(detail(images[..., -1]).mean()) for name, images in others.items()}
+    about = "part of the intensity in the structure's images that smoothing by one pixel in 64 takes away"
+    values = detail(compared.generated[..., -1])
+    return mean_score("detail", values, seed, landmarks=landmarks, better="near", about=about)
 
 
 def detail(images):
@@ -192,22 +141,13 @@ def shape_scores(shapes, seed=0):
     scores = []
     for shape, meaning in SHAPES.items():
         of = {sample: values[shape][~np.isnan(values[shape])] for sample, values in shapes.items()}
-        real = of["held-out"]
-        if not len(real) or not len(of["generated"]):
+        generated, real = of["generated"], of["held-out"]
+        if not len(real) or not len(generated):
             continue
         others = {"real training cells": of["training"], "reconstructed cells": of["reconstructed"]}
-        scores.append(
-            Score(
-                f"{shape}_distance",
-                stats.wasserstein_distance(of["generated"], real),
-                len(of["generated"]),
-                two_sample_interval(stats.wasserstein_distance, of["generated"], real, seed),
-                landmarks={
-                    name: stats.wasserstein_distance(values, real) for name, values in others.items() if len(values)
-                },
-                better="lower",
-                about=f"Wasserstein distance of generated from held-out cells: {meaning}; medians "
-                f"{np.median(of['generated']):.3g} and {np.median(real):.3g}",
-            )
-        )
+        others = {name: values for name, values in others.items() if len(values)}
+        medians = f"{np.median(generated):.3g} and {np.median(real):.3g}"
+        about = f"Wasserstein distance of generated from held-out cells: {meaning}; medians {medians}"
+        compared = stats.wasserstein_distance, generated, real, others, seed
+        scores.append(two_sample_score(f"{shape}_distance", *compared, better="lower", about=about))
     return scores

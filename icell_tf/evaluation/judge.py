@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 from scipy import ndimage
+from skimage.transform import downscale_local_mean
 
 FILTERS = (16, 32, 64, 64)
 IMAGE_SIZE = 64  # larger images are averaged down to this, so that the cost does not depend on the frame
@@ -93,13 +94,8 @@ def build_judge(image_size, structures, seed=0):
 
 def shrink(images):
     """Returns uint8 images (N, H, W, C) as float32 in [0, 1], averaged down to 64 pixels a side where larger."""
-    n, height, width, channels = images.shape
-    factor = max(1, height // IMAGE_SIZE)
-    small = np.empty((n, height // factor, width // factor, channels), np.float32)
-    for i, image in enumerate(images):
-        blocks = image.reshape(height // factor, factor, width // factor, factor, channels)
-        small[i] = blocks.mean(axis=(1, 3)) / 255
-    return small
+    factor = max(1, images.shape[1] // IMAGE_SIZE)
+    return np.stack([np.float32(downscale_local_mean(image, (factor, factor, 1)) / 255) for image in images])
 
 
 def mirrored_at_random(images, rng):

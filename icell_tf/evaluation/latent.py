@@ -51,57 +51,37 @@ def _prior_scores_of(name, z, prepared, seed):
     squared, p = _mmd(z, rng)
     repeated = np.array([_mmd(z, rng, REPEATED_PERMUTATIONS)[1] for _ in range(DRAWS)])
     prior = [rng.standard_normal((n, dims)) for _ in range(DRAWS)]
-    kolmogorov = dimension_table(z)
+    kolmogorov, count = dimension_table(z), min(n, CODES)
+    largest = float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))
+    error = float(np.mean([covariance_error(z) for z in prior]))
     landmarks = {}
     if prepared:
         landmarks["p in the prepared pose"] = _mmd(prepared[name], np.random.default_rng(seed))[1]
-    drawn = f"{min(n, CODES)} codes and as many draws of the prior"
+    follow, drawn = "codes that follow the prior", "draws of the prior"
+    rejected, rejected_dimensions = float(np.mean(repeated <= LEVEL)), int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL))
+    about_p = (
+        f"p value of a permutation test by maximum mean discrepancy, {count} codes and as many draws of the prior; "
+        f"MMD² {squared:.4f}"
+    )
+    about_rejected = (
+        f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
+        f"{np.median(repeated):.3f}"
+    )
+    about_dimensions = (
+        f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's correction)"
+    )
+    about_largest = "largest distance of a dimension's distribution function from that of N(0, 1)"
+    about_error = "Frobenius norm of the codes' covariance minus the identity"
     score = partial(Score, unit="codes", code=name)
+    lower = partial(score, better="lower")
+    of_tests = {"unit": "tests"}  # without an interval: the tests aren't independent, because the same cells recur
+    farthest = kolmogorov["ks_statistic"].max()
     return [
-        score(
-            "mmd_p",
-            p,
-            min(n, CODES),
-            rivals={"level of the test": LEVEL},
-            landmarks=landmarks,
-            about=f"p value of a permutation test by maximum mean discrepancy, {drawn}; MMD² {squared:.4f}",
-        ),
-        score(
-            "mmd_rejected",
-            float(np.mean(repeated <= LEVEL)),
-            DRAWS,
-            None,  # the tests aren't independent, because the same cells recur
-            rivals={"codes that follow the prior": LEVEL},
-            better="lower",
-            about=f"of {DRAWS} such tests on other codes of these and other draws, those with p <= {LEVEL}; median p "
-            f"{np.median(repeated):.3f}",
-            unit="tests",
-        ),
-        score(
-            "ks_rejected",
-            int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL)),
-            n,
-            rivals={"codes that follow the prior": 0},
-            better="lower",
-            about=f"of {dims} dimensions, those that a Kolmogorov-Smirnov test tells from N(0, 1) (5%, Holm's "
-            "correction)",
-        ),
-        score(
-            "ks_largest",
-            kolmogorov["ks_statistic"].max(),
-            n,
-            landmarks={"draws of the prior": float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))},
-            better="lower",
-            about="largest distance of a dimension's distribution function from that of N(0, 1)",
-        ),
-        score(
-            "covariance_error",
-            covariance_error(z),
-            n,
-            landmarks={"draws of the prior": float(np.mean([covariance_error(z) for z in prior]))},
-            better="lower",
-            about="Frobenius norm of the codes' covariance minus the identity",
-        ),
+        score("mmd_p", p, count, rivals={"level of the test": LEVEL}, landmarks=landmarks, about=about_p),
+        lower("mmd_rejected", rejected, DRAWS, rivals={follow: LEVEL}, about=about_rejected, **of_tests),
+        lower("ks_rejected", rejected_dimensions, n, rivals={follow: 0}, about=about_dimensions),
+        lower("ks_largest", farthest, n, landmarks={drawn: largest}, about=about_largest),
+        lower("covariance_error", covariance_error(z), n, landmarks={drawn: error}, about=about_error),
     ]
 
 
@@ -184,17 +164,10 @@ def information_scores(lost, seed=0):
         scores.append(Score("dimensions_used", used, n, landmarks={"all": len(share)}, about=about, code=name))
     for name, of, channels in (("z_r", "structure", [2]), ("z_s", "structure", [2]), ("z_s", "reference", [0, 1])):
         without_it, without_both = (lost[key][:, channels].mean(axis=1) for key in (f"all {name}", "both"))
-        scores.append(
-            Score(
-                f"share_of_{of}",
-                float(_ratio(without_it, without_both)),
-                n,
-                bootstrap([without_it, without_both], _ratio, seed, paired=True),
-                better="lower" if of == "reference" else "higher",
-                about=f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}",
-                code=name,
-            )
-        )
+        interval = bootstrap([without_it, without_both], _ratio, seed, paired=True)
+        fields = {"better": "lower" if of == "reference" else "higher", "code": name}
+        fields["about"] = f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}"
+        scores.append(Score(f"share_of_{of}", float(_ratio(without_it, without_both)), n, interval, **fields))
     return scores
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 
 from icell_tf.evaluation.judge import shrink
-from icell_tf.evaluation.metrics.distances import nearest_distances, probability_larger, two_sample_interval
-from icell_tf.evaluation.metrics.scores import Score, proportion
+from icell_tf.evaluation.metrics.distances import nearest_distances, probability_larger, two_sample_score
+from icell_tf.evaluation.metrics.scores import proportion
 
 SMOOTHING = 2.0  # pixels of a 64-pixel frame: only real images have noise, which must not make them look far away
 POSES = ((), (1,), (2,), (1, 2))
@@ -50,43 +50,17 @@ def scores(distances, seed=0):
 def _scores_in_space(space, samples, seed):
     generated, heldout, reconstructed = (samples[name] for name in ("generated", "held-out", "reconstructed"))
     near, meaning = np.percentile(heldout, PERCENTILE), SPACES[space]
+    compared = generated, heldout, {"real held-out cells": heldout, "reconstructed cells": reconstructed}, seed
+    landmarks = {"real held-out cells": PERCENTILE / 100, "reconstructed cells": float(np.mean(reconstructed < near))}
+    ratio = f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}"
+    copies = f"generated cells nearer to a training cell than {100 - PERCENTILE}% of held-out ones; {meaning}"
+    farther = "probability that a generated cell is farther from its nearest training cell than a held-out one "
+    farther += f"(Mann-Whitney); {meaning}"
+    fields, hits = {"better": "near", "space": space}, np.sum(generated < near)
     return [
-        Score(
-            "distance_ratio",
-            median_ratio(generated, heldout),
-            len(generated),
-            two_sample_interval(median_ratio, generated, heldout, seed),
-            landmarks={"real held-out cells": 1.0, "reconstructed cells": median_ratio(reconstructed, heldout)},
-            better="near",
-            about=f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}",
-            space=space,
-        ),
-        proportion(
-            "copies",
-            np.sum(generated < near),
-            len(generated),
-            landmarks={
-                "real held-out cells": PERCENTILE / 100,
-                "reconstructed cells": float(np.mean(reconstructed < near)),
-            },
-            better="lower",
-            about=f"generated cells nearer to a training cell than {100 - PERCENTILE}% of held-out ones; {meaning}",
-            space=space,
-        ),
-        Score(
-            "farther",
-            float(probability_larger(generated, heldout)),
-            len(generated),
-            two_sample_interval(probability_larger, generated, heldout, seed),
-            landmarks={
-                "real held-out cells": 0.5,
-                "reconstructed cells": float(probability_larger(reconstructed, heldout)),
-            },
-            better="near",
-            about="probability that a generated cell is farther from its nearest training cell than a held-out one "
-            f"(Mann-Whitney); {meaning}",
-            space=space,
-        ),
+        two_sample_score("distance_ratio", median_ratio, *compared, about=ratio, **fields),
+        proportion("copies", hits, len(generated), landmarks=landmarks, about=copies, **fields | {"better": "lower"}),
+        two_sample_score("farther", probability_larger, *compared, about=farther, **fields),
     ]
 
 

@@ -1,7 +1,6 @@
 """The rivals of Algorithm 3: predictions of structures from the training cells alone, without the model's decoder."""
 
 import numpy as np
-from skimage.transform import downscale_local_mean
 from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation.metrics import correlation
@@ -36,15 +35,12 @@ class Neighbours:
 
     def __init__(self, integrator, training):
         self.structure = training.images[..., -1]
-        self.class_mean = correlation.class_means(self.structure, training.y, len(integrator.structures)) / np.float32(
-            255
-        )
         self._y, self._k = training.y, len(integrator.structures)
+        self.class_mean = correlation.class_means(self.structure, self._y, self._k) / np.float32(255)
         self.poses = ((), *MIRRORED_AXES) if integrator.mirrored else ((),)
-        codes, pixels = [training.z_r], [_searched(training, ())]
-        for axes in self.poses[1:]:
-            codes.append(_mirrored_codes(integrator, training, axes))
-            pixels.append(_searched(training, axes))
+        codes = [training.z_r, *(_mirrored_codes(integrator, training, axes) for axes in self.poses[1:])]
+        x_r = training.averaged_down(SEARCH_SIZE, slice(-1))
+        pixels = [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in self.poses]
         self._codes, self._pixels = np.concatenate(codes), np.concatenate(pixels)
 
     def find(self, cells):
@@ -53,7 +49,8 @@ class Neighbours:
         Returns: {rival: (N, K, n) indices}, n = 1 or `MEAN_OF`, nearest first; -1 where a structure has too few cells.
         """
         found = {}
-        searches = {"nearest": (cells.z_r, self._codes), "nearest_pixels": (_searched(cells, ()), self._pixels)}
+        x_r = cells.averaged_down(SEARCH_SIZE, slice(-1)).reshape(len(cells), -1)
+        searches = {"nearest": (cells.z_r, self._codes), "nearest_pixels": (x_r, self._pixels)}
         for name, (points, training_points) in searches.items():
             for suffix, poses in ({"": 1} if len(self.poses) == 1 else {"": 1, "_mirrored": len(self.poses)}).items():
                 nearest = self._nearest(points, training_points[: poses * len(self._y)])
@@ -67,9 +64,7 @@ class Neighbours:
         """
         mean = np.zeros((*indices.shape[:2], *self.structure.shape[1:]), np.float32)
         for nearest in np.moveaxis(indices, -1, 0):
-            images = self.structure[
-                nearest % len(self._y)
-            ]  # (B, K, H, W); poses stand one after the other in the search
+            images = self.structure[nearest % len(self._y)]  # (B, K, H, W); in the search pose follows after pose
             for pose, axes in enumerate(self.poses):
                 chosen = nearest // len(self._y) == pose
                 images[chosen] = np.flip(images[chosen], axes)  # axes of (n, H, W), as MIRRORED_AXES count them
@@ -92,13 +87,3 @@ class Neighbours:
 def _mirrored_codes(integrator, cells, axes):
     mirrored = (np.flip(cells.x_rs(rows)[..., :-1], axes) for rows in cells.batches(BATCH))
     return np.concatenate([integrator.encode_reference(x_r)["z_r"] for x_r in mirrored])
-
-
-def _searched(cells, axes):
-    """Returns x_r of all cells as rows of floats, mirrored along the axes and averaged down."""
-    factor = max(1, cells.images.shape[1] // SEARCH_SIZE)
-    parts = []
-    for rows in cells.batches(BATCH):
-        x_r = downscale_local_mean(cells.x_rs(rows)[..., :-1], (1, factor, factor, 1))
-        parts.append(np.flip(x_r, axes).reshape(len(x_r), -1).astype(np.float32))
-    return np.concatenate(parts)

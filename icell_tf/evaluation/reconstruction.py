@@ -91,17 +91,12 @@ def _scores(measured, channels, seed, model):
         columns = {name: slice(i, i + 1) for i, name in enumerate(channels)}
         for channel, column in ({None: slice(None)} | columns if metric == "cross_entropy" else columns).items():
             means = {image: float(values[:, column].mean()) for image, values in images.items()}
-            found.append(
-                mean_score(
-                    metric,
-                    images["model"][:, column].mean(axis=1),
-                    seed,
-                    rivals={"mean training image": means["mean"]},
-                    landmarks={name: means[image] for name, image in landmarks[metric].items()},
-                    better="lower" if metric == "cross_entropy" else "higher",
-                    about=abouts[metric].format(f"{channel} channel" if channel else "image", model or "conditional"),
-                    channel=channel,
-                    model=model,
-                )
-            )
+            fields = {
+                "rivals": {"mean training image": means["mean"]},
+                "landmarks": {name: means[image] for name, image in landmarks[metric].items()},
+                "better": "lower" if metric == "cross_entropy" else "higher",
+                "about": abouts[metric].format(f"{channel} channel" if channel else "image", model or "conditional"),
+            }
+            values = images["model"][:, column].mean(axis=1)
+            found.append(mean_score(metric, values, seed, channel=channel, model=model, **fields))
     return found

@@ -66,18 +66,9 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     trained = reference is not None
     if not trained:
         reference = build_model(Run("reference", run.reference, run.cells))
-    networks = {
-        "enc_r": model.enc_r,
-        "dec_r": reference.dec,
-        "enc_d_r": reference.enc_d,
-        "dec_d_r": reference.dec_d,
-        "enc_rs": model.enc,
-        "dec_rs": model.dec,
-        "enc_d_s": model.enc_d,
-        "dec_d_rs": model.dec_d,
-    }
-    prepared = open_prepared(run.config, dataset, data_dir)
-    name = Path(run_dir).resolve().name
+    networks = {"enc_r": model.enc_r, "dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
+    networks |= {"enc_rs": model.enc, "dec_rs": model.dec, "enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
+    prepared, name = open_prepared(run.config, dataset, data_dir), Path(run_dir).resolve().name
     integrator = integrator_of(model, run.cells, run.config.mirror)
     return Subject(integrator, run, prepared, name, networks, curves, trained)
 
@@ -96,7 +87,6 @@ def _load_reference(model, run, run_dir):
     if changed:
         raise ConfigError(f"{run_dir} is not the run that the model was trained on ({'; '.join(changed)})")
     if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):
-        raise ConfigError(
-            f"{run_dir} has other weights than those that the model was trained on: it was trained further since"
-        )
+        changed = "has other weights than those that the model was trained on: it was trained further since"
+        raise ConfigError(f"{run_dir} {changed}")
     return reference, read_history(run_dir)

@@ -111,23 +111,16 @@ def scores(unseen, seed=0):
     shown = [(k, name) for k, name in enumerate(unseen.structures) if (unseen.y == k).any()]
     known, left_out = unseen.known["distance"], unseen.left_out["distance"]
     by_probability = probability_larger(unseen.left_out["improbability"], unseen.known["improbability"])
+    landmarks = {"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())}
+    about = "test cells of known structures that are not called unknown, at that threshold"
+    fields = {"landmarks": landmarks, "better": "near", "about": about}
+    rivals = {"chance": 0.5, "largest probability": float(by_probability)}
+    auroc = float(probability_larger(left_out, known))
+    interval = bootstrap([left_out, known], probability_larger, seed, RESAMPLES)
+    about = "area under the ROC curve of telling left-out structures from known ones, over all thresholds"
     return [
         rejection(slice(None), "structures left out of training"),
         *(rejection(unseen.y == k, f"{name}, left out of training,", name) for k, name in shown),
-        proportion(
-            "known_accepted",
-            accepted["distance"].sum(),
-            len(known),
-            landmarks={"asked for": ACCEPTED, "largest probability": float(accepted["improbability"].mean())},
-            better="near",
-            about="test cells of known structures that are not called unknown, at that threshold",
-        ),
-        Score(
-            "auroc",
-            float(probability_larger(left_out, known)),
-            len(known) + len(left_out),
-            bootstrap([left_out, known], probability_larger, seed, RESAMPLES),
-            rivals={"chance": 0.5, "largest probability": float(by_probability)},
-            about="area under the ROC curve of telling left-out structures from known ones, over all thresholds",
-        ),
+        proportion("known_accepted", accepted["distance"].sum(), len(known), **fields),
+        Score("auroc", auroc, len(known) + len(left_out), interval, rivals, about=about),
     ]

@@ -28,17 +28,14 @@ def observed_cells(subject, cells, seed):
     shown = np.concatenate(chosen)
     where = _crop(training.x_rs(shown))
     end = f"{_cropped(subject, where)} {source(subject, _count(training, shown), seed)}"
-    exhibits = []
-    for key, paper, title, channels, about in (
-        ("figure_2", "Figure 2", "Observed cells of each structure", slice(None), _COLORS),
-        ("figure_s6a", "Figure S6 (a)", "Observed structures alone", slice(2, None), "only the structure is shown"),
-    ):
-        rows = [_overlays(training.x_rs(some)[where][..., channels]) for some in chosen]
-        rows = [row + [None] * (OBSERVED_CELLS - len(row)) for row in rows]
-        picture = _montage(rows, subject, row_labels=_structures(subject))
-        caption = f"Observed training cells, six of each structure or as many as there are: {about}; {_SCALED}. {end}"
-        exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
-    return exhibits
+    rows = [list(training.x_rs(some)[where]) for some in chosen]
+    rows = [row + [None] * (OBSERVED_CELLS - len(row)) for row in rows]
+    what = "Observed training cells, six of each structure or as many as there are: "
+    names = (
+        ("figure_2", "Figure 2", "Observed cells of each structure"),
+        ("figure_s6a", "Figure S6 (a)", "Observed structures alone"),
+    )
+    return _with_reference_and_alone(subject, names, rows, None, lambda about: f"{what}{about}; {_SCALED}. {end}")
 
 
 def predicted_cells(subject, cells, seed):
@@ -67,15 +64,23 @@ def predicted_cells(subject, cells, seed):
     )
     count = f"{_count(held_out, chosen)} and {len(found)} observed ones beside them"
     end = f"so brightness says nothing across panels. {_cropped(subject, where)} {source(subject, count, seed)}"
-    exhibits = []
-    for key, paper, title, channels, about in (
-        ("figure_3", "Figure 3", "Predicted structures in their cells", slice(None), _COLORS),
-        ("figure_s6b", "Figure S6 (b)", "Predicted structures alone", slice(2, None), "only the structure is shown"),
-    ):
-        overlays = [_overlays(None if x is None else x[..., channels] for x in row) for row in rows]
-        picture = _montage(overlays, subject, columns, _structures(subject))
-        caption = f"{what}{about.capitalize()}; {_SCALED}, {end}"
-        exhibits.append(Exhibit(key, title, caption, picture, paper=paper))
+    names = (
+        ("figure_3", "Figure 3", "Predicted structures in their cells"),
+        ("figure_s6b", "Figure S6 (b)", "Predicted structures alone"),
+    )
+    return _with_reference_and_alone(
+        subject, names, rows, columns, lambda about: f"{what}{about.capitalize()}; {_SCALED}, {end}"
+    )
+
+
+def _with_reference_and_alone(subject, names, rows, columns, caption):
+    """Two exhibits, (key, paper, title) each, of rows of images or None: all channels, and the structure alone."""
+    shown = (0, _COLORS), (2, "only the structure is shown")
+    exhibits, labels = [], [display(name) for name in subject.integrator.structures]
+    for (key, paper, title), (first, about) in zip(names, shown, strict=True):
+        overlays = [_overlays(None if x is None else x[..., first:] for x in row) for row in rows]
+        picture = panels.montage(overlays, columns, labels, subject.integrator.pixel_size)
+        exhibits.append(Exhibit(key, title, caption(about), picture, paper=paper))
     return exhibits
 
 
@@ -85,10 +90,8 @@ def reconstructed_cells(subject, cells, seed):
     S1 is there only if the reference model's decoder has its trained weights.
     """
     chosen = _spread(subject, cells, seed)
-    exhibits = []
-    if subject.reference_trained:
-        exhibits.append(_reconstructed(subject, cells, chosen, seed, reference=True))
-    return [*exhibits, _reconstructed(subject, cells, chosen, seed, reference=False)]
+    models = (True, False) if subject.reference_trained else (False,)
+    return [_reconstructed(subject, cells, chosen, seed, reference) for reference in models]
 
 
 def _reconstructed(subject, cells, chosen, seed, reference):
@@ -109,7 +112,8 @@ def _reconstructed(subject, cells, chosen, seed, reference):
             left = iter(_overlays(images[where]))
             rows.append([None if i is None else next(left) for i in places])
     labels = [display(subject.integrator.structures[k]) for k in _columns(subject)]
-    picture = _montage(rows, subject, labels, ["training", "decoded", "held out", "decoded"])
+    row_labels = ["training", "decoded", "held out", "decoded"]
+    picture = panels.montage(rows, labels, row_labels, subject.integrator.pixel_size)
     model, coded_by, colors, number = (
         ("reference", "Enc_r and Dec_r", _REFERENCE_COLORS, 1)
         if reference
@@ -120,9 +124,8 @@ def _reconstructed(subject, cells, chosen, seed, reference):
         f"Cells (rows 1 and 3) over what {coded_by} make of them (rows 2 and 4): training cells above, held-out cells "
         f"below. {colors.capitalize()}; {_SCALED}. {_cropped(subject, where)} {source(subject, counts, seed)}"
     )
-    return Exhibit(
-        f"figure_s{number}", f"Reconstruction by the {model} model", caption, picture, paper=f"Figure S{number}"
-    )
+    title = f"Reconstruction by the {model} model"
+    return Exhibit(f"figure_s{number}", title, caption, picture, paper=f"Figure S{number}")
 
 
 def _columns(subject):
@@ -175,11 +178,3 @@ def _overlays(images):
         None if x is None else figures.overlay(x, colors.get(x.shape[-1], figures.CHANNEL_COLORS), CONTRAST)
         for x in images
     ]
-
-
-def _montage(rows, subject, column_labels=None, row_labels=None):
-    return panels.montage(rows, column_labels, row_labels, subject.integrator.pixel_size)
-
-
-def _structures(subject):
-    return [display(name) for name in subject.integrator.structures]

@@ -27,11 +27,10 @@ def model_diagram(subject, cells, seed):
     x_rs = held_out.x_rs([i])
     codes = held_out.probabilities[[i]], held_out.z_r_hat[[i]], held_out.z_s[[i]]
     x_rs_hat = subject.integrator.decode(*codes)["x_rs_hat"]
-    x_r_hat = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]]) if subject.reference_trained else None
     where = (0, *figures.around_cell(x_rs[0]))
     images = {"x_r": x_rs[where][..., :2], "x_rs": x_rs[where], "x_rs_hat": x_rs_hat[where]}
-    if x_r_hat is not None:
-        images["x_r_hat"] = x_r_hat[where]
+    if subject.reference_trained:
+        images["x_r_hat"] = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]])[where]
     overlays = {name: figures.overlay(x, contrast="percentile") for name, x in images.items()}
     caption = (
         "The model as it was built. Above, the reference model learns a code z_r of cell and nuclear shape; below, the "
@@ -61,9 +60,7 @@ def draw_model(networks, images):
         (5.25, 10.25, "#f4f8fd", "Reference model, phase 1"),
         (0.15, 5.15, "#fffaf0", "Conditional model, phase 2"),
     ):
-        ax.add_patch(
-            FancyBboxPatch((0.15, bottom), 15.7, top - bottom, "round,pad=0,rounding_size=0.1", fc=color, ec="none")
-        )
+        _rounded(ax, (0.15, bottom), 15.7, top - bottom, 0.1, fc=color, ec="none")
         ax.text(0.35, top - 0.25, title, fontsize=13, weight="bold", va="top", color=LINE)
     _draw_reference(ax, networks, images)
     _draw_conditional(ax, networks, images)
@@ -140,12 +137,8 @@ def _image(ax, column, y, picture, symbol, tensor):
 def _network(ax, column, y, network, symbol, color, left_height, right_height):
     """A trapezoid: wide where images go in or come out."""
     left, width = column
-    corners = [
-        (left, y - left_height / 2),
-        (left, y + left_height / 2),
-        (left + width, y + right_height / 2),
-        (left + width, y - right_height / 2),
-    ]
+    corners = [(left, y + side * left_height / 2) for side in (-1, 1)]
+    corners += [(left + width, y + side * right_height / 2) for side in (1, -1)]
     ax.add_patch(Polygon(corners, closed=True, fc=color, ec=LINE, linewidth=1.2))
     weights = f"{parameters(network):,} parameters"
     for height, text, size in ((0.33, symbol, 15), (-0.05, _layers(network), 9), (-0.33, weights, 9)):

@@ -19,20 +19,17 @@ def reference_codes(subject, cells, seed):
     """Returns Figure S4: (a) the first two dimensions of z_r, (b) the shapes on a grid through them."""
     names = {TRAINING: ("training", "#6fb7ff"), HELD_OUT: ("held out", "orange")}
     groups = [(label, color, {split: cells[split].z_r}) for split, (label, color) in names.items()]
-    scatter = Exhibit(
-        "figure_s4a",
-        "Codes of cell and nuclear shape",
+    caption = (
         "(a) First two dimensions of the reference latent space; circles are 1, 2 and 3 standard deviations of the "
-        f"prior. {source(subject, _counts(cells), seed)}",
-        _scatter(groups, "r"),
-        paper="Figure S4 (a)",
+        f"prior. {source(subject, _counts(cells), seed)}"
     )
+    title, picture = "Codes of cell and nuclear shape", _scatter(groups, "r")
+    scatter = Exhibit("figure_s4a", title, caption, picture, paper="Figure S4 (a)")
     codes = _grid(subject)
     if subject.reference_trained:
         decoder, images = "Dec_r", latent_space.decode_reference(subject.networks["dec_r"], codes)
     else:  # phase 1's decoder may be gone; that of phase 2 draws the shape, too
-        k = len(subject.integrator.structures)
-        decoder = "membrane and nucleus of Dec_{r,s} at y = 1/K, z_s = 0"
+        decoder, k = "membrane and nucleus of Dec_{r,s} at y = 1/K, z_s = 0", len(subject.integrator.structures)
         uniform = np.full(k, 1 / k)
         images = subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"][..., :-1]
     picture, positions = _draw_grid(subject, images, "r")
@@ -54,15 +51,13 @@ def structure_codes(subject, cells, seed, structure="tom20"):
         (display(name), color, {split: cells[split].z_s[cells[split].y == k] for split in (TRAINING, HELD_OUT)})
         for k, (name, color) in enumerate(zip(names, colors(names), strict=True))
     ]
-    scatter = Exhibit(
-        "figure_s5a",
-        "Codes of structure localization",
+    caption = (
         "(a) First two dimensions of the structure latent space, coloured by structure: small points are training "
         "cells, outlined ones held-out cells; circles are 1, 2 and 3 standard deviations of the prior. "
-        f"{source(subject, _counts(cells), seed)}",
-        _scatter(groups, "s"),
-        paper="Figure S5 (a)",
+        f"{source(subject, _counts(cells), seed)}"
     )
+    title, picture = "Codes of structure localization", _scatter(groups, "s")
+    scatter = Exhibit("figure_s5a", title, caption, picture, paper="Figure S5 (a)")
     shown = structure if structure in names else names[0]
     y = np.eye(len(names))[names.index(shown)]
     codes = _grid(subject)
@@ -71,8 +66,8 @@ def structure_codes(subject, cells, seed, structure="tom20"):
     missing = "" if shown == structure else f" (the data set has no {display(structure)}; this is its first structure)"
     caption = (
         f"(b) {display(shown)}{missing} in a cell of z_r = 0, as Dec_{{r,s}} draws it {positions}; the others are 0. "
+        f"{source(subject, f'{len(images)} codes', seed)}"
     )
-    caption += source(subject, f"{len(images)} codes", seed)
     title = f"{display(shown)} in latent space"
     return [scatter, Exhibit("figure_s5b", title, caption, picture, paper="Figure S5 (b)")]
 

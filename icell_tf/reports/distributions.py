@@ -31,9 +31,8 @@ def draw_nearest(distances):
     Args: {space: {sample: (N,)}}, as of `memorisation.measure`. Returns: uint8 (h, w, 3).
     """
     figure = Figure(figsize=(4.0 * len(distances), 2.8), dpi=DPI, layout="constrained")
-    for axes, (space, samples) in zip(
-        figure.subplots(1, len(distances), squeeze=False)[0], distances.items(), strict=True
-    ):
+    (row,) = figure.subplots(1, len(distances), squeeze=False)
+    for axes, (space, samples) in zip(row, distances.items(), strict=True):
         _histograms(axes, samples)
         axes.set_xlabel(f"distance to the nearest training cell, {space}")
     axes.legend(frameon=False, fontsize="small")
@@ -46,9 +45,8 @@ def draw_dimensions(tables):
     Args: {"z_r" and "z_s": {"share", "mean", "std": (Z,)}}, as of `latent.tables`. Returns: uint8 (h, w, 3).
     """
     figure = Figure(figsize=(9.0, 2.2 * len(tables)), dpi=DPI, layout="constrained")
-    for (bars, points), (name, table) in zip(
-        figure.subplots(len(tables), 2, squeeze=False), tables.items(), strict=True
-    ):
+    rows = figure.subplots(len(tables), 2, squeeze=False)
+    for (bars, points), (name, table) in zip(rows, tables.items(), strict=True):
         dimensions = np.arange(len(table["share"])) + 1  # as codes.csv numbers them
         bars.bar(dimensions, 100 * table["share"], color=COLORS["generated"])
         bars.set_xticks(dimensions)

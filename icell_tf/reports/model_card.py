@@ -109,11 +109,9 @@ def write(run_dir, run, counts, curves, parts=()):
     path, recorded = Path(run_dir) / CARD_FILE, Path(run_dir) / ENVIRONMENT_FILE
     environment = json.loads(recorded.read_text(encoding="utf-8")) if recorded.is_file() else None
     notes = _notes(path) or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
-    name = Path(run_dir).resolve().name
+    card = text(Path(run_dir).resolve().name, run, counts, curves, parts, environment)
     with atomic_write(path) as partial:
-        partial.write_text(
-            text(name, run, counts, curves, parts, environment) + f"\n{NOTES}\n\n{notes}\n", encoding="utf-8"
-        )
+        partial.write_text(f"{card}\n{NOTES}\n\n{notes}\n", encoding="utf-8")
     return path
 
 

@@ -39,21 +39,15 @@ def write(path, title, summary, parts, exhibits=(), pictures=()):
 
 def render(title, summary, parts, exhibits=(), pictures=()):
     """Returns the page that `write` writes, as text."""
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    blocks = {"trim_blocks": True, "lstrip_blocks": True}
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, **blocks)
     environment.globals.update(columns=columns, better=BETTER, data_uri=data_uri)
     environment.filters.update(number=number, words=words)
     source = resources.files("icell_tf.reports").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(
-        title=title,
-        summary=summary,
-        parts=parts,
-        behind=[(part, score) for part in parts for score in part.scores if score.ahead],
-        total=sum(len(part.scores) for part in parts),
-        exhibits=exhibits,
-        pictures=pictures,
-    )
+    behind = [(part, score) for part in parts for score in part.scores if score.ahead]
+    counted = {"behind": behind, "total": sum(len(part.scores) for part in parts)}
+    shown = {"title": title, "summary": summary, "parts": parts, "exhibits": exhibits, "pictures": pictures}
+    return environment.from_string(source).render(shown | counted)
 
 
 def columns(part):

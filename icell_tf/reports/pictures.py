@@ -37,20 +37,12 @@ def _integration(context, measured):
     rows = _one_of_each(test)[:PICTURED]
     x_rs = test.x_rs(rows)
     integrated = context.integrator.integrate(x_rs[..., :-1])["structures"]
-    pictures = [
-        Exhibit(
-            "integrated",
-            "All structures in one cell",
-            "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there.",
-            figures.integration_grid(x_rs, integrated, names),
-        ),
-        Exhibit(
-            "structures",
-            "Predicted structures",
-            "The predicted structures of the same cells, alone.",
-            figures.structure_grid(integrated, names),
-        ),
-    ]
+    caption = "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there."
+    picture = figures.integration_grid(x_rs, integrated, names)
+    pictures = [Exhibit("integrated", "All structures in one cell", caption, picture)]
+    picture = figures.structure_grid(integrated, names)
+    caption = "The predicted structures of the same cells, alone."
+    pictures.append(Exhibit("structures", "Predicted structures", caption, picture))
     if test.expected is not None:
         picture = figures.structure_grid(test.expected[rows] / np.float32(255), names)
         caption = "What is expected of the predicted structures: the mean of many simulated draws in the same cells."
@@ -65,22 +57,14 @@ def _integration(context, measured):
 
 
 def _generated(context, shapes):
-    integrator = context.integrator
-    names = integrator.structures
-    drawn = [integrator.sample(np.arange(len(names)), context.seed + row)["x_rs"] for row in range(3)]
+    names = context.integrator.structures
+    drawn = [context.integrator.sample(np.arange(len(names)), context.seed + row)["x_rs"] for row in range(3)]
+    cells = figures.cell_grid(np.concatenate(drawn), columns=len(names), labels=names, contrast="percentile")
+    of_cells = "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure."
+    of_shapes = "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with."
     return [
-        Exhibit(
-            "generated",
-            "New cells",
-            "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure.",
-            figures.cell_grid(np.concatenate(drawn), columns=len(names), labels=names, contrast="percentile"),
-        ),
-        Exhibit(
-            "shapes",
-            "Shapes",
-            "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with.",
-            distributions.draw_shapes(shapes),
-        ),
+        Exhibit("generated", "New cells", of_cells, cells),
+        Exhibit("shapes", "Shapes", of_shapes, distributions.draw_shapes(shapes)),
     ]
 
 

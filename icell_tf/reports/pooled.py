@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from icell_tf import files
-from icell_tf.evaluation import classification, integration, integration_scores
+from icell_tf.evaluation import classification, integration
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.metrics.scores import Part
 from icell_tf.reports import cell_table, metrics_file
@@ -49,7 +49,7 @@ def pool(folders, cells, output, seed=0):
     classified, integrated = cell_table.read(folders, cells.structures)
     parts = [
         Part("classification", "", "", tuple(classification.scores(classified, seed)), classified),
-        Part("integration", "", "", tuple(integration_scores.scores(integrated, seed)), integrated),
+        Part("integration", "", "", tuple(integration.scores(integrated, seed)), integrated),
     ]
     about = {"dataset": cells.dataset, "folds": len(folders), "seed": seed, "test_cells": len(classified.y)}
     content = metrics_file.content_of(parts, **about)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from icell_tf import files
 from icell_tf.evaluation.evaluators import is_complete
-from icell_tf.evaluation.integration_scores import RIVALS
+from icell_tf.evaluation.integration import RIVALS
 from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard
 from icell_tf.viz import figures
 

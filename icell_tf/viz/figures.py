@@ -29,8 +29,7 @@ def stretch(image, contrast="none"):
       contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
         percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
 
-    Returns:
-      (H, W, C) float32 in [0, 1].
+    Returns: (H, W, C) float32 in [0, 1].
     """
     image = np.asarray(image, np.float32)
     if contrast not in CONTRASTS:
@@ -52,8 +51,7 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
       colors: at least C RGB colours in [0, 1].
       contrast: see `stretch`.
 
-    Returns:
-      (H, W, 3) uint8.
+    Returns: (H, W, 3) uint8.
     """
     image = stretch(image, contrast)
     if image.shape[-1] > len(colors):
@@ -71,8 +69,7 @@ def around_cell(x_r, margin=0.1):
       x_r: (H, W, 2) membrane and nucleus in [0, 1].
       margin: left free on each side, as a fraction of the cell's extent.
 
-    Returns:
-      Slices of rows and columns, of equal length; the whole frame where it is empty.
+    Returns: Slices of rows and columns, of equal length; the whole frame where it is empty.
     """
     seen = np.max(x_r[..., :2], axis=-1)
     indices = np.nonzero(seen > 0.1 * seen.max())
@@ -98,8 +95,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
       contrast: see `stretch`; each structure is scaled on its own.
       reference_strength: brightness of membrane and nucleus, in [0, 1].
 
-    Returns:
-      uint8 (height, width, 3).
+    Returns: uint8 (height, width, 3).
     """
     if not len(colors) == len(names) == structures.shape[-1]:
         raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
@@ -116,13 +112,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
 
 
 def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="none"):
-    """Two rows, as in Figure 2: observed cells above their reconstructions.
-
-    Args:
-      observed, reconstructed: (B, H, W, 2 or 3) in [0, 1].
-      labels: B texts, or None.
-      contrast: see `stretch`.
-    """
+    """Two rows, as in Figure 2: observed cells, (B, H, W, 2 or 3), above their reconstructions, under B labels."""
     rows = [[overlay(image, contrast=contrast) for image in images] for images in (observed, reconstructed)]
     return montage(rows, labels, ("observed", "reconstructed"))
 
@@ -133,23 +123,18 @@ def cell_grid(images, columns=8, labels=None, contrast="none"):
     return montage([panels[i : i + columns] for i in range(0, len(panels), columns)], labels)
 
 
-def integration_grid(observed, predicted, names, row_labels=None, contrast="percentile"):
+def integration_grid(observed, predicted, names, row_labels=None):
     """One row a cell, as in Figure 3: the observed cell, then the cell with each of the K predicted structures.
 
-    Panels are cropped to the square that holds all cells.
+    Panels are cropped to the square that holds all cells. A predicted structure is dimmer than an observed one where
+    it may lie in many places. So each panel is scaled on its own, and brightness can't be compared across panels.
 
-    Args:
-      observed: (B, H, W, 2 or 3) in [0, 1].
-      predicted: (B, H, W, K) in [0, 1].
-      names: K column labels.
-      row_labels: B texts, or None.
-      contrast: see `stretch`. A predicted structure is dimmer than an observed one where it may lie in many places.
-        So each panel is scaled on its own, and the brightness of different panels can't be compared.
+    Args: observed (B, H, W, 2 or 3); predicted (B, H, W, K); K column labels; B row labels, or None.
     """
     observed, predicted = np.asarray(observed), np.asarray(predicted)
     where = (slice(None), *around_cell(observed.max(axis=0)))
     rows = [
-        [overlay(cell, contrast=contrast), *_with_each_structure(cell, structures, contrast)]
+        [overlay(cell, contrast="percentile"), *_with_each_structure(cell, structures, "percentile")]
         for cell, structures in zip(observed[where], predicted[where], strict=True)
     ]
     return montage(rows, ["observed", *names], row_labels)
@@ -158,11 +143,9 @@ def integration_grid(observed, predicted, names, row_labels=None, contrast="perc
 def structures_in_cell(cell, predictions, names, contrast="percentile"):
     """One cell, cut out of its frame: a row for each prediction, and one for the structures alone in grey.
 
-    Args:
-      cell: (H, W, 2 or 3) in [0, 1].
-      predictions: {row label: (H, W, K) in [0, 1]}.
-      names: K column labels.
-      contrast: see `stretch`; each panel is scaled on its own.
+    Each panel is scaled on its own, see `stretch`.
+
+    Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast.
     """
     where = around_cell(cell)
     cell = cell[where]
@@ -170,30 +153,23 @@ def structures_in_cell(cell, predictions, names, contrast="percentile"):
     rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
     rows[0][0] = overlay(cell, contrast=contrast)
     first = next(iter(predictions.values()))
-    alone = [overlay(first[..., k : k + 1], (WHITE,), contrast) for k in range(first.shape[-1])]
-    rows.append([overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None, *alone])
+    observed = overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None
+    rows.append([observed, *_each_alone(first, contrast)])
     return montage(rows, ["observed", *names], [*predictions, "structure alone"])
 
 
-def structure_grid(structures, names, row_labels=None, contrast="percentile"):
-    """One row a cell, one column a structure: the structure channels alone, in grey.
-
-    Args:
-      structures: (B, H, W, K) in [0, 1].
-      names: K column labels.
-      row_labels: B texts, or None.
-      contrast: see `stretch`; each panel is scaled on its own.
-    """
-    rows = [
-        [overlay(cell[..., k : k + 1], (WHITE,), contrast) for k in range(cell.shape[-1])]
-        for cell in np.asarray(structures)
-    ]
-    return montage(rows, names, row_labels)
+def structure_grid(structures, names):
+    """One row a cell, one column a structure: channels (B, H, W, K) alone, in grey, each scaled on its own."""
+    return montage([_each_alone(cell, "percentile") for cell in np.asarray(structures)], names)
 
 
 def to_png(rgb, path):
     """Writes uint8 (height, width, 3) as a PNG file."""
     Image.fromarray(rgb).save(path, format="PNG")
+
+
+def _each_alone(structures, contrast):
+    return [overlay(structures[..., k : k + 1], (WHITE,), contrast) for k in range(structures.shape[-1])]
 
 
 def _with_each_structure(cell, structures, contrast):

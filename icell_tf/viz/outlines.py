@@ -19,8 +19,7 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
       cell_labels, nucleus_labels: (Y, X) or (Z, Y, X) whole numbers, 0 for background; 3D ones are seen from above.
       kept: labels of the cells that can be used, green; the others are orange, and nuclei white.
 
-    Returns:
-      uint8 (rows, columns, 3).
+    Returns: uint8 (rows, columns, 3).
     """
     step = -(-max(planes[0].shape) // LONGEST_SIDE)
     planes = [np.asarray(plane)[::step, ::step] for plane in planes]
@@ -50,9 +49,8 @@ def _numbered(image, cells, kept):
     font = ImageFont.load_default(max(12, max(cells.shape) // 50))
     rows, columns = np.nonzero(cells)
     labels, index, counts = np.unique(cells[rows, columns], return_inverse=True, return_counts=True)
-    for label, y, x in zip(
-        labels.tolist(), np.bincount(index, rows) / counts, np.bincount(index, columns) / counts, strict=True
-    ):
+    middles = (np.bincount(index, places) / counts for places in (rows, columns))
+    for label, y, x in zip(labels.tolist(), *middles, strict=True):
         color = KEPT if label in kept else SET_ASIDE
         draw.text((x, y), str(label), color, font, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
     return np.asarray(canvas)

@@ -39,8 +39,7 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       row_labels: one text a row, left of it; None for no labels.
       pixel_size: µm a pixel of the images, for a scale bar of `bar_length` in the first; None for no bar.
 
-    Returns:
-      uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
+    Returns: uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
     rows = [[None if panel is None else np.asarray(panel) for panel in row] for row in rows]
     shapes = {panel.shape for row in rows for panel in row if panel is not None}
@@ -74,12 +73,7 @@ def bar_length(extent):
 
 
 def with_scale_bar(rgb, pixel_size):
-    """Returns an image, enlarged, with a white bar and its length in its lower right corner.
-
-    Args:
-      rgb: uint8 (h, w, 3).
-      pixel_size: µm a pixel.
-    """
+    """Returns an image of so many µm a pixel, enlarged, with a white bar and its length in its lower right corner."""
     length = bar_length(rgb.shape[1] * pixel_size)
     picture = Image.fromarray(enlarge(rgb))
     pixels = round(length / pixel_size * picture.width / rgb.shape[1])

@@ -5,13 +5,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 
 def render(figure):
-    """Draws a figure.
+    """Draws a `matplotlib.figure.Figure`, on its background; its size in inches times its dpi is the picture's size.
 
-    Args:
-      figure: a `matplotlib.figure.Figure`; its size in inches times its dpi is the picture's size.
-
-    Returns:
-      uint8 (height, width, 3), on the figure's background.
+    Returns: uint8 (height, width, 3).
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -1,5 +1,3 @@
-"""Cells as a model encodes them."""
-
 import numpy as np
 import pytest
 

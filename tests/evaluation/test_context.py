@@ -1,5 +1,3 @@
-"""What evaluators share: made once, when it is needed, and only for cells like those of training."""
-
 import dataclasses
 from types import SimpleNamespace
 

@@ -1,5 +1,3 @@
-"""Spread and leaks of draws whose answer is known by construction."""
-
 import types
 
 import numpy as np
@@ -7,8 +5,7 @@ import pytest
 from scipy import ndimage
 
 from icell_tf.evaluation import draws
-from icell_tf.evaluation.coded_cells import CodedCells
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 NAMES, SIZE, N = ("lamin-b1", "tom20"), 32, 12
 ROWS, COLUMNS = np.mgrid[:SIZE, :SIZE]
@@ -25,8 +22,7 @@ def coded(structure, **truths):
     """N cells, round, with a round nucleus; `structure` (H, W) in [0, 1] is what each shows, by turns of both kinds."""
     image = np.stack([0.4 * CELL, 0.05 * CELL + 0.9 * NUCLEUS, structure * np.ones((SIZE, SIZE))], axis=-1)
     images = np.repeat(np.rint(255 * image).astype(np.uint8)[None], N, axis=0)
-    codes, y = np.zeros((N, 2)), np.arange(N) % 2
-    return CodedCells("test", images, y, ["c"] * N, ["f"] * N, np.eye(2)[y], codes, codes, codes, **truths)
+    return coded_cells(images, np.arange(N) % 2, **truths)
 
 
 class FakeIntegrator:

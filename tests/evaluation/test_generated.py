@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import generated, judge, memorisation
-from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.metrics import shapes
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 SIZE = 32
 STEPS = 25  # of the judge's training
@@ -37,9 +36,8 @@ def trained():
 def test_judge_recognises_cells_it_has_not_seen(trained):
     images, y = two_structures(20, np.random.default_rng(1))
     features, verdicts = trained.look(images)
-    assert features.shape == (20, 64)
+    assert features.shape == (20, 64) and trained.structures == 2
     assert (verdicts == y).all()
-    assert trained.structures == 2
 
 
 def test_judge_is_the_same_again(trained):
@@ -53,17 +51,16 @@ def test_shrink_averages_blocks():
     images = np.zeros((1, 128, 128, 2), np.uint8)
     images[0, :2, :2, 1] = [[0, 255], [255, 0]]
     small = judge.shrink(images)
-    assert small.shape == (1, 64, 64, 2)
-    assert small[0, 0, 0].tolist() == [0, 0.5]
+    assert small.shape == (1, 64, 64, 2) and small[0, 0, 0].tolist() == [0, 0.5]
     assert judge.shrink(images[:, :32, :32]).shape == (1, 32, 32, 2)
 
 
 def test_training_poses_are_the_four_mirrored_ones():
     images = np.tile(np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3), (40, 1, 1, 1))
-    posed = generated.in_training_poses(images, 0)
+    posed, again = (judge.mirrored_at_random(images, np.random.default_rng(0)) for _ in range(2))
     expected = {np.flip(images[0], axes).tobytes() for axes in ((), (0,), (1,), (0, 1))}
     assert {image.tobytes() for image in posed} == expected
-    assert np.array_equal(posed, generated.in_training_poses(images, 0))
+    assert np.array_equal(posed, again)
 
 
 def test_shapes_of_discs():
@@ -136,9 +133,8 @@ def test_detail_of_noise_and_of_nothing():
 def test_cells_that_a_model_generates(make_integrator, monkeypatch):
     integrator = make_integrator(mirrored=True)
     rng = np.random.default_rng(0)
-    images, y = rng.integers(0, 255, (6, SIZE, SIZE, 3), np.uint8), np.array([0, 1, 2, 2, 1, 0])
-    names, codes = [str(i) for i in range(6)], np.zeros((6, 4), np.float32)
-    cells = CodedCells("test", images, y, names, names, np.eye(3)[y], codes, codes, codes)
+    images, y = rng.integers(0, 255, (6, SIZE, SIZE, 3), np.uint8), [0, 1, 2, 2, 1, 0]
+    cells = coded_cells(images, y)
     monkeypatch.setattr(generated, "ENOUGH", 10)
     compared = generated.generate(integrator, cells, cells)
     assert len(compared.generated) == len(compared.generated_y) == 12
@@ -152,13 +148,10 @@ def test_cells_that_a_model_generates(make_integrator, monkeypatch):
     assert np.array_equal(plain.heldout, images)
 
 
-def test_copies_of_training_cells_are_found_also_mirrored(trained):
-    rng = np.random.default_rng(0)
-    training = np.stack([disc(r, y=y, x=x) for r, y, x in zip(*rng.uniform(6, 20, (3, 40)), strict=True)])
-    heldout = np.stack([disc(r, y=y, x=x) for r, y, x in zip(*rng.uniform(6, 20, (3, 30)), strict=True)])
-    copies = np.flip(training[:20], 1)
-    y = np.zeros(20, int)
-    compared = generated.ComparedCells(copies, y, heldout, np.zeros(30, int), training, heldout)
+def test_copies_of_training_cells_are_found_also_mirrored(trained, rng):
+    training, heldout = (np.stack([disc(r, y=y, x=x) for r, y, x in rng.uniform(6, 20, (3, n)).T]) for n in (40, 30))
+    copies, y = np.flip(training[:20], 1), np.zeros(30, int)
+    compared = generated.ComparedCells(copies, y[:20], heldout, y, training, heldout)
     distances = memorisation.measure(compared, training, trained, mirrored=True)
     scores = by_name(memorisation.scores(distances))
     assert distances["pixels"]["generated"] == pytest.approx(np.zeros(20), abs=1e-3)

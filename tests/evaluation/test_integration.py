@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import integration
-from icell_tf.evaluation.coded_cells import CodedCells
-from icell_tf.evaluation.integration_scores import RIVALS, scores
+from icell_tf.evaluation.integration import RIVALS, scores
 from icell_tf.evaluation.metrics import correlation
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
 
@@ -42,9 +41,8 @@ def cells(n, seed, expected=False, k=2):
     x_r = images[..., :2] / np.float32(255)
     exact = np.rint(255 * truth(x_r)).astype(np.uint8)
     images[..., 2] = exact[np.arange(n), ..., y]
-    names, code = [f"cell {i}" for i in range(n)], x_r.mean(axis=(1, 2))
     known = {"expected": exact, "ceiling": np.full((n, len(NAMES)), 0.9)} if expected else {}
-    return CodedCells("test", images, y, names, names, np.eye(len(NAMES))[y] * 0.7, code, code, code, **known)
+    return coded_cells(images, y, x_r.mean(axis=(1, 2)), **known)
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +79,8 @@ def test_observed_structures_are_compared_where_they_show(training):
     for name in ("model", *RIVALS):
         np.testing.assert_array_equal(np.isnan(measured.r[name]), ~np.eye(3, dtype=bool)[test.y])
     means = correlation.class_means(training.images[..., -1], training.y, 3)
-    by_hand = correlation.pearson(
-        means[None, ..., 1:2], test.images[1:2, ..., 2:], correlation.cell_mask(test.x_rs([1]))
-    )
+    cell = correlation.cell_mask(test.x_rs([1]))
+    by_hand = correlation.pearson(means[None, ..., 1:2], test.images[1:2, ..., 2:], cell)
     assert measured.r_inside["class_mean"][1, 1] == pytest.approx(by_hand[0, 0], abs=1e-5)
     content = integration.main_figures(measured)
     assert list(content["integration"]) == list(content["integration_inside_cell"]) == ["tom20", "zo1"]

@@ -6,8 +6,7 @@ import pytest
 from scipy import stats
 
 from icell_tf.evaluation import latent
-from icell_tf.evaluation.coded_cells import CodedCells
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 N, DIMS = 240, 6
 
@@ -25,9 +24,8 @@ def test_codes_that_follow_the_prior_are_not_told_from_it():
         assert scores[f"{name}_mmd_p"].value > 0.05
         assert scores[f"{name}_mmd_rejected"].value <= 0.05
         assert scores[f"{name}_ks_rejected"].value == 0
-        assert scores[f"{name}_covariance_error"].value == pytest.approx(
-            scores[f"{name}_covariance_error"].baselines["draws of the prior"], rel=0.4
-        )
+        error = scores[f"{name}_covariance_error"]
+        assert error.value == pytest.approx(error.baselines["draws of the prior"], rel=0.4)
 
 
 def test_shifted_codes_are():
@@ -54,6 +52,7 @@ def test_a_mirrored_model_is_measured_in_its_poses_with_the_prepared_one_beside(
     assert score.value > 0.05
     assert score.baselines["p in the prepared pose"] == pytest.approx(0.001)
     assert all("p in the prepared pose" not in score.baselines for score in latent.prior_scores(posed))
+    assert latent.prior_scores({name: z[:1] for name, z in posed.items()}) == []  # a single code is not compared
 
 
 def test_holm_corrects_as_by_hand():
@@ -61,16 +60,10 @@ def test_holm_corrects_as_by_hand():
     assert latent.holm(np.array([0.5, 0.9])) == pytest.approx([1, 1])
 
 
-@pytest.fixture(scope="module")
-def integrator(make_integrator):
-    return make_integrator(mirrored=True)
-
-
-def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch):
-    size = 32
-    images = np.random.default_rng(0).integers(0, 255, (40, size, size, 3), np.uint8)
-    zeros = np.zeros((40, 4), np.float32)
-    cells = latent_cells(images, zeros, zeros)
+def test_codes_of_a_mirrored_model_are_of_mirrored_cells(make_integrator, monkeypatch):
+    integrator = make_integrator(mirrored=True)
+    images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), np.uint8)
+    cells = coded_cells(images)
     mirrored = latent.encode_posed(integrator, cells)
     x_r = images[..., :2] / np.float32(255)
     poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
@@ -81,15 +74,8 @@ def test_codes_of_a_mirrored_model_are_of_mirrored_cells(integrator, monkeypatch
     assert latent.encode_posed(integrator, cells)["z_r"] is cells.z_r
 
 
-def latent_cells(images, z_r, z_s, structures=1):
-    n = len(images)
-    names = [str(i) for i in range(n)]
-    return CodedCells("test", images, np.zeros(n, int), names, names, np.ones((n, structures)), z_r, z_r, z_s)
-
-
-def test_information_is_where_the_decoder_reads_it():
+def test_information_is_where_the_decoder_reads_it(rng):
     """A decoder whose reference follows z_r's first dimension and whose structure follows z_s' second."""
-    rng = np.random.default_rng(0)
     z_r, z_s = rng.standard_normal((2, 60, 3)).astype(np.float32)
 
     def dec_rs(inputs, training):
@@ -100,7 +86,7 @@ def test_information_is_where_the_decoder_reads_it():
         return keras.ops.convert_to_tensor(logits)
 
     truth = 1 / (1 + np.exp(-dec_rs([None, z_r, z_s], False).numpy()))
-    cells = latent_cells(np.rint(255 * truth).astype(np.uint8), z_r, z_s)
+    cells = coded_cells(np.rint(255 * truth).astype(np.uint8), z=z_r, z_s=z_s)
     lost = latent.information(dec_rs, cells)
     assert latent.shares(lost, "z_r")[1:] == pytest.approx([0, 0], abs=1e-6)
     assert latent.shares(lost, "z_s")[[0, 2]] == pytest.approx([0, 0], abs=1e-6)
@@ -110,21 +96,3 @@ def test_information_is_where_the_decoder_reads_it():
     assert scores["z_s_share_of_structure"].value == pytest.approx(1)
     assert scores["z_s_share_of_reference"].value == pytest.approx(0, abs=1e-6)
     assert scores["z_r_share_of_structure"].value == pytest.approx(0, abs=1e-6)
-
-
-def test_a_single_code_is_not_compared_with_the_prior():
-    one = {"z_r": np.zeros((1, DIMS)), "z_s": np.zeros((1, DIMS))}
-    assert latent.prior_scores(one) == []
-
-
-def test_latent_scores_of_a_model(integrator):
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, (12, 32, 32, 3), np.uint8)
-    z = rng.standard_normal((12, 4)).astype(np.float32)
-    cells = latent_cells(images, z, z, structures=3)
-    measured = latent.encode_posed(integrator, cells), latent.information(integrator.networks.dec_rs, cells)
-    scores, tables = latent.prior_scores(measured[0]) + latent.information_scores(measured[1]), latent.tables(*measured)
-    assert {score.code for score in scores} == {"z_r", "z_s"}
-    assert tables["z_s"]["share"].shape == tables["z_r"]["ks_p"].shape == (4,)
-    for score in scores:
-        assert score.to_json()["value"] is not None

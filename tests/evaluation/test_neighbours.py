@@ -1,10 +1,8 @@
-"""The rivals' predictions: which training cell is nearest, in which pose, and what it shows."""
-
 import numpy as np
 import pytest
 
-from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
+from tests.short_evaluation import coded_cells
 
 SIZE = 64  # twice the search's, so that images are averaged down
 
@@ -27,8 +25,7 @@ class FakeIntegrator:
 
 
 def coded(images, y):
-    names, z_r = [str(i) for i in range(len(y))], centre(images[..., :2] / 255)
-    return CodedCells("train", images, np.array(y), names, names, np.eye(3)[list(y)], z_r, z_r, z_r)
+    return coded_cells(images, y, centre(images[..., :2] / 255))
 
 
 def cells(places, y):

@@ -1,5 +1,3 @@
-"""Scores of reconstructions whose quality is known: a copy, another cell's, the mean image's."""
-
 import types
 
 import keras
@@ -7,18 +5,10 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import reconstruction
-from icell_tf.evaluation.coded_cells import CodedCells
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 N, SIZE = 60, 16
-
-
-def coded(images, split="test", **truths):
-    n = len(images)
-    codes = np.zeros((n, 2))
-    return CodedCells(
-        split, images, np.zeros(n, int), ["c"] * n, ["f"] * n, np.ones((n, 1)), codes, codes, codes, **truths
-    )
+CHANNELS = ("membrane", "nucleus", "structure")
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +16,12 @@ def images():
     return np.random.default_rng(0).integers(0, 256, (N, SIZE, SIZE, 3), np.uint8)
 
 
-def subject(reconstruct, **kwargs):
+def scores_of(reconstruct, images, networks=None, **truths):
+    """Scores by name of cells that are the training cells, too, by a function as their model."""
     integrator = types.SimpleNamespace(reconstruct=lambda x: {"x_rs_hat": reconstruct(x)})
-    return types.SimpleNamespace(integrator=integrator, **({"networks": {}, "reference_trained": False} | kwargs))
+    fields = {"integrator": integrator, "networks": networks, "reference_trained": networks is not None}
+    cells = coded_cells(images, **truths)
+    return by_name(reconstruction.scores(types.SimpleNamespace(**fields), cells, cells))
 
 
 def test_cross_entropy_by_hand():
@@ -40,10 +33,9 @@ def test_cross_entropy_by_hand():
 
 
 def test_a_copy_scores_one_and_reaches_the_floor(images):
-    found = by_name(reconstruction.scores(subject(lambda x: x), coded(images), coded(images, "train")))
-    assert set(found) == {"cross_entropy"} | {
-        f"{channel}_{what}" for channel in ("membrane", "nucleus", "structure") for what in ("cross_entropy", "r")
-    }
+    found = scores_of(lambda x: x, images)
+    names = {f"{channel}_{what}" for channel in CHANNELS for what in ("cross_entropy", "r")}
+    assert set(found) == {"cross_entropy"} | names
     for score in found.values():
         assert score.n == N and set(score.rivals) == {"mean training image"}
         if score.metric == "r":
@@ -53,15 +45,12 @@ def test_a_copy_scores_one_and_reaches_the_floor(images):
             floor = score.baselines["floor: the images' own entropy"]
             assert score.value == pytest.approx(floor, abs=1e-6) and score.better == "lower"
             assert score.value < 0.6 < 0.67 < score.baselines["mean training image"]
-    channels = [found[f"{channel}_cross_entropy"].value for channel in ("membrane", "nucleus", "structure")]
-    assert found["cross_entropy"].value == pytest.approx(np.mean(channels))
+    assert found["cross_entropy"].value == pytest.approx(np.mean([found[f"{c}_cross_entropy"].value for c in CHANNELS]))
 
 
 def test_another_cells_image_scores_chance(images):
-    found = by_name(
-        reconstruction.scores(subject(lambda x: np.roll(x, 1, axis=0)), coded(images), coded(images, "train"))
-    )
-    for channel in ("membrane", "nucleus", "structure"):
+    found = scores_of(lambda x: np.roll(x, 1, axis=0), images)
+    for channel in CHANNELS:
         score = found[f"{channel}_r"]
         assert score.interval[0] < 0 < score.interval[1] and abs(score.value) < 0.03
         assert found[f"{channel}_cross_entropy"].value > 0.9
@@ -72,8 +61,7 @@ def test_noise_is_held_against_the_cell_without_it(images):
     noisy = np.clip(images + noise, 0, 255).astype(np.uint8)
     of_copy = np.mean([np.corrcoef(noisy[i, ..., 0].ravel(), images[i, ..., 0].ravel())[0, 1] for i in range(N)])
     truth = iter(np.split(images.astype(np.float32) / 255, [50]))
-    cells = coded(noisy, noise_free=images)
-    found = by_name(reconstruction.scores(subject(lambda x: next(truth)), cells, coded(noisy, "train")))
+    found = scores_of(lambda x: next(truth), noisy, noise_free=images)
     score = found["membrane_r_noise_free"]
     assert score.value == pytest.approx(1)
     assert score.baselines["the noisy image itself"] == pytest.approx(of_copy) and 0.5 < of_copy < 0.9
@@ -86,11 +74,9 @@ def test_the_reference_model_has_rows_of_its_own(images):
         return keras.ops.log(x) - keras.ops.log(1 - x)
 
     networks = {"enc_r": lambda x, training: 1 - x, "dec_r": lambda z, training: logit(1 - z)}
-    trained = subject(lambda x: 1 - x, networks=networks, reference_trained=True)
-    found = by_name(reconstruction.scores(trained, coded(images), coded(images, "train")))
+    found = scores_of(lambda x: 1 - x, images, networks)
     assert found["membrane_r"].value == pytest.approx(-1)
     assert found["reference_membrane_r"].value == pytest.approx(1)
-    assert found["reference_nucleus_cross_entropy"].value == pytest.approx(
-        found["nucleus_cross_entropy"].baselines["floor: the images' own entropy"], abs=1e-4
-    )
+    floor = found["nucleus_cross_entropy"].baselines["floor: the images' own entropy"]
+    assert found["reference_nucleus_cross_entropy"].value == pytest.approx(floor, abs=1e-4)
     assert "reference_structure_r" not in found and "reference_cross_entropy" in found

@@ -1,5 +1,3 @@
-"""Loading trained runs, where they lay and elsewhere."""
-
 import dataclasses
 import shutil
 

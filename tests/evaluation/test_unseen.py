@@ -8,19 +8,15 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation import unseen
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.unseen import Unseen
-from tests.by_name import by_name
+from tests.short_evaluation import by_name
 
 
-def test_distance_is_to_the_fifth_nearest_training_cell_by_centred_logits():
-    rng = np.random.default_rng(0)
+def test_distance_is_to_the_fifth_nearest_training_cell_by_centred_logits_and_finite(rng):
     logits, of_training = rng.normal(size=(7, 3)), rng.normal(size=(20, 3))
     cells, training = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) for z in (logits, of_training))
     a, b = (z - z.mean(axis=1, keepdims=True) for z in (logits, of_training))
     expected = np.sort(np.linalg.norm(a[:, None] - b[None], axis=-1), axis=1)[:, 4]
     np.testing.assert_allclose(unseen.distances(cells, training), expected, rtol=1e-6)
-
-
-def test_a_probability_of_zero_has_a_finite_distance():
     certain = np.eye(3, dtype=np.float32)
     assert np.isfinite(unseen.distances(certain, certain)).all()
 
@@ -50,8 +46,7 @@ def test_scores_of_cells_that_a_threshold_separates():
     assert found["rejected"].baselines["chance"] == pytest.approx(0.05)
 
 
-def test_cells_like_the_known_ones_are_rejected_by_chance():
-    rng = np.random.default_rng(0)
+def test_cells_like_the_known_ones_are_rejected_by_chance(rng):
     found = by_name(unseen.scores(measured(rng.integers(0, 100, 2000), rng.integers(0, 100, 2000))))
     assert found["rejected"].value == pytest.approx(0.05, abs=0.02)
     assert found["known_accepted"].value == pytest.approx(0.95, abs=0.02)

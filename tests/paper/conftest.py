@@ -1,5 +1,3 @@
-"""What the exhibits lay out in grids."""
-
 import pytest
 
 from icell_tf.viz import panels

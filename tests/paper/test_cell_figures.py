@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -85,14 +86,6 @@ def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells,
             assert is_cropped_from(rows[3][i], decoded[i])
 
 
-def test_without_phase_1s_decoder_there_is_no_figure_s1(subject, cells):
-    untrained = dataclasses.replace(subject, reference_trained=False)
-    assert [e.paper for e in cell_figures.reconstructed_cells(untrained, cells, seed=0)] == ["Figure S2"]
-
-
 def test_fewer_structures_have_more_cells_each():
-    class Subject:
-        class integrator:
-            structures = ("a", "b", "c")
-
-    assert cell_figures._columns(Subject) == [0, 0, 1, 1, 2, 2]
+    subject = SimpleNamespace(integrator=SimpleNamespace(structures=("a", "b", "c")))
+    assert cell_figures._columns(subject) == [0, 0, 1, 1, 2, 2]

@@ -1,5 +1,3 @@
-"""Counts and confusion, against cells whose labels and verdicts are known."""
-
 import dataclasses
 
 import numpy as np

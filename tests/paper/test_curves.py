@@ -1,5 +1,3 @@
-"""Figure S3 shows what training logs, of the phases and metrics that there are."""
-
 import dataclasses
 
 import numpy as np

@@ -1,5 +1,3 @@
-"""Figure 1 says of the networks what is true of them."""
-
 import numpy as np
 
 from icell_tf import networks

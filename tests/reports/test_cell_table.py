@@ -1,26 +1,23 @@
-"""Cells are written as they were measured, and folds read back as one."""
-
 import csv
 import dataclasses
 
 import numpy as np
 import pytest
 
-from icell_tf.evaluation import classification, integration_scores
+from icell_tf.evaluation import classification, integration
 from icell_tf.evaluation.classification import Classification
-from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.evaluation.integration import Integration
 from icell_tf.reports import cell_table
-from tests.by_name import by_name
+from tests.short_evaluation import by_name, coded_cells
 
 NAMES = ("tom20", "zo1", "lysosome")
+PREDICTIONS = ("mean_of_draws", *integration.RIVALS)
 
 
 def measured(y, seed):
     """Cells of structures y, of which random things were measured."""
     rng, y, n = np.random.default_rng(seed), np.array(y), len(y)
-    names, codes = [f"{seed}, cell {i}" for i in range(n)], np.zeros((n, 2))
-    test = CodedCells("test", np.zeros((n, 8, 8, 3), np.uint8), y, names, names, np.eye(3)[y], codes, codes, codes)
+    test = coded_cells(np.zeros((n, 8, 8, 3), np.uint8), y, cell_ids=[f"{seed}, cell {i}" for i in range(n)])
     shown = np.eye(3, dtype=bool)[y]
     r, inside = ({p: np.where(shown, rng.random((n, 3)), np.nan) for p in ("model", *PREDICTIONS)} for _ in range(2))
     classified = Classification(NAMES, y, rng.integers(0, 3, n), rng.random(n), {"majority": rng.integers(0, 3, n)})
@@ -28,7 +25,14 @@ def measured(y, seed):
     return test, classified, Integration(NAMES, "observed", r, inside, pairs)
 
 
-PREDICTIONS = ("mean_of_draws", *integration_scores.RIVALS)
+def write_folds(folder):
+    """Writes two folds of random measurements. Returns: what was measured, and the folders."""
+    folds = [measured([0, 1, 0, 1], seed=1), measured([1, 0, 2, 0, 1], seed=2)]
+    folders = [folder / "fold-1", folder / "fold-2"]
+    for fold, written in zip(folds, folders, strict=True):
+        written.mkdir()
+        cell_table.write(*fold, written)
+    return folds, folders
 
 
 def test_rows_are_the_cells(tmp_path):
@@ -50,17 +54,14 @@ def test_rows_are_the_cells(tmp_path):
 
 
 def test_folds_are_read_as_one_evaluation(tmp_path):
-    folds = [measured([0, 1, 0, 1], seed=1), measured([1, 0, 2, 0, 1], seed=2)]
-    for i, fold in enumerate(folds):
-        (tmp_path / str(i)).mkdir()
-        cell_table.write(*fold, tmp_path / str(i))
-    classified, integrated = cell_table.read([tmp_path / "0", tmp_path / "1"], NAMES)
+    folds, folders = write_folds(tmp_path)
+    classified, integrated = cell_table.read(folders, NAMES)
     np.testing.assert_array_equal(classified.predicted, np.r_[folds[0][1].predicted, folds[1][1].predicted])
     np.testing.assert_array_equal(classified.rivals["majority"][4:], folds[1][1].rivals["majority"])
     joined = np.concatenate([fold[2].r_inside["nearest"] for fold in folds])
     np.testing.assert_allclose(integrated.r_inside["nearest"], joined, atol=1e-6)
     assert [len(matrix) for matrix in integrated.pairs["zo1"]] == [2, 2] and integrated.compared_with == "observed"
-    scores = by_name(integration_scores.scores(integrated) + classification.scores(classified))
+    scores = by_name(integration.scores(integrated) + classification.scores(classified))
     assert scores["r"].n == scores["accuracy"].n == scores["shape_p"].n + 1 == 9  # the lysosome has no other
     both = np.concatenate([fold[2].r["model"][:, 1] for fold in folds])
     assert scores["zo1_r"].value == pytest.approx(np.nanmean(both), abs=1e-6) and scores["zo1_r"].n == 4

@@ -1,5 +1,3 @@
-"""codes.csv is read back exactly, and the projector's files fit together."""
-
 import csv
 
 import numpy as np
@@ -7,8 +5,8 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins import projector
 
-from icell_tf.evaluation.coded_cells import CodedCells
 from icell_tf.reports import code_table
+from tests.short_evaluation import coded_cells
 
 NAMES, SIZE, LATENT = ("tom20", "zo1"), 16, 3
 
@@ -17,9 +15,9 @@ def coded(split, count):
     rng = np.random.default_rng(count)
     images = np.zeros((count, SIZE, SIZE, 3), np.uint8)
     images[:, 4:12, 4:12] = rng.integers(1, 255, (count, 8, 8, 3))
-    latent = [rng.standard_normal((count, LATENT)).astype(np.float32) for _ in range(3)]
-    ids = [f"{split}, {i}\t" for i in range(count)]
-    return CodedCells(split, images, np.arange(count) % 2, ids, ids, np.eye(2)[np.zeros(count, int)], *latent)
+    z_r, z_s = rng.standard_normal((2, count, LATENT)).astype(np.float32)
+    ids, certain = [f"{split}, {i}\t" for i in range(count)], np.eye(2)[np.zeros(count, int)]
+    return coded_cells(images, np.arange(count) % 2, z_r, split=split, cell_ids=ids, probabilities=certain, z_s=z_s)
 
 
 def test_codes_are_read_back_as_they_were(tmp_path):

@@ -1,11 +1,9 @@
-"""metrics.json: what it holds, and which files of an earlier evaluation it removes."""
-
 import json
 
 import numpy as np
 import pytest
 
-from icell_tf.evaluation.integration_scores import RIVALS
+from icell_tf.evaluation.integration import RIVALS
 from icell_tf.evaluation.metrics.scores import Part, Score
 from icell_tf.reports import metrics_file
 from icell_tf.reports.metrics_file import METRICS_FILE
@@ -52,8 +50,7 @@ def test_only_files_in_the_folder_itself_are_removed(tmp_path):
     output.mkdir()
     for path in (tmp_path / "config.json", output / "old.png"):
         path.touch()
-    (output / METRICS_FILE).write_text(
-        json.dumps({"files": ["../config.json", str(tmp_path / "config.json"), "old.png"]})
-    )
+    named = ["../config.json", str(tmp_path / "config.json"), "old.png"]
+    (output / METRICS_FILE).write_text(json.dumps({"files": named}))
     metrics_file.write({"files": []}, output / METRICS_FILE)
     assert (tmp_path / "config.json").is_file() and not (output / "old.png").exists()

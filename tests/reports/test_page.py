@@ -43,6 +43,7 @@ class Reader(HTMLParser):
         self.feed(text)
         self.close()
         assert not self.open
+        self.words = " ".join("".join(self.texts).split())
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -68,21 +69,18 @@ def text(tmp_path_factory):
     return path.read_text(encoding="utf-8")
 
 
-def test_the_page_is_well_formed_and_its_links_lead_somewhere(text):
+def test_the_page_is_well_formed_and_its_links_lead_somewhere_in_it(text):
     read = Reader(text)
     assert len(read.ids) == len(set(read.ids))
     links = [address for address in read.addresses if address.startswith("#")]
     assert len(links) == 2 + 2 + 1 + 1 and {link[1:] for link in links} <= set(read.ids)
-
-
-def test_the_page_needs_no_network(text):
-    read = Reader(text)
+    # It needs no network.
     assert all(address.startswith(("#", "data:image/png;base64,")) for address in read.addresses)
     assert "http" not in text and "url(" not in text and "@import" not in text and "<script" not in text
 
 
 def test_every_score_is_on_the_page_with_interval_n_and_baselines(text):
-    words = " ".join("".join(Reader(text).texts).split())
+    words = Reader(text).words
     for expected in ("tom20 r", "0.931", "0.910 to 0.950", "400 cells", "class mean 0.620", "ceiling 0.990"):
         assert expected in words
     assert "nearest x 0.700 ▼" in words and "chance 0.100 ▼" not in words and "ceiling 0.990 ▼" not in words
@@ -93,9 +91,8 @@ def test_every_score_is_on_the_page_with_interval_n_and_baselines(text):
 
 def test_baselines_that_most_scores_have_get_a_column_each():
     table = Reader(page.render("r", [], [part(GOOD, Score("y", 0.5, 9, None, {"class_mean": 0.6}))]))
-    words = " ".join("".join(table.texts).split())
-    assert "n class mean ceiling" in words.replace("nclass meanceiling", "n class mean ceiling")
-    assert "9 cells 0.600 ▼ –" in words
+    assert "n class mean ceiling" in table.words.replace("nclass meanceiling", "n class mean ceiling")
+    assert "9 cells 0.600 ▼ –" in table.words
     assert not page.columns(part(GOOD, BEATEN, Score("z", 1, 5)))
 
 
@@ -110,8 +107,7 @@ def test_scores_of_single_structures_are_folded_up_unless_the_model_is_behind():
 
 def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
     read = Reader(text)
-    words = " ".join("".join(read.texts).split())
-    assert '"Quoted" In the paper: Fig. 2.' in words and "tom20 <i>" in words and "By split" in words
+    assert all(shown in read.words for shown in ('"Quoted" In the paper: Fig. 2.', "tom20 <i>", "By split"))
     assert [image["alt"] for image in read.images] == ['Six cells. "Quoted"', "Draws. 32 of them"]
     for image in read.images:
         data = base64.b64decode(image["src"].partition(",")[2])
@@ -123,18 +119,10 @@ def test_a_model_without_rivals_ahead_says_so():
     assert "In none of the 1 scores" in text and "of the paper, for this model" not in text
 
 
-@pytest.mark.parametrize(
-    "value, text",
-    [(0.9312, "0.931"), (0.01234, "0.012"), (0.00345, "0.00345"), (12.345, "12.3"), (1234.5, "1,234"), (400, "400")]
-    + [
-        (3e-7, "3e-07"),
-        (0.0001, "0.0001"),
-        (0, "0"),
-        (-0.5, "-0.500"),
-        (math.inf, "–"),
-        (123.4, "123"),
-        (0.5, "0.500"),
-    ],
-)
+NUMBERS = (0.9312, 0.01234, 0.00345, 12.345, 1234.5, 400, 3e-7, 0.0001, 0, -0.5, math.inf, 123.4, 0.5)
+TEXTS = "0.931 0.012 0.00345 12.3 1,234 400 3e-07 0.0001 0 -0.500 – 123 0.500".split()
+
+
+@pytest.mark.parametrize("value, text", list(zip(NUMBERS, TEXTS, strict=True)))
 def test_numbers_have_three_figures(value, text):
     assert page.number(value) == text

@@ -1,27 +1,14 @@
-"""Folds pooled into one evaluation: each cell once, and scores worked out from all of them."""
-
 import json
 
 import numpy as np
 import pytest
 
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.reports import cell_table, pooled
+from icell_tf.reports import pooled
 from icell_tf.spec import Cells
-from tests.reports.test_cell_table import NAMES, measured
+from tests.reports.test_cell_table import NAMES, write_folds
 
 CELLS = Cells(NAMES, 8, 1.2, "fake/1.0.0")
-
-
-@pytest.fixture
-def folds(tmp_path):
-    """Two folds of random measurements, and where they were written."""
-    found = [measured([0, 1, 0, 1], seed=1), measured([1, 0, 2, 0, 1], seed=2)]
-    folders = [tmp_path / f"fold-{i}" for i in (1, 2)]
-    for fold, folder in zip(found, folders, strict=True):
-        folder.mkdir()
-        cell_table.write(*fold, folder)
-    return found, folders
 
 
 def of(content):
@@ -29,8 +16,8 @@ def of(content):
     return {score["metric"]: score for score in content["scores"] if score["structure"] is None}
 
 
-def test_scores_are_of_all_cells(folds, tmp_path):
-    found, folders = folds
+def test_scores_are_of_all_cells(tmp_path):
+    found, folders = write_folds(tmp_path)
     content = pooled.pool(folders, CELLS, tmp_path)
     assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
     assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
@@ -45,8 +32,8 @@ def test_scores_are_of_all_cells(folds, tmp_path):
     assert 0 < scores["shape_p"]["value"] <= 1
 
 
-def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path):
-    content = pooled.pool(folds[1], CELLS, tmp_path)
+def test_the_table_has_a_line_a_structure_with_every_prediction(tmp_path):
+    content = pooled.pool(write_folds(tmp_path)[1], CELLS, tmp_path)
     lines = pooled.table(content).splitlines()
     scores = of(content)
     accuracy = scores["accuracy"]
@@ -60,9 +47,10 @@ def test_the_table_has_a_line_a_structure_with_every_prediction(folds, tmp_path)
     assert lines[-1].endswith(f"permutation p = {scores['shape_p']['value']:.4f}")
 
 
-def test_a_cell_in_two_folds_is_refused(folds, tmp_path):
+def test_a_cell_in_two_folds_is_refused(tmp_path):
+    _, folders = write_folds(tmp_path)
     with pytest.raises(ValueError, match="1, cell 0 .*more than one"):
-        pooled.pool([folds[1][0], *folds[1]], CELLS, tmp_path)
+        pooled.pool([folders[0], *folders], CELLS, tmp_path)
 
 
 def test_folds_of_a_data_set_are_measured_with_their_own_training_cells(prepared, make_integrator, tmp_path):

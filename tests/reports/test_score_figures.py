@@ -1,5 +1,3 @@
-"""Pictures of the scorecard: a mark where a value is."""
-
 import numpy as np
 
 from icell_tf.evaluation.classification import Classification

@@ -1,5 +1,3 @@
-"""The report in TensorBoard's files, as TensorBoard reads them."""
-
 import math
 
 import numpy as np

@@ -69,8 +69,7 @@ def test_composite_does_not_add_up_to_white():
     structures[:32, :, 1] = 0.5
     structures[32, 32, 1:] = 1
     picture = figures.composite(np.zeros((64, 64, 2)), structures, np.eye(3), ("a", "b", "c"), "max")
-    red, green, blue = picture[64, 64] / 255
-    assert (red, green, blue) == pytest.approx((16 / 17, 1 / 17, 0), abs=0.003)  # 1 to 0.5**4
+    assert picture[64, 64] / 255 == pytest.approx([16 / 17, 1 / 17, 0], abs=0.003)  # 1 to 0.5**4
     x_r = np.ones((64, 64, 2), np.float32)
     grey = figures.composite(x_r, np.zeros((64, 64, 1)), np.eye(3)[:1], ("a",), reference_strength=0.25)[64, 64]
     assert grey.tolist() == [round(255 * 0.25 * 1.6)] * 3
@@ -81,12 +80,9 @@ def test_around_cell():
     assert figures.around_cell(x_r) == (slice(None), slice(None))
     x_r[30:40, 10:30, 0] = 1
     x_r[0, 0, 0] = 0.05  # noise
-    rows, columns = figures.around_cell(x_r)
-    assert (columns.start, columns.stop) == (8, 32)
-    assert (rows.start, rows.stop) == (23, 47)
+    assert figures.around_cell(x_r) == (slice(23, 47), slice(8, 32))
     x_r[:, 60:, 1] = 1  # to the frame's edge
-    rows, columns = figures.around_cell(x_r)
-    assert (rows, columns) == (slice(0, 64), slice(0, 64))
+    assert figures.around_cell(x_r) == (slice(0, 64), slice(0, 64))
 
 
 def test_structures_in_cell_cuts_out_and_labels():
@@ -103,9 +99,7 @@ def test_structures_in_cell_cuts_out_and_labels():
 def test_grids():
     rng = np.random.default_rng(0)
     cells, predicted = rng.random((2, 64, 64, 3)), rng.random((2, 64, 64, 4))
-    names = ("a", "b", "c", "d")
-    side = 192 + panels.GAP
-    top = panels.FONT_SIZE + 8
+    names, side, top = ("a", "b", "c", "d"), 192 + panels.GAP, panels.FONT_SIZE + 8
     grid = figures.integration_grid(cells, predicted, names)
     assert grid.shape == (top + 2 * side + panels.GAP, 5 * side + panels.GAP, 3)
     assert figures.structure_grid(predicted, names).shape == (grid.shape[0], grid.shape[1] - side, 3)

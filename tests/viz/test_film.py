@@ -1,5 +1,3 @@
-"""Cells that change step by step: one scale of brightness, and a film that goes there and back."""
-
 import numpy as np
 import pytest
 from PIL import Image

@@ -1,5 +1,3 @@
-"""Outlines over a field: the colours say what was kept."""
-
 import numpy as np
 import pytest
 

@@ -1,5 +1,3 @@
-"""Panels lie where they should, labels take room, and a scale bar has the length it says."""
-
 import numpy as np
 import pytest
 

@@ -1,5 +1,3 @@
-"""A figure becomes an array of the size it was made for, with its colours where they were put."""
-
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -9,9 +7,7 @@ from icell_tf.viz import plots
 
 def test_a_figure_is_drawn_in_its_size_and_colours():
     figure = Figure(figsize=(2, 1), dpi=50, facecolor="white")
-    figure.add_artist(
-        Rectangle((0, 0.5), 0.5, 0.5, facecolor=(1, 0, 0), edgecolor="none", transform=figure.transFigure)
-    )
+    figure.add_artist(Rectangle((0, 0.5), 0.5, 0.5, fc=(1, 0, 0), ec="none", transform=figure.transFigure))
     picture = plots.render(figure)
     assert picture.shape == (50, 100, 3) and picture.dtype == np.uint8
     assert (picture[:24, :49] == (255, 0, 0)).all()  # the upper left quarter

@@ -5,7 +5,7 @@ from scipy import linalg, stats
 from scipy.spatial import distance
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation.metrics.scores import CONFIDENCE, resample
+from icell_tf.evaluation.metrics.scores import CONFIDENCE, Score, resample
 
 NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 PERMUTATIONS = 999
@@ -84,20 +84,24 @@ def probability_larger(a, b, axis=0):
     return stats.mannwhitneyu(a, b, method="asymptotic", axis=axis).statistic / (a.shape[axis] * b.shape[axis])
 
 
-def two_sample_interval(statistic, a, b, seed=0):
-    """Returns the normal 95% interval of a statistic of two samples, with the bootstrap's standard error, or None.
+def two_sample_score(metric, statistic, a, b, others, seed=0, **fields):
+    """Returns the `Score` of a statistic of two samples, with a normal 95% interval by the bootstrap's standard error.
 
     Percentiles of the bootstrap would be wrong here: resampled points repeat, which makes every distance of samples
     larger.
 
     Args:
-      statistic: a function of both that returns a number.
-      a, b: (N, ...) and (M, ...); None is returned if either has fewer than two.
+      metric, fields: of the score.
+      statistic: a function of two samples that returns a number.
+      a, b: (N, ...) and (M, ...); there is no interval if either has fewer than two.
+      others: {name: sample}, whose statistic with b is a landmark.
       seed: of the bootstrap.
     """
-    if min(len(a), len(b)) < 2:
-        return None
-    rows = np.arange(len(a)), np.arange(len(b))
-    drawn = resample(rows, lambda i, j: statistic(a[i], b[j]), seed, RESAMPLES)
-    value, error = statistic(a, b), stats.norm.ppf((1 + CONFIDENCE) / 2) * drawn.standard_error
-    return float(value - error), float(value + error)
+    value, interval = float(statistic(a, b)), None
+    if min(len(a), len(b)) > 1:
+        rows = np.arange(len(a)), np.arange(len(b))
+        drawn = resample(rows, lambda i, j: statistic(a[i], b[j]), seed, RESAMPLES)
+        error = stats.norm.ppf((1 + CONFIDENCE) / 2) * drawn.standard_error
+        interval = float(value - error), float(value + error)
+    landmarks = {name: float(statistic(sample, b)) for name, sample in others.items()}
+    return Score(metric, value, len(a), interval, landmarks=landmarks, **fields)

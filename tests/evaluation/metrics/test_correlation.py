@@ -5,10 +5,11 @@ from icell_tf.evaluation.metrics import correlation
 RNG = np.random.default_rng(0)
 
 
-def test_pearson_is_numpys_over_each_image():
+def test_pearson_is_numpys_over_each_image_and_zero_of_a_constant_one():
     a, b = RNG.random((3, 6, 7, 2)), RNG.random((3, 6, 7, 2))
     expected = [[np.corrcoef(a[i, ..., k].ravel(), b[i, ..., k].ravel())[0, 1] for k in range(2)] for i in range(3)]
     np.testing.assert_allclose(correlation.pearson(a, b), expected)
+    assert correlation.pearson(np.ones((1, 4, 4, 1)), RNG.random((1, 4, 4, 1))) == 0
 
 
 def test_pearson_inside_a_mask_sees_nothing_outside():
@@ -19,26 +20,18 @@ def test_pearson_inside_a_mask_sees_nothing_outside():
     np.testing.assert_allclose(correlation.pearson(a, outside, mask), expected)
 
 
-def test_pearson_of_a_constant_image_is_zero():
-    assert correlation.pearson(np.ones((1, 4, 4, 1)), RNG.random((1, 4, 4, 1))) == 0
-
-
 def test_class_means_by_hand():
     images = np.stack([np.full((2, 2), value) for value in (1.0, 3.0, 7.0)])
     means = correlation.class_means(images, [0, 0, 2], 3)
     np.testing.assert_array_equal(means[0, 0], [2, 0, 7])
 
 
-def test_cell_mask_closes_small_gaps_and_leaves_the_outside():
+def test_cell_mask_closes_small_gaps_leaves_the_outside_and_reaches_the_frames_edge():
     x = np.zeros((1, 16, 16, 2))
     x[0, 4:12, 4:12] = 0.3
     x[0, 7:9, 7:9] = 0
     expected = np.zeros((1, 16, 16), bool)
     expected[0, 4:12, 4:12] = True
     np.testing.assert_array_equal(correlation.cell_mask(x), expected)
-
-
-def test_cell_mask_reaches_the_frames_edge():
-    x = np.zeros((1, 16, 16, 2))
     x[0, :, 4:12] = 0.3
     np.testing.assert_array_equal(correlation.cell_mask(x), x[..., 0] > 0)

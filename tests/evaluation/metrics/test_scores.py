@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation.metrics import scores
-from icell_tf.evaluation.metrics.scores import (
-    Score,
-    bootstrap,
-    mean_of_means,
-    mean_of_proportions,
-    mean_score,
-    proportion,
-)
+from icell_tf.evaluation.metrics.scores import Score, mean_of_means, mean_of_proportions, mean_score, proportion
 
 
 @pytest.mark.parametrize(
@@ -35,23 +28,10 @@ def test_rivals_ahead_of_the_model(better, value, rivals, landmarks, names):
 def test_json_has_every_field_and_no_nan():
     landmarks = {"ceiling": math.nan}
     score = Score("r", math.nan, np.int64(3), (0.25, math.inf), {"a": 0.5}, landmarks, "lower", "r", structure="zo1")
-    assert json.loads(json.dumps(score.to_json(), allow_nan=False)) == {
-        "metric": "r",
-        "value": None,
-        "n": 3,
-        "interval": [0.25, None],
-        "rivals": {"a": 0.5},
-        "landmarks": {"ceiling": None},
-        "better": "lower",
-        "about": "r",
-        "unit": "cells",
-        "split": "test",
-        "structure": "zo1",
-        "channel": None,
-        "code": None,
-        "space": None,
-        "model": None,
-    }
+    texts = {"metric": "r", "better": "lower", "about": "r", "unit": "cells", "split": "test", "structure": "zo1"}
+    numbers = {"value": None, "n": 3, "interval": [0.25, None], "rivals": {"a": 0.5}, "landmarks": {"ceiling": None}}
+    expected = texts | numbers | dict.fromkeys(("channel", "code", "space", "model"))
+    assert json.loads(json.dumps(score.to_json(), allow_nan=False)) == expected
 
 
 def test_the_name_is_what_the_score_is_of_and_its_metric():
@@ -64,8 +44,8 @@ def test_a_bootstrap_of_a_mean_is_about_as_wide_as_the_normal_interval():
     score = mean_score("m", values)
     error = 1.96 * values.std() / 20
     assert score.interval == pytest.approx((values.mean() - error, values.mean() + error), abs=0.1 * error)
-    assert bootstrap([values], np.mean) == pytest.approx(score.interval, abs=0.1 * error)
-    assert bootstrap([values[:1]], np.mean) is None and mean_score("m", values[:1]).interval is None
+    assert scores.bootstrap([values], np.mean) == pytest.approx(score.interval, abs=0.1 * error)
+    assert scores.bootstrap([values[:1]], np.mean) is None and mean_score("m", values[:1]).interval is None
     assert math.isnan(mean_score("m", []).value)
     assert mean_score("m", [1, math.nan, 2]).to_json()["interval"] == [None, None]
     again, other = (mean_score("m", values, seed).interval for seed in (0, 1))
@@ -74,17 +54,17 @@ def test_a_bootstrap_of_a_mean_is_about_as_wide_as_the_normal_interval():
 
 def test_pairs_are_drawn_together():
     a = np.random.default_rng(0).random(50)
-    low, high = bootstrap([a, 2 * a], lambda a, b: a.sum() / b.sum(), paired=True)
+    low, high = scores.bootstrap([a, 2 * a], lambda a, b: a.sum() / b.sum(), paired=True)
     assert low == pytest.approx(0.5) and high == pytest.approx(0.5)
-    low, high = bootstrap([a, 2 * a], lambda a, b: a.sum() / b.sum())
+    low, high = scores.bootstrap([a, 2 * a], lambda a, b: a.sum() / b.sum())
     assert low < 0.45 < 0.55 < high
 
 
 def test_many_values_are_resampled_in_batches_to_the_same_interval(monkeypatch):
     values = np.random.default_rng(0).random(100)
-    whole = bootstrap([values], np.mean)
+    whole = scores.bootstrap([values], np.mean)
     monkeypatch.setattr(scores, "DRAWN_AT_ONCE", 1000)
-    assert bootstrap([values], np.mean) == pytest.approx(whole, rel=1e-9)
+    assert scores.bootstrap([values], np.mean) == pytest.approx(whole, rel=1e-9)
 
 
 def test_interval_of_a_mean_of_proportions():
