@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-# Preparation of data sets that do not record it: alignment, normalization, version of the preprocessing.
-FIRST_PREPARATION = "major_axis, maximum, 1"
+# The paper's: alignment, normalization, version of the preprocessing.
+DEFAULT_PREPARATION = "major_axis, maximum, 1"
 
 
 @dataclass(frozen=True)
@@ -22,4 +22,4 @@ class Cells:
     image_size: int
     pixel_size: float
     dataset: str = ""
-    preparation: str = FIRST_PREPARATION
+    preparation: str = DEFAULT_PREPARATION

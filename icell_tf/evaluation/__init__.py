@@ -1,1 +1,1 @@
-"""Figures, metrics and reports of trained models."""
+"""Measures trained models: one evaluator a question (evaluators.py), of which each returns scores."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.spec import FIRST_PREPARATION
+from icell_tf.spec import DEFAULT_PREPARATION
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
 MIRRORED_AXES = ((1,), (2,), (1, 2))
@@ -81,7 +81,7 @@ class Networks:
       structures, pixel_size, preparation, mirrored: see `Description`.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=FIRST_PREPARATION, mirrored=False):
+    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=DEFAULT_PREPARATION, mirrored=False):
         self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
         self.structures, self.mirrored = tuple(structures), bool(mirrored)
         (_, image_size, _, _), (_, self.latent_dim) = enc_r.inputs[0].shape, enc_rs.outputs[1].shape

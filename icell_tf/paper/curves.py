@@ -66,7 +66,7 @@ def _logged(curve, metrics):
 
 def _draw(ax, curve, metrics, chance):
     """One panel: each metric on training and on validation cells, over epochs."""
-    for color, (metric, label) in zip(COLORS, metrics.items(), strict=False):
+    for color, (metric, label) in zip(COLORS[: len(metrics)], metrics.items(), strict=True):
         for name, style, text in ((metric, "-", label), (f"val_{metric}", "--", None)):
             points = [(row["epoch"] + 1, row[name]) for row in curve if name in row]
             if points:

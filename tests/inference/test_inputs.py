@@ -9,9 +9,9 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import Preparation, describe, preprocess
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, parse_channels
 from icell_tf.inference import inputs
-from icell_tf.spec import FIRST_PREPARATION, Cells
+from icell_tf.spec import DEFAULT_PREPARATION, Cells
 
-MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION)
+MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=DEFAULT_PREPARATION)
 SCALE = (0.5, 0.4, 0.4)
 
 
@@ -146,7 +146,7 @@ def test_manifest_of_cells_without_a_structure(files):
     np.testing.assert_array_equal(cell.image, expected_image(2))
 
 
-def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=FIRST_PREPARATION):
+def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=DEFAULT_PREPARATION):
     """Stands in for a data set of three cells in two batches, at `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     cells = Cells(("tom20", "zo1"), image_size, pixel_size, preparation=preparation)
@@ -176,7 +176,7 @@ def test_prepared_cells(tmp_path, monkeypatch):
 @pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9), (32, 1.0, "none, maximum, 1")])
 def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
     prepared(monkeypatch, tmp_path / "data", *found)
-    size, pixel_size, preparation = (*found, FIRST_PREPARATION)[:3]
+    size, pixel_size, preparation = (*found, DEFAULT_PREPARATION)[:3]
     with pytest.raises(ValueError, match=f"{size} px at {pixel_size:g} µm.*{preparation}.* 32 px at 1 µm"):
         inputs.read_inputs([tmp_path / "data"], MODEL)
 

@@ -10,7 +10,7 @@ from scipy import stats
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 DRAWN_AT_ONCE = 10_000_000  # values of all resamples that are in memory together
-OF = ("model", "structure", "channel", "code", "space")  # the fields that say what a score is of
+OF = ("model", "structure", "channel", "code", "space")  # fields that make up a name; the page groups by `structure`
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Part:
       heading: its title.
       about: what it asks, in a sentence or two, or why it couldn't be measured.
       scores: `Score`s.
-      measured: what the scores are of, for pictures and tables; which class depends on the part.
+      measured: measurements behind the scores, such as an `Integration`, for pictures and tables; None if none are kept.
     """
 
     key: str

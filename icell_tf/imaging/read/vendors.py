@@ -8,7 +8,7 @@ import numpy as np
 
 from icell_tf.imaging.read.source import Source, choose_scene, parser_errors
 
-SUFFIXES = {".czi": "czi", ".lif": "lif", ".nd2": "nd2"}  # -> the extra of icell_tf, and bioio's plugin
+SUFFIXES = {".czi": "czi", ".lif": "lif", ".nd2": "nd2"}  # -> NAME of both icell_tf[NAME] and the plugin bioio-NAME
 
 
 def open_vendor(path: str, scene=None) -> Source:
