@@ -46,7 +46,12 @@ class Description:
     def from_json(cls, text):
         """Reads the text of integrator.json. Raises: ValueError, TypeError, KeyError: if it is another file's."""
         content = json.loads(text)
-        return cls(**{**content, "structures": tuple(content["structures"])})
+        described = cls(**{**content, "structures": tuple(content["structures"])})
+        names = described.structures if isinstance(content["structures"], list) else ()
+        numbers = (described.pixel_size, described.image_size, described.latent_dim)
+        if not (names and all(isinstance(name, str) for name in names) and all(number > 0 for number in numbers)):
+            raise ValueError("structures must be a list of names, and sizes numbers above 0")
+        return described
 
 
 class SavedModel:
@@ -63,9 +68,19 @@ class SavedModel:
             reason = "either train/export.py did not write it, or it was not copied completely"
             raise ValueError(f"{folder} lacks {DESCRIPTION_FILE}: {reason}") from None
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{path} does not describe a model of this version ({error})") from error
-        self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read
-        self.functions = dict(self._loaded.signatures)
+            raise ValueError(
+                f"{path} does not describe a model of this version ({error}): export the model again"
+            ) from error
+        try:
+            self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read
+            self.functions = dict(self._loaded.signatures)
+            known = self.functions["classify"].structured_outputs["probabilities"].shape[-1]
+        except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
+            raise ValueError(
+                f"{folder} can't be loaded ({type(error).__name__}): it is damaged or incomplete; export it again"
+            ) from error
+        if known != len(self.description.structures):
+            raise ValueError(f"{path} names {len(self.description.structures)} structures, but the model has {known}")
 
 
 class Networks:

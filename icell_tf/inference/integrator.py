@@ -49,8 +49,9 @@ class Integrator:
           population), (B, H, W, K) each.
         """
         x_r = self._images(x_r, 2, "x_r")
-        if samples < 0:
+        if _integers(samples, "samples") < 0:
             raise ValueError(f"samples is {samples}, but must be 0 or more")
+        seed = _integers(seed, "seed")
         result = self._call("integrate", x_r=x_r)
         mean = deviations = np.zeros_like(result["structures"])
         for i in range(samples):  # Welford's running mean and sum of squared deviations
@@ -90,10 +91,11 @@ class Integrator:
         """
         given = [np.atleast_2d(np.asarray(part, np.float32)) for part in (probabilities, z_r, z_s)]
         count, k, z = max(map(len, given)), len(self.structures), self.latent_dim
-        if any(part.shape not in ((1, size), (count, size)) for part, size in zip(given, (k, z, z), strict=True)):
+        fits = all(part.shape in ((1, size), (count, size)) for part, size in zip(given, (k, z, z), strict=True))
+        if not (fits and count and all(np.isfinite(part).all() for part in given)):
             raise ValueError(
                 f"probabilities, z_r and z_s have shapes {[part.shape for part in given]}, but must be (B, {k}), "
-                f"(B, {z}) and (B, {z})"
+                f"(B, {z}) and (B, {z}), without NaN"
             )
         probabilities, z_r, z_s = (np.broadcast_to(part, (count, part.shape[1])) for part in given)
         return self._call("decode", probabilities=probabilities, z_r=z_r, z_s=z_s)
@@ -108,10 +110,10 @@ class Integrator:
 
         Returns: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
         """
-        y = np.asarray(y, np.int64)
+        y = _integers(y, "y")
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
             raise ValueError(f"y must be a list of structure indices in 0..{len(self.structures) - 1}, but is {y}")
-        seed = np.asarray(seed, np.int64)
+        seed = _integers(seed, "seed")
         seed = seed + np.arange(len(y)) if seed.ndim == 0 else seed
         if seed.shape != y.shape:
             raise ValueError(f"seed must be one integer or {len(y)} of them, but has shape {seed.shape}")
@@ -144,3 +146,11 @@ class Integrator:
                 f"{name} ranges from {images.min()} to {images.max()}, but must lie in [0, 1], without NaN"
             )
         return images.astype(np.float32)
+
+
+def _integers(values, name):
+    """Returns integers as int64. Raises: ValueError: they are other numbers, or none."""
+    found = np.asarray(values)
+    if found.size and not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(f"{name} is {values!r}, but must be integers")
+    return found.astype(np.int64)

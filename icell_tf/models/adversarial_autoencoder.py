@@ -149,7 +149,13 @@ class AdversarialAutoencoder(keras.Model):
     def test_step(self, batch):
         # The cells counted so far tell the batches apart, and every epoch is measured with the same draws.
         with noise.drawn_from(self.seed, -1 - tf.cast(self.trackers["reconstruction"].count, tf.int64)):
-            _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
+            if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+                _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
+            else:  # of the last batch a device may get no cell, which oneDNN's convolutions can't take
+                count = tf.size(batch["y"])
+                padded = {name: _with_one_row(values) for name, values in batch.items()}
+                _, logs = self.objectives(padded, self._draw_prior(padded), training=False)
+                logs = {name: values[:count] for name, values in logs.items()}
         return self._track(logs)
 
     def _draw_prior(self, batch):
@@ -159,6 +165,12 @@ class AdversarialAutoencoder(keras.Model):
         for name, values in logs.items():
             self.trackers[name].update_state(values)
         return {name: self.trackers[name].result() for name in logs}
+
+
+def _with_one_row(values):
+    """Returns values (B, ...) as they are, or one row of zeros in place of none."""
+    missing = tf.maximum(1 - tf.shape(values)[0], 0)
+    return tf.pad(values, [[0, missing]] + [[0, 0]] * (values.shape.rank - 1))
 
 
 def correct(logits, positive):

@@ -64,4 +64,6 @@ class Run:
                 raise ValueError(f"a run of phase {content['phase']!r} with reference {reference}")
             return cls(content["phase"], config, Cells(**cells), reference, content["reference_dir"], content["key"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{path} is not a configuration of this version of icell_tf: {error}") from error
+            raise ConfigError(
+                f"{path} is not a configuration of this version of icell_tf ({error}): restore it, or train anew"
+            ) from error

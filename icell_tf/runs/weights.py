@@ -40,10 +40,19 @@ def load_weights(model, path, key=0):
             raise ValueError("it bears the key of another run")
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # Keras', before it fails
             model.load_weights(path)
-        if any(ours != theirs for ours, theirs in zip(_checksums(model), found["checksums"], strict=False)):
+        checksums = _checksums(model)  # of an uncompiled model only the first, of the weights
+        if list(found["checksums"][: len(checksums)]) != checksums:
             raise ValueError("its checksum is another")
         return found["metrics"]
-    except (OSError, ValueError, RuntimeError, KeyError) as error:  # what h5py and Keras raise
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+    ) as error:  # of h5py, Keras
         raise ConfigError(
             f"{path} does not hold this model's weights: it is damaged, or of another run ({reason(error)}). Put back "
             "a copy of it, or start the run anew with --overwrite"

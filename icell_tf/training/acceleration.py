@@ -11,6 +11,7 @@ from icell_tf.training import machine
 
 AUTO = "auto"
 SMALL_IMAGE = 128  # pixels along a side
+MOST_THREADS = 1024
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on GPUs multiply bfloat16 fast
 
 
@@ -77,14 +78,16 @@ def set_threads(threads=AUTO, image_size=None):
 
     Args: threads, AUTO or a number, set before TensorFlow computes; image_size, pixels along a side, None: unknown.
 
-    Raises: ConfigError: if threads is not a number above 0, or TensorFlow computes already with another.
+    Raises: ConfigError: if threads is not such a number, or TensorFlow computes already with another.
     """
     if threads == AUTO:
         measured = image_size is not None and image_size <= SMALL_IMAGE and machine.cores() == 2
         if not measured or machine.asked_threads() or tf.config.list_physical_devices("GPU"):
             return
-    elif not str(threads).isdecimal() or int(threads) < 1:
-        raise ConfigError(f"threads_per_operation is {threads!r}, but has to be {AUTO} or a number above 0")
+    elif not str(threads).isdecimal() or not 1 <= int(threads) <= MOST_THREADS:
+        raise ConfigError(
+            f"threads_per_operation is {threads!r}, but has to be {AUTO} or a number from 1 to {MOST_THREADS}"
+        )
     try:
         tf.config.threading.set_intra_op_parallelism_threads(1 if threads == AUTO else int(threads))
         tf.config.threading.set_inter_op_parallelism_threads(machine.cores())

@@ -1,5 +1,8 @@
 """What both back ends of an `Integrator` offer: the functions that an export serves, and a description."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -36,3 +39,24 @@ def test_a_description_of_something_else_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match="integrator.json"):
         SavedModel(tmp_path)
+
+
+@pytest.mark.parametrize("field, value", [("structures", "zo1"), ("structures", ["zo1"]), ("pixel_size", "a")])
+def test_a_description_that_does_not_fit_the_model_is_refused(make_export, tmp_path, field, value):
+    folder = shutil.copytree(make_export(), tmp_path / "1")
+    content = json.loads((folder / DESCRIPTION_FILE).read_text())
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(content | {field: value}))
+    with pytest.raises(ValueError, match="integrator.json"):
+        SavedModel(folder)
+
+
+@pytest.mark.parametrize(
+    "part", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
+)
+@pytest.mark.parametrize("kept", [None, 0.5])
+def test_an_export_that_is_incomplete_is_refused_by_its_folder(make_export, tmp_path, part, kept):
+    path = shutil.copytree(make_export(), tmp_path / "1") / part
+    content = path.read_bytes()
+    path.unlink() if kept is None else path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(ValueError, match=f"{tmp_path}/1 can't be loaded.*export it again"):
+        SavedModel(tmp_path / "1")

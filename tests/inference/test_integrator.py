@@ -135,9 +135,21 @@ def test_refuses_other_indices(integrator):
         integrator.sample([0, 1], seed=[1])
     with pytest.raises(ValueError, match="samples"):
         integrator.integrate(np.zeros((1, SIZE, SIZE, 2)), samples=-1)
+    for given in ({"y": [0.7]}, {"y": ["zo1"]}, {"y": [0], "seed": 0.5}, {"y": [0], "seed": None}):
+        with pytest.raises(ValueError, match="must be integers"):
+            integrator.sample(**given)
+    with pytest.raises(ValueError, match="samples is 1.5, but must be integers"):
+        integrator.integrate(np.zeros((1, SIZE, SIZE, 2)), samples=1.5)
 
 
-@pytest.mark.parametrize("shapes", [((K + 1,), (LATENT,)), ((K,), (1,)), ((2, K), (3, LATENT)), ((1, 1, K), (LATENT,))])
+def test_refuses_codes_that_are_not_numbers(integrator):
+    with pytest.raises(ValueError, match="without NaN"):
+        integrator.decode(np.zeros(K), np.full(LATENT, np.nan), np.zeros(LATENT))
+
+
+@pytest.mark.parametrize(
+    "shapes", [((K + 1,), (LATENT,)), ((K,), (1,)), ((2, K), (3, LATENT)), ((1, 1, K), (LATENT,)), ((0, K), (LATENT,))]
+)
 def test_refuses_codes_of_other_sizes(integrator, shapes):
     y, z = map(np.zeros, shapes)
     with pytest.raises(ValueError, match=f"{K}.*{LATENT}"):

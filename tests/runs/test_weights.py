@@ -1,10 +1,11 @@
 """Weights files: what comes back, and files that are damaged or of another run are refused."""
 
+import h5py
 import numpy as np
 import pytest
 
 from icell_tf.config import ConfigError
-from icell_tf.runs.weights import LAST, load_weights, save_weights
+from icell_tf.runs.weights import LAST, RUN, load_weights, save_weights
 from icell_tf.training import metric_state
 
 from ..models.conftest import assert_equal, make_model, state, trained_models
@@ -48,9 +49,13 @@ def test_weights_of_another_model_or_that_no_run_has_saved_are_refused(tmp_path)
     save_weights(model, tmp_path / LAST)
     with pytest.raises(ConfigError, match="or of another run"):
         load_weights(other, tmp_path / LAST)
-    model.save_weights(tmp_path / LAST, overwrite=True)
-    with pytest.raises(ConfigError, match=LAST):
-        load_weights(same, tmp_path / LAST)
+    for spoilt in (None, 1.0, {"key": 0, "checksums": 1, "metrics": 0}, {"key": 0, "checksums": [], "metrics": 0}):
+        model.save_weights(tmp_path / LAST, overwrite=True)
+        with h5py.File(tmp_path / LAST, "a") as file:
+            for name, value in (spoilt if isinstance(spoilt, dict) else {} if spoilt is None else {"": spoilt}).items():
+                file[f"{RUN}/{name}".rstrip("/")] = value
+        with pytest.raises(ConfigError, match=LAST):
+            load_weights(same, tmp_path / LAST)
 
 
 def test_another_runs_weights_of_the_same_networks_are_refused_and_change_nothing(tmp_path):

@@ -97,7 +97,7 @@ class Part:
       heading: its title.
       about: what it asks, in a sentence or two, or why it couldn't be measured.
       scores: `Score`s.
-      measured: measurements behind the scores, such as an `Integration`, for pictures and tables; None if none are kept.
+      measured: measurements behind the scores, such as an `Integration`, for pictures and tables; None: none.
     """
 
     key: str
