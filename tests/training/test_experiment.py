@@ -154,36 +154,45 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-FOUR_DEVICES = """
+TWO_DEVICES = """
 import sys
 import tensorflow as tf
 from icell_tf.config import ReferenceConfig
-from icell_tf.training import devices, experiment
+from icell_tf.models.factory import build_model
+from icell_tf.runs.run import Run
+from icell_tf.training import devices, experiment, loop
 
 (cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 4)
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 settings = dict(dataset=sys.argv[1], width=1 / 16, latent_dim=4, architecture="released")
 for _ in range(2):  # goes on from the first epoch; then loads what was saved, and has nothing to do
     experiment.train_reference(ReferenceConfig(**settings, batch_size=16, epochs=2), sys.argv[2])
-# Of the last two of ten validation cells two devices get none.
-experiment.train_reference(ReferenceConfig(**settings, batch_size=8, epochs=1), sys.argv[2] + "-8")
-print("replicas", devices.make_strategy().num_replicas_in_sync)
+strategy = devices.make_strategy()
+with strategy.scope():
+    model = build_model(Run.load(sys.argv[2]))
+    model.compile()
+one = tf.data.Dataset.from_tensors({"x_rs": tf.zeros([1, 32, 32, 3]), "y": tf.zeros([1], tf.int32)})
+batches = strategy.experimental_distribute_dataset(one)
+test_step = loop._compile_step(model.test_step, batches, strategy, jit=False)
+for batch in batches:  # of its one cell the second device gets none
+    test_step(batch)
+print("replicas", strategy.num_replicas_in_sync, "cells", int(model.trackers["reconstruction"].count.value.read_value()))
 """
 
 
-def test_several_devices_resume_train_validate_and_save(first_epoch, prepared, tmp_path):
+def test_two_devices_resume_train_validate_and_save(first_epoch, prepared, tmp_path):
     run_dir = shutil.copytree(first_epoch[0], tmp_path / "run")
     done = subprocess.run(
-        [sys.executable, "-c", FOUR_DEVICES, str(prepared.folder), str(run_dir)],
+        [sys.executable, "-c", TWO_DEVICES, str(prepared.folder), str(run_dir)],
         capture_output=True,
         text=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
-    assert done.stdout.splitlines()[-1:] == ["replicas 4"], done.stdout + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1:] == ["replicas 2 cells 1"], done.stdout + done.stderr[-3000:]
     assert "after epoch 1" in done.stdout and "is trained for 2 epochs already" in done.stdout
-    rows, others = history.read_history(run_dir), history.read_history(f"{run_dir}-8")
-    assert [row["epoch"] for row in rows + others] == [0, 1, 0] and prepared.splits["validation"] % 8 == 2
-    assert all(np.isfinite(row["val_reconstruction"]) for row in rows + others)
+    rows = history.read_history(run_dir)
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert all(np.isfinite(row["val_reconstruction"]) for row in rows)
 
 
 def test_weights_without_what_they_are_of_are_not_overwritten(run_dir, reference_config):
