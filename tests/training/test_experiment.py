@@ -176,7 +176,8 @@ batches = strategy.experimental_distribute_dataset(one)
 test_step = loop._compile_step(model.test_step, batches, strategy, jit=False)
 for batch in batches:  # of its one cell the second device gets none
     test_step(batch)
-print("replicas", strategy.num_replicas_in_sync, "cells", int(model.trackers["reconstruction"].count.value.read_value()))
+count = model.trackers["reconstruction"].count.value.read_value()
+print("replicas", strategy.num_replicas_in_sync, "cells", int(count))
 """
 
 
