@@ -7,9 +7,6 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from icell_tf.structures import NAMES, STRUCTURES
-
-ARCHITECTURES = ("paper", "released")
 GENERATE_FROM = ("estimates", "targets")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 SWITCH = ("auto", "on", "off")
@@ -18,10 +15,32 @@ EPOCHS_HELP = (
     "passes over the training cells; a higher number continues a finished run, and with a cooldown the learning rate "
     "falls anew"
 )
-# Data sets that the commands prepare themselves: pixels along a side, cells.
-SIMULATED = {
-    "integrated_cell/simulated": (256, sum(structure.total for structure in STRUCTURES)),
-    "integrated_cell/simulated_64": (64, 280 * len(NAMES)),
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The differences between the paper's Tables S1 to S7 and the authors' released code.
+
+    Attributes:
+      output_norm: BatchNorm before the decoder's sigmoid.
+      projection_norm: BatchNorm after the decoder's dense layer.
+      first_stage_norm: BatchNorm in the image discriminator's first stage.
+      dense_head: the image discriminator ends with white noise and a dense layer, not with a convolution.
+      channel_slopes: PReLU learns one slope a channel, not one a layer.
+      log_probabilities: the conditional decoder's input is log y, which is 0 and -25 for a one-hot vector.
+    """
+
+    output_norm: bool
+    projection_norm: bool
+    first_stage_norm: bool
+    dense_head: bool
+    channel_slopes: bool
+    log_probabilities: bool
+
+
+ARCHITECTURES = {
+    "paper": Architecture(True, True, True, False, True, False),
+    "released": Architecture(False, False, False, True, False, True),
 }
 
 

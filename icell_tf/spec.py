@@ -110,7 +110,7 @@ class CellSpec:
       shape: pixels along each axis, powers of two from 4 to 512, of which the largest is at least 16.
       pixel_size: µm along each axis.
       channels: in the order of the images' last axis: the reference channels, then one of the structure.
-      structures: the vocabulary; y is an index into it. Names are only ever appended to it, so that y keeps its meaning.
+      structures: the vocabulary; y is an index into it. Names are only ever appended, so that y keeps its meaning.
       covariates: conditions beside the structure; the networks take none yet.
       preparation: how the images were made from stacks.
 
@@ -291,16 +291,3 @@ def spatial_axes(images):
 def image_axes(images):
     """Returns all axes of a batch of images but the first, over which a mean is one of each image."""
     return tuple(range(1, len(images.shape)))
-
-
-# To go once everything speaks `CellSpec`.
-DEFAULT_PREPARATION = "major_axis, maximum, 1"
-
-
-@dataclass(frozen=True)
-class Cells:
-    structures: tuple[str, ...]
-    image_size: int
-    pixel_size: float
-    dataset: str = ""
-    preparation: str = DEFAULT_PREPARATION

@@ -9,11 +9,14 @@ import sys
 import numpy as np
 import pytest
 
+from icell_tf.spec import CellSpec
+
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SIZE, STRUCTURES, LATENT = 32, ("lamin-b1", "tom20", "zo1"), 4  # of `make_integrator`
+SPEC = CellSpec("YX", (SIZE, SIZE), (1.2, 1.2), STRUCTURES)
 TINY_RUN = dict(epochs=2, width=1 / 16, latent_dim=4, batch_size=16, architecture="released")
 
 
@@ -117,16 +120,16 @@ def make_integrator():
         enc_rs = networks.build_conditional_encoder(SIZE, len(STRUCTURES), **options)
         dec_rs = networks.build_conditional_decoder(SIZE, len(STRUCTURES), **options)
         rng = np.random.default_rng(0)
-        images, codes = rng.random((8, SIZE, SIZE, 3), np.float32), rng.standard_normal((8, LATENT))
+        images, codes = rng.random((8, *SPEC.image_shape), np.float32), rng.standard_normal((8, LATENT))
         y_onehot = np.eye(len(STRUCTURES), dtype=np.float32)[np.arange(8) % len(STRUCTURES)]
         for network in (enc_r, enc_rs, dec_rs):
             networks.set_norm_momentum(network, 0.0)
         # Fills the moving statistics with those of one batch: without them nothing of the input reaches the output.
-        enc_r(images[..., :2], training=True)
+        enc_r(SPEC.reference(images), training=True)
         enc_rs(images, training=True)
         dec_rs([y_onehot, codes, codes[::-1]], training=True)
         keras.utils.set_random_seed(0)  # as `seeds` has left it, whichever test comes first
-        return Integrator(Networks(enc_r, enc_rs, dec_rs, STRUCTURES, pixel_size=1.2, mirrored=mirrored))
+        return Integrator(Networks(SPEC, enc_r, enc_rs, dec_rs, mirrored))
 
     return make
 
@@ -156,12 +159,12 @@ def subject(prepared):
 
     keras.utils.set_random_seed(0)
     settings = dict(width=1 / 16, latent_dim=4, architecture="released", dark_start=True)
-    reference = build_model(Run("reference", ReferenceConfig(**settings), prepared.cells))
-    run = Run("conditional", ConditionalConfig(**settings), prepared.cells, ReferenceConfig(**settings))
+    reference = build_model(Run("reference", ReferenceConfig(**settings), prepared.spec))
+    run = Run("conditional", ConditionalConfig(**settings), prepared.spec, reference=ReferenceConfig(**settings))
     model = build_model(run)
     x_rs, y = prepared.first("train", 40)
     for _ in range(10):  # fills the moving statistics: without them all cells are coded alike
-        reference.enc(x_rs[..., :2], training=True)
+        reference.enc(prepared.spec.reference(x_rs), training=True)
         _, z_r, z_s = model.enc(x_rs, training=True)
         reference.dec(z_r, training=True)
         model.dec([keras.ops.one_hot(y, 10), z_r, z_s], training=True)
@@ -169,7 +172,7 @@ def subject(prepared):
     networks = {"enc_r": model.enc_r, "enc_rs": model.enc, "dec_rs": model.dec}
     networks |= {"enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
     networks |= {"dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
-    integrator = integrator_of(model, prepared.cells)
+    integrator = integrator_of(model)
     shared = {"reconstruction": 0.5, "latent_discriminator": 1.4, "latent_discriminator_accuracy": 0.5}
     curve = [{"epoch": i, **shared, "val_reconstruction": 0.6} for i in range(3)]
     conditional = [{**row, "classification": 2.0} for row in curve[:2]]

@@ -15,7 +15,7 @@ from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
-from icell_tf.config import PHASES, PRESETS, SIMULATED  # noqa: E402
+from icell_tf.config import PHASES, PRESETS  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -113,7 +113,7 @@ def ensure_prepared(dataset, data_dir=None):
     Args: as of `find_prepared`. Raises: DatasetError: if the data set is missing and not simulated, or its build fails,
     or several machines train.
     """
-    from icell_tf.data.builder.config import VERSION
+    from icell_tf.data.builder.config import SIMULATED, VERSION
     from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared
     from icell_tf.training import devices
 

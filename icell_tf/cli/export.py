@@ -14,4 +14,4 @@ VERSION = flags.DEFINE_integer("version", None, "version to write; by default th
 def main():
     integrator = load(MODEL.value)
     path = saved_model.export_integrator(integrator, OUTPUT.value, VERSION.value)
-    print(f"exported {len(integrator.structures)} structures, {integrator.image_size} px, to {path}")
+    print(f"exported {len(integrator.structures)} structures, {integrator.spec.described_shape} px, to {path}")

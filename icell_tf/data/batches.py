@@ -50,7 +50,7 @@ def _gather(indices, images, y):
         cells = tf.gather(images, index)
         if flips is not None:
             cells = tf.map_fn(_mirror, (cells, tf.transpose(flips)), fn_output_signature=cells.dtype)
-        return {"x_rs": tf.cast(cells, tf.float32) / 255.0, "y": tf.gather(y, index)}
+        return {"x": tf.cast(cells, tf.float32) / 255.0, "structure": tf.gather(y, index)}
 
     return indices.map(gather, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
 

@@ -11,8 +11,7 @@ import tensorflow_datasets as tfds
 
 from icell_tf.data.batches import ordered_batches, shuffled_batches
 from icell_tf.data.folds import held_out, read_labels
-from icell_tf.imaging.frame.preprocess import Preparation, describe
-from icell_tf.spec import Cells
+from icell_tf.spec import CellSpec, Preparation
 from icell_tf.structures import canonical_name
 
 READ_BATCH = 64
@@ -85,23 +84,18 @@ class PreparedCells:
             raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
         return builder
 
-    @property
-    def image_size(self):
-        """Pixels along a side; known before TensorFlow sets up its devices."""
-        return self.builder.info.features["image"].shape[0]
-
     @cached_property
-    def cells(self):
-        """The `Cells`: what a model that is trained on this data set has to know."""
-        pixel_size = float(next(iter(self.examples(next(iter(self.splits)), batch_size=1)))["pixel_size"][0])
-        names = tuple(self.builder.info.features["structure"].names[k] for k in self._kept)
-        return Cells(names, self.image_size, round(pixel_size, 6), self.builder.info.full_name, self._preparation())
-
-    def _preparation(self):
+    def spec(self):
+        """TEMPORARY."""
         found = self.builder.info.metadata or {}
-        if "preprocessing_version" not in found:
-            raise DatasetError(f"{self.folder} doesn't say how its cells were prepared; prepare the data set anew")
-        return describe(Preparation(found["alignment"], found["normalization"]), found["preprocessing_version"])
+        names = tuple(self.builder.info.features["structure"].names[k] for k in self._kept)
+        preparation = Preparation(found["alignment"], found["normalization"], found["preprocessing_version"])
+        sizes = (round(found["pixel_size"], 6),) * 2
+        return CellSpec("YX", (found["image_size"],) * 2, sizes, names, preparation=preparation)
+
+    @property
+    def dataset(self):
+        return self.builder.info.full_name
 
     @property
     def splits(self):
@@ -114,7 +108,7 @@ class PreparedCells:
     @property
     def unseen(self):
         """The cells that are left out, as `PreparedCells` of their own, or None if none are."""
-        return replace(self, leave_out=self.cells.structures) if self.leave_out else None
+        return replace(self, leave_out=self.spec.structures) if self.leave_out else None
 
     def examples(self, split, batch_size):
         """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""

@@ -20,8 +20,8 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     """Writes `directory`/VERSION as a SavedModel with one signature for each of the Integrator's functions.
 
     `integrate` is also the default signature, `serving_default`. The networks are exported in their plain form, so that
-    the graph does not depend on the machine that exports. assets.extra/integrator.json has the names of the structures
-    and the sizes of pixels, images and codes. A version appears complete or not at all.
+    the graph does not depend on the machine that exports. assets.extra/integrator.json has the description of
+    the cells, the `CellSpec`, and the size of codes. A version appears complete or not at all.
 
     Args:
       integrator: made from networks, not loaded from an export.
@@ -46,8 +46,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
         about, nets = networks.description, (networks.enc_r, networks.enc_rs, networks.dec_rs)
-        given = about.structures, about.pixel_size, about.preparation, about.mirrored
-        plain = Networks(*map(plain_form, nets), *given)
+        plain = Networks(about.spec, *map(plain_form, nets), about.mirrored)
         module = tf.Module(name="integrator")
         module.weights = plain.variables  # directly: the session loader misses some variables of Keras' objects
         default = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: plain.functions[DEFAULT_SIGNATURE]}
@@ -69,8 +68,7 @@ def _write_warmup(integrator, path):
     The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, requires
     another version of TensorFlow. So the record is written here by the numbers of its fields.
     """
-    size = integrator.image_size
-    x_r = tf.make_tensor_proto(0.0, tf.float32, [1, size, size, 2]).SerializeToString()
+    x_r = tf.make_tensor_proto(0.0, tf.float32, [1, *integrator.spec.reference_shape]).SerializeToString()
     model_spec = _field(1, b"integrator") + _field(3, DEFAULT_SIGNATURE.encode())
     request = _field(1, model_spec) + _field(2, _field(1, b"x_r") + _field(2, x_r))  # PredictRequest
     with tf.io.TFRecordWriter(str(path)) as writer:

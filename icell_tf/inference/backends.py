@@ -3,17 +3,15 @@
 A back end has `functions`, {name: callable with named inputs that returns a dict of tensors}, and a `description`.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.spec import DEFAULT_PREPARATION
+from icell_tf.spec import CellSpec
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
-MIRRORED_AXES = ((1,), (2,), (1, 2))
 Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
 
 
@@ -22,35 +20,28 @@ class Description:
     """What a caller must know of a model besides its functions; the content of an export's integrator.json.
 
     Attributes:
-      structures: K names, in the order of y.
-      pixel_size: µm a pixel of the images the networks were trained on.
-      image_size: pixels along a side of an image.
+      spec: the description of the cells that the networks were trained on.
       latent_dim: Z, the size of a code.
-      preparation: how the images were made from stacks, as in `Cells`.
       mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
         back, as suits networks trained on all four.
     """
 
-    structures: tuple[str, ...]
-    pixel_size: float
-    image_size: int
+    spec: CellSpec
     latent_dim: int
-    preparation: str
     mirrored: bool
 
     def to_json(self):
         """Returns the text of integrator.json."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+        content = {"spec": self.spec.to_dict(), "latent_dim": self.latent_dim, "mirrored": self.mirrored}
+        return json.dumps(content, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text):
         """Reads the text of integrator.json. Raises: ValueError, TypeError, KeyError: if it is another file's."""
         content = json.loads(text)
-        described = cls(**{**content, "structures": tuple(content["structures"])})
-        names = described.structures if isinstance(content["structures"], list) else ()
-        numbers = (described.pixel_size, described.image_size, described.latent_dim)
-        if not (names and all(isinstance(name, str) for name in names) and all(number > 0 for number in numbers)):
-            raise ValueError("structures must be a list of names, and sizes numbers above 0")
+        described = cls(**{**content, "spec": CellSpec.from_dict(content["spec"])})
+        if not (isinstance(described.latent_dim, int) and described.latent_dim > 0):
+            raise ValueError(f"latent_dim is {described.latent_dim!r}, expected a number above 0")
         return described
 
 
@@ -79,32 +70,31 @@ class SavedModel:
             raise ValueError(
                 f"{folder} can't be loaded ({type(error).__name__}): it is damaged or incomplete; export it again"
             ) from error
-        if known != len(self.description.structures):
-            raise ValueError(f"{path} names {len(self.description.structures)} structures, but the model has {known}")
+        named = len(self.description.spec.structures)
+        if known != named:
+            raise ValueError(f"{path} names {named} structures, but the model has {known}")
 
 
 class Networks:
     """The back end of networks in memory. `functions` are those that an export serves.
 
-    Every input and output has a leading batch axis B. Images are float32 in [0, 1], channel order membrane, nucleus,
-    structure; `y`, `seed` and `draw` are int64 (B,).
+    Every input and output has a leading batch axis B. Images are float32 in [0, 1]: x_r (B, ..., R) with the reference
+    channels of the spec, x_rs (B, ..., C) with all of them. `y`, `seed` and `draw` are int64 (B,).
 
     Args:
-      enc_r: x_r (B, H, W, 2) -> z_r (B, Z).
-      enc_rs: x_rs (B, H, W, 3) -> [y_logits (B, K), z_r_hat (B, Z), z_s (B, Z)].
-      dec_rs: [y (B, K), z_r, z_s] -> logits (B, H, W, 3).
-      structures, pixel_size, preparation, mirrored: see `Description`.
+      spec, mirrored: see `Description`.
+      enc_r: x_r -> z_r (B, Z).
+      enc_rs: x_rs -> {"y_logits" (B, K), "z_r_hat" (B, Z), "z_s" (B, Z)}.
+      dec_rs: {"y" (B, K), "z_r", "z_s"} -> logits of x_rs.
     """
 
-    def __init__(self, enc_r, enc_rs, dec_rs, structures, pixel_size, preparation=DEFAULT_PREPARATION, mirrored=False):
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False):
         self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
-        self.structures, self.mirrored = tuple(structures), bool(mirrored)
-        (_, image_size, _, _), (_, self.latent_dim) = enc_r.inputs[0].shape, enc_rs.outputs[1].shape
-        self.description = Description(
-            self.structures, float(pixel_size), image_size, self.latent_dim, preparation, self.mirrored
-        )
-        x_r = tf.TensorSpec([None, *enc_r.inputs[0].shape[1:]], tf.float32, name="x_r")
-        x_rs = tf.TensorSpec([None, *enc_rs.inputs[0].shape[1:]], tf.float32, name="x_rs")
+        self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
+        self.latent_dim = enc_r.output_shape[-1]
+        self.description = Description(spec, self.latent_dim, self.mirrored)
+        x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
+        x_rs = tf.TensorSpec([None, *spec.image_shape], tf.float32, name="x_rs")
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
         probabilities = tf.TensorSpec([None, len(self.structures)], tf.float32, name="probabilities")
         z_r, z_s = (tf.TensorSpec([None, self.latent_dim], tf.float32, name=name) for name in ("z_r", "z_s"))
@@ -126,7 +116,7 @@ class Networks:
         return [variable.value for net in (self.enc_r, self.enc_rs, self.dec_rs) for variable in net.variables]
 
     def integrate(self, x_r):
-        """Algorithm 3: every structure (B, H, W, K) in every cell, with z_s = 0, the argmax of its prior."""
+        """Algorithm 3: every structure (B, ..., K) in every cell, with z_s = 0, the argmax of its prior."""
         x_r = self._checked(x_r, self.enc_r)
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.latent_dim])
@@ -149,23 +139,23 @@ class Networks:
         return {"probabilities": probabilities, "z_r": z_r, "z_s": z_s}
 
     def classify(self, x_rs):
-        """Which structure the third channel shows: probabilities (B, K) and the likeliest's name (B,)."""
+        """Which structure the structure channel shows: probabilities (B, K) and the likeliest's name (B,)."""
         probabilities, _, _ = self._encode_rs(x_rs)
         structure = tf.gather(tf.constant(self.structures), tf.argmax(probabilities, axis=1))
         return {"probabilities": probabilities, "structure": structure, "names": self._names(x_rs)}
 
     def reconstruct(self, x_rs):
-        """Encoded and decoded cells, x_rs_hat (B, H, W, 3)."""
+        """Encoded and decoded cells, x_rs_hat (B, ..., C)."""
         x_rs = self._checked(x_rs, self.enc_rs)
         given_pose = self._decode(*self._encode_rs(x_rs))
         return {"x_rs_hat": self._mean_of_poses(given_pose, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
 
     def decode(self, probabilities, z_r, z_s):
-        """Cells x_rs_hat (B, H, W, 3) at given codes, with structures given as probabilities or one-hot (eq. 12)."""
+        """Cells x_rs_hat (B, ..., C) at given codes, with structures given as probabilities or one-hot (eq. 12)."""
         return {"x_rs_hat": self._decode(probabilities, z_r, z_s)}
 
     def sample(self, y, seed):
-        """New cells x_rs (B, H, W, 3) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
+        """New cells x_rs (B, ..., C) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
         k = len(self.structures)
         tf.debugging.assert_non_negative(y, f"y must be in 0..{k - 1}")
         tf.debugging.assert_less(y, tf.constant(k, tf.int64), f"y must be in 0..{k - 1}")
@@ -175,7 +165,7 @@ class Networks:
     def _mean_of_poses(self, given_pose, x, function):
         """Returns `given_pose`, which is function(x); for mirrored networks, the mean over the four poses of x."""
         poses = [given_pose]
-        for axes in MIRRORED_AXES if self.mirrored else ():
+        for axes in self.spec.mirrored_poses if self.mirrored else ():
             poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
         return tf.add_n(poses) / len(poses)
 
@@ -200,8 +190,8 @@ class Networks:
         k = len(self.structures)
         y_onehot = tf.tile(tf.eye(k), [tf.shape(z_r)[0], 1])
         x_hat = self._decode(y_onehot, tf.repeat(z_r, k, axis=0), tf.repeat(z_s, k, axis=0))
-        _, height, width, _ = x_hat.shape
-        return tf.transpose(tf.reshape(x_hat[..., -1], [-1, k, height, width]), [0, 2, 3, 1])
+        images = tf.reshape(self.spec.structure(x_hat), [-1, k, *self.spec.shape])
+        return tf.transpose(images, [0, *range(2, 2 + self.spec.rank), 1])  # (B, ..., K)
 
     def _names(self, batch_like):
         return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])

@@ -3,7 +3,6 @@
 All of them are read and preprocessed before anything else happens, so that a bad one is found before any work is done.
 """
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.files import safe_names, stem
 from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
-from icell_tf.imaging.frame.preprocess import parse_preparation, preprocess
+from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
@@ -37,7 +36,7 @@ class InputCell:
     Attributes:
       name: unique among the cells of one call, and safe in a file name.
       source: the input it comes from.
-      image: (H, W, 2 or 3) uint8: membrane, nucleus and, if it is known, the structure.
+      image: (..., R or C) uint8: the reference channels and, if it is known, the structure.
       structure: the structure's name, or None where the input doesn't say.
       transform: from the input's pixels into the frame; None for a prepared cell.
     """
@@ -79,7 +78,7 @@ def read_inputs(paths, integrator, reading=None):
 
     Args:
       paths: prepared data sets' folders, manifests (.csv) and stacks.
-      integrator: gives image size, pixel size and preparation.
+      integrator: gives the description of the cells.
       reading: `Reading`.
 
     Returns: list of `InputCell`.
@@ -102,8 +101,8 @@ def read_inputs(paths, integrator, reading=None):
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
-        frame = Frame(integrator.image_size, integrator.pixel_size)
-        preparation = parse_preparation(integrator.preparation)
+        frame = Frame(integrator.spec.shape, integrator.spec.pixel_size)
+        preparation = check_version(integrator.spec.preparation)
         if path.suffix.lower() == ".csv":
             cells += _from_manifest(path, frame, preparation, reading)
         else:
@@ -131,27 +130,24 @@ def _from_prepared(path, integrator, reading):
         hint = f"; below it: {', '.join(below)}" if below else ""
         raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
     prepared, cells = PreparedCells(path), []
-    check_prepared(prepared.cells, integrator, path, "prepare them so, or give their manifest.csv")
+    check_prepared(prepared.spec, integrator.spec, path, "prepare them so, or give their manifest.csv")
     for batch in prepared.examples(reading.split, batch_size=64):
         for cell_id, image, y in zip(batch["cell_id"], batch["image"], batch["structure"], strict=True):
-            cells.append(InputCell(cell_id.decode(), str(path), image, prepared.cells.structures[y]))
+            cells.append(InputCell(cell_id.decode(), str(path), image, prepared.spec.structures[y]))
         if reading.limit is not None and len(cells) >= reading.limit:
             break
     return cells[: reading.limit]
 
 
-def check_prepared(found, integrator, where, remedy="prepare them so"):
-    """Compares a prepared data set's `Cells` with what the model takes; its structures don't matter.
+def check_prepared(found, taken, where, remedy="prepare them so"):
+    """Compares the specs of a prepared data set and of a model; their structures don't matter.
 
-    Raises: ValueError: their frame or preparation is another; it names where they are from and ends with the remedy.
+    Raises: ValueError: anything else differs; it names where the cells are from and ends with the remedy.
     """
-    same = (found.image_size, found.preparation) == (integrator.image_size, integrator.preparation)
-    if not (same and math.isclose(found.pixel_size, integrator.pixel_size, rel_tol=1e-3)):
-        described, wanted = (
-            f"{cells.image_size} px at {cells.pixel_size:g} µm, prepared with {cells.preparation}"
-            for cells in (found, integrator)
-        )
-        raise ValueError(f"{where}: its cells have {described}, but the model takes {wanted}: {remedy}")
+    sizes = len(found.pixel_size) == len(taken.pixel_size) and np.allclose(found.pixel_size, taken.pixel_size, 1e-3, 0)
+    if differences := taken.differences(found, ignore=("structures", "pixel_size") if sizes else ("structures",)):
+        differing = f" ({'; '.join(differences)})"
+        raise ValueError(f"{where}: its cells have {found}, but the model takes {taken}{differing}: {remedy}")
 
 
 def _from_manifest(path, frame, preparation, reading):

@@ -11,20 +11,21 @@ DECODER_BATCH = 64  # images that pass the decoder at once
 class Integrator:
     """Trained networks, for arrays: Algorithm 3, classification, reconstruction, encoding, sampling.
 
-    Images are floats in [0, 1] with a leading batch axis, channel order membrane, nucleus, structure. Every method
-    returns a dict of NumPy arrays.
+    Images are floats in [0, 1] with a leading batch axis: x_r (B, ..., R) with the reference channels, x_rs (B, ..., C)
+    with all channels of the spec, in its order. Every method returns a dict of NumPy arrays.
 
     Args:
       backend: `Networks` or `SavedModel`.
 
     Attributes:
-      structures, pixel_size, image_size, latent_dim, preparation, mirrored: see `Description`.
+      spec, latent_dim, mirrored: see `Description`.
+      structures: K names, in the order of y.
     """
 
     def __init__(self, backend):
         self.backend, about = backend, backend.description
-        self.structures, self.preparation, self.mirrored = about.structures, about.preparation, about.mirrored
-        self.pixel_size, self.image_size, self.latent_dim = about.pixel_size, about.image_size, about.latent_dim
+        self.spec, self.latent_dim, self.mirrored = about.spec, about.latent_dim, about.mirrored
+        self.structures = about.spec.structures
 
     @property
     def networks(self):
@@ -40,15 +41,15 @@ class Integrator:
         """Predicts every structure in every cell (Algorithm 3).
 
         Args:
-          x_r: (B, H, W, 2).
+          x_r: (B, ..., R).
           samples: number of draws z_s ~ N(0, I) to take the mean and the standard deviation of; 0 for none. Draw i
             is the same for every cell, whatever the batch.
           seed: integer; the same seed gives the same draws.
 
-        Returns: `structures` (B, H, W, K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of the
-          population), (B, H, W, K) each.
+        Returns: `structures` (B, ..., K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of the
+          population), (B, ..., K) each.
         """
-        x_r = self._images(x_r, 2, "x_r")
+        x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         if _integers(samples, "samples") < 0:
             raise ValueError(f"samples is {samples}, but must be 0 or more")
         seed = _integers(seed, "seed")
@@ -65,20 +66,20 @@ class Integrator:
         return result
 
     def encode_reference(self, x_r):
-        """Codes cell and nuclear shape: x_r (B, H, W, 2) -> `z_r` (B, Z)."""
-        return self._call("encode_reference", x_r=self._images(x_r, 2, "x_r"))
+        """Codes cell and nuclear shape: x_r (B, ..., R) -> `z_r` (B, Z)."""
+        return self._call("encode_reference", x_r=self._images(x_r, self.spec.reference_shape, "x_r"))
 
     def encode(self, x_rs):
-        """Codes a cell with its structure: x_rs (B, H, W, 3) -> `probabilities` (B, K), `z_r` and `z_s` (B, Z)."""
-        return self._call("encode", x_rs=self._images(x_rs, 3, "x_rs"))
+        """Codes a cell with its structure: x_rs (B, ..., C) -> `probabilities` (B, K), `z_r` and `z_s` (B, Z)."""
+        return self._call("encode", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def classify(self, x_rs):
-        """Says which structure the third channel shows: x_rs (B, H, W, 3) -> `probabilities` (B, K)."""
-        return self._call("classify", x_rs=self._images(x_rs, 3, "x_rs"))
+        """Says which structure the structure channel shows: x_rs (B, ..., C) -> `probabilities` (B, K)."""
+        return self._call("classify", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def reconstruct(self, x_rs):
-        """Encodes and decodes: x_rs (B, H, W, 3) -> `x_rs_hat` (B, H, W, 3)."""
-        return self._call("reconstruct", x_rs=self._images(x_rs, 3, "x_rs"))
+        """Encodes and decodes: x_rs (B, ..., C) -> `x_rs_hat` (B, ..., C)."""
+        return self._call("reconstruct", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def decode(self, probabilities, z_r, z_s):
         """Decodes cells at given codes (eq. 12).
@@ -87,7 +88,7 @@ class Integrator:
           probabilities: (B, K) of the structures, or one-hot.
           z_r, z_s: (B, Z). Each of the three may also be one row, (1, K) or (K,), which is then used for all cells.
 
-        Returns: `x_rs_hat` (B, H, W, 3), values in [0, 1].
+        Returns: `x_rs_hat` (B, ..., C), values in [0, 1].
         """
         given = [np.atleast_2d(np.asarray(part, np.float32)) for part in (probabilities, z_r, z_s)]
         count, k, z = max(map(len, given)), len(self.structures), self.latent_dim
@@ -108,7 +109,7 @@ class Integrator:
           seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed share their
             codes: the same cell, shown with other structures.
 
-        Returns: `x_rs` (B, H, W, 3), `z_r` and `z_s` (B, Z).
+        Returns: `x_rs` (B, ..., C), `z_r` and `z_s` (B, Z).
         """
         y = _integers(y, "y")
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
@@ -131,13 +132,12 @@ class Integrator:
             parts.append({key: value.numpy() for key, value in function(**chunk).items() if value.dtype != tf.string})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
-    def _images(self, images, channels, name):
+    def _images(self, images, expected, name):
         images = np.asarray(images)
-        expected = (self.image_size, self.image_size, channels)
-        if images.ndim != 4 or images.shape[1:] != expected or not len(images):
+        if images.shape[1:] != expected or not len(images):
             raise ValueError(
                 f"{name} has shape {images.shape}, but must be (B, {', '.join(map(str, expected))}): cells of "
-                f"{self.image_size} pixels at {self.pixel_size} µm a pixel, preprocessed as the model's training data"
+                f"{self.spec}, as the model's training data"
             )
         if not np.issubdtype(images.dtype, np.floating):
             raise ValueError(f"{name} is {images.dtype}, but must be floats in [0, 1]: divide 8-bit images by 255")

@@ -12,7 +12,7 @@ PARALLEL = 1e-3  # radians between two codes, or between one and the other's opp
 def decode_reference(dec_r, z_r):
     """Decodes cell and nuclear shapes (eq. 2).
 
-    Args: the decoder of phase 1, z_r -> logits; z_r, (N, Z) or (Z,). Returns: x_r_hat, (N, H, W, 2) float32 in [0, 1].
+    Args: the decoder of phase 1, z_r -> logits; z_r, (N, Z) or (Z,). Returns: x_r_hat, (N, ..., R) float32 in [0, 1].
     """
     z_r = np.atleast_2d(np.asarray(z_r, np.float32))
     batches = [z_r[i : i + DECODER_BATCH] for i in range(0, len(z_r), DECODER_BATCH)]

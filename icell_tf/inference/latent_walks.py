@@ -25,7 +25,7 @@ class Start:
     Attributes:
       z_r, z_s: (Z,) codes.
       structure: index of the structure that the cell shows and z_s belongs to; None if the model does not know it.
-      image: (H, W, 3) in [0, 1], or None.
+      image: (..., C) in [0, 1], or None.
       name: for labels and files.
     """
 
@@ -51,16 +51,16 @@ def find_cell(integrator, prepared, cell_id, flag):
     Args: an `Integrator`; `PreparedCells`; the cell's id, in any split; the flag that gave it, for the error message.
     Raises: ValueError: the data set has no such cell, or its cells have another frame or preparation than the model's.
     """
-    check_prepared(prepared.cells, integrator, f"--dataset: {prepared.folder}")
+    check_prepared(prepared.spec, integrator.spec, f"--dataset: {prepared.folder}")
     for split in prepared.splits:
         for batch in prepared.examples(split, 50):
             ids = batch["cell_id"].tolist()
             if cell_id.encode() in ids:
                 row = ids.index(cell_id.encode())
                 x_rs = batch["image"][row : row + 1].astype(np.float32) / 255
-                z_r = integrator.encode_reference(x_rs[..., :-1])["z_r"][0]
+                z_r = integrator.encode_reference(integrator.spec.reference(x_rs))["z_r"][0]
                 z_s = integrator.encode(x_rs)["z_s"][0]
-                name = prepared.cells.structures[batch["structure"][row]]
+                name = prepared.spec.structures[batch["structure"][row]]
                 known = integrator.structures.index(name) if name in integrator.structures else None
                 return Start(z_r, z_s, known, x_rs[0], cell_id)
     raise ValueError(
@@ -167,9 +167,10 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
 
 
 def decode_rows(integrator, rows, steps):
-    """Returns the cells of a grid, (R, steps, H, W, 3) in [0, 1]. Args: `Row`s; columns."""
+    """Returns the cells of a grid, (R, steps, Y, X, C) in [0, 1], volumes as their maximum. Args: `Row`s; columns."""
     y_onehot, shares = np.eye(len(integrator.structures), dtype=np.float32), np.linspace(0, 1, steps)
-    return np.stack([integrator.decode(y_onehot[row.structure], *row.codes(shares))["x_rs_hat"] for row in rows])
+    decoded = (integrator.decode(y_onehot[row.structure], *row.codes(shares))["x_rs_hat"] for row in rows)
+    return np.stack([integrator.spec.plane(cells) for cells in decoded])
 
 
 def _write(integrator, grids, labels, observed, output, overwrite):
@@ -178,27 +179,29 @@ def _write(integrator, grids, labels, observed, output, overwrite):
     files = [output / name for name in safe_names(grids)]
     paths = [file.with_name(file.name + ending) for file in files for ending in (".png", ".gif")]
     prepare_output(output, paths, overwrite)
+    pixel_size = integrator.spec.plane_pixel_size[-1]  # along x, as the scale bar lies
     labels = ["observed"] * (0 in observed) + labels + ["observed"] * (-1 in observed)
     for rows, png, gif in zip(grids.values(), paths[::2], paths[1::2], strict=True):
         cells = decode_rows(integrator, rows, len(labels) - len(observed))
-        window = figures.around_cell(np.max([*cells.max(axis=1), *(end.image for end in observed.values())], axis=0))
+        ends = [integrator.spec.plane(end.image) for end in observed.values()]
+        window = figures.around_cell(np.max([*cells.max(axis=1), *ends], axis=0))
         together = len({row.structure for row in rows}) == 1
         panels = [list(row) for row in film.panels(cells, window, together)]
         for place, end in observed.items():
             for line, row in zip(panels, rows, strict=True):
-                line.insert(0 if place == 0 else len(line), _observed(end, row.structure, window))
+                line.insert(0 if place == 0 else len(line), _observed(integrator.spec, end, row.structure, window))
         texts = [row.label for row in rows]
         with atomic_write(png) as partial:
-            figures.to_png(montage(panels, labels, texts, integrator.pixel_size), partial)
+            figures.to_png(montage(panels, labels, texts, pixel_size), partial)
         with atomic_write(gif) as partial:
             film.write_gif(film.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial)
     return paths
 
 
-def _observed(start, structure, window):
-    """The observed cell, of which only membrane and nucleus are known where another structure is shown."""
-    image = start.image[window]
-    return figures.overlay(image if structure == start.structure else image[..., :2], contrast="percentile")
+def _observed(spec, start, structure, window):
+    """The observed cell, of which only the reference channels are known where another structure is shown."""
+    image = spec.plane(start.image)[window]
+    return figures.overlay(image if structure == start.structure else spec.reference(image), contrast="percentile")
 
 
 def _numbers(dimensions, count):

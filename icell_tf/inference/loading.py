@@ -32,7 +32,7 @@ def load(path, weights="best"):
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
         model, run = load_model(path, WEIGHTS[weights], "conditional")
-        return integrator_of(model, run.cells, run.config.mirror)
+        return integrator_of(model, run.config.mirror)
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -43,10 +43,9 @@ def load(path, weights="best"):
     return Integrator(SavedModel(folder))
 
 
-def integrator_of(model, cells, mirrored=False):
-    """Returns the `Integrator` of a `ConditionalModel` in memory. Args: the model; its `Cells`; see `Description`."""
-    about = cells.structures, cells.pixel_size, cells.preparation, mirrored
-    return Integrator(Networks(model.enc_r, model.enc, model.dec, *about))
+def integrator_of(model, mirrored=False):
+    """Returns the `Integrator` of a `ConditionalModel` in memory. Args: the model; mirrored, see `Description`."""
+    return Integrator(Networks(model.spec, model.enc_r, model.enc, model.dec, mirrored))
 
 
 def versions_in(directory):

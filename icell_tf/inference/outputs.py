@@ -40,9 +40,9 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     """Predicts every structure in each cell and writes what was found.
 
     For each cell: NAME_structures.png, the observed cell and the cell with each structure; NAME_composite.png, all
-    structures in one picture; NAME.ome.tif, membrane, nucleus and the K structures (then the mean and the standard
-    deviation of the draws, and the observed structure, if there are any). For the cells with a structure channel, a
-    row each in classes.csv.
+    structures in one picture; NAME.ome.tif, the reference channels and the K structures (then the mean and the standard
+    deviation of the draws, and the observed structure, if there are any). Pictures show volumes as their maximum along
+    z. For the cells with a structure channel, a row each in classes.csv.
 
     Args:
       integrator: an `Integrator`.
@@ -62,12 +62,13 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
             raise ValueError(f"--original_frame: {cell.name} is a prepared cell; give its manifest.csv or its stack")
     suffixes = ("_structures.png", "_composite.png", ".ome.tif")
     paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
-    with_structure = [cell for cell in cells if cell.image.shape[-1] == 3]
+    spec = integrator.spec
+    with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
         paths.append(output / "classes.csv")
     prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
-        x_r = np.stack([cell.image[..., :2] for cell in batch]) / np.float32(255)
+        x_r = np.stack([spec.reference(cell.image) for cell in batch]) / np.float32(255)
         result = integrator.integrate(x_r, settings.samples, settings.seed)
         for b, cell in enumerate(batch):
             predictions = {"z_s = 0": result["structures"][b]}
@@ -101,14 +102,14 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     indices = find_structures(integrator, names)
     if count < 1:
         raise ValueError(f"--n is {count}, but at least one cell must be drawn")
-    names = [integrator.structures[k] for k in indices]
+    spec, names = integrator.spec, [integrator.structures[k] for k in indices]
     paths = [Path(output, f"{file}_samples{suffix}") for file in safe_names(names) for suffix in (".png", ".ome.tif")]
     prepare_output(Path(output), paths, overwrite)
     for k, name, png, stack in zip(indices, names, paths[::2], paths[1::2], strict=True):
         x_rs = integrator.sample([k] * count, seed)["x_rs"]
         with atomic_write(png) as path:
-            figures.to_png(figures.cell_grid(x_rs, labels=[name], contrast="percentile"), path)
-        about = ome_metadata(("membrane", "nucleus", name), (integrator.pixel_size,) * 2)
+            figures.to_png(figures.cell_grid(spec.plane(x_rs), labels=[name], contrast="percentile"), path)
+        about = ome_metadata((*spec.reference_names, name), spec.pixel_size)
         with atomic_write(stack) as path, tifffile.TiffWriter(path, ome=True) as tiff:
             for i, cell in enumerate(x_rs):
                 metadata = about | {"Name": f"{name} {seed + i}"}
@@ -117,21 +118,22 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
 
 
 def _write_cell(integrator, cell, predictions, output, settings):
-    names, image = integrator.structures, cell.image / np.float32(255)
-    channels = ["membrane", "nucleus", *names]
+    spec, names, image = integrator.spec, integrator.structures, cell.image / np.float32(255)
+    channels, x_r = [*spec.reference_names, *names], spec.reference(image)
     channels += [f"{name} {label}" for label in list(predictions)[1:] for name in names]
-    planes = [image[..., :2], *predictions.values()]
-    if image.shape[-1] == 3:
+    images = [x_r, *predictions.values()]
+    if spec.has_structure(image):
         channels.append("observed structure")
-        planes.append(image[..., 2:])
-    planes, pixel_size = _planes(np.concatenate(planes, axis=-1)), (integrator.pixel_size,) * 2
+        images.append(spec.structure(image)[..., None])
+    planes, pixel_size = _planes(np.concatenate(images, axis=-1)), spec.pixel_size
     if settings.original_frame:
         planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
+    predictions = {label: spec.plane(predicted) for label, predicted in predictions.items()}
     with atomic_write(output / f"{cell.name}_structures.png") as path:
-        figures.to_png(figures.structures_in_cell(image, predictions, names, settings.contrast), path)
+        figures.to_png(figures.structures_in_cell(spec.plane(image), predictions, names, settings.contrast), path)
     with atomic_write(output / f"{cell.name}_composite.png") as path:
         shown, colors = next(iter(predictions.values())), structures.colors(names)
-        figures.to_png(figures.composite(image[..., :2], shown, colors, names, settings.contrast), path)
+        figures.to_png(figures.composite(spec.plane(x_r), shown, colors, names, settings.contrast), path)
     with atomic_write(output / f"{cell.name}.ome.tif") as path:
         metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
         tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
@@ -154,5 +156,5 @@ def _batches(cells):
 
 
 def _planes(image):
-    """(H, W, C) -> contiguous (C, H, W) float32."""
+    """(..., C) -> contiguous (C, ...) float32."""
     return np.ascontiguousarray(np.moveaxis(image, -1, 0), np.float32)

@@ -47,8 +47,9 @@ class AdversarialAutoencoder(keras.Model):
         "discrepancy",
     )
 
-    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
+    def __init__(self, spec, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
         super().__init__(**kwargs)
+        self.spec = spec
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
         self.gamma_enc, self.gamma_dec, self.mmd_weight = gamma_enc, gamma_dec, mmd_weight
         self.seed, self.optimizers = seed, {}
@@ -152,14 +153,14 @@ class AdversarialAutoencoder(keras.Model):
             if tf.distribute.get_strategy().num_replicas_in_sync == 1:
                 _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
             else:  # of the last batch a device may get no cell, which oneDNN's convolutions can't take
-                count = tf.size(batch["y"])
+                count = tf.size(batch["structure"])
                 padded = {name: _with_one_row(values) for name, values in batch.items()}
                 _, logs = self.objectives(padded, self._draw_prior(padded), training=False)
                 logs = {name: values[:count] for name, values in logs.items()}
         return self._track(logs)
 
     def _draw_prior(self, batch):
-        return noise.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])
+        return noise.normal([tf.shape(batch["x"])[0], self.latent_dim])
 
     def _track(self, logs):
         for name, values in logs.items():

@@ -26,8 +26,10 @@ class ConditionalModel(AdversarialAutoencoder):
         "classification_accuracy",
     )
 
-    def __init__(self, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", integration_weight=0.0, **kwargs):
-        super().__init__(enc, dec, enc_d, dec_d, **kwargs)
+    def __init__(
+        self, spec, enc_r, enc, dec, enc_d, dec_d, generate_from="estimates", integration_weight=0.0, **kwargs
+    ):
+        super().__init__(spec, enc, dec, enc_d, dec_d, **kwargs)
         enc_r.trainable = False
         self.enc_r = enc_r
         self.generate_from = generate_from
@@ -36,7 +38,7 @@ class ConditionalModel(AdversarialAutoencoder):
 
     def objectives(self, batch, z_prior, training):
         """Algorithm 2; the objectives are eq. 17, 18, 11 and 14."""
-        x_rs, y = batch["x_rs"], batch["y"]
+        x_rs, y = batch["x"], batch["structure"]
         z_r = self.enc_r(x_rs[..., :-1], training=False)
         y_logits, z_r_hat, z_s = self.enc(x_rs, training=training)
         y_hat = tf.nn.softmax(y_logits)

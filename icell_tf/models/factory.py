@@ -13,13 +13,14 @@ def build_model(run, mean_logits=None):
       mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
         `dark_start`; not needed if weights are loaded afterwards.
     """
-    config, size, structures = run.config, run.cells.image_size, len(run.cells.structures)
+    config, size, structures = run.config, run.spec.shape[0], len(run.spec.structures)
     shape = dict(width=config.width, architecture=config.architecture)
     discriminator = dict(white_noise=config.white_noise, **shape)
     given = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, mmd_weight=config.mmd_weight, seed=config.seed)
     start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
     if run.phase == "reference":
         model = ReferenceModel(
+            run.spec,
             _reference_encoder(config, size),
             networks.build_reference_decoder(size, config.latent_dim, output_logits=start and start[:-1], **shape),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_r"),
@@ -28,6 +29,7 @@ def build_model(run, mean_logits=None):
         )
     else:
         model = ConditionalModel(
+            run.spec,
             _reference_encoder(run.reference, size),
             networks.build_conditional_encoder(size, structures, config.latent_dim, **shape),
             networks.build_conditional_decoder(size, structures, config.latent_dim, output_logits=start, **shape),

@@ -11,7 +11,7 @@ class ReferenceModel(AdversarialAutoencoder):
 
     def objectives(self, batch, z_prior, training):
         """Algorithm 1; the objectives are eq. 15, 16, 5 and 6."""
-        x_r = batch["x_rs"][..., :-1]
+        x_r = batch["x"][..., :-1]
         z_r = self.enc(x_r, training=training)
         x_r_logits = self.dec(z_r, training=training)
         x_gen = tf.sigmoid(self.dec(z_prior, training=training))

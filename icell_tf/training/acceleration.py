@@ -1,6 +1,7 @@
 """How a training step is computed on the devices there are: threads, precision, XLA. What it computes is the same."""
 
 import contextlib
+import math
 from dataclasses import dataclass
 
 import keras
@@ -10,7 +11,7 @@ from icell_tf.config import ConfigError
 from icell_tf.training import machine
 
 AUTO = "auto"
-SMALL_IMAGE = 128  # pixels along a side
+SMALL_IMAGE = 128**2  # pixels
 MOST_THREADS = 1024
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on GPUs multiply bfloat16 fast
 
@@ -69,19 +70,19 @@ class Acceleration:
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
-def set_threads(threads=AUTO, image_size=None):
+def set_threads(threads=AUTO, shape=None):
     """Sets how many threads share an operation on the CPU; as many operations run at a time as there are cores.
 
-    AUTO, on two cores without a GPU and for images up to SMALL_IMAGE: one thread an operation. Two, which is
+    AUTO, on two cores without a GPU and for pictures up to SMALL_IMAGE: one thread an operation. Two, which is
     TensorFlow's default, cost 15 % more time at 64 pixels and 5 % at 128; at 256 they save 6 %. Elsewhere, where this
     is not measured, AUTO keeps TensorFlow's default, and so it does where the environment sets the number.
 
-    Args: threads, AUTO or a number, set before TensorFlow computes; image_size, pixels along a side, None: unknown.
+    Args: threads, AUTO or a number, set before TensorFlow computes; shape, pixels along each axis, None: unknown.
 
     Raises: ConfigError: if threads is not such a number, or TensorFlow computes already with another.
     """
     if threads == AUTO:
-        measured = image_size is not None and image_size <= SMALL_IMAGE and machine.cores() == 2
+        measured = shape is not None and len(shape) == 2 and math.prod(shape) <= SMALL_IMAGE and machine.cores() == 2
         if not measured or machine.asked_threads() or tf.config.list_physical_devices("GPU"):
             return
     elif not str(threads).isdecimal() or not 1 <= int(threads) <= MOST_THREADS:

@@ -120,15 +120,16 @@ class WatchDiscriminators(keras.callbacks.Callback):
 def reference_pictures(model, cells, seed=0):
     """Draws reconstructed cells below the observed ones, for each split, and generated cells of the reference model.
 
-    Args: cells, {split: x_rs (B, H, W, 3) in [0, 1]}; seed, of the generated cells' codes.
+    Args: cells, {split: x_rs (B, ..., C) in [0, 1]}; seed, of the generated cells' codes.
 
     Returns: {name: RGB uint8 (h, w, 3)}.
     """
-    drawn = {}
+    spec, drawn = model.spec, {}
     for split, x_rs in cells.items():
-        x_r = x_rs[..., :-1]
-        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_r, model.reconstruct(x_r))
-    drawn["generated"] = figures.cell_grid(model.generate(len(x_rs), seed))
+        x_r = spec.reference(x_rs)
+        pair = spec.plane(x_r), spec.plane(model.reconstruct(x_r))
+        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(*pair)
+    drawn["generated"] = figures.cell_grid(spec.plane(model.generate(len(x_rs), seed)))
     return drawn
 
 
@@ -137,13 +138,13 @@ def conditional_pictures(integrator, cells, labels, seed=0):
 
     Args: integrator, of the model's networks, one for all calls, as it is traced only once; labels, {split: y (B,)}.
     """
-    structures, drawn = integrator.structures, {}
+    spec, structures, drawn = integrator.spec, integrator.structures, {}
     for split, x_rs in cells.items():
         y = labels[split]
         texts = [structures[k] for k in y]
-        reconstructed = integrator.reconstruct(x_rs)["x_rs_hat"]
-        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(x_rs, reconstructed, texts)
-        predicted = integrator.integrate(x_rs[..., :-1])["structures"]
-        drawn[f"predicted/{split}"] = figures.integration_grid(x_rs, predicted, structures, texts)
-    drawn["generated"] = figures.cell_grid(integrator.sample(y, seed)["x_rs"], labels=texts)
+        observed, reconstructed = spec.plane(x_rs), spec.plane(integrator.reconstruct(x_rs)["x_rs_hat"])
+        drawn[f"reconstructed/{split}"] = figures.observed_over_reconstructed(observed, reconstructed, texts)
+        predicted = spec.plane(integrator.integrate(spec.reference(x_rs))["structures"])
+        drawn[f"predicted/{split}"] = figures.integration_grid(observed, predicted, structures, texts)
+    drawn["generated"] = figures.cell_grid(spec.plane(integrator.sample(y, seed)["x_rs"]), labels=texts)
     return drawn

@@ -4,6 +4,7 @@ It runs, and says so, where a package is missing: TensorFlow is imported once al
 """
 
 import contextlib
+import math
 import os
 import platform
 import shutil
@@ -15,9 +16,7 @@ from typing import NamedTuple
 from packaging.requirements import Requirement  # TensorFlow and Keras require it
 from packaging.specifiers import SpecifierSet
 
-from icell_tf.config import PHASES, SIMULATED, ConfigError
-from icell_tf.spec import Cells
-from icell_tf.structures import NAMES
+from icell_tf.config import PHASES, ConfigError
 
 GIB = 2**30
 
@@ -84,10 +83,10 @@ def versions():
     return Part("versions", lines, wrong)
 
 
-def training(configs, size, threads="auto"):
+def training(configs, shape, threads="auto"):
     """Examines how training would run: strategy, precision, threads and XLA, and whether devices can share a batch.
 
-    Args: configs, {phase: config}; size, pixels along a side; threads, as of `acceleration.set_threads`.
+    Args: configs, {phase: config}; shape, pixels along each axis, None: unknown; threads, of `acceleration.set_threads`.
     """
     from icell_tf.training.acceleration import Acceleration, set_threads
     from icell_tf.training.devices import VARIABLE, make_strategy, read_cluster
@@ -97,7 +96,7 @@ def training(configs, size, threads="auto"):
         cluster = read_cluster(os.environ.get(VARIABLE))
     except ConfigError as error:
         return Part("training", lines, [str(error)])
-    set_threads(threads, None if cluster else size)
+    set_threads(threads, None if cluster else shape)
     strategy = make_strategy()
     replicas = strategy.num_replicas_in_sync
     name = type(strategy).__name__ if replicas > 1 else "none is needed"
@@ -116,10 +115,11 @@ def training(configs, size, threads="auto"):
 
 
 def data(dataset, data_dir=None):
-    """Returns the Part of a prepared data set, its `Cells`, and the bytes of its images in memory.
+    """Returns the Part of a prepared data set and its `CellSpec`.
 
-    For a simulated one that is not prepared yet, they are what they will be; without the data set, None and 0.
+    For a simulated one that is not prepared yet, it is what it will be; without the data set, None.
     """
+    from icell_tf.data.builder.config import SIMULATED
     from icell_tf.data.prepared import DatasetError, PreparedCells, default_data_dir, find_prepared
     from icell_tf.training.devices import in_cluster
 
@@ -127,9 +127,10 @@ def data(dataset, data_dir=None):
         folder = find_prepared(dataset, data_dir)
     except DatasetError as error:
         if dataset not in SIMULATED:
-            return Part("data", [f"{dataset}: none"], [str(error)]), None, 0
-        size, count = SIMULATED[dataset]
-        part = disk("data", data_dir or default_data_dir(), count * size**2 * 3, "--data_dir")
+            return Part("data", [f"{dataset}: none"], [str(error)]), None
+        config = SIMULATED[dataset]
+        needed = config.cell_count * math.prod(config.spec().image_shape)
+        part = disk("data", data_dir or default_data_dir(), needed, "--data_dir")
         part.lines.insert(0, f"{dataset}: not prepared yet; training prepares it when it starts, in:")
         with contextlib.suppress(ConfigError):  # reported by `training`
             if in_cluster():
@@ -137,26 +138,15 @@ def data(dataset, data_dir=None):
                     f"{dataset} is not prepared, and training on several machines does not prepare it: run `tfds "
                     "build` in datasets/integrated_cell on one of them first"
                 )
-        return part, Cells(NAMES, size, 0.0), count * size**2 * 3
+        return part, config.spec()
     try:
         prepared = PreparedCells(folder)
-        cells, splits = prepared.cells, prepared.splits
+        spec, splits = prepared.spec, prepared.splits
     except DatasetError as error:
-        return Part("data", [f"{folder}: can't be read"], [str(error)]), None, 0
-    held = sum(count for name, count in splits.items() if name != "test")
+        return Part("data", [f"{folder}: can't be read"], [str(error)]), None
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())
-    line = f"{folder}: {cells.image_size} px, {len(cells.structures)} structures, {counts}"
-    return Part("data", [line], []), cells, held * cells.image_size**2 * 3
-
-
-def image_size(dataset, data_dir=None):
-    """Returns the pixels along a side of a data set, also of a simulated one not prepared yet; 256 if it is unknown."""
-    from icell_tf.data.prepared import DatasetError, PreparedCells, find_prepared
-
-    try:
-        return PreparedCells(find_prepared(dataset, data_dir)).image_size
-    except DatasetError:
-        return SIMULATED.get(dataset, SIMULATED["integrated_cell/simulated"])[0]
+    line = f"{folder}: {spec.described_shape} px, {len(spec.structures)} structures, {counts}"
+    return Part("data", [line], []), spec
 
 
 def disk(title, folder, needed, flag):
@@ -182,17 +172,16 @@ def disk(title, folder, needed, flag):
     return Part(title, [line], [wrong] if free < needed else [])
 
 
-def memory(needs, images, gpus=()):
+def memory(needs, gpus=()):
     """Returns the Part of the memory that the larger phase needs; the step is in that of GPUs, which share a batch.
 
-    Args: needs, {phase: `Requirements`}; images, bytes of the data set's, of which there are two copies while they are
-    loaded; gpus, as `machine.gpus` returns them, if TensorFlow uses them.
+    Args: needs, {phase: `Requirements`}; gpus, as `machine.gpus` returns them, if TensorFlow uses them.
     """
     from icell_tf.training import machine
     from icell_tf.training.requirements import PROCESS
 
     step = max(phase.state + phase.activations / max(1, len(gpus)) for phase in needs.values())
-    process = PROCESS + 2 * images + (0 if gpus else step)
+    process = PROCESS + (0 if gpus else step)
     places = [("memory", machine.memory(), process)]
     places += [(f"memory of {name}", (total, free), step) for name, total, free in gpus]
     lines, wrong = [], []
@@ -220,13 +209,13 @@ def examine(configs, run_dirs, data_dir=None, threads="auto"):
     from icell_tf.training import machine, requirements
 
     gpus = machine.gpus()  # before TensorFlow takes all their memory
-    how = training(configs, image_size(configs["reference"].dataset, data_dir), threads)  # first, as it sets threads
-    found, cells, images = data(configs["reference"].dataset, data_dir)
+    found, spec = data(configs["reference"].dataset, data_dir)
+    how = training(configs, spec and spec.shape, threads)  # before TensorFlow computes, as it sets threads
     parts += [devices(gpus), how, found]
     needed = 0
-    if cells:
-        needs = {phase: requirements.estimate(phase, configs, cells) for phase in PHASES}
+    if spec:
+        needs = {phase: requirements.estimate(phase, configs, spec) for phase in PHASES}
         there = sum(path.stat().st_size for folder in run_dirs.values() for path in Path(folder).glob("*.weights.h5"))
         needed = max(0, sum(phase.saved for phase in needs.values()) - there)
-        parts.append(memory(needs, images, gpus if tf.config.list_physical_devices("GPU") else ()))
+        parts.append(memory(needs, gpus if tf.config.list_physical_devices("GPU") else ()))
     return [*parts, disk("runs", Path(run_dirs["reference"]).parent, needed, "--run_dir")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from icell_tf.config import ConfigError, differences
+from icell_tf.config import ConfigError
 from icell_tf.data.prepared import open_prepared
 from icell_tf.models.factory import build_model
 from icell_tf.runs import history
@@ -54,12 +54,14 @@ def _train(
     config, reference_dir, run_dir, data_dir=None, overwrite=False, deterministic=False, threads=AUTO, card=None
 ):
     in_cluster = devices.in_cluster()  # whose machines have to be connected before a data set is opened
-    acceleration.set_threads(threads, None if in_cluster else open_prepared(config, data_dir=data_dir).image_size)
+    acceleration.set_threads(threads, None if in_cluster else open_prepared(config, data_dir=data_dir).spec.shape)
     workers = devices.connect()
     replicas, store = workers.strategy.num_replicas_in_sync, RunStore(run_dir, workers)
     with workers.explain_lost_worker():
         run, prepared = workers.together(lambda: _find(config, reference_dir, data_dir))
-        workers.check_equal("settings or data", (config, run.reference, run.cells, prepared.splits, overwrite))
+        workers.check_equal(
+            "settings or data", (config, run.reference, run.spec, run.dataset, prepared.splits, overwrite)
+        )
         with explain_out_of_memory(config.batch_size, replicas), store.lock():
             workers.check_batch_size(config.batch_size)
             how = workers.together(lambda: acceleration.Acceleration.of(config, replicas))
@@ -88,11 +90,11 @@ def _find(config, reference_dir, data_dir):
     """Returns the `Run` and its `PreparedCells`, checked against the reference run in phase 2."""
     prepared = open_prepared(config, data_dir=data_dir)
     if reference_dir is None:
-        return Run("reference", config, prepared.cells), prepared
+        return Run("reference", config, prepared.spec, prepared.dataset), prepared
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    changed = differences(reference.cells, prepared.cells, ignore=("structures", "dataset"))
+    changed = reference.spec.differences(prepared.spec, ignore=("structures",))
     if changed:
         raise ConfigError(
             f"--reference: {reference_dir} was trained on cells that were prepared in another way than those of "
@@ -111,8 +113,8 @@ def _find(config, reference_dir, data_dir):
             f"Warning: {reference_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
             "further, this run won't fit it any more."
         )
-    run = Run("conditional", config, prepared.cells, reference.config, str(Path(reference_dir).resolve()))
-    return run, prepared
+    about = prepared.spec, prepared.dataset, reference.config, str(Path(reference_dir).resolve())
+    return Run("conditional", config, *about), prepared
 
 
 def _build(run, prepared, reference_dir, how, deterministic, workers):

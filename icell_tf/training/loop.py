@@ -203,7 +203,7 @@ def fit(model, run, prepared, store, metrics=None, card=None):
         shown = (f"{name} {curves[name]:.4f}" for name in ("reconstruction", "val_reconstruction") if name in curves)
         print(
             f"Trained the {run.phase} model ({model.count_params():,} weights) for {config.epochs} epochs on "
-            f"{run.cells.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
+            f"{run.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
         )
 
 
@@ -242,7 +242,7 @@ def _callbacks(run, prepared, model, save, card):
     if run.phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
-        integrator = integrator_of(model, run.cells)
+        integrator = integrator_of(model)
         draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
     log_dir = store.run_dir / EVENTS
     write = functools.partial(write_card, card, store, run, prepared)

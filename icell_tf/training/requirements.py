@@ -27,8 +27,8 @@ class Requirements(NamedTuple):
     activations: int
 
 
-def estimate(phase, configs, cells):
-    """Estimates the `Requirements` of a phase from its networks. Args: configs, {phase: config}; cells, their `Cells`.
+def estimate(phase, configs, spec):
+    """Estimates the `Requirements` of a phase from its networks. Args: configs, {phase: config}; spec, the `CellSpec`.
 
     The bytes on the disk are exact up to the files' headers. The memory is an estimate: weights, both moments of Adam
     and gradients, and the outputs of all layers in a step.
@@ -36,7 +36,7 @@ def estimate(phase, configs, cells):
     config = configs[phase]
     reference = configs["reference"] if phase == "conditional" else None
     with tf.device("CPU:0"), Acceleration.of(config).building():  # a GPU's memory is for training
-        model = build_model(Run(phase, config, cells, reference))
+        model = build_model(Run(phase, config, spec, reference=reference))
     trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
     saved = model.count_params() + 2 * trainable
     passes = PASSES | {"dec": PASSES["dec"] + bool(phase == "conditional" and config.integration_weight)}

@@ -190,12 +190,14 @@ def _holds_run(run_dir):
 
 
 def _check_same(run, run_dir):
-    """Returns the run in a folder. Raises: ConfigError: if it has other settings or cells than `run`."""
+    """Returns the run in a folder. Raises: ConfigError: if it has other settings or other cells than `run`."""
     old = Run.load(run_dir)
     other = "give another directory, or --overwrite to start anew there"
     if old.phase != run.phase:
         raise ConfigError(f"--run_dir: {run_dir} holds a run of phase {old.phase!r}; {other}")
-    changed = differences(old.config, run.config, ignore=CHANGEABLE) + differences(old.cells, run.cells)
+    changed = differences(old.config, run.config, ignore=CHANGEABLE) + old.spec.differences(run.spec)
+    if old.dataset != run.dataset:
+        changed.append(f"the data set was {old.dataset}, now {run.dataset}")
     if run.reference:
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from icell_tf.inference.backends import DESCRIPTION_FILE, SavedModel
 
-from ..conftest import SIZE, STRUCTURES
+from ..conftest import SPEC, STRUCTURES
 
 K = len(STRUCTURES)
 
@@ -20,7 +20,7 @@ def backend(request, make_integrator, make_export):
 
 
 def test_classify_names_the_likeliest(backend):
-    cells = np.random.default_rng(1).random((5, SIZE, SIZE, 3), np.float32)
+    cells = np.random.default_rng(1).random((5, *SPEC.image_shape), np.float32)
     result = backend.functions["classify"](x_rs=tf.constant(cells))
     likeliest = [STRUCTURES[k].encode() for k in result["probabilities"].numpy().argmax(axis=1)]
     assert result["structure"].numpy().tolist() == likeliest
@@ -41,11 +41,14 @@ def test_a_description_of_something_else_is_refused(tmp_path, text):
         SavedModel(tmp_path)
 
 
-@pytest.mark.parametrize("field, value", [("structures", "zo1"), ("structures", ["zo1"]), ("pixel_size", "a")])
+@pytest.mark.parametrize(
+    "field, value", [("structures", "zo1"), ("structures", ["zo1"]), ("format", 2), ("axes", "ZYX")]
+)
 def test_a_description_that_does_not_fit_the_model_is_refused(make_export, tmp_path, field, value):
     folder = shutil.copytree(make_export(), tmp_path / "1")
     content = json.loads((folder / DESCRIPTION_FILE).read_text())
-    (folder / DESCRIPTION_FILE).write_text(json.dumps(content | {field: value}))
+    content["spec"][field] = value
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(content))
     with pytest.raises(ValueError, match="integrator.json"):
         SavedModel(folder)
 

@@ -8,7 +8,6 @@ from PIL import Image
 
 from icell_tf.inference import latent_walks
 from icell_tf.inference.loading import load
-from icell_tf.spec import Cells
 
 from ..conftest import LATENT, SIZE, STRUCTURES
 
@@ -17,11 +16,11 @@ class FakePrepared:
     """Four cells in two splits, of structures in another order than the model's."""
 
     splits, folder = {"train": 3, "test": 1}, "fake/1.0.0"
-    cells = Cells(("zo1", "tom20", "unheard-of"), SIZE, 1.2)
+    spec = dataclasses.replace(SPEC, structures=("zo1", "tom20", "unheard-of"))
 
     def examples(self, split, batch_size):
         count = self.splits[split]
-        images = np.random.default_rng(count).integers(0, 256, (count, SIZE, SIZE, 3), np.uint8)
+        images = np.random.default_rng(count).integers(0, 256, (count, *SPEC.image_shape), np.uint8)
         ids = np.array([f"{split}-{i}".encode() for i in range(count)], object)
         yield {"image": images, "structure": np.arange(count), "cell_id": ids}
 

@@ -12,7 +12,7 @@ from icell_tf import networks
 from icell_tf.config import ConfigError
 from icell_tf.runs import trained, weights
 
-from ..conftest import REPOSITORY, SIZE, STRUCTURES
+from ..conftest import REPOSITORY, SPEC, STRUCTURES
 
 LOAD_AN_EXPORT = """
 import sys
@@ -32,15 +32,15 @@ def test_a_run_is_loaded_with_the_weights_asked_for(conditional_run, prepared, t
     expected = trained.load_model(run_dir, weights.LAST if options == ("last",) else weights.BEST)[0].enc_r(x_r)
     integrator = icell_tf.load(run_dir, *options)
     np.testing.assert_allclose(integrator.encode_reference(x_r)["z_r"], expected, atol=1e-5)
-    assert (integrator.structures, integrator.image_size) == (prepared.cells.structures, 32)
+    assert integrator.spec == prepared.spec
 
 
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
 def test_an_export_answers_as_the_networks_do(make_integrator, make_export, architecture):
     options = {"architecture": architecture, "mirrored": architecture == "released"}
     integrator, exported = make_integrator(**options), make_export(**options)
-    cells = np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
-    x_r, zero = cells[..., :2], np.zeros(integrator.latent_dim)
+    cells = np.random.default_rng(1).random((2, *SPEC.image_shape), np.float32)
+    x_r, zero = SPEC.reference(cells), np.zeros(integrator.latent_dim)
     loaded = icell_tf.load(exported)
     assert loaded.backend.description == integrator.backend.description
     for method, arguments in {

@@ -7,15 +7,15 @@ import pytest
 
 from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig
 from icell_tf.runs.run import Run
-from icell_tf.spec import Cells
+from icell_tf.spec import CellSpec
 
-CELLS = Cells(("tom20", "zo1"), 64, 0.6, "integrated_cell/tiny/1.0.0")
+CELLS = CellSpec("YX", (64, 32), (0.6, 0.5), ("tom20", "zo1")), "integrated_cell/tiny/1.0.0"
 RESOLVED = ReferenceConfig(precision="float32")  # as a run records it in place of auto
 
 
 @pytest.mark.parametrize(
     "run",
-    [Run("reference", RESOLVED, CELLS), Run("conditional", ConditionalConfig(precision="bfloat16"), CELLS, RESOLVED)],
+    [Run("reference", RESOLVED, *CELLS), Run("conditional", ConditionalConfig(precision="bfloat16"), *CELLS, RESOLVED)],
 )
 def test_a_run_comes_back_from_its_json(run, tmp_path):
     run.with_key().save(tmp_path)
@@ -23,7 +23,7 @@ def test_a_run_comes_back_from_its_json(run, tmp_path):
 
 
 def test_a_runs_key_is_that_of_its_settings_wherever_it_lies_and_however_long_it_is_trained():
-    run = Run("conditional", ConditionalConfig(), CELLS, ReferenceConfig(), "here")
+    run = Run("conditional", ConditionalConfig(), *CELLS, ReferenceConfig(), "here")
     same = dataclasses.replace(run, reference_dir="there", config=ConditionalConfig(epochs=9, jit="on"))
     other = dataclasses.replace(run, config=ConditionalConfig(seed=1))
     assert run.with_key().key == same.with_key().key != other.with_key().key
@@ -34,9 +34,15 @@ def test_a_folder_without_a_run_is_named(tmp_path):
         Run.load(tmp_path)
 
 
-OWN = dataclasses.asdict(Run("conditional", ConditionalConfig(), CELLS, RESOLVED))
-EDITS = [{"reference": None}, {"config": {"precision": None}}, {"phase": "reference"}]
-FOREIGN = ["{", "{}", json.dumps({"phase": "third", "cells": {"structures": []}})]
+OWN = dataclasses.asdict(Run("conditional", ConditionalConfig(), *CELLS, RESOLVED)) | {"spec": CELLS[0].to_dict()}
+EDITS = [
+    {"spec": {}},
+    {"spec": CELLS[0].to_dict() | {"format": 2}},
+    {"reference": None},
+    {"config": {"precision": None}},
+    {"phase": "reference"},
+]
+FOREIGN = ["{", "{}", json.dumps({"phase": "third", "spec": {"structures": []}})]
 
 
 @pytest.mark.parametrize("content", [*FOREIGN, *(json.dumps(OWN | edit) for edit in EDITS)])

@@ -176,3 +176,8 @@ def _check_masks(cell_mask, nucleus_mask, shape):
 def _check_scale(scale):
     if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale[1:]):
         raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")
+
+
+def check_version(preparation):
+    """TEMPORARY, until the preparation takes any rank."""
+    return preparation
