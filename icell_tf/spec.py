@@ -127,7 +127,10 @@ class CellSpec:
 
     def __post_init__(self):
         for name in ("shape", "pixel_size", "structures", "channels", "covariates"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            values = getattr(self, name)
+            _require(not isinstance(values, str), f"{name} is {values!r}, expected a list")
+            object.__setattr__(self, name, tuple(values))
+        object.__setattr__(self, "pixel_size", tuple(map(float, self.pixel_size)))
         _require(self.axes in AXES, f"axes are {self.axes!r}, expected {' or '.join(AXES)}")
         for name in ("shape", "pixel_size"):
             values = getattr(self, name)

@@ -86,7 +86,7 @@ def versions():
 def training(configs, shape, threads="auto"):
     """Examines how training would run: strategy, precision, threads and XLA, and whether devices can share a batch.
 
-    Args: configs, {phase: config}; shape, pixels along each axis, None: unknown; threads, of `acceleration.set_threads`.
+    Args: configs, {phase: config}; shape, pixels along each axis, None: unknown; threads, as in `examine`.
     """
     from icell_tf.training.acceleration import Acceleration, set_threads
     from icell_tf.training.devices import VARIABLE, make_strategy, read_cluster

@@ -15,7 +15,7 @@ from icell_tf.export import saved_model
 from icell_tf.inference.loading import load
 from icell_tf.networks import convolution
 
-from ..conftest import LATENT, SIZE, STRUCTURES
+from ..conftest import LATENT, SIZE, SPEC, STRUCTURES
 
 PLAIN_TENSORFLOW = """
 import sys
@@ -73,7 +73,7 @@ def exported(make_export):
 
 @pytest.fixture(scope="module")
 def cells():
-    return np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
+    return np.random.default_rng(1).random((2, *SPEC.image_shape), np.float32)
 
 
 def test_layout_and_description(exported):
@@ -81,11 +81,8 @@ def test_layout_and_description(exported):
     assert (exported / "saved_model.pb").is_file()
     description = json.loads((exported / "assets.extra" / "integrator.json").read_text())
     assert description == {
-        "structures": list(STRUCTURES),
-        "pixel_size": 1.2,
-        "image_size": SIZE,
+        "spec": SPEC.to_dict(),
         "latent_dim": LATENT,
-        "preparation": "major_axis, maximum, 1",
         "mirrored": True,
     }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]

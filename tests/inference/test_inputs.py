@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,12 +7,13 @@ import pytest
 import tifffile
 
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import Preparation, describe, preprocess
+from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, parse_channels
 from icell_tf.inference import inputs
-from icell_tf.spec import DEFAULT_PREPARATION, Cells
+from icell_tf.spec import CellSpec, Preparation
 
-MODEL = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=DEFAULT_PREPARATION)
+SPEC = CellSpec("YX", (32, 32), (1.0, 1.0), ("tom20", "zo1"))
+MODEL = SimpleNamespace(spec=SPEC)
 SCALE = (0.5, 0.4, 0.4)
 
 
@@ -146,10 +148,10 @@ def test_manifest_of_cells_without_a_structure(files):
     np.testing.assert_array_equal(cell.image, expected_image(2))
 
 
-def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=DEFAULT_PREPARATION):
+def prepared(monkeypatch, folder, **other):
     """Stands in for a data set of three cells in two batches, at `folder`."""
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    cells = Cells(("tom20", "zo1"), image_size, pixel_size, preparation=preparation)
+    spec = dataclasses.replace(SPEC, **other)
 
     def examples(split, batch_size):
         assert split == "validation"
@@ -157,7 +159,7 @@ def prepared(monkeypatch, folder, image_size=32, pixel_size=1.0, preparation=DEF
             ids = [f"cell/{i}".encode() for i in rows]
             yield {"cell_id": ids, "image": images[rows], "structure": np.array(rows) % 2}
 
-    monkeypatch.setattr(inputs, "PreparedCells", lambda path: SimpleNamespace(cells=cells, examples=examples))
+    monkeypatch.setattr(inputs, "PreparedCells", lambda path: SimpleNamespace(spec=spec, examples=examples))
     folder.mkdir()
     (folder / "dataset_info.json").touch()
     return images
@@ -173,21 +175,35 @@ def test_prepared_cells(tmp_path, monkeypatch):
     assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation", limit=1))) == 1
 
 
-@pytest.mark.parametrize("found", [(64, 1.0), (32, 0.9), (32, 1.0, "none, maximum, 1")])
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"shape": (64, 32)},
+        {"pixel_size": (1.0, 0.9)},
+        {"preparation": Preparation("none")},
+        {"axes": "ZYX", "shape": (8, 32, 32), "pixel_size": (1.0, 1.0, 1.0)},
+    ],
+)
 def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
-    prepared(monkeypatch, tmp_path / "data", *found)
-    size, pixel_size, preparation = (*found, DEFAULT_PREPARATION)[:3]
-    with pytest.raises(ValueError, match=f"{size} px at {pixel_size:g} µm.*{preparation}.* 32 px at 1 µm"):
+    prepared(monkeypatch, tmp_path / "data", **found)
+    other = dataclasses.replace(SPEC, **found)
+    with pytest.raises(ValueError, match=f"its cells have {other}, but the model takes {SPEC} .*{[*found][-1]} was"):
         inputs.read_inputs([tmp_path / "data"], MODEL)
 
 
+def test_pixel_sizes_that_are_equal_but_for_rounding_are_accepted(tmp_path, monkeypatch):
+    prepared(monkeypatch, tmp_path / "data", pixel_size=(1.0, 1.0001))
+    assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))) == 3
+
+
 def test_stacks_are_prepared_as_the_model_was_trained(files):
-    model = SimpleNamespace(image_size=32, pixel_size=1.0, preparation=describe(Preparation("none", "percentile")))
+    preparation = Preparation("none", "percentile")
+    model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=preparation))
     (cell,) = inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
     stack, masks = cell_stack()
-    expected = preprocess(stack[:2], *masks, SCALE, Frame(32, 1.0), Preparation("none", "percentile")).image
+    expected = preprocess(stack[:2], *masks, SCALE, Frame(SPEC.shape, SPEC.pixel_size), preparation).image
     np.testing.assert_array_equal(cell.image[..., :2], expected)
-    model.preparation = "major_axis, maximum, 0"
+    model.spec = dataclasses.replace(SPEC, preparation=Preparation(version=0))
     with pytest.raises(ValueError, match=r"version 0 .*version \d"):
         inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 
@@ -211,7 +227,11 @@ def test_bad_inputs_name_the_file_and_the_flag(files):
     with pytest.raises(ValueError, match="unnamed.*--channels=membrane:0,nucleus:1"):
         read(unnamed, segmentation=masks)
     with pytest.raises(ValueError, match="cell 1.*32 px"):
-        read(files.stack, segmentation=masks, model=SimpleNamespace(**vars(MODEL) | {"pixel_size": 0.1}))
+        read(
+            files.stack,
+            segmentation=masks,
+            model=SimpleNamespace(spec=dataclasses.replace(SPEC, pixel_size=(0.1, 0.1))),
+        )
     with pytest.raises(ValueError, match="dataset_info.json"):
         read(files.folder)
 
@@ -220,7 +240,7 @@ def test_real_cell(real_data):
     path = real_data / "hela3d" / "LAM_cell01.ome.tif"
     numbers = {"membrane": "0", "nucleus": "1"}, {"cell": "0", "nucleus": "1"}
     reading = inputs.Reading((str(path),), *numbers)
-    model = SimpleNamespace(**vars(MODEL) | {"image_size": 64})
+    model = SimpleNamespace(spec=dataclasses.replace(SPEC, shape=(64, 64)))
     (cell,) = inputs.read_inputs([path], model, reading)
     membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
     assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm

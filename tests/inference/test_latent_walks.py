@@ -8,8 +8,9 @@ from PIL import Image
 
 from icell_tf.inference import latent_walks
 from icell_tf.inference.loading import load
+from icell_tf.spec import Preparation
 
-from ..conftest import LATENT, SIZE, STRUCTURES
+from ..conftest import LATENT, SPEC, STRUCTURES
 
 
 class FakePrepared:
@@ -55,11 +56,13 @@ def decoded(integrator, structure, z_r, z_s):
     return integrator.decode(y_onehot, z_r, z_s)["x_rs_hat"][0]
 
 
-@pytest.mark.parametrize("other", [{"image_size": 64}, {"pixel_size": 0.6}, {"preparation": "none, maximum, 1"}])
+@pytest.mark.parametrize(
+    "other", [{"shape": (64, 64)}, {"pixel_size": (0.6, 1.2)}, {"preparation": Preparation("none")}]
+)
 def test_a_data_set_of_other_frames_or_preparation_is_refused(integrator, other):
     prepared = FakePrepared()
-    prepared.cells = dataclasses.replace(prepared.cells, **other)
-    with pytest.raises(ValueError, match=f"--dataset: fake/1.0.0: .*{next(iter(other.values()))}.* 32 px at 1.2 µm"):
+    prepared.spec = dataclasses.replace(prepared.spec, **other)
+    with pytest.raises(ValueError, match=f"--dataset: fake/1.0.0: its cells have {prepared.spec}, .* takes {SPEC} "):
         latent_walks.find_cell(integrator, prepared, "test-0", "--cell")
 
 
@@ -79,7 +82,7 @@ def test_the_middle_of_a_traversal_is_the_mean_cell(integrator, drawn, tmp_path)
     assert paths == [tmp_path / "mean_z_s_2.png", tmp_path / "mean_z_s_2.gif"]
     (rows, cells), (_, film) = drawn
     assert [row.label for row in rows] == list(STRUCTURES)
-    assert cells.shape == (3, 5, SIZE, SIZE, 3) and film.shape == cells.shape
+    assert cells.shape == (3, 5, *SPEC.image_shape) and film.shape == cells.shape
     zero, end = np.zeros(LATENT), np.array([0, -3, 0, 0])
     for name, row in zip(STRUCTURES, cells, strict=True):
         np.testing.assert_allclose(row[2], decoded(integrator, name, zero, zero), atol=1e-5)

@@ -10,6 +10,7 @@ from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.read import read_stack
 from icell_tf.inference import outputs
 from icell_tf.inference.inputs import InputCell
+from icell_tf.spec import CellSpec
 
 SIZE, NAMES = 32, ("tom20", "zo1", "other")
 
@@ -17,7 +18,7 @@ SIZE, NAMES = 32, ("tom20", "zo1", "other")
 class FakeIntegrator:
     """Predicts structure k as (k + 1) / 10 of the nucleus, and the class by the structure channel's mean."""
 
-    structures, image_size, pixel_size = NAMES, SIZE, 0.5
+    structures, spec = NAMES, CellSpec("YX", (SIZE, SIZE), (0.5, 0.5), NAMES)
 
     def integrate(self, x_r, samples=0, seed=0):
         structures = x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)

@@ -122,34 +122,35 @@ def threads(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cores", "given", "size", "expected"),
+    ("cores", "given", "shape", "expected"),
     [
-        (2, "auto", 128, {"intra": 1, "inter": 2}),
-        (2, "auto", 256, {}),
+        (2, "auto", (128, 128), {"intra": 1, "inter": 2}),
+        (2, "auto", (256, 256), {}),
         (2, "auto", None, {}),
-        (8, "auto", 64, {}),
+        (2, "auto", (8, 16, 16), {}),  # not measured
+        (8, "auto", (64, 64), {}),
         (8, "4", 256, {"intra": 4, "inter": 8}),
         (8, 3, None, {"intra": 3, "inter": 8}),
     ],
 )
-def test_threads_are_those_asked_for_or_those_measured_to_be_fast(threads, monkeypatch, cores, given, size, expected):
+def test_threads_are_those_asked_for_or_those_measured_to_be_fast(threads, monkeypatch, cores, given, shape, expected):
     monkeypatch.setattr(machine, "cores", lambda: cores)
-    acceleration.set_threads(given, size)
+    acceleration.set_threads(given, shape)
     assert threads == expected
     threads.clear()
     monkeypatch.setenv(machine.THREADS[1], "3")
-    acceleration.set_threads(given, size)
+    acceleration.set_threads(given, shape)
     assert threads == (expected if given != "auto" else {})  # auto leaves those that the environment sets
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "many", ""])
 def test_threads_that_are_no_number_are_refused(threads, given):
     with pytest.raises(ConfigError, match=f"threads_per_operation is '{given}'"):
-        acceleration.set_threads(given, 64)
+        acceleration.set_threads(given, (64, 64))
 
 
 def test_threads_are_set_before_tensorflow_computes():
     tf.constant(1.0)
     with pytest.raises(ConfigError, match="threads_per_operation can't be set any more"):
         acceleration.set_threads(17)
-    acceleration.set_threads("auto", 64)
+    acceleration.set_threads("auto", (64, 64))

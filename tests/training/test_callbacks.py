@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from icell_tf.inference.loading import integrator_of
-from icell_tf.spec import Cells
 from icell_tf.training import callbacks
 from icell_tf.viz import figures
 
@@ -58,8 +57,7 @@ def test_reference_pictures_show_every_split_and_new_cells(cells):
 
 def test_conditional_pictures_also_show_every_structure(cells):
     model, labels = make_model("conditional"), {"train": np.array([0, 1]), "validation": np.array([2, 2])}
-    names = ("tom20", "zo1", "lysosome")
-    integrator = integrator_of(model, Cells(names, SIZE, 1.0))
+    names, integrator = model.spec.structures, integrator_of(model)
     drawn = callbacks.conditional_pictures(integrator, cells, labels)
     kinds = {f"{kind}/{split}" for kind in ("reconstructed", "predicted") for split in cells}
     assert set(drawn) == kinds | {"generated"}

@@ -88,7 +88,7 @@ def test_alone_a_worker_is_the_chief_and_waits_for_nobody():
 
 def prior_of_batch(model, batch):
     """Draws that don't depend on where a cell's code is drawn."""
-    return 4 * tf.reshape(batch["x_rs"], [tf.shape(batch["x_rs"])[0], -1])[:, 1400 : 1400 + model.latent_dim] - 1
+    return 4 * tf.reshape(batch["x"], [tf.shape(batch["x"])[0], -1])[:, 1400 : 1400 + model.latent_dim] - 1
 
 
 def train(dataset, run_dir, epochs, patch):

@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
-from icell_tf.config import PRESETS, SIMULATED
+from icell_tf.config import PRESETS
 from icell_tf.structures import NAMES
 from icell_tf.training import devices, doctor, machine
 from icell_tf.training.requirements import Requirements
@@ -44,12 +43,13 @@ def test_too_little_disk(tmp_path, monkeypatch):
 def test_too_little_memory(monkeypatch):
     needs = {"reference": Requirements(0, GIB, 2 * GIB), "conditional": Requirements(0, GIB, 3 * GIB)}
     monkeypatch.setattr(machine, "memory", lambda: (8 * GIB, 6 * GIB))
-    assert doctor.memory(needs, images=GIB // 4).wrong == []
-    (wrong,) = doctor.memory(needs, images=GIB).wrong
-    assert wrong.startswith("memory needs about 6.90 GiB and has 6.00 GiB free") and "--batch_size" in wrong
-    (wrong,) = doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)]).wrong  # the step is the GPU's
+    assert doctor.memory(needs).wrong == []
+    monkeypatch.setattr(machine, "memory", lambda: (8 * GIB, 4 * GIB))
+    (wrong,) = doctor.memory(needs).wrong
+    assert wrong.startswith("memory needs about 4.90 GiB and has 4.00 GiB free") and "--batch_size" in wrong
+    (wrong,) = doctor.memory(needs, [("T4", 16 * GIB, 3 * GIB)]).wrong  # the step is the GPU's
     assert wrong.startswith("memory of T4 needs about 4.00 GiB and has 3.00 GiB free")
-    assert doctor.memory(needs, GIB, [("T4", 16 * GIB, 3 * GIB)] * 3).wrong == []  # three share the activations
+    assert doctor.memory(needs, [("T4", 16 * GIB, 3 * GIB)] * 3).wrong == []  # three share the activations
 
 
 def test_another_version_and_a_missing_one(monkeypatch):
@@ -95,18 +95,18 @@ THREE = '{"cluster": {"worker": ["a:1", "b:1", "c:1"]}, "task": {"type": "worker
 def test_batches_that_devices_or_machines_cannot_share(monkeypatch, devices_here, cluster):
     monkeypatch.setattr(devices, "make_strategy", lambda: SimpleNamespace(num_replicas_in_sync=devices_here))
     monkeypatch.setenv("TF_CONFIG", cluster)
-    wrong = doctor.training(configs(batch_size=32), 64).wrong
+    wrong = doctor.training(configs(batch_size=32), (64, 64)).wrong
     assert len(wrong) == 2
     assert all("which 3 devices can't share evenly: give --batch_size=33" in line for line in wrong)
-    assert doctor.training(configs(batch_size=33), 64).wrong == []
+    assert doctor.training(configs(batch_size=33), (64, 64)).wrong == []
 
 
 def test_damaged_cells_are_not_taken_for_cells_to_be_prepared(prepared, tmp_path):
     folder = shutil.copytree(prepared.folder, tmp_path / "integrated_cell" / "simulated_64" / prepared.folder.name)
     (record,) = folder.glob("*-train.tfrecord*")
     record.write_bytes(record.read_bytes()[:1000])
-    part, cells, _ = doctor.data("integrated_cell/simulated_64", tmp_path)
-    assert cells is None and part.lines == [f"{folder}: can't be read"] and str(record) in part.wrong[0]
+    part, spec = doctor.data("integrated_cell/simulated_64", tmp_path)
+    assert spec is None and part.lines == [f"{folder}: can't be read"] and str(record) in part.wrong[0]
 
 
 def test_more_threads_than_the_container_grants(monkeypatch):
@@ -124,15 +124,10 @@ def test_a_gpu_that_tensorflow_does_not_see():
     assert part.wrong[0].startswith("TensorFlow sees none of 1 GPUs (H100): pip install 'tensorflow[and-cuda]'")
 
 
-def test_simulated_cells_are_as_the_builder_has_them(tmp_path, monkeypatch):
-    of_builder = {f"integrated_cell/{c.name}": c for c in Builder.BUILDER_CONFIGS if c.kind == "simulated"}
-    assert SIMULATED.keys() == of_builder.keys()
-    for name, (size, cells) in SIMULATED.items():
-        assert of_builder[name].image_size == size
-        assert cells == 10 * (of_builder[name].cells_per_structure or 607.7)  # Table S8: 6,077 in all
-    part, cells, images = doctor.data("integrated_cell/simulated_64", tmp_path)
+def test_simulated_cells_that_are_not_prepared_yet(tmp_path, monkeypatch):
+    part, spec = doctor.data("integrated_cell/simulated_64", tmp_path)
     assert "not prepared yet" in part.lines[0] and part.wrong == []
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}')
     (wrong,) = doctor.data("integrated_cell/simulated_64", tmp_path)[0].wrong
     assert "several machines" in wrong and "run `tfds build`" in wrong
-    assert (cells.image_size, cells.structures, images) == (64, NAMES, 2800 * 64 * 64 * 3)
+    assert (spec.shape, spec.structures) == ((64, 64), NAMES)

@@ -18,6 +18,7 @@ from icell_tf.inference import loading
 from icell_tf.reports import model_card
 from icell_tf.runs import history, trained, weights
 from icell_tf.runs.run import Run
+from icell_tf.spec import Preparation
 from icell_tf.training import experiment, store
 
 from .test_callbacks import logged
@@ -58,7 +59,7 @@ def assert_equal(a, b):
 
 def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_config, prepared):
     on_a_cpu = dataclasses.replace(reference_config, precision="float32", jit="off")
-    assert Run.load(reference_run) == Run("reference", on_a_cpu, prepared.cells).with_key()
+    assert Run.load(reference_run) == Run("reference", on_a_cpu, prepared.spec, prepared.dataset).with_key()
     rows = history.read_history(reference_run)
     assert [row["epoch"] for row in rows] == [0, 1]
     assert all(np.isfinite(value) for row in rows for value in row.values())
@@ -171,7 +172,7 @@ strategy = devices.make_strategy()
 with strategy.scope():
     model = build_model(Run.load(sys.argv[2]))
     model.compile()
-one = tf.data.Dataset.from_tensors({"x_rs": tf.zeros([1, 32, 32, 3]), "y": tf.zeros([1], tf.int32)})
+one = tf.data.Dataset.from_tensors({"x": tf.zeros([1, 32, 32, 3]), "structure": tf.zeros([1], tf.int32)})
 batches = strategy.experimental_distribute_dataset(one)
 test_step = loop._compile_step(model.test_step, batches, strategy, jit=False)
 for batch in batches:  # of its one cell the second device gets none
@@ -258,20 +259,20 @@ def test_phase_two_trains_without_structures_in_the_fold_of_its_reference(
     run_dir = experiment.train_conditional(config, reference, tmp_path / "conditional")
     known = open_prepared(Run.load(run_dir).config)
     assert known.splits == {"train": 48, "test": 16}  # no validation: best are the last weights
-    assert loading.load(run_dir).structures == known.cells.structures == prepared.cells.structures[:8]
+    assert loading.load(run_dir).structures == known.spec.structures == prepared.spec.structures[:8]
     with pytest.raises(ConfigError, match="leave_out was TOM20, zo1, now "):
         experiment.train_conditional(dataclasses.replace(config, leave_out=""), reference, run_dir)
 
 
 @pytest.mark.parametrize(
-    ("cells", "message"),
+    ("other", "message"),
     [
-        ({"pixel_size": 0.3}, r"\(pixel_size was 0.3, now 1.2\)"),
-        ({"preparation": "none, maximum, 1"}, r"\(preparation was none, maximum, 1, now major_axis, maximum, \d\)"),
+        ({"pixel_size": (0.3, 1.2)}, r"\(pixel_size was \(0.3, 1.2\), now \(1.2, 1.2\)\)"),
+        ({"preparation": Preparation("none")}, r"\(preparation was none, .* now major_axis, maximum, version \d\)"),
     ],
 )
-def test_a_reference_of_cells_prepared_otherwise_is_refused(run_dir, conditional_config, tmp_path, cells, message):
-    change(run_dir, cells=dataclasses.replace(Run.load(run_dir).cells, **cells))
+def test_a_reference_of_cells_prepared_otherwise_is_refused(run_dir, conditional_config, tmp_path, other, message):
+    change(run_dir, spec=dataclasses.replace(Run.load(run_dir).spec, **other))
     with pytest.raises(ConfigError, match=f"run was trained on cells .*{message}"):
         experiment.train_conditional(conditional_config, run_dir, tmp_path / "new")
 
