@@ -98,7 +98,7 @@ class Integrator:
                 f"probabilities, z_r and z_s have shapes {[part.shape for part in given]}, but must be (B, {k}), "
                 f"(B, {z}) and (B, {z}), without NaN"
             )
-        probabilities, z_r, z_s = (np.broadcast_to(part, (count, part.shape[1])) for part in given)
+        probabilities, z_r, z_s = (np.broadcast_to(part, (count, part.shape[-1])) for part in given)
         return self._call("decode", probabilities=probabilities, z_r=z_r, z_s=z_s)
 
     def sample(self, y, seed=0):
