@@ -29,8 +29,7 @@ PHASES = ("reference", "conditional")
 WEIGHTS = ("best.weights.h5", "last.weights.h5")
 BOOKKEEPING = ("means", "metrics", "key", "checksums")  # of the run, not of the model
 TOLERANCE = 1e-6
-PARTS = {"samples": "draws", "identity": "memorisation"}  # flat name: typed name
-NAMED = ("model", "structure", "channel", "code", "space", "metric")  # the fields of which flat names were made
+NAMED = ("model", "structure", "channel", "code", "space", "metric")  # the fields that tell scores apart
 
 
 def train(checkout, python, data, run, phase, interrupted):
@@ -84,21 +83,13 @@ def arrays(path):
 
 
 def scores(path):
-    """Returns {"PART: NAME, KEY": number} of a metrics.json: values, ends of intervals, baselines.
-
-    It reads the flat schema without a version, and the typed one with it.
-    """
-    content, found = json.loads(path.read_text()), {}
-    if "schema_version" in content:
-        typed = [score | {"baselines": score["rivals"] | score["landmarks"]} for score in content["scores"]]
-        named = [(score["part"], "_".join(filter(None, map(score.get, NAMED))), score) for score in typed]
-    else:
-        flat = content["scores"].items()
-        named = [(PARTS.get(part, part), name, score) for part, group in flat for name, score in group.items()]
-    for part, name, score in named:
+    """Returns {"PART: NAME, KEY": number} of a metrics.json: values, ends of intervals, baselines."""
+    found = {}
+    for score in json.loads(path.read_text())["scores"]:
+        name = "_".join(filter(None, map(score.get, NAMED)))
         ends = {f"end {i}": end for i, end in enumerate(score["interval"] or ())}
-        for key, number in ({"value": score["value"]} | ends | score["baselines"]).items():
-            found[f"{part}: {name}, {key}"] = number
+        for key, number in ({"value": score["value"]} | ends | score["rivals"] | score["landmarks"]).items():
+            found[f"{score['part']}: {name}, {key}"] = number
     return found
 
 
