@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from icell_tf.config import ConfigError
@@ -69,7 +70,8 @@ def _train(
             arithmetic = {"precision": how.precision, "jit": "on" if how.jit else "off"}  # kept when it is continued
             run = dataclasses.replace(run, config=dataclasses.replace(config, **arithmetic)).with_key()
             store.find(run, overwrite)
-            model = _build(run, prepared, reference_dir, how, deterministic, workers)
+            fresh = not workers.of_chief(np.array(store.has_weights, np.int32))
+            model = _build(run, prepared, reference_dir, how, deterministic, workers, fresh)
             metrics = _resume(model, store)
             steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
             store.repair(step, steps)
@@ -117,8 +119,11 @@ def _find(config, reference_dir, data_dir):
     return Run("conditional", config, *about), prepared
 
 
-def _build(run, prepared, reference_dir, how, deterministic, workers):
-    """Returns a run's compiled model, with the trained encoder of phase 1 in phase 2."""
+def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):
+    """Returns a run's compiled model, with the trained encoder of phase 1 in phase 2.
+
+    Args: fresh, whether no weights will be loaded: only then the cells are read for the decoder's start.
+    """
     config = run.config
     encoder = workers.together(lambda: reference_dir and load_model(reference_dir)[0].enc.get_weights())
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU always is
@@ -126,7 +131,7 @@ def _build(run, prepared, reference_dir, how, deterministic, workers):
     how.set_products()
     keras.utils.set_random_seed(config.seed)
     with workers.strategy.scope(), how.building():
-        model = build_model(run, prepared.mean_logits() if config.dark_start else None)
+        model = build_model(run, prepared.mean_logits() if config.dark_start and fresh else None)
         if encoder:
             model.enc_r.set_weights(encoder)
         model.compile(config.learning_rate, config.beta_1, jit=how.jit, loss_scale=how.loss_scale)

@@ -60,12 +60,13 @@ class RunStore:
 
     Attributes:
       continues: whether the folder holds the run, and it is continued. Known to the chief.
+      has_weights: whether it holds weights to continue from. Known to the chief.
       rows: the curves so far, as `read_history` returns them. Known to the chief.
     """
 
     def __init__(self, run_dir, workers=devices.ALONE):
         self.run_dir, self.workers = Path(run_dir), workers
-        self.key, self.continues, self.rows = 0, False, []
+        self.key, self.continues, self.has_weights, self.rows = 0, False, False, []
 
     @contextlib.contextmanager
     def lock(self):
@@ -82,6 +83,7 @@ class RunStore:
         settings.
         """
         self.key, self.continues = run.key, not overwrite and _holds_run(self.run_dir)
+        self.has_weights = self.continues and any((self.run_dir / name).is_file() for name in (LAST, PREVIOUS))
         if self.continues:
             self.key = _check_same(run, self.run_dir).key
 
