@@ -15,7 +15,7 @@ from icell_tf.simulate.shapes import sample_shape
 from icell_tf.simulate.views import simulate_view
 from icell_tf.structures import NAMES
 
-FRAME = Frame(64, 0.6)
+FRAME = Frame((64, 64), (0.6, 0.6))
 CHANGES = {
     "40 deg": {"angle": 0.7},
     "200 deg": {"angle": 3.5},
@@ -29,7 +29,7 @@ CHANGES = {
 
 
 def picture(shape, y, **view):
-    """(64, 64, 3) of a view."""
+    """(*FRAME.shape, C) of a view."""
     cell = simulate_view(shape, y, **view)
     return preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, FRAME).image
 
@@ -47,7 +47,7 @@ def main():
             first = picture(shape, y, exposure=0 if arguments.noise else None)
             for i, view in enumerate(CHANGES.values()):
                 other = picture(shape, y, **view, exposure=1 if arguments.noise else None)
-                pairs = zip(first.reshape(-1, 3).T, other.reshape(-1, 3).T, strict=True)
+                pairs = zip(*(image.reshape(-1, image.shape[-1]).T for image in (first, other)), strict=True)
                 lowest[i] = min(lowest[i], *(np.corrcoef(a, b)[0, 1] for a, b in pairs))
         print(f"{name:14}" + "".join(f"{value:10.3f}" for value in lowest), flush=True)
 

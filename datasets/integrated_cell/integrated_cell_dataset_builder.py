@@ -9,15 +9,16 @@ from tensorflow_datasets.core import shuffle
 
 from icell_tf import structures
 from icell_tf.data.builder import examination, sources
-from icell_tf.data.builder.config import VERSION, IntegratedCellConfig
+from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellConfig
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
 
+__all__ = ["Builder", "IntegratedCellConfig"]
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
 # TFDS keeps up to a gigabyte of records in memory before it shuffles them through files. The order is the same.
 shuffle.MAX_MEM_BUFFER_SIZE = 32 << 20
-TWENTIETHS = {"validation_fraction": 0.05, "test_fraction": 0.05}
+FILE_FORMAT = tfds.core.FileFormat.ARRAY_RECORD  # training reads records at random places
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -25,6 +26,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version(VERSION)
     RELEASE_NOTES = {
+        "2.0.0": "ArrayRecord files; volumes beside pictures; the description `spec` of the cells in metadata.json, in "
+        "place of the feature `pixel_size`. The pictures are unchanged.",
         "1.2.0": "The features `noise_free` and `spread` of simulated test cells. All that was there is unchanged.",
         "1.1.0": "The feature `ambiguous_pose`, and reports beside the data. The pictures are unchanged, "
         "but for stacks of continuous floats, whose background was arbitrary.",
@@ -34,52 +37,37 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "Simulated configs need nothing. For the others put manifest.csv, or the collection as downloaded, into the "
         "folder given with --manual_dir; datasets/integrated_cell/README.md says exactly which files go where."
     )
-    BUILDER_CONFIGS = [
-        IntegratedCellConfig(
-            name="simulated",
-            description="Simulated cells in the paper's frame, with its counts of each structure (Table S8).",
-            kind="simulated",
-            **TWENTIETHS,
-        ),
-        IntegratedCellConfig(
-            name="simulated_64",
-            description="Simulated cells for the demo and for work without a GPU: 280 of each structure.",
-            kind="simulated",
-            image_size=64,
-            pixel_size=0.6,
-            validation_fraction=1 / 7,
-            test_fraction=1 / 7,
-            cells_per_structure=280,
-        ),
-        IntegratedCellConfig(
-            name="paper_2d",
-            description="The paper's own collection of projected cells, in its frame.",
-            kind="paper_2d",
-            **TWENTIETHS,
-        ),
-        IntegratedCellConfig(
-            name="hipsc_single_cell",
-            description="The Allen Institute's hiPSC Single-Cell Image Dataset, split by field of view.",
-            kind="hipsc_single_cell",
-            **TWENTIETHS,
-        ),
-    ]
+    BUILDER_CONFIGS = CONFIGS
+
+    def __init__(self, *, data_dir=None, file_format=None, **kwargs):
+        _check_file_format(file_format)
+        if "://" in str(data_dir):
+            raise ValueError(
+                f"--data_dir is {data_dir}, where {FILE_FORMAT.value} files can't be written: give a folder of this "
+                "machine or of a file system mounted on it."
+            )
+        super().__init__(data_dir=data_dir, file_format=FILE_FORMAT, **kwargs)
 
     def _info(self):
         config = self.builder_config
-        size, count = config.image_size, len(structures.NAMES)
+        spec = config.spec()
+        some = (None,) * spec.rank  # test cells have these images, the others none
+        if spec.axes == "YX":
+            image = tfds.features.Image(shape=spec.image_shape, dtype=np.uint8, encoding_format="png")
+        else:
+            image = tfds.features.Tensor(shape=spec.image_shape, dtype=np.uint8, encoding="zlib")
         features = {
-            "image": tfds.features.Image(shape=(size, size, 3), dtype=np.uint8, encoding_format="png"),
-            "structure": tfds.features.ClassLabel(names=structures.NAMES if config.simulated else None),
+            "image": image,
+            "structure": tfds.features.ClassLabel(names=spec.structures if config.simulated else None),
             "cell_id": tfds.features.Text(),
             "fov_id": tfds.features.Text(),
-            "pixel_size": np.float32,
             "ambiguous_pose": np.bool_,
         }
         if config.simulated:
-            features["expected"] = tfds.features.Tensor(shape=(None, None, None), dtype=np.uint8, encoding="zlib")
+            count, channels = len(spec.structures), len(spec.channels)
+            features["expected"] = tfds.features.Tensor(shape=(*some, None), dtype=np.uint8, encoding="zlib")
             features["ceiling"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
-            features["noise_free"] = tfds.features.Tensor(shape=(None, None, 3), dtype=np.uint8, encoding="zlib")
+            features["noise_free"] = tfds.features.Tensor(shape=(*some, channels), dtype=np.uint8, encoding="zlib")
             features["spread"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
@@ -88,12 +76,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(config.arguments()),
         )
 
-    def download_and_prepare(self, *, download_dir=None, download_config=None, **kwargs):
+    def download_and_prepare(self, *, download_dir=None, download_config=None, file_format=None, **kwargs):
         """As TFDS' method, but examines every cell first, so that a build that fails writes nothing.
 
         Raises:
-          ValueError: the folder holds a data set of other arguments or files; or cells can't be used (`BadCells`).
+          ValueError: the folder holds a data set of other arguments or files; or cells can't be used (`BadCells`); or
+            the file format is another than ArrayRecord.
         """
+        _check_file_format(file_format)
         config = download_config or tfds.download.DownloadConfig()
         prepare_super = functools.partial(
             super().download_and_prepare, download_dir=download_dir, download_config=config, **kwargs
@@ -107,17 +97,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         if self.data_path.exists() and not config.download_mode.overwrite_dataset:
             examination.check_prepared(self.data_path, self._fingerprint)
             return prepare_super()
+        self._describe(cell.structure for cell in cells)  # refuses a structure's name before it examines any cell
         beam = config.beam_options, config.beam_runner
         with contextlib.closing(open_passes(self.builder_config, cells, self.data_dir_root, *beam)) as passes:
             self._examination = examination.examine(
                 self.builder_config, cells, bad_cells, passes, config.max_examples_per_split
             )
+            self._spec = self._describe(self._examination.structures)
             return prepare_super()
+
+    def _describe(self, names):
+        """Returns the cells' `CellSpec`. Args: names: the structures of all cells; simulated ones are known."""
+        config = self.builder_config
+        return config.spec() if config.simulated else config.spec(structures.in_table_order(names))
 
     def _split_generators(self, dl_manager):
         if not self.builder_config.simulated:
-            self.info.features["structure"].names = self._examination.structures
-        self.info.metadata.update(self._fingerprint)
+            self.info.features["structure"].names = self._spec.structures
+        self.info.metadata.update(self._fingerprint | {examination.SPEC: self._spec.to_dict()})
         divided = self._examination.divided
         return {split: self._generate_examples(indices) for split, indices in divided.items() if indices}
 
@@ -128,4 +125,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         super()._download_and_prepare(dl_manager, download_config)
         # TFDS' folder is still the temporary one, so the reports appear with the data or not at all.
         if self._examination.structures:
-            write_report(self.info.full_name, self.data_path, self._examination)
+            write_report(self.info.full_name, self.data_path, self._examination, self._spec)
+
+
+def _check_file_format(given):
+    if given is not None and tfds.core.FileFormat(given) != FILE_FORMAT:
+        raise ValueError(
+            f"{NAME} is written as {FILE_FORMAT.value} only, which training reads at random places; found file_format "
+            f"{tfds.core.FileFormat(given).value}: leave --file_format out."
+        )

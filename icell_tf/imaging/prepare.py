@@ -9,8 +9,9 @@ from PIL import Image
 
 from icell_tf import simulate, structures
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import MaskError, Preparation, PreprocessedCell, preprocess
+from icell_tf.imaging.frame.preprocess import MaskError, PreprocessedCell, preprocess
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
+from icell_tf.spec import CHANNELS, Preparation
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; the CPU limits a build.
 _PNG_LEVEL = 1
@@ -71,7 +72,7 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
     """Prepares a cell in a worker process.
 
     Args: cell: a `CellSource` or a `SimulatedId`. frame: its frame. preparation: a `Preparation`; None is the paper's.
-    Returns: the record, with a PNG as picture, and the findings; or the `BadCell`, which is not raised.
+    Returns: the record and the findings; or the `BadCell`, which is not raised. A picture is a PNG in the record.
     """
     try:
         if isinstance(cell, SimulatedId):
@@ -80,20 +81,27 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
             record, findings = prepare_cell(cell, frame, preparation)
     except BadCell as error:
         return error
-    return record | {"image": encode_png(record["image"])}, findings
+    return record | {"image": _encoded(record["image"])}, findings
 
 
-def encode_png(image) -> bytes:
-    """Encodes (H, W, 3) uint8 without loss."""
+def _encoded(image):
+    """Encodes a picture (Y, X, C) uint8 without loss. A volume stays as it is."""
+    if image.ndim > 3:
+        return image
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG", compress_level=_PNG_LEVEL)
     return buffer.getvalue()
 
 
+def decoded(image) -> np.ndarray:
+    """Returns the image (*shape, C) uint8 of a record that `examine` returned."""
+    return np.asarray(Image.open(io.BytesIO(image))) if isinstance(image, bytes) else image
+
+
 def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
     """Reads and preprocesses one cell. Returns: its record and findings. Raises: BadCell."""
     loaded, prepared = load_and_preprocess(cell, frame, preparation)
-    return _record(cell, prepared, frame), _findings(prepared, loaded.scale, loaded.guesses)
+    return _record(cell, prepared), _findings(prepared, loaded.scale, loaded.guesses)
 
 
 def load_and_preprocess(
@@ -118,47 +126,51 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
 
     Returns:
       Its record and findings. With `expected_draws` the record holds what only a simulator knows of the cell:
-      `expected` (H, W, K) uint8, round(255 E[x_s | cell, y]); `ceiling` (K,), its correlation with the mean of as many
-      other draws; `noise_free` (H, W, 3) uint8, the picture without background and noise; and `spread` (K,), the root
-      of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws. Without
-      draws they are (0, 0, K), zeros, (0, 0, 3) and zeros.
+      `expected` (*shape, K) uint8, round(255 E[x_s | cell, y]); `ceiling` (K,), its correlation with the mean of as
+      many other draws; `noise_free` (*shape, C) uint8, the image without background and noise; and `spread` (K,), the
+      root of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws.
+      Without draws the numbers are 0, and the images have no pixels: (0, 0, K) and (0, 0, C) in 2D.
     """
     y = structures.NAMES.index(cell.structure)
-    simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size)
+    *depth, _, _ = frame.pixel_size
+    simulated = simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
     prepared = preprocess(simulated.channels, simulated.cell_mask, simulated.nucleus_mask, simulated.scale, frame)
     truths = _truths(simulated, prepared.transform, cell.expected_draws)
-    return _record(cell, prepared, frame) | truths, _findings(prepared, simulated.scale)
+    return _record(cell, prepared) | truths, _findings(prepared, simulated.scale)
 
 
 def _truths(simulated, transform, draws):
-    count = len(structures.NAMES)
-    expected, noise_free = np.zeros((0, 0, count), np.uint8), np.zeros((0, 0, 3), np.uint8)
+    count, frame = len(structures.NAMES), transform.frame
+    projected, nothing = frame.axes == frame.plane.axes, (0,) * len(frame.shape)
+    expected, noise_free = (np.zeros((*nothing, last), np.uint8) for last in (count, len(CHANNELS)))
     ceiling, spread = np.zeros(count, np.float32), np.zeros(count, np.float32)
     if draws:
         first, second = (
-            transform.apply(np.stack([simulate.expected_structure(simulated, k, draws, seed) for k in range(count)]))
+            transform.apply(
+                np.stack([simulate.expected_structure(simulated, k, draws, seed, projected) for k in range(count)])
+            )
             for seed in (0, 1)
         )
-        expected, noise_free = _to_picture(first), _to_picture(transform.apply(simulate.project_signals(simulated)))
+        signals = transform.apply(simulate.signals_in_cell(simulated, projected))
+        expected, noise_free = _to_image(first), _to_image(signals)
         ceiling = np.array([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(first, second, strict=True)])
         for k in range(count):
-            drawn = transform.apply(np.concatenate([*simulate.draw_structure(simulated, k, SPREAD_DRAWS, seed=2)]))
-            spread[k] = np.sqrt(drawn.var(axis=0, ddof=1).mean())
+            drawn = [*simulate.draw_structure(simulated, k, SPREAD_DRAWS, seed=2, projected=projected)]
+            spread[k] = np.sqrt(transform.apply(np.concatenate(drawn)).var(axis=0, ddof=1).mean())
     return {"expected": expected, "ceiling": ceiling.astype(np.float32), "noise_free": noise_free, "spread": spread}
 
 
-def _to_picture(planes):
-    """Planes (C, H, W) in [0, 1] as (H, W, C) uint8."""
-    return np.moveaxis(np.rint(255 * np.clip(planes, 0, 1)), 0, -1).astype(np.uint8)
+def _to_image(channels):
+    """Channels (C, *shape) in [0, 1] as (*shape, C) uint8."""
+    return np.moveaxis(np.rint(255 * np.clip(channels, 0, 1)), 0, -1).astype(np.uint8)
 
 
-def _record(cell, prepared, frame):
+def _record(cell, prepared):
     return {
         "image": prepared.image,
         "structure": cell.structure,
         "cell_id": cell.cell_id,
         "fov_id": cell.fov_id,
-        "pixel_size": np.float32(frame.pixel_size),
         "ambiguous_pose": prepared.pose.ambiguous,
     }
 

@@ -14,7 +14,7 @@ from icell_tf.simulate.reference import membrane, nucleus
 from icell_tf.simulate.shapes import Shape, sample_shape
 
 __all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "simulate_cell"]
-__all__ += ["draw_structure", "expected_structure", "project_signals"]
+__all__ += ["draw_structure", "expected_structure", "signals_in_cell"]
 
 SIMULATOR_VERSION = "1.0.0"
 
@@ -44,22 +44,24 @@ class SimulatedCell:
     grid: Grid
 
 
-def simulate_cell(seed, y, pixel_size):
+def simulate_cell(seed, y, pixel_size, depth=None):
     """Simulates a cell and its image in the microscope.
 
     Args:
       seed: integer, 0 or more: the cell's number.
       y: index of its structure in `PROGRAMS`.
       pixel_size: µm a pixel of the frame for which the stack is made. Voxels measure 0.9 of that in x and y.
+      depth: of a frame in 3D, µm a pixel along z: voxels are no thicker than 0.9 of that.
 
     Returns: `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
     Raises: ValueError: an argument is out of its range.
     """
     _check_structure(y)
-    if seed < 0 or not pixel_size > 0:
-        raise ValueError(f"simulate_cell expects seed >= 0 and pixel_size > 0 µm, but found {seed} and {pixel_size}")
+    if seed < 0 or not pixel_size > 0 or not (depth is None or depth > 0):
+        found = f"{seed}, {pixel_size} and {depth}"
+        raise ValueError(f"simulate_cell expects seed >= 0, pixel_size > 0 µm and depth > 0 µm, but found {found}")
     shape = sample_shape(seed)
-    grid = make_grid(shape, pixel_size)
+    grid = make_grid(shape, pixel_size, depth)
     cell_mask, nucleus_mask = masks(shape, grid)
     rng = np.random.default_rng([seed, 2])
     signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]
@@ -74,29 +76,29 @@ def simulate_cell(seed, y, pixel_size):
     )
 
 
-def project_signals(cell):
-    """Projects a cell as a microscope without background and noise would show it.
+def signals_in_cell(cell, projected=True):
+    """Shows a cell as a microscope without background and noise would.
 
-    Args: cell: `SimulatedCell`.
-    Returns: (3, Y, X) float32 in [0, 1], in the stack's pixels: membrane, nucleus and structure, with the same
-      molecules as in its channels. Each is masked to the cell, maximum-projected along z and divided by its maximum.
+    Args: cell: `SimulatedCell`. projected: whether to maximum-project it along z.
+    Returns: (3, Y, X), or (3, Z, Y, X) if it is not projected, float32 in [0, 1], in the stack's pixels: membrane,
+      nucleus and structure, with the same molecules as in its channels. Each is masked to the cell and divided by its
+      maximum.
     """
-    planes = np.stack([(signal * cell.cell_mask).max(axis=0) for signal in cell.signals]).astype(np.float32)
-    return planes / planes.max(axis=(1, 2), keepdims=True)
+    masked = (signal * cell.cell_mask for signal in cell.signals)
+    images = np.stack([_projected(signal, projected) for signal in masked]).astype(np.float32)
+    return images / _highest(images)
 
 
-def expected_structure(cell, y, draws, seed=0):
+def expected_structure(cell, y, draws, seed=0, projected=True):
     """Mean localization of a structure in a cell: the mean of the draws of `draw_structure`, with its arguments.
 
-    Returns: (Y, X) float32 in [0, 1], in the stack's pixels. Raises: ValueError: an argument is out of its range.
+    Returns: (Y, X) or (Z, Y, X) float32 in [0, 1], in the stack's pixels.
+    Raises: ValueError: an argument is out of its range.
     """
-    total = np.zeros(cell.cell_mask.shape[1:], np.float32)
-    for part in draw_structure(cell, y, draws, seed):
-        total += part.sum(0)
-    return total / np.float32(draws)
+    return sum(part.sum(0) for part in draw_structure(cell, y, draws, seed, projected)) / np.float32(draws)
 
 
-def draw_structure(cell, y, draws, seed=0):
+def draw_structure(cell, y, draws, seed=0, projected=True):
     """Draws a structure in a cell many times.
 
     Args:
@@ -104,9 +106,10 @@ def draw_structure(cell, y, draws, seed=0):
       y: index of any structure, not only the cell's own.
       draws: number of draws, 1 or more.
       seed: integer, 0 or more. Draws of different seeds are independent.
+      projected: whether to maximum-project the draws along z.
 
-    Yields: (n, Y, X) float32 in [0, 1], some of the draws, in the stack's pixels. Each is blurred, without noise,
-      masked to the cell, maximum-projected along z and divided by its maximum.
+    Yields: (n, Y, X), or (n, Z, Y, X) if not projected, float32 in [0, 1], some of the draws, in the stack's pixels.
+      Each is blurred, without noise, masked to the cell and divided by its maximum.
 
     Raises: ValueError: an argument is out of its range.
     """
@@ -115,14 +118,28 @@ def draw_structure(cell, y, draws, seed=0):
         raise ValueError(f"draw_structure expects draws >= 1, but found {draws}")
     grid, window = cell.grid.crop(cell.cell_mask)  # the mask removes everything outside the cell
     cell_mask = cell.cell_mask[window]
+    shape = cell.cell_mask.shape
+    if projected:
+        _, *window = window
+        _, *shape = shape
     rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
     chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
     for start in range(0, draws, chunk):
         volume = _draw(cell.shape, grid, y, min(chunk, draws - start), rng)
-        projection = np.multiply(volume, cell_mask, out=volume).max(1)
-        planes = np.zeros((len(projection), *cell.cell_mask.shape[1:]), np.float32)
-        planes[:, *window[1:]] = projection / projection.max((1, 2), keepdims=True)
-        yield planes
+        drawn = _projected(np.multiply(volume, cell_mask, out=volume), projected)
+        images = np.zeros((len(drawn), *shape), np.float32)
+        images[:, *window] = drawn / _highest(drawn)
+        yield images
+
+
+def _projected(volumes, projected):
+    """Maximum-projects (..., Z, Y, X) along z, if asked to."""
+    return volumes.max(axis=-3) if projected else volumes
+
+
+def _highest(images):
+    """The maximum of each of (n, ...), as an array that they can be divided by."""
+    return images.max(axis=tuple(range(1, images.ndim)), keepdims=True)
 
 
 def _check_structure(y):

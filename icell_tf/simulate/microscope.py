@@ -55,16 +55,17 @@ class Grid:
         return x * (a / dx) + y * (b / dx) - ox / dx, x * (c / dy) + y * (d / dy) - oy / dy, z * (1 / dz) - oz / dz
 
 
-def make_grid(shape, pixel_size):
+def make_grid(shape, pixel_size, depth=None):
     """Returns the smallest stack around a cell in its pose, for a frame of a pixel size.
 
     In x and y, voxels are a little finer than the frame's pixels, but at least the microscope's 0.108 µm. They are 1.5
-    times as thick. The cell is shifted by a random fraction of a voxel.
+    times as thick, or a little finer than the frame's depth. The cell is shifted by a random fraction of a voxel.
 
-    Args: `Shape`; pixel_size in µm. Returns: `Grid`.
+    Args: `Shape`; pixel_size and depth, None for a frame in 2D, in µm. Returns: `Grid`.
     """
     xy = max(0.9 * pixel_size, 0.108)
-    return fit_grid(shape, (1.5 * xy, xy, xy), np.random.default_rng([shape.seed, 1]).uniform(size=3))
+    z = 1.5 * xy if depth is None else min(1.5 * xy, max(0.9 * depth, 0.108))
+    return fit_grid(shape, (z, xy, xy), np.random.default_rng([shape.seed, 1]).uniform(size=3))
 
 
 def fit_grid(shape, scale, shift):

@@ -15,8 +15,8 @@ from icell_tf import simulate, structures
 from icell_tf.data.builder import report
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import PREPROCESSING_VERSION
-from tests.building import DUMMY, FOLDER, STACKS, build, records
+from icell_tf.spec import PREPROCESSING_VERSION, CellSpec
+from tests.building import DUMMY, FOLDER, STACKS, build, build_tiny_3d, records
 
 TINY = {"name": "tiny", "kind": "simulated", "image_size": 32, "pixel_size": 1.2}
 TINY |= {"cells_per_structure": 4, "expected_draws": 2}
@@ -46,7 +46,6 @@ def test_simulated_records(tiny):
         for record in records(tiny, split):
             assert record["image"].shape == (32, 32, 3) and record["image"].dtype == np.uint8
             assert (record["image"].max(axis=(0, 1)) > 80).all()
-            assert record["pixel_size"] == np.float32(1.2)
             assert record["cell_id"].decode().startswith(structures.NAMES[record["structure"]])
             if split == "test":
                 assert record["expected"].shape == (32, 32, 10) and record["expected"].max() > 80
@@ -60,10 +59,74 @@ def test_simulated_records(tiny):
                 assert not record["spread"].any()
 
 
+def test_volumes_of_simulated_cells(tmp_path):
+    builder = build_tiny_3d(tmp_path)
+    spec = CellSpec.from_dict(builder.info.metadata["spec"])
+    assert (spec.axes, spec.shape, spec.pixel_size) == ("ZYX", (8, 16, 16), (2.0, 2.5, 2.5))
+    assert {split: info.num_examples for split, info in builder.info.splits.items()} == {
+        "train": 20,
+        "validation": 10,
+        "test": 10,
+    }
+    for split in builder.info.splits:
+        pixels = spec.shape if split == "test" else (0, 0, 0)
+        for record in records(builder, split):
+            assert record["image"].shape == spec.image_shape and record["image"].dtype == np.uint8
+            assert (record["image"].max(axis=(0, 1, 2)) > 60).all()
+            assert record["expected"].shape == (*pixels, 10) and record["noise_free"].shape == (*pixels, 3)
+    structure, number = record["cell_id"].decode().rsplit("-", 1)
+    cell = prepare.SimulatedId(structure, int(number), expected_draws=2)
+    again, _ = prepare.prepare_simulated(cell, Frame(spec.shape, spec.pixel_size))
+    for name in ("image", "expected", "ceiling", "noise_free", "spread"):
+        np.testing.assert_array_equal(record[name], again[name])
+
+
+def test_volumes_of_stacks(tmp_path, manual_dir):
+    config = STACKS | {"image_size": [8, 32, 32], "pixel_size": [1.0, 1.0, 1.0]}
+    builder = build(tmp_path / "data", config, manual_dir)
+    spec = CellSpec.from_dict(builder.info.metadata["spec"])
+    assert spec.structures == ("fibrillarin", "tom20", "lysosome")
+    found = [record for split in builder.info.splits for record in records(builder, split)]
+    assert len(found) == 8 and {record["image"].shape for record in found} == {spec.image_shape}
+    planes = {r["cell_id"]: spec.plane(r["image"]) for r in found}
+    pictures = build(tmp_path / "pictures", STACKS, manual_dir)
+    for record in (record for split in pictures.info.splits for record in records(pictures, split)):
+        assert np.corrcoef(planes[record["cell_id"]].ravel(), record["image"].ravel())[0, 1] > 0.95
+    with pytest.raises(report.BadCells, match="along z, .* the frame of 4 x 32 x 32 px at 0.5 x 1 x 1 µm/px"):
+        build(tmp_path, config | {"name": "low", "image_size": [4, 32, 32], "pixel_size": [0.5, 1.0, 1.0]}, manual_dir)
+
+
+@pytest.mark.parametrize("given", ["tfrecord", tfds.core.FileFormat.PARQUET])
+def test_records_are_array_records_only(tiny, tmp_path, given):
+    assert tiny.info.file_format == tfds.core.FileFormat.ARRAY_RECORD
+    files = sorted(path.name for path in tiny.data_path.glob("integrated_cell-*"))
+    assert files == [
+        f"integrated_cell-{split}.array_record-00000-of-00001" for split in ("test", "train", "validation")
+    ]
+    config = module.IntegratedCellConfig(**TINY)
+    with pytest.raises(ValueError, match="array_record only.* leave --file_format out"):
+        module.Builder(data_dir=tmp_path, config=config, file_format=given)
+    with pytest.raises(ValueError, match="array_record only.* leave --file_format out"):
+        module.Builder(data_dir=tmp_path, config=config).download_and_prepare(file_format=given)
+    assert module.Builder(data_dir=tmp_path, config=config, file_format="array_record").info.file_format.value
+
+
+def test_a_bucket_is_refused_before_anything_is_examined():
+    with pytest.raises(ValueError, match="--data_dir is gs://bucket/data, where array_record files can't be written"):
+        module.Builder(data_dir="gs://bucket/data", config="simulated_64")
+
+
+def test_a_part_of_a_simulated_data_set_has_all_structures(tmp_path):
+    builder = build(tmp_path, TINY, max_examples_per_split=1)
+    assert builder.info.features["structure"].names == list(structures.NAMES)
+    assert CellSpec.from_dict(builder.info.metadata["spec"]).structures == structures.NAMES
+
+
 def test_records_come_from_the_simulator_whatever_the_number_of_workers(tiny):
     record = records(tiny, "test")[0]
     structure, number = record["cell_id"].decode().rsplit("-", 1)
-    again, _ = prepare.prepare_simulated(prepare.SimulatedId(structure, int(number), expected_draws=2), Frame(32, 1.2))
+    cell = prepare.SimulatedId(structure, int(number), expected_draws=2)
+    again, _ = prepare.prepare_simulated(cell, Frame((32, 32), (1.2, 1.2)))
     for name in ("image", "expected", "ceiling", "noise_free", "spread"):
         np.testing.assert_array_equal(record[name], again[name])
 
@@ -73,6 +136,7 @@ def test_metadata_says_what_the_data_was_made_from(tiny):
     expected = TINY | {"validation_fraction": 0.1, "test_fraction": 0.25, "seed": 0}
     expected |= {"alignment": "major_axis", "normalization": "maximum"}
     expected |= {"preprocessing_version": PREPROCESSING_VERSION, "simulator_version": simulate.SIMULATOR_VERSION}
+    expected |= {"spec": module.IntegratedCellConfig(**TINY).spec().to_dict()}
     assert metadata == {name: value for name, value in expected.items() if name != "name"}
     assert tiny.info.metadata["pixel_size"] == 1.2
 
@@ -82,7 +146,8 @@ def test_same_build_is_reused_and_another_refused(tiny):
     written = (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns
     build(data_dir, TINY)
     assert (pathlib.Path(tiny.data_dir) / "dataset_info.json").stat().st_mtime_ns == written
-    with pytest.raises(ValueError, match=r"\n  seed: .*0, .*1\n.*--overwrite"):
+    build(data_dir, TINY | {"image_size": [32, 32]})  # the same, in other words
+    with pytest.raises(ValueError, match=r"differently:\n  seed: .*0, .*1\n.*--overwrite"):
         build(data_dir, TINY | {"seed": 1})
 
 
@@ -152,13 +217,15 @@ for config in configs:
 
 def test_command_line(tmp_path):
     """`tfds build` as the README has it, in the data set's folder: a build, and one in the same process that fails."""
-    configs = [json.dumps(STACKS | changes) for changes in ({}, {"name": "other", "pixel_size": 0.5})]
+    changes = {}, {"name": "volumes", "image_size": [8, 32, 32]}, {"name": "other", "pixel_size": 0.5}
+    configs = [json.dumps(STACKS | change) for change in changes]
     environment = {"PATH": "", "PYTHONPATH": str(FOLDER.parents[1]), "HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-c", TWO_BUILDS, DUMMY, tmp_path, *configs]
     done = subprocess.run(list(map(str, command)), cwd=FOLDER, env=environment, capture_output=True, text=True)
-    assert done.returncode != 0 and done.stdout.count("built\n") == 1, done.stderr
+    assert done.returncode != 0 and done.stdout.count("built\n") == 2, done.stderr
     builder = tfds.builder_from_directory(tmp_path / "integrated_cell" / "stacks" / str(module.Builder.VERSION))
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
+    assert list(builder.data_path.glob("*-train.array_record-*"))
     assert f"\n{(builder.data_path / report.REPORT).read_text()}" in done.stdout
-    assert "\nlysosome_1,/" in done.stderr and "the frame of 32 px at 0.5 µm/px" in done.stderr
+    assert "\nlysosome_1,/" in done.stderr and "the frame of 32 x 32 px at 0.5 µm/px" in done.stderr
     assert not (tmp_path / "integrated_cell" / "other").exists()

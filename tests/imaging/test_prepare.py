@@ -18,7 +18,7 @@ from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import SimulatedId, prepare_cell, prepare_simulated
 
 DUMMY = pathlib.Path(__file__).parents[2] / "datasets" / "integrated_cell" / "dummy_data"
-FRAME = Frame(32, 1.0)
+FRAME = Frame((32, 32), (1.0, 1.0))
 
 
 @pytest.fixture
@@ -51,11 +51,21 @@ def test_errors_name_cell_file_and_reason(cell, tmp_path):
 
 def test_a_worker_sends_back_a_png_without_loss_or_the_bad_cell(cell):
     record, findings = prepare.examine(cell, FRAME)
+    np.testing.assert_array_equal(prepare.decoded(record["image"]), prepare_cell(cell, FRAME)[0]["image"])
     expected, expected_findings = prepare_cell(cell, FRAME)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(record["image"]))), expected["image"])
     assert findings == expected_findings
     bad = prepare.examine(dataclasses.replace(cell, raw="nowhere.tif"), FRAME)
     assert isinstance(bad, prepare.BadCell) and bad.reason == "there is no such file."
+
+
+def test_a_worker_sends_back_a_volume_as_it_is(cell):
+    frame = Frame((8, 32, 32), (1.0, 1.0, 1.0))
+    record, findings = prepare.examine(cell, frame)
+    assert record["image"].shape == (8, 32, 32, 3) and findings.scale == (1.0, 1.0, 1.0)
+    assert prepare.decoded(record["image"]) is record["image"]
+    bad = prepare.examine(dataclasses.replace(cell, scale=(3.0, 1.0, 1.0)), frame)
+    assert isinstance(bad, prepare.BadCell) and "along z" in bad.reason
 
 
 def test_any_error_of_a_parser_names_the_cell():
@@ -74,14 +84,14 @@ def test_simulated_cells_have_seeds_of_their_own():
 
 
 def test_a_simulated_cell_without_noise_and_how_its_structures_vary():
-    frame, cell = Frame(32, 1.2), SimulatedId("tom20", 0, expected_draws=2)
+    frame, cell = Frame((32, 32), (1.2, 1.2)), SimulatedId("tom20", 0, expected_draws=2)
     plain, record = (prepare_simulated(dataclasses.replace(cell, expected_draws=n), frame)[0] for n in (0, 2))
     np.testing.assert_array_equal(record["image"], plain["image"])
     planes = [record[name].reshape(-1, 3).T for name in ("noise_free", "image")]
     assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(*planes, strict=True)) > 0.97
     # By hand: the draws of TOM20, through the cell's own transform.
     y = 8
-    simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size)
+    simulated = simulate.simulate_cell(cell.cell_seed, y, frame.pixel_size[0])
     masks = simulated.cell_mask, simulated.nucleus_mask
     transform = preprocess(simulated.channels, *masks, simulated.scale, frame).transform
     planes = [transform.apply(plane) for part in simulate.draw_structure(simulated, y, 16, seed=2) for plane in part]
@@ -90,3 +100,20 @@ def test_a_simulated_cell_without_noise_and_how_its_structures_vary():
     assert record["spread"].shape == (10,)
     assert record["spread"][y] == pytest.approx(np.sqrt(variance.mean()), rel=1e-4)
     assert (record["spread"] > 0).all() and (record["spread"] < 0.2).all()
+
+
+def test_a_simulated_cell_in_3d_has_its_truths_as_volumes():
+    frame, cell = Frame((8, 16, 16), (2.0, 2.5, 2.5)), SimulatedId("lamin-b1", 3, expected_draws=2)
+    record, findings = prepare_simulated(cell, frame)
+    assert findings.scale == pytest.approx((1.8, 2.25, 2.25))
+    assert record["image"].shape == record["noise_free"].shape == (8, 16, 16, 3)
+    assert record["expected"].shape == (8, 16, 16, 10)
+    planes = [record[name].reshape(-1, 3).T for name in ("noise_free", "image")]
+    assert min(np.corrcoef(a, b)[0, 1] for a, b in zip(*planes, strict=True)) > 0.95
+    lamin, zo1 = (record["expected"][..., k].astype(float) for k in (5, 9))
+    seen = record["image"][..., 2].ravel()
+    assert np.corrcoef(lamin.ravel(), seen)[0, 1] > 0.8 > np.corrcoef(zo1.ravel(), seen)[0, 1]
+    assert (record["ceiling"] > 0.2).all() and (record["spread"] > 0).all()
+    plain, _ = prepare_simulated(dataclasses.replace(cell, expected_draws=0), frame)
+    np.testing.assert_array_equal(plain["image"], record["image"])
+    assert plain["expected"].shape == (0, 0, 0, 10) and plain["noise_free"].shape == (0, 0, 0, 3)

@@ -7,7 +7,7 @@ from scipy import ndimage
 from icell_tf import simulate
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
-from icell_tf.simulate import PROGRAMS, draw_structure, expected_structure, project_signals, simulate_cell
+from icell_tf.simulate import PROGRAMS, draw_structure, expected_structure, signals_in_cell, simulate_cell
 from icell_tf.simulate.microscope import Strands, blur, make_grid, rasterize
 from icell_tf.simulate.shapes import MAX_REACH, sample_shape
 from icell_tf.simulate.views import simulate_view
@@ -66,15 +66,15 @@ def test_the_cell_does_not_depend_on_its_structure(cells):
 
 
 def test_one_cell_has_one_pose_and_size_at_every_resolution():
-    frames = [Frame(64, 0.6), Frame(256, 0.317)]
+    frames = [Frame((64, 64), (0.6, 0.6)), Frame((256, 256), (0.317, 0.317))]
     for seed in range(5):
-        cells = [simulate_cell(seed, 0, frame.pixel_size) for frame in frames]
+        cells = [simulate_cell(seed, 0, frame.pixel_size[0]) for frame in frames]
         volumes = [cell.cell_mask.sum() * np.prod(cell.scale) for cell in cells]
         assert volumes[0] == pytest.approx(volumes[1], rel=0.05)
         poses = []
         for cell, frame in zip(cells, frames, strict=True):
             linear = preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, frame).transform.matrix
-            poses.append(linear[:, :2] * cell.scale[2] / frame.pixel_size)
+            poses.append(linear[:, :2] * cell.scale[2] / frame.pixel_size[0])
         np.testing.assert_allclose(*poses, atol=0.1)
 
 
@@ -193,7 +193,7 @@ def test_the_expected_structure_is_the_mean_of_its_draws(cells):
 
 def test_projected_signals_are_what_the_camera_saw_without_its_noise(cells):
     for cell in cells[:4]:
-        planes, outline = project_signals(cell), cell.cell_mask.any(0)
+        planes, outline = signals_in_cell(cell), cell.cell_mask.any(0)
         np.testing.assert_array_equal(planes.max(axis=(1, 2)), 1)
         assert not planes[:, ~outline].any() and planes.min() >= 0
         seen = [(counts * cell.cell_mask).max(0) for counts in cell.channels]
@@ -206,9 +206,30 @@ def test_projected_signals_are_what_the_camera_saw_without_its_noise(cells):
             assert abs(residual[signal > 0.5].mean()) < 0.05 * slope
 
 
+def test_volumes_are_what_is_projected(cells):
+    cell = cells[0]
+    shape = cell.cell_mask.shape
+    signals = signals_in_cell(cell, projected=False)
+    assert signals.shape == (3, *shape) and not signals[:, ~cell.cell_mask].any()
+    np.testing.assert_array_equal(signals.max(axis=1), signals_in_cell(cell))
+    drawn, projected = (np.concatenate([*draw_structure(cell, 3, 5, projected=flag)]) for flag in (False, True))
+    assert drawn.shape == (5, *shape) and not drawn[:, ~cell.cell_mask].any()
+    np.testing.assert_array_equal(drawn.max(axis=1), projected)
+    np.testing.assert_allclose(expected_structure(cell, 3, 5, projected=False), drawn.mean(axis=0), atol=1e-6)
+
+
+def test_voxels_for_a_frame_in_3d_are_no_thicker_than_its_pixels():
+    for depth, thickness in ((None, 0.81), (2.0, 0.81), (0.5, 0.45), (0.01, 0.108)):
+        cell = simulate_cell(1, 8, PIXEL_SIZE, depth)
+        assert cell.scale == pytest.approx((thickness, 0.54, 0.54))
+        assert cell.cell_mask.sum() * np.prod(cell.scale) == pytest.approx(
+            simulate_cell(1, 0, PIXEL_SIZE).cell_mask.sum() * np.prod((0.81, 0.54, 0.54)), rel=0.06
+        )
+
+
 def test_expected_structure_depends_on_the_cell(cells):
     """In their own frames, two cells differ much more than two sets of draws of one cell."""
-    frame = Frame(64, PIXEL_SIZE)
+    frame = Frame((64, 64), (PIXEL_SIZE, PIXEL_SIZE))
     pictures = []
     for cell in cells[:4]:
         prepared = preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, frame)
@@ -247,6 +268,8 @@ def test_bad_arguments_are_refused():
         simulate_cell(0, 10, PIXEL_SIZE)
     with pytest.raises(ValueError, match="pixel_size > 0"):
         simulate_cell(0, 0, 0.0)
+    with pytest.raises(ValueError, match="depth > 0.* 0.0"):
+        simulate_cell(0, 0, PIXEL_SIZE, 0.0)
 
 
 def test_views_are_of_one_cell():

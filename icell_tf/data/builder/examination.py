@@ -8,6 +8,8 @@ from icell_tf.data.builder import report, sources
 from icell_tf.data.builder.passes import BeamPasses, LocalPasses
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
 
+SPEC = "spec"  # the key of metadata.json that has the `CellSpec`
+
 
 @dataclasses.dataclass
 class Examination:
@@ -44,7 +46,7 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
 
     Raises: BadCells: a cell can't be used and the config doesn't say to skip it, or no cell is good.
     """
-    bad_cells, good, tally = list(bad_cells), [], report.Tally()
+    bad_cells, good, tally = list(bad_cells), [], report.Tally(config.frame.axes)
     for index, outcome in enumerate(passes.examine()):
         if isinstance(outcome, BadCell):
             bad_cells.append(outcome)
@@ -62,12 +64,13 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
 def check_prepared(folder, wanted):
     """Checks that a folder holds the data set that a build would make.
 
-    Args: folder: of the prepared data set, as TFDS' path. wanted: what its metadata.json has to hold.
+    Args: folder: of the prepared data set, as TFDS' path. wanted: what its metadata.json has to hold beside the spec.
     Raises: ValueError: it holds no finished data set, or one that was made from other arguments or files.
     """
     try:
         stored = json.loads((folder / "metadata.json").read_text())
-    except (OSError, ValueError) as error:
+        stored.pop(SPEC, None)  # it follows from the arguments and files
+    except (OSError, ValueError, AttributeError) as error:
         raise ValueError(f"{folder} holds no finished data set ({error}): remove the folder.") from error
     differences = [
         f"{name}: it has {stored.get(name)!r}, this build {wanted.get(name)!r}"

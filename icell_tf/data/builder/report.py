@@ -8,8 +8,8 @@ import io
 import tempfile
 
 import numpy as np
-from PIL import Image
 
+from icell_tf.imaging import prepare
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.viz import figures
@@ -43,9 +43,10 @@ class BadCells(ValueError):
 
 
 class Tally:
-    """Statistics of the good cells, in a few numbers a cell."""
+    """Statistics of the good cells, in a few numbers a cell. Args: axes: "YX", or "ZYX" of volumes."""
 
-    def __init__(self):
+    def __init__(self, axes="YX"):
+        self._axes = axes
         self.scales = collections.Counter()
         self.guesses = collections.Counter()
         self.ambiguous = 0
@@ -53,7 +54,7 @@ class Tally:
 
     def add(self, findings):
         """Adds one cell's `Findings`."""
-        self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[1:])] += 1
+        self.scales[tuple(float(f"{size:.4g}") for size in findings.scale[-len(self._axes) :])] += 1
         self.guesses.update(set(findings.guesses))
         self.ambiguous += findings.ambiguous_pose
         for (backgrounds, highest), (low, high) in zip(self._ranges, findings.ranges, strict=True):
@@ -62,7 +63,8 @@ class Tally:
 
     def lines(self):
         """Pixel sizes, guesses, intensities and poses, as lines of text."""
-        sizes = ", ".join(f"{y:g} x {x:g} ({_cells(count)})" for (y, x), count in self.scales.most_common())
+        texts = ((" x ".join(f"{size:g}" for size in sizes), count) for sizes, count in self.scales.most_common())
+        found = ", ".join(f"{text} ({_cells(count)})" for text, count in texts)
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
             (name, *(f"{f(values):.6g}" for values in ranges for f in (np.min, np.median, np.max)))
@@ -72,23 +74,28 @@ class Tally:
         guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
         if guesses:
             guesses = ["Axes that files don't name were guessed; axes in --config overrides this:", *guesses, ""]
-        return [f"Pixel sizes found, µm, y x x: {sizes}", "", *guesses, *_table([header, *rows]), "", pose]
+        axes = " x ".join(self._axes.lower())
+        return [f"Pixel sizes found, µm, {axes}: {found}", "", *guesses, *_table([header, *rows]), "", pose]
 
 
-def write_report(name, folder, examination):
+def write_report(name, folder, examination, spec):
     """Prints the report of a build and writes it beside the data, with the contact sheet and the list of bad cells.
 
-    Args: name: of the data set. folder: of the data, as TFDS' path. examination: the build's `Examination`.
+    Args: name: of the data set. folder: of the data, as TFDS' path. examination: the build's `Examination`. spec: the
+      `CellSpec` of the cells.
     """
     cells, bad_cells = examination.cells, examination.bad_cells
     chosen = _choose_pictured(cells, sorted(i for indices in examination.divided.values() for i in indices))
     pictured = {structure: chosen[structure] for structure in examination.structures}
-    pngs = {s: [record["image"] for record in examination.passes.records(indices)] for s, indices in pictured.items()}
+    planes = {
+        structure: [spec.plane(prepare.decoded(record["image"])) for record in examination.passes.records(indices)]
+        for structure, indices in pictured.items()
+    }
     text = _report_text(name, examination, {s: [cells[i].cell_id for i in indices] for s, indices in pictured.items()})
     (folder / REPORT).write_text(text + "\n")
     (folder / SET_ASIDE).write_text(to_csv(bad_cells))
     with (folder / CONTACT_SHEET).open("wb") as file:
-        figures.to_png(contact_sheet(pngs), file)
+        figures.to_png(contact_sheet(planes, spec), file)
     print(f"\n{text}\n")
 
 
@@ -149,12 +156,11 @@ def _choose_pictured(cells, indices):
     return chosen
 
 
-def contact_sheet(rows):
+def contact_sheet(rows, spec):
     """Draws cells, a row for each structure: membrane magenta, nucleus cyan, structure yellow.
 
-    Args: rows: {structure: PNGs of (H, W, 3)}. Returns: RGB, uint8 (height, width, 3).
+    Args: rows: {structure: pictures (Y, X, C) uint8}. spec: their `CellSpec`. Returns: RGB, uint8 (height, width, 3).
     """
-    images = {structure: [np.asarray(Image.open(io.BytesIO(png))) for png in pngs] for structure, pngs in rows.items()}
-    where = figures.around_cell(np.max([image for row in images.values() for image in row], axis=0))
-    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in images.values()]
-    return figures.montage(panels, row_labels=list(images))
+    where = figures.around_cell(spec.reference(np.max([image for row in rows.values() for image in row], axis=0)))
+    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in rows.values()]
+    return figures.montage(panels, row_labels=list(rows))

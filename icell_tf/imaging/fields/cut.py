@@ -20,10 +20,11 @@ from icell_tf.imaging.fields.field_list import check_fields
 from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_cell, divide_field
 from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
 from icell_tf.imaging.ome import ome_metadata
+from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.viz import figures, outlines
 
 DEFAULT_OUTPUT = "cells"
-RAW_CHANNELS = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}  # role -> name in the manifest
+RAW_CHANNELS = dict(zip(CHANNEL_ROLES, ("membrane", "dna", "structure"), strict=True))  # role -> name in the manifest
 MASKS = ("cell_seg", "dna_seg")
 MANIFEST, SET_ASIDE = "manifest.csv", "set_aside.csv"
 SET_ASIDE_COLUMNS = ("FOVId", "kind", "label", "reason", "detail", "nuclei")

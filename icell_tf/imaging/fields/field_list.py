@@ -10,7 +10,14 @@ from icell_tf.imaging.fields.matching import check_shape
 from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
-from icell_tf.imaging.read.channels import CHANNEL_ROLES, RAW_NAMES, channels_by_name, parse_channels
+from icell_tf.imaging.read.channels import (
+    CHANNEL_ROLES,
+    RAW_NAMES,
+    REFERENCE_ROLES,
+    STRUCTURE_ROLE,
+    channels_by_name,
+    parse_channels,
+)
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
 REQUIRED = COLUMNS[:2]
@@ -52,15 +59,15 @@ class Field:
         """Opens the image: the stack, and {role: channel}. Raises: ValueError, OSError: with the reason."""
         stack = read_stack(self.path, axes=self.axes, scale=self.scale)
         print_guess(stack)
-        roles = self.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
+        roles = self.channels or channels_by_name(stack, RAW_NAMES, REFERENCE_ROLES, "--channels")
         for channel in roles.values():
             stack.channel_number(channel)
-        if "structure" in roles and not self.structure:
+        if STRUCTURE_ROLE in roles and not self.structure:
             raise ValueError(
-                f"{self.path}: the name of the structure in channel {roles['structure']!r} is missing: give "
+                f"{self.path}: the name of the structure in channel {roles[STRUCTURE_ROLE]!r} is missing: give "
                 "--structure, or the column structure_name; or leave structure out of --channels"
             )
-        if self.structure and "structure" not in roles:
+        if self.structure and STRUCTURE_ROLE not in roles:
             raise ValueError(
                 f"{self.path}: the structure {self.structure} is named, but no channel of it: add "
                 "structure:NAME_OR_NUMBER to --channels, or the column channels"

@@ -1,4 +1,4 @@
-"""Intensities of a channel: its background, its projection, and its range within the cell (paper, section 3.1).
+"""Intensities of a channel: its background, and what it shows within the cell (paper, section 3.1).
 
 Stacks may be memory maps far larger than a processor's cache, so all functions read them plane by plane.
 """
@@ -138,10 +138,26 @@ def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
     Returns: (Y, X) of the channel's own type.
     Raises: ValueError: the channel has NaN or infinite intensities, inside the cell or outside.
     """
+    planes = _masked_planes(channel, cell_mask, name)
+    projection = next(planes).copy()
+    for plane in planes:
+        np.maximum(projection, plane, out=projection)
+    return projection
+
+
+def mask_cell(channel, cell_mask, name: str = "") -> np.ndarray:
+    """Gives the voxels outside a cell the lowest possible value. Returns: (Z, Y, X). Otherwise as `project_cell`."""
+    masked = np.empty_like(channel)
+    for z, plane in enumerate(_masked_planes(channel, cell_mask, name)):
+        masked[z] = plane
+    return masked
+
+
+def _masked_planes(channel, cell_mask, name):
+    """Yields the planes with the lowest possible value outside the cell, all of them in the same array."""
     unsigned, floating = channel.dtype.kind in "bu", channel.dtype.kind == "f"
     lowest = -np.inf if floating else _range(channel)[0]
-    projection = np.full(channel.shape[1:], 0 if unsigned else lowest, channel.dtype)
-    masked = np.empty_like(projection)
+    masked = np.empty(channel.shape[1:], channel.dtype)
     for z, (plane, inside) in enumerate(zip(channel, cell_mask, strict=True)):
         if floating and not (np.isfinite(plane.min()) and np.isfinite(plane.max())):
             raise ValueError(f"the {name} channel has NaN or infinite intensities, the first ones in plane {z}.")
@@ -150,5 +166,4 @@ def project_cell(channel, cell_mask, name: str = "") -> np.ndarray:
         else:
             masked.fill(lowest)
             np.copyto(masked, plane, where=inside)
-        np.maximum(projection, masked, out=projection)
-    return projection
+        yield masked

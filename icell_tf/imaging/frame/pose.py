@@ -5,9 +5,8 @@ import math
 
 import numpy as np
 
-from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.frame.frame import Frame, Transform, in_plane, listed
 
-ALIGNMENTS = ("major_axis", "none")
 MIN_AXIS_RATIO, MIN_SKEWNESS = 1.1, 0.05  # below one of them the pose is ambiguous
 
 _MAX_PIXEL_RATIO = 100  # of height and width; a higher ratio is an error, which would make the low-pass very slow
@@ -32,24 +31,42 @@ class Pose:
         return self.axis_ratio < MIN_AXIS_RATIO or min(self.skewness) < MIN_SKEWNESS
 
 
-def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> tuple[Transform, Pose]:
+def align(cell, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> tuple[Transform, Pose]:
     """Finds the transform that makes the major axis horizontal, the skewness positive, and centres the nucleus.
 
+    In 3D, the pose and the centre along y and x are those of the masks projected along z; z is only scaled and shifted.
+
     Args:
-      outline: (Y, X) bool, the cell's projected mask.
-      nucleus: (Y, X) bool, the nucleus's projected mask.
-      scale: (y, x), µm per pixel.
-      frame: the `Frame` of the picture.
+      cell: (Y, X) bool, the cell's projected mask; or (Z, Y, X), for a frame in 3D.
+      nucleus: the nucleus's mask, of the same shape.
+      scale: µm per pixel along each axis of the masks.
+      frame: the `Frame` of the image.
       alignment: "none" only centres the nucleus, without rotation and flips.
 
     Raises: ValueError: the cell reaches beyond the frame, or the pixel size can't be right.
     """
     scale = np.asarray(scale, np.float64)
-    if max(scale) > min(_MAX_PIXEL_RATIO * min(scale), frame.extent):
+    if max(scale) > min(_MAX_PIXEL_RATIO * min(scale), *frame.extent):
+        words = {"Z": "deep", "Y": "high", "X": "wide"}
+        described = [f"{size:g} µm {words[axis]}" for axis, size in zip(frame.axes, scale, strict=True)]
         raise ValueError(
-            f"its pixels are {scale[0]:g} µm high and {scale[1]:g} µm wide, in a frame of {frame.extent:g} µm: check "
-            "--pixel_size or scale_micron."
+            f"its pixels are {', '.join(described[:-1])} and {described[-1]}, in a frame of "
+            f"{listed(f'{size:g}' for size in frame.extent)} µm: check --pixel_size or scale_micron."
         )
+    along_z = tuple(range(cell.ndim - len(in_plane(cell.shape))))
+    matrix, pose, reach = _align_plane(
+        cell.any(axis=along_z), nucleus.any(axis=along_z), in_plane(scale), frame.plane, alignment
+    )
+    if along_z:
+        row, reach_z = _centre_depth(cell, nucleus, scale[0], frame)
+        matrix = np.vstack([row, np.insert(matrix, 0, 0, axis=1)])
+        reach = np.insert(reach, 0, reach_z)
+    _check_extent(reach, frame)
+    return Transform(matrix, tuple(cell.shape), tuple(map(float, scale)), frame), pose
+
+
+def _align_plane(outline, nucleus, scale, frame, alignment):
+    """Returns the matrix (2, 3) of the transform along y and x, the pose, and the cell's reach from the nucleus, µm."""
     rows, cols = np.nonzero(outline)
     shape = np.stack([rows, cols]) * scale[:, None]  # (2, N): y and x of the shape's pixels, µm
     centre = centre_of_mass(nucleus) * scale
@@ -58,13 +75,20 @@ def align(outline, nucleus, scale, frame: Frame, alignment: str = "major_axis") 
     skewness = np.mean(coordinates * coordinates * coordinates, axis=1) / deviations**3
     pose = Pose(float(deviations[1] / deviations[0]), tuple(map(float, np.abs(skewness))))
     axes = axes * np.where(skewness < 0, -1.0, 1.0)[:, None] if alignment == "major_axis" else np.eye(2)
-    _check_extent(axes @ (shape - centre[:, None]), frame)
+    reach = np.abs(axes @ (shape - centre[:, None])).max(axis=1)
     # The rows of `axes` are the frame's vertical and horizontal direction in (y, x); its transpose leads back.
     linear = axes.T * frame.pixel_size / scale[:, None]
-    middle = (frame.image_size - 1) / 2
-    offset = centre / scale - linear @ (middle, middle)
-    matrix = np.column_stack([linear, offset])
-    return Transform(matrix, tuple(outline.shape), tuple(map(float, scale)), frame), pose
+    offset = centre / scale - linear @ ((np.array(frame.shape) - 1) / 2)
+    return np.column_stack([linear, offset]), pose, reach
+
+
+def _centre_depth(cell, nucleus, scale, frame):
+    """Returns the matrix's row (4,) that puts the nucleus in the middle along z, and the cell's reach along z, µm."""
+    depths = np.flatnonzero(cell.any(axis=(1, 2)))
+    counts = nucleus.sum(axis=(1, 2))
+    centre = np.arange(len(counts)) @ counts / counts.sum()
+    step = frame.pixel_size[0] / scale
+    return [step, 0, 0, centre - step * (frame.shape[0] - 1) / 2], np.abs(depths - centre).max() * scale
 
 
 def centre_of_mass(mask) -> np.ndarray:
@@ -89,14 +113,17 @@ def principal_axes(shape, scale) -> tuple[np.ndarray, np.ndarray]:
     return axes, np.sqrt(np.diag(axes @ covariance @ axes.T))
 
 
-def _check_extent(coordinates, frame):
-    reach = np.abs(coordinates).max(axis=1)  # µm from the nucleus's centre, down and along
-    if reach.max() < frame.pixel_size:
-        raise ValueError(f"the cell reaches only {reach.max():.2g} µm: check --pixel_size or scale_micron.")
-    if reach.max() > frame.extent / 2:
+def _check_extent(reach, frame):
+    """Args: reach: µm from the nucleus's centre, along each axis of the frame."""
+    across, along = in_plane(reach)
+    if max(across, along) < min(frame.plane.pixel_size):
+        raise ValueError(f"the cell reaches only {max(across, along):.2g} µm: check --pixel_size or scale_micron.")
+    half = np.array(frame.extent) / 2
+    if (reach > half).any():
+        depth = f", and {reach[0]:.1f} µm along z," if frame.axes != frame.plane.axes else ""
         raise ValueError(
-            f"the cell reaches {reach[1]:.1f} µm along and {reach[0]:.1f} µm across its long axis from the "
-            f"centre of its nucleus; the frame of {frame.image_size} px at {frame.pixel_size:g} µm/px reaches "
-            f"{frame.extent / 2:.1f} µm. Is the stack's own pixel size right (column scale_micron, or --pixel_size)? "
-            "If so, prepare a data set with a larger image_size (px) or pixel_size (µm/px) in its --config."
+            f"the cell reaches {along:.1f} µm along and {across:.1f} µm across its long axis{depth} from the "
+            f"centre of its nucleus; the frame of {frame} reaches {listed(f'{side:.1f}' for side in half)} µm. Is the "
+            "stack's own pixel size right (column scale_micron, or --pixel_size)? If so, prepare a data set with a "
+            "larger image_size (px) or pixel_size (µm/px) in its --config."
         )

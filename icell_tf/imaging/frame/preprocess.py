@@ -1,7 +1,7 @@
-"""Preprocessing of one cell (paper, section 3.1; docs/paper.md names the departures): a 3D stack in, one picture out.
+"""Preprocessing of one cell (paper, section 3.1; docs/paper.md names the departures): a 3D stack in, one image out.
 
-Along z all steps work on voxels. In the plane there is one low-pass and one affine warp that combines rotation, flips,
-scale and shift, so that a picture is interpolated only once.
+The frame decides whether the image is a picture, for which the stack is projected along z, or a volume. There is one
+low-pass and one affine warp that combines rotation, flips, scale and shift, so that an image is interpolated only once.
 """
 
 import dataclasses
@@ -10,50 +10,21 @@ import math
 import numpy as np
 
 from icell_tf.imaging.frame.frame import Frame, Transform
-from icell_tf.imaging.frame.intensity import background_intensity, project_cell
-from icell_tf.imaging.frame.pose import ALIGNMENTS, Pose, align
-from icell_tf.imaging.read.channels import CHANNEL_ROLES
+from icell_tf.imaging.frame.intensity import background_intensity, mask_cell, project_cell
+from icell_tf.imaging.frame.pose import Pose, align
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, REFERENCE_ROLES, STRUCTURE_ROLE
+from icell_tf.spec import PREPROCESSING_VERSION, Preparation
 
-PREPROCESSING_VERSION = 1  # rises with every change that alters a picture
-NORMALIZATIONS = ("maximum", "percentile")
-_PERCENTILE = 99.9  # of the projected cell's pixels
-
-
-@dataclasses.dataclass(frozen=True)
-class Preparation:
-    """How a stack becomes a picture; a model takes only cells with the preparation of those it was trained on.
-
-    Attributes:
-      alignment: "major_axis": the cell's major axis horizontal and its skewness positive (the paper's); "none": the
-        cell's own orientation, only centred.
-      normalization: the intensity that becomes 255. "maximum" (the paper's): the highest within the cell. "percentile":
-        the 99.9th percentile of the projected cell, so that a few bright specks don't darken the rest; if it is not
-        above the background, the highest.
-    """
-
-    alignment: str = "major_axis"
-    normalization: str = "maximum"
-
-    def __post_init__(self):
-        for name, choices in (("alignment", ALIGNMENTS), ("normalization", NORMALIZATIONS)):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(choices)}.")
+_PERCENTILE = 99.9  # of the cell's pixels, projected or not as its image
 
 
-def describe(preparation: Preparation, version: int = PREPROCESSING_VERSION) -> str:
-    """Describes a preparation and the version of the preprocessing in one line; data sets and models compare it."""
-    return f"{preparation.alignment}, {preparation.normalization}, {version}"
-
-
-def parse_preparation(description: str) -> Preparation:
-    """Reads what `describe` wrote. Raises: ValueError: it is of another version of the preprocessing."""
-    alignment, normalization, version = description.split(", ")
-    if version != str(PREPROCESSING_VERSION):
+def check_version(preparation: Preparation):
+    """Raises: ValueError: a model's preparation is of another version of the preprocessing than this one."""
+    if preparation.version != PREPROCESSING_VERSION:
         raise ValueError(
-            f"the model was trained on cells of version {version} of the preprocessing, and this icell_tf has version "
-            f"{PREPROCESSING_VERSION}: use the release of icell_tf that it was trained with, or train again"
+            f"the model was trained on cells of version {preparation.version} of the preprocessing, and this icell_tf "
+            f"has version {PREPROCESSING_VERSION}: use the release of icell_tf that it was trained with, or train again"
         )
-    return Preparation(alignment, normalization)
 
 
 class MaskError(ValueError):
@@ -65,8 +36,8 @@ class PreprocessedCell:
     """A cell in its frame.
 
     Attributes:
-      image: (H, W, C) uint8, channels membrane, nucleus[, structure].
-      transform: from the stack's plane into the frame.
+      image: (*frame.shape, C) uint8, the reference channels and, if there is one, the structure.
+      transform: from the stack into the frame.
       pose: the `Pose` of its outline.
       ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
     """
@@ -78,14 +49,14 @@ class PreprocessedCell:
 
 
 def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparation=None) -> PreprocessedCell:
-    """Turns one cell's stack into a picture: subtracts background, masks, rescales, projects, aligns and resamples.
+    """Turns one cell's stack into an image: subtracts background, masks, rescales, aligns and resamples.
 
     Args:
       channels: (C, Z, Y, X), or a sequence of C arrays (Z, Y, X), integers or floats: membrane, nucleus[, structure].
       cell_mask: (Z, Y, X) or (1, Y, X), nonzero inside the cell.
       nucleus_mask: (Z, Y, X) or (1, Y, X), nonzero inside the nucleus.
-      scale: (z, y, x), µm per voxel; z is not used and may be nan.
-      frame: the `Frame` of the picture.
+      scale: (z, y, x), µm per voxel; for a frame in 2D z is not used and may be nan.
+      frame: the `Frame` of the image. In 2D the stack is projected along z.
       preparation: a `Preparation`; None is the paper's.
 
     Raises: ValueError: the shapes differ, a mask or channel is empty, the nucleus lies outside the cell, or the pixel
@@ -94,18 +65,21 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     preparation = preparation or Preparation()
     channels = _check_channels(channels)
     cell_mask, nucleus_mask = _check_masks(cell_mask, nucleus_mask, channels[0].shape)
-    _check_scale(scale)
-    outline, nucleus = cell_mask.any(axis=0), nucleus_mask.any(axis=0)
-    transform, pose = align(outline, nucleus, scale[1:], frame, preparation.alignment)
-    planes, ranges = [], []
+    rank = len(frame.shape)
+    _check_scale(scale, rank)
+    projected = rank < channels[0].ndim
+    cell, nucleus = (mask.any(axis=0) if projected else mask for mask in (cell_mask, nucleus_mask))
+    transform, pose = align(cell, nucleus, scale[-rank:], frame, preparation.alignment)
+    images, ranges = [], []
     for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
-        # Subtraction, clipping and division keep the order of intensities, so they can follow the projection.
-        plane = project_cell(channel, cell_mask, name)
+        # Subtraction, clipping and division keep the order of intensities, so they can follow a projection.
+        image = (project_cell if projected else mask_cell)(channel, cell_mask, name)
         background = background_intensity(channel, cell_mask)
-        highest = _highest(plane[outline], background, name, preparation.normalization)
-        planes.append(np.minimum(np.maximum(plane.astype(np.float64) - float(background), 0) / highest, 1))
+        highest = _highest(image[cell], background, name, preparation.normalization)
+        image = np.minimum(np.maximum(image.astype(np.float64) - float(background), 0) / highest, 1)
+        images.append(image.astype(np.float32))
         ranges.append((float(background), float(background + highest)))
-    image = np.moveaxis(transform.apply(np.stack(planes)), 0, -1)
+    image = np.moveaxis(transform.apply(np.stack(images)), 0, -1)
     return PreprocessedCell(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8), transform, pose, tuple(ranges))
 
 
@@ -127,10 +101,11 @@ def _check_channels(channels):
     """The channels as a list of arrays (Z, Y, X)."""
     channels = [np.asarray(channel) for channel in channels]
     shapes = {channel.shape for channel in channels}
-    if len(channels) not in (2, 3) or len(shapes) != 1 or channels[0].ndim != 3 or 0 in channels[0].shape:
+    counts = len(REFERENCE_ROLES), len(CHANNEL_ROLES)
+    if len(channels) not in counts or len(shapes) != 1 or channels[0].ndim != 3 or 0 in channels[0].shape:
         raise ValueError(
-            "expected channels (C, Z, Y, X) with C = 2 (membrane, nucleus) or 3 (and structure), found "
-            f"{len(channels)} of shape {' and '.join(map(str, sorted(shapes)))}."
+            f"expected channels (C, Z, Y, X) with C = {counts[0]} ({', '.join(REFERENCE_ROLES)}) or {counts[1]} (and "
+            f"{STRUCTURE_ROLE}), found {len(channels)} of shape {' and '.join(map(str, sorted(shapes)))}."
         )
     for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
         if channel.dtype.kind not in "buif":
@@ -173,11 +148,13 @@ def _check_masks(cell_mask, nucleus_mask, shape):
     return masks
 
 
-def _check_scale(scale):
-    if len(scale) != 3 or not all(math.isfinite(s) and s > 0 for s in scale[1:]):
+def _check_scale(scale, rank):
+    known = [math.isfinite(size) and size > 0 for size in scale]
+    if len(scale) != 3 or not all(known[1:]):
         raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")
-
-
-def check_version(preparation):
-    """TEMPORARY, until the preparation takes any rank."""
-    return preparation
+    if not all(known[-rank:]):
+        raise ValueError(
+            f"the distance of the stack's planes along z is not known, which a frame in 3D needs; found {scale} as µm "
+            "per voxel along (z, y, x): give it in the manifest's column scale_micron as [z, y, x], or as "
+            "--pixel_size=z,y,x."
+        )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from icell_tf.imaging.manifest.cells import LoadedCell
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import fitting_axes, read_stack
-from icell_tf.imaging.read.channels import RAW_NAMES, SEGMENTATION_NAMES, find_channel
+from icell_tf.imaging.read.channels import RAW_NAMES, SEGMENTATION_NAMES, STRUCTURE_ROLE, find_channel
 from icell_tf.structures import canonical_name
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
@@ -127,7 +127,7 @@ def parse_name_dict(text, labelled):
     raw_channels, segmentation_channels = tuple(names["crop_raw"]), tuple(names["crop_seg"])
     roles = {}
     for role, known in RAW_NAMES.items():
-        if labelled or role != "structure" or find_channel(raw_channels, known) is not None:
+        if labelled or role != STRUCTURE_ROLE or find_channel(raw_channels, known) is not None:
             roles[role] = _channel_of(raw_channels, known, role, "crop_raw")
     for role, known in SEGMENTATION_NAMES.items():
         roles[f"{role}_mask"] = _channel_of(segmentation_channels, known, f"{role} mask", "crop_seg")

@@ -2,14 +2,19 @@
 
 import math
 
-CHANNEL_ROLES = ("membrane", "nucleus", "structure")
+from icell_tf.spec import CHANNELS, REFERENCE, STRUCTURE
+
+CHANNEL_ROLES = tuple(channel.name for channel in CHANNELS)
+REFERENCE_ROLES = tuple(channel.name for channel in CHANNELS if channel.role == REFERENCE)  # those that a cell needs
+(STRUCTURE_ROLE,) = (channel.name for channel in CHANNELS if channel.role == STRUCTURE)
 SEGMENTATION_ROLES = ("cell", "nucleus")
 # The names of a role's channel, the best first. A filled mask goes before one that may be a shell.
-RAW_NAMES = {
-    "membrane": ("membrane", "cell_membrane", "cell"),
-    "nucleus": ("dna", "dna_dye", "nucleus", "hoechst", "dapi"),
-    "structure": ("structure", "struct", "gfp", "egfp"),
-}
+_RAW_NAMES = (
+    "membrane cell_membrane cell",
+    "dna dna_dye nucleus hoechst dapi",
+    "structure struct gfp egfp",
+)
+RAW_NAMES = {role: tuple(names.split()) for role, names in zip(CHANNEL_ROLES, _RAW_NAMES, strict=True)}
 _MASK_NAMES = {
     "cell": "membrane_segmentation_fill membrane_segmentation cell_segmentation cell_seg membrane_seg cell membrane",
     "nucleus": "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna",

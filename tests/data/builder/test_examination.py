@@ -88,7 +88,7 @@ OFFENDERS = {
     "duplicate_cell": (duplicate_cell, "manifest.csv, line 6", "occurs in 2 rows"),
     "missing_file": (missing_file, "manifest.csv, line 6", "bad_seg.tif.*no such file"),
     "missing_pixel_size": (added(scale=""), "bad_raw.tif", "no pixel size .*scale_micron"),
-    "too_large": (added(scale="[1.0, 2.0, 2.0]"), "bad_raw.tif", "reaches .* the frame of 32 px"),
+    "too_large": (added(scale="[1.0, 2.0, 2.0]"), "bad_raw.tif", "reaches .* the frame of 32 x 32 px"),
     "unreadable_row": (unreadable_row, "manifest.csv, line 6", "3 values, expected 7"),
 }
 
@@ -99,7 +99,7 @@ def test_a_bad_cell_is_named_with_file_and_reason(tmp_path, offend, source, reas
     folder = Folder(tmp_path / "manual")
     offend(folder, "bad")
     cells, problems = manifest.list_manifest(folder.write() / "manifest.csv")
-    outcomes = [prepare.examine(cell, frame.Frame(32, 1.0)) for cell in cells]
+    outcomes = [prepare.examine(cell, frame.Frame((32, 32), (1.0, 1.0))) for cell in cells]
     problems += [outcome for outcome in outcomes if isinstance(outcome, prepare.BadCell)]
     assert len(outcomes) >= 4 and {problem.cell_id for problem in problems} == {"bad"}
     assert problems[0].source == str(folder.path / source)
@@ -140,6 +140,14 @@ def test_structures_can_be_named(tmp_path):
     folder.write()
     with pytest.raises(report.BadCells, match=r"\nbad,.*'golgi' .*tom20, zo1"):
         build(tmp_path / "data", STACKS | {"structures": ["tom20", "zo1"]}, folder.path)
+
+
+def test_the_name_of_class_k_is_no_structure(tmp_path, monkeypatch):
+    folder = Folder(tmp_path / "manual")
+    folder.add("bad", structure="generated")
+    monkeypatch.setattr(prepare, "examine", None)  # it is refused before that
+    with pytest.raises(ValueError, match="Config 'stacks': .* a structure is called 'generated'"):
+        build(tmp_path / "data", STACKS, folder.write())
 
 
 def test_mixed_pixel_sizes_are_resampled(tmp_path):

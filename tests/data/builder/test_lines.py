@@ -13,7 +13,10 @@ from tests.building import DUMMY
 
 
 def test_lines_hold_cells_findings_and_records():
-    cell, examine = read_manifest(DUMMY / "manifest.csv")[0], functools.partial(prepare.examine, frame=Frame(32, 1.0))
+    cell, examine = (
+        read_manifest(DUMMY / "manifest.csv")[0],
+        functools.partial(prepare.examine, frame=Frame((32, 32), (1.0, 1.0))),
+    )
     line = lines.encode((5, cell))
     assert lines.decode(lines.examine_line(line, examine)) == (5, examine(cell)[1])
     assert lines.make_example(line, examine) == (cell.cell_id, examine(cell)[0])

@@ -37,6 +37,7 @@ def test_beam_builds_what_worker_processes_build(tmp_path, manual_dir):
     distributed = build(tmp_path / "beam", CONFIG, manual_dir, beam_options=beam.pipeline.PipelineOptions())
     assert local.info.splits.keys() == distributed.info.splits.keys()
     for split in local.info.splits:
+        assert list(distributed.data_path.glob(f"*-{split}.array_record-*"))
         for expected, found in zip(records(local, split), records(distributed, split), strict=True):
             assert expected.keys() == found.keys()
             for name, value in expected.items():

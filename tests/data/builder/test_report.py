@@ -4,6 +4,7 @@ import pathlib
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from icell_tf.data.builder import report
@@ -24,6 +25,15 @@ def test_report(tmp_path, capsys):
     sheet = np.asarray(Image.open(folder / report.CONTACT_SHEET))
     assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160  # three structures, up to three cells of each
     assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05  # colours
+
+
+@pytest.mark.parametrize(("shape", "axes"), [([8, 32, 32], "z x y x x: 1 x 1 x 1"), ([32, 64], "y x x: 1 x 1")])
+def test_report_of_volumes_and_of_unequal_sides(tmp_path, shape, axes):
+    folder = pathlib.Path(build(tmp_path, STACKS | {"image_size": shape}, DUMMY).data_dir)
+    assert f"Pixel sizes found, µm, {axes} (8 cells)" in (folder / report.REPORT).read_text()
+    sheet = np.asarray(Image.open(folder / report.CONTACT_SHEET))
+    assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160
+    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05
 
 
 def test_bytes_that_are_not_utf_8_can_be_reported():

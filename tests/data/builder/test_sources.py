@@ -18,6 +18,7 @@ def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, 
     cells, bad_cells, _ = sources.list_cells(builder.builder_config, None)
     divided = sources.divide(builder.builder_config, cells, range(len(cells)))
     assert not bad_cells
+    assert builder.builder_config.cells == len(cells)
     found = tuple(len(divided[split]) for split in ("train", "validation", "test"))
     if counts:
         assert found == counts

@@ -36,7 +36,7 @@ def test_from_field_to_prepared_cells(field, simulated, tmp_path):
     (aside,) = table(tmp_path / "out" / "set_aside.csv")
     assert (aside["FOVId"], aside["kind"], aside["label"], aside["reason"]) == ("a", "cell", "4", "no nucleus")
 
-    frame = Frame(64, 0.6)
+    frame = Frame((64, 64), (0.6, 0.6))
     cells = read_manifest(tmp_path / "out" / "manifest.csv")
     assert [cell.cell_id for cell in cells] == ["a_1", "a_2", "a_3"]
     for cell, alone in zip(cells, simulated.alone, strict=False):

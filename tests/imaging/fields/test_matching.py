@@ -104,8 +104,8 @@ def test_limits_are_in_micrometres():
 
 
 def test_what_is_not_too_large_fits_the_frame():
-    field, frame = simulate_field(12, 1.2, columns=4), Frame(32, 0.7)
-    kept, set_aside = divide_field(field.cells, field.nuclei, field.scale, Limits(max_extent=frame.extent))
+    field, frame = simulate_field(12, 1.2, columns=4), Frame((32, 32), (0.7, 0.7))
+    kept, set_aside = divide_field(field.cells, field.nuclei, field.scale, Limits(max_extent=min(frame.extent)))
     assert kept and {s.reason for s in set_aside} == {matching.LARGE}
     for cell in kept:
         cut = cut_cell(field.channels, field.cells, field.nuclei, cell, field.scale)
@@ -132,7 +132,7 @@ def test_a_cell_cut_in_z_is_kept_and_marked(simulated):
 
 @pytest.mark.parametrize("flat", [False, True], ids=["3D labels", "2D labels"])
 def test_a_cell_from_a_field_is_prepared_as_if_alone(simulated, flat):
-    frame = Frame(64, 0.6)
+    frame = Frame((64, 64), (0.6, 0.6))
     cells, nuclei = simulated.cells, simulated.nuclei
     if flat:
         cells, nuclei = cells.max(axis=0, keepdims=True), nuclei.max(axis=0, keepdims=True)

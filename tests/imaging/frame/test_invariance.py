@@ -13,7 +13,7 @@ from icell_tf.simulate import shapes
 from icell_tf.simulate.views import simulate_view
 from icell_tf.structures import NAMES
 
-FRAME = Frame(64, 0.6)
+FRAME = Frame((64, 64), (0.6, 0.6))
 ALIKE = 0.98  # correlation of each channel
 VIEWS = {
     "turned": {"angle": 0.7},

@@ -6,7 +6,7 @@ import pytest
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.pose import Pose, align, principal_axes
 
-FRAME = Frame(64, 1.0)
+FRAME = Frame((64, 64), (1.0, 1.0))
 
 
 def pose_of(outline, scale=(1.0, 1.0)):

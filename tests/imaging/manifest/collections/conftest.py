@@ -35,7 +35,7 @@ def simulated():
 def pictures(simulated):
     """The simulated cells as the authors' release has its pictures: masked, background off, aligned, at 0.108 µm."""
     return {
-        name: preprocess(c.channels, c.cell_mask, c.nucleus_mask, c.scale, Frame(300, 0.108)).image
+        name: preprocess(c.channels, c.cell_mask, c.nucleus_mask, c.scale, Frame((300, 300), (0.108, 0.108))).image
         for name, c in simulated.items()
     }
 

@@ -12,7 +12,7 @@ from icell_tf.imaging.manifest.collections import hipsc
 from icell_tf.imaging.prepare import prepare_cell
 from tests.imaging.manifest.collections.conftest import write_table
 
-FRAME = Frame(64, 0.6)
+FRAME = Frame((64, 64), (0.6, 0.6))
 
 
 def test_cells_are_built_as_from_their_stacks(hipsc_folder, simulated):

@@ -13,7 +13,7 @@ from icell_tf.imaging.manifest.cells import BadCell, NotSelected
 from icell_tf.imaging.manifest.collections import paper_2d
 from icell_tf.imaging.prepare import prepare_cell
 
-FRAME = Frame(64, 0.6)
+FRAME = Frame((64, 64), (0.6, 0.6))
 
 
 @pytest.fixture
