@@ -20,6 +20,7 @@ from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
     RAW_NAMES,
+    REFERENCE_ROLES,
     SEGMENTATION_NAMES,
     SEGMENTATION_ROLES,
     channels_by_name,
@@ -175,7 +176,7 @@ def _from_manifest(path, frame, preparation, reading):
 def _from_stack(path, segmentation, frame, preparation, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
     print_guess(stack)
-    channels = reading.channels or channels_by_name(stack, RAW_NAMES, CHANNEL_ROLES[:2], "--channels")
+    channels = reading.channels or channels_by_name(stack, RAW_NAMES, REFERENCE_ROLES, "--channels")
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
     try:
         if segmentation:

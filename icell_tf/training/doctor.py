@@ -129,7 +129,7 @@ def data(dataset, data_dir=None):
         if dataset not in SIMULATED:
             return Part("data", [f"{dataset}: none"], [str(error)]), None
         config = SIMULATED[dataset]
-        needed = config.cell_count * math.prod(config.spec().image_shape)
+        needed = config.cells * math.prod(config.spec().image_shape)
         part = disk("data", data_dir or default_data_dir(), needed, "--data_dir")
         part.lines.insert(0, f"{dataset}: not prepared yet; training prepares it when it starts, in:")
         with contextlib.suppress(ConfigError):  # reported by `training`
