@@ -59,7 +59,7 @@ def files(tmp_path):
 
 def expected_image(count=3):
     channels, masks = cell_stack()
-    return preprocess(channels[:count], *masks, SCALE, Frame(32, 1.0)).image
+    return preprocess(channels[:count], *masks, SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
 
 
 def test_stack_with_named_channels(files):

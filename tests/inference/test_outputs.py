@@ -76,7 +76,7 @@ def test_metadata_leave_out_an_unknown_size():
 
 def test_original_frame_is_the_inputs(tmp_path):
     matrix = np.array([[0.0, 2.0, 3.0], [2.0, 0.0, 4.0]])  # transposed, twice the input's pixel size
-    transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame(SIZE, 0.5))
+    transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame((SIZE, SIZE), (0.5, 0.5)))
     image = np.zeros((SIZE, SIZE, 2), np.uint8)
     image[10, 20] = 255
     given = InputCell("a", "a.tif", image, None, transform)
