@@ -27,12 +27,19 @@ class AdversarialAutoencoder(keras.Model):
     discriminator's verdict the decoder only.
 
     Args:
+      spec: the `CellSpec` of the cells that the networks are for.
       enc, dec, enc_d, dec_d: the networks.
       gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
       mmd_weight: of `losses.prior_discrepancy` in the encoder's objective; 0, the paper's, leaves the codes'
         distribution to the latent discriminator. Replicas each compare their own part of a batch.
       seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
+
+    Attributes:
+      classes: the names of the structures' logits and of the image discriminator's; none where these don't tell
+        structures apart.
     """
+
+    classes = ()
 
     metric_names = (  # what `objectives` logs, in both phases
         "reconstruction",
@@ -47,8 +54,9 @@ class AdversarialAutoencoder(keras.Model):
         "discrepancy",
     )
 
-    def __init__(self, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
+    def __init__(self, spec, enc, dec, enc_d, dec_d, gamma_enc=1e-4, gamma_dec=1e-5, mmd_weight=0.0, seed=0, **kwargs):
         super().__init__(**kwargs)
+        self.spec = spec
         self.enc, self.dec, self.enc_d, self.dec_d = enc, dec, enc_d, dec_d
         self.gamma_enc, self.gamma_dec, self.mmd_weight = gamma_enc, gamma_dec, mmd_weight
         self.seed, self.optimizers = seed, {}
@@ -85,7 +93,7 @@ class AdversarialAutoencoder(keras.Model):
         """Returns what each network descends, and what is logged.
 
         Args:
-          batch: {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) integers}.
+          batch: {"x": (B, *spec.image_shape) in [0, 1], "structure": (B,) integers}.
           z_prior: (B, Z), a draw from the prior.
           training: whether BatchNorm takes the batch's statistics and white noise is added.
 
@@ -152,14 +160,14 @@ class AdversarialAutoencoder(keras.Model):
             if tf.distribute.get_strategy().num_replicas_in_sync == 1:
                 _, logs = self.objectives(batch, self._draw_prior(batch), training=False)
             else:  # of the last batch a device may get no cell, which oneDNN's convolutions can't take
-                count = tf.size(batch["y"])
+                count = tf.size(batch["structure"])
                 padded = {name: _with_one_row(values) for name, values in batch.items()}
                 _, logs = self.objectives(padded, self._draw_prior(padded), training=False)
                 logs = {name: values[:count] for name, values in logs.items()}
         return self._track(logs)
 
     def _draw_prior(self, batch):
-        return noise.normal([tf.shape(batch["x_rs"])[0], self.latent_dim])
+        return noise.normal([tf.shape(batch["x"])[0], self.latent_dim])
 
     def _track(self, logs):
         for name, values in logs.items():
