@@ -135,12 +135,7 @@ class CellSpec:
         for name in ("shape", "pixel_size"):
             values = getattr(self, name)
             _require(len(values) == self.rank, f"{name} is {values}, expected a number for each axis of {self.axes}")
-        fits = all(side in SIDES for side in self.shape) and max(self.shape) >= SMALLEST_LONGEST_SIDE
-        _require(
-            fits,
-            f"the image size is {self.described_shape}, expected powers of two from {SIDES[0]} to {SIDES[-1]} px, the "
-            f"largest at least {SMALLEST_LONGEST_SIDE}",
-        )
+        require_halvable(self.shape)
         sizes = all(math.isfinite(size) and size > 0 for size in self.pixel_size)
         _require(sizes, f"pixel_size is {self.pixel_size}, expected numbers of µm above 0")
         roles = [channel.role for channel in self.channels]
@@ -190,7 +185,7 @@ class CellSpec:
     @property
     def described_shape(self):
         """The image size as text, such as 256 x 256."""
-        return " x ".join(map(str, self.shape))
+        return _described(self.shape)
 
     # Channels
 
@@ -284,6 +279,19 @@ def _text(value):
     if isinstance(value, tuple) and value and isinstance(value[0], Channel | Covariate):
         return ", ".join(part.name for part in value)
     return value
+
+
+def _described(shape):
+    return " x ".join(map(str, shape))
+
+
+def require_halvable(shape):
+    """Raises: SpecError: if an image, of a shape in pixels along each axis, has sides that the networks don't take."""
+    _require(
+        len(shape) in map(len, AXES) and all(side in SIDES for side in shape) and max(shape) >= SMALLEST_LONGEST_SIDE,
+        f"the image size is {_described(shape)}, expected powers of two from {SIDES[0]} to {SIDES[-1]} px, the "
+        f"largest at least {SMALLEST_LONGEST_SIDE}, along two or three axes",
+    )
 
 
 def spatial_axes(images):

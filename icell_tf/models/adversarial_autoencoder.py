@@ -27,12 +27,19 @@ class AdversarialAutoencoder(keras.Model):
     discriminator's verdict the decoder only.
 
     Args:
+      spec: the `CellSpec` of the cells that the networks are for.
       enc, dec, enc_d, dec_d: the networks.
       gamma_enc, gamma_dec: weights of the adversarial terms (section 3.3: 1e-4 and 1e-5).
       mmd_weight: of `losses.prior_discrepancy` in the encoder's objective; 0, the paper's, leaves the codes'
         distribution to the latent discriminator. Replicas each compare their own part of a batch.
       seed: of z_prior and of the white noise, which are a function of it, the step and the replica.
+
+    Attributes:
+      classes: the names of the structures' logits and of the image discriminator's; none where these don't tell
+        structures apart.
     """
+
+    classes = ()
 
     metric_names = (  # what `objectives` logs, in both phases
         "reconstruction",
@@ -86,7 +93,7 @@ class AdversarialAutoencoder(keras.Model):
         """Returns what each network descends, and what is logged.
 
         Args:
-          batch: {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) integers}.
+          batch: {"x": (B, *spec.image_shape) in [0, 1], "structure": (B,) integers}.
           z_prior: (B, Z), a draw from the prior.
           training: whether BatchNorm takes the batch's statistics and white noise is added.
 

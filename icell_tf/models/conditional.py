@@ -4,12 +4,16 @@ import tensorflow as tf
 
 from icell_tf.models import losses
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, correct, correct_class
+from icell_tf.spec import GENERATED
 
 
 class ConditionalModel(AdversarialAutoencoder):
     """Enc_{r,s}, Dec_{r,s}, EncD_s and DecD_{r,s} of section 2.2, trained on x_rs and y, with Enc_r frozen.
 
+    The logits of y_hat are the spec's structures, and those of DecD_{r,s} its classes.
+
     Args:
+      spec: the `CellSpec` of the cells that the networks are for.
       enc_r: the trained encoder of phase 1; its codes are the targets of z_r_hat.
       enc, dec, enc_d, dec_d: the four networks of phase 2.
       generate_from: "estimates" makes x_gen from y_hat and z_r_hat (Algorithm 2), "targets" from y and z_r.
@@ -34,15 +38,16 @@ class ConditionalModel(AdversarialAutoencoder):
         self.enc_r = enc_r
         self.generate_from = generate_from
         self.integration_weight = integration_weight
-        self.structures = dec_d.output_shape[-1] - 1
+        self.classes = spec.classes
 
     def objectives(self, batch, z_prior, training):
         """Algorithm 2; the objectives are eq. 17, 18, 11 and 14."""
         x_rs, y = batch["x"], batch["structure"]
-        z_r = self.enc_r(x_rs[..., :-1], training=False)
-        y_logits, z_r_hat, z_s = self.enc(x_rs, training=training)
-        y_hat = tf.nn.softmax(y_logits)
-        x_rs_logits, x_gen_logits, x_mode_logits = self._decode(y, z_r, (y_hat, z_r_hat, z_s), z_prior, training)
+        z_r = self.enc_r(self.spec.reference(x_rs), training=False)
+        coded = self.enc(x_rs, training=training)
+        y_logits, z_r_hat, z_s = coded["y_logits"], coded["z_r_hat"], coded["z_s"]
+        estimates = {"y": tf.nn.softmax(y_logits), "z_r": z_r_hat, "z_s": z_s}
+        x_rs_logits, x_gen_logits, x_mode_logits = self._decode(y, z_r, estimates, z_prior, training)
         x_gen = tf.sigmoid(x_gen_logits)
 
         prior, encoded = self.enc_d(z_prior, training=training), self.enc_d(z_s, training=training)
@@ -66,7 +71,7 @@ class ConditionalModel(AdversarialAutoencoder):
         if x_mode_logits is not None:
             optional["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
             objectives["dec"] += self.integration_weight * optional["integration"]
-        generated_class = tf.fill(tf.shape(y), tf.cast(self.structures, y.dtype))
+        generated_class = tf.fill(tf.shape(y), tf.cast(self.classes.index(GENERATED), y.dtype))
         verdicts = [correct(prior, True), correct(encoded, False), correct_class(observed, y)]
         verdicts.append(correct_class(generated, generated_class))
         logs = self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_class, verdicts)
@@ -79,12 +84,14 @@ class ConditionalModel(AdversarialAutoencoder):
         Where that image is trained too, the three are decoded as one batch. In passes of their own, each with its own
         BatchNorm statistics, the moving averages would be right for none of them: codes of 0 have no variance.
         """
-        targets = (tf.one_hot(y, self.structures), z_r)
-        given = targets if self.generate_from == "targets" else map(tf.stop_gradient, estimates[:2])
-        inputs = [estimates, (*given, z_prior)]
+        targets = {"y": tf.one_hot(y, len(self.spec.structures)), "z_r": z_r}
+        given = targets
+        if self.generate_from == "estimates":
+            given = {name: tf.stop_gradient(estimates[name]) for name in targets}
+        inputs = [estimates, {**given, "z_s": z_prior}]
         if self.integration_weight or not training:
-            inputs.append((targets[0], z_r, tf.zeros_like(z_r)))
+            inputs.append({**targets, "z_s": tf.zeros_like(z_r)})
         if not self.integration_weight:
-            return ([self.dec(list(one), training=training) for one in inputs] + [None])[:3]
-        together = [tf.concat(parts, axis=0) for parts in zip(*inputs, strict=True)]
+            return ([self.dec(one, training=training) for one in inputs] + [None])[:3]
+        together = {name: tf.concat([one[name] for one in inputs], axis=0) for name in estimates}
         return tf.split(self.dec(together, training=training), 3)

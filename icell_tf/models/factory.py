@@ -1,5 +1,7 @@
 """A run's settings -> its networks and its model."""
 
+import numpy as np
+
 from icell_tf import networks
 from icell_tf.models.conditional import ConditionalModel
 from icell_tf.models.reference import ReferenceModel
@@ -10,31 +12,47 @@ def build_model(run, mean_logits=None):
 
     Args:
       run: what to build.
-      mean_logits: of the three channels' mean intensities, where the decoder starts from if the config has
-        `dark_start`; not needed if weights are loaded afterwards.
+      mean_logits: of the channels' mean intensities, a number a channel, where the decoder starts from if the config
+        has `dark_start`; not needed if weights are loaded afterwards.
+
+    Raises: SpecError: if the cells have covariates, which the networks don't take yet.
     """
-    config, size, structures = run.config, run.spec.shape[0], len(run.spec.structures)
-    shape = dict(width=config.width, architecture=config.architecture)
-    discriminator = dict(white_noise=config.white_noise, **shape)
+    config, spec = run.config, run.spec
+    spec.require_no_covariates()
+    sizes = dict(width=config.width, architecture=config.architecture)
+    discriminator = dict(white_noise=config.white_noise, **sizes)
     given = dict(gamma_enc=config.gamma_enc, gamma_dec=config.gamma_dec, mmd_weight=config.mmd_weight, seed=config.seed)
-    start = (mean_logits or (0.0, 0.0, 0.0)) if config.dark_start else None
+    channels, structures = len(spec.channels), len(spec.structures)
+    reference_channels = len(spec.reference_names)
+    start = reference_start = None
+    if config.dark_start:
+        means = np.zeros(channels) if mean_logits is None else np.array(mean_logits)
+        start, reference_start = means.tolist(), spec.reference(means).tolist()
     if run.phase == "reference":
         model = ReferenceModel(
-            run.spec,
-            _reference_encoder(config, size),
-            networks.build_reference_decoder(size, config.latent_dim, output_logits=start and start[:-1], **shape),
+            spec,
+            _reference_encoder(config, spec),
+            networks.build_reference_decoder(
+                spec.shape, config.latent_dim, channels=reference_channels, output_logits=reference_start, **sizes
+            ),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_r"),
-            networks.build_image_discriminator(size, channels=2, outputs=1, name="dec_d_r", **discriminator),
+            networks.build_image_discriminator(
+                spec.shape, reference_channels, outputs=1, name="dec_d_r", **discriminator
+            ),
             **given,
         )
     else:
         model = ConditionalModel(
-            run.spec,
-            _reference_encoder(run.reference, size),
-            networks.build_conditional_encoder(size, structures, config.latent_dim, **shape),
-            networks.build_conditional_decoder(size, structures, config.latent_dim, output_logits=start, **shape),
+            spec,
+            _reference_encoder(run.reference, spec),
+            networks.build_conditional_encoder(spec.shape, structures, config.latent_dim, channels=channels, **sizes),
+            networks.build_conditional_decoder(
+                spec.shape, structures, config.latent_dim, channels=channels, output_logits=start, **sizes
+            ),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
-            networks.build_image_discriminator(size, 3, structures + 1, name="dec_d_rs", **discriminator),
+            networks.build_image_discriminator(
+                spec.shape, channels, len(spec.classes), name="dec_d_rs", **discriminator
+            ),
             generate_from=config.generate_from,
             integration_weight=config.integration_weight,
             **given,
@@ -44,5 +62,7 @@ def build_model(run, mean_logits=None):
     return model
 
 
-def _reference_encoder(config, image_size):
-    return networks.build_reference_encoder(image_size, config.latent_dim, config.width, config.architecture)
+def _reference_encoder(config, spec):
+    return networks.build_reference_encoder(
+        spec.shape, config.latent_dim, config.width, config.architecture, channels=len(spec.reference_names)
+    )

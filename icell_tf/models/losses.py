@@ -6,17 +6,19 @@ icell_tf/models/adversarial_autoencoder.py.
 
 import tensorflow as tf
 
+from icell_tf.spec import image_axes
+
 
 def reconstruction_loss(logits, x):
     """Eq. 4, for eq. 3 and 13: H(x_hat, x), the mean binary cross-entropy over pixels and channels.
 
     Args:
-      logits: (B, H, W, C); their sigmoid is the reconstruction x_hat.
-      x: (B, H, W, C), observed intensities in [0, 1].
+      logits: (B, ..., C); their sigmoid is the reconstruction x_hat.
+      x: (B, ..., C), observed intensities in [0, 1].
 
     Returns: (B,), at least the entropy of x, which is above 0 unless all pixels are 0 or 1.
     """
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=[1, 2, 3])
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=image_axes(x))
 
 
 def binary_loss(logits, label):

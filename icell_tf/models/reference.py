@@ -7,11 +7,11 @@ from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, corr
 
 
 class ReferenceModel(AdversarialAutoencoder):
-    """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r: all channels of x_rs but the last."""
+    """Enc_r, Dec_r, EncD_r and DecD_r of section 2.1, trained on x_r, the reference channels."""
 
     def objectives(self, batch, z_prior, training):
         """Algorithm 1; the objectives are eq. 15, 16, 5 and 6."""
-        x_r = batch["x"][..., :-1]
+        x_r = self.spec.reference(batch["x"])
         z_r = self.enc(x_r, training=training)
         x_r_logits = self.dec(z_r, training=training)
         x_gen = tf.sigmoid(self.dec(z_prior, training=training))
@@ -35,10 +35,13 @@ class ReferenceModel(AdversarialAutoencoder):
         return objectives, logs | discrepancy
 
     def reconstruct(self, x_r):
-        """Returns x_r_hat, (B, H, W, 2) in [0, 1], in NumPy."""
+        """Returns x_r_hat, (B, *spec.reference_shape) in [0, 1], in NumPy."""
         return tf.sigmoid(self.dec(self.enc(x_r, training=False), training=False)).numpy()
 
     def generate(self, count, seed):
-        """Returns new cell and nuclear shapes, decoded draws from the prior, (count, H, W, 2) in [0, 1], in NumPy."""
+        """Returns new cell and nuclear shapes, decoded draws from the prior, in NumPy.
+
+        Returns: (count, *spec.reference_shape) in [0, 1].
+        """
         z_r = tf.random.stateless_normal([count, self.latent_dim], [seed, 0])
         return tf.sigmoid(self.dec(z_r, training=False)).numpy()

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
+from icell_tf.networks.convolution import KERNEL, STRIDE, DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
+from icell_tf.spec import SIDES, require_halvable
 
-IMAGE_SIZES = (32, 64, 128, 256, 512)
 MIN_LOG_PROBABILITY = -25.0
+BOTTOM = SIDES[0]  # pixels along each axis of the smallest image; an axis that has reached them is no longer halved
+KEPT_KERNEL = 3  # along an axis that is not halved
+# By the number of spatial axes
+CONVOLUTIONS = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
+TRANSPOSED_CONVOLUTIONS = {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose}
+MEANS = {2: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling3D}
 
 
 @dataclass(frozen=True)
@@ -39,24 +45,25 @@ ARCHITECTURES = {
 }
 
 
-def stage_widths(table, image_size, width, fewer=0):
-    """Returns the filters of each stage; together the stages bring an image to 4x4 pixels.
+def stage_widths(table, shape, width, fewer=0):
+    """Returns the filters of each stage; together the stages bring the image's longest side to 4 pixels.
 
     Args:
       table: the filters in Table S1 or S4. For more stages the last is repeated.
-      image_size: pixels along a side, a power of two from 32 to 512.
+      shape: pixels along each axis, as in `spec.CellSpec`.
       width: multiplier of the filters; every stage has at least 4.
       fewer: number of stages to leave out at the end.
 
-    Raises: ValueError: if image_size is not such a power of two.
+    Raises: ValueError: if the networks don't take images of this shape.
     """
-    if image_size not in IMAGE_SIZES:
-        raise ValueError(
-            f"image_size is {image_size}, but the networks take powers of two from {IMAGE_SIZES[0]} to "
-            f"{IMAGE_SIZES[-1]}: prepare the data set with one of those"
-        )
-    count = image_size.bit_length() - 3 - fewer
+    require_halvable(shape)
+    count = max(shape).bit_length() - BOTTOM.bit_length() - fewer
     return [max(4, int(filters * width)) for filters in (table + table[-1:] * count)[:count]]
+
+
+def halved(shape):
+    """Returns the shape of an image (pixels along each axis) behind a stage, which halves each axis that is above 4."""
+    return tuple(side // stride for side, stride in zip(shape, _strides(shape), strict=True))
 
 
 def batch_norm(name=None, offset="zeros"):
@@ -78,9 +85,9 @@ def set_norm_momentum(network, momentum):
             layer.momentum = momentum
 
 
-def prelu(channel_slopes=True):
-    """PReLU for (B, H, W, C) with one slope a channel, or one for the layer. Slopes start at 0.25."""
-    shared_axes = [1, 2] if channel_slopes else [1, 2, 3]
+def prelu(rank, channel_slopes=True):
+    """PReLU for images with `rank` spatial axes: one slope a channel, or one for the layer. Slopes start at 0.25."""
+    shared_axes = list(range(1, rank + (1 if channel_slopes else 2)))
     return OnePassPReLU(alpha_initializer=keras.initializers.Constant(0.25), shared_axes=shared_axes)
 
 
@@ -89,29 +96,46 @@ def leaky_relu():
     return keras.layers.LeakyReLU(negative_slope=0.2)
 
 
-def down_conv(filters, use_bias=False):
-    """4x4 convolution that halves H and W."""
-    return HalvingConv2D(filters=filters, use_bias=use_bias, kernel_initializer=_conv_initializer())
+def down_conv(filters, shape, use_bias=False):
+    """Convolution from images (B, *shape, C) to (B, *halved(shape), filters)."""
+    return _convolution(HalvingConv2D, CONVOLUTIONS, shape, filters=filters, use_bias=use_bias)
 
 
-def up_conv(filters, bias=None):
-    """4x4 transposed convolution that doubles H and W. `bias` initializes its bias; None: it has none."""
-    return DoublingConv2DTranspose(
-        filters=filters,
-        use_bias=bias is not None,
-        bias_initializer=bias or "zeros",
-        kernel_initializer=_conv_initializer(),
-    )
+def up_conv(filters, shape, bias=None):
+    """Transposed convolution from (B, *halved(shape), C) to (B, *shape, filters).
+
+    `bias` initializes its bias; None: it has none.
+    """
+    use = dict(use_bias=bias is not None, bias_initializer=bias or "zeros")
+    return _convolution(DoublingConv2DTranspose, TRANSPOSED_CONVOLUTIONS, shape, filters=filters, **use)
 
 
 def network(inputs, outputs, name):
-    """Returns a model with float32 outputs, for the losses, whatever the precision of its layers."""
-    outputs = [x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x) for x in outputs]
-    return keras.Model(inputs, outputs if len(outputs) > 1 else outputs[0], name=name)
+    """Returns a model with float32 outputs, for the losses, whatever the precision of its layers.
+
+    Args: inputs, outputs: one tensor, or several by name.
+    """
+
+    def as_float32(x):
+        return x if x.dtype == "float32" else keras.layers.Activation("linear", dtype="float32")(x)
+
+    return keras.Model(inputs, keras.tree.map_structure(as_float32, outputs), name=name)
 
 
-def _conv_initializer():
-    return keras.initializers.RandomNormal(0.0, 0.02)
+def _strides(shape):
+    return tuple(STRIDE if side > BOTTOM else 1 for side in shape)
+
+
+def _convolution(fast, plain, shape, **arguments):
+    """A fast layer where both axes of a plane are halved; elsewhere Keras' own, which takes strides axis by axis."""
+    strides = _strides(shape)
+    arguments["kernel_initializer"] = keras.initializers.RandomNormal(0.0, 0.02)
+    if strides == (STRIDE, STRIDE):
+        return fast(**arguments)
+    kernel_size = tuple(KERNEL if stride == STRIDE else KEPT_KERNEL for stride in strides)
+    return plain[len(shape)](
+        kernel_size=kernel_size, strides=strides, padding="same", data_format="channels_last", **arguments
+    )
 
 
 @keras.saving.register_keras_serializable("icell_tf")

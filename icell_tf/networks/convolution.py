@@ -1,4 +1,4 @@
-"""Convolutions of 4x4 pixels and stride 2, computed as matrix products where images are small and channels many.
+"""Convolutions of planes, 4x4 pixels and stride 2, as matrix products where images are small and channels many.
 
 For those, oneDNN, which computes TensorFlow's convolutions on a CPU, takes up to five times as long as its own product
 of the same numbers. On a GPU and for larger images the layers compute Keras' convolutions.

@@ -2,35 +2,37 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, network, prelu, stage_widths
+from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, halved, network, prelu, stage_widths
 
 FILTERS = (64, 128, 256, 512, 1024, 1024)  # Tables S1 and S5
 
 
-def build_reference_encoder(image_size, latent_dim=16, width=1.0, architecture="paper", channels=2):
-    """Enc_r, eq. 1 and Table S1. Input x_r, (B, H, W, 2) in [0, 1]. Output z_r, (B, latent_dim)."""
-    x_r = keras.Input((image_size, image_size, channels), name="x_r")
-    h = _trunk(x_r, width, architecture)
-    return network(x_r, [_head(h, latent_dim, "z_r")], name="enc_r")
+def build_reference_encoder(shape, latent_dim=16, width=1.0, architecture="paper", channels=2):
+    """Enc_r, eq. 1 and Table S1. Input x_r, (B, *shape, channels) in [0, 1]. Output z_r, (B, latent_dim)."""
+    x_r = keras.Input((*shape, channels), name="x_r")
+    h = _trunk(x_r, shape, width, architecture)
+    return network(x_r, _head(h, latent_dim, "z_r"), name="enc_r")
 
 
-def build_conditional_encoder(image_size, structures, latent_dim=16, width=1.0, architecture="paper", channels=3):
+def build_conditional_encoder(shape, structures, latent_dim=16, width=1.0, architecture="paper", channels=3):
     """Enc_{r,s}, eq. 7 and Table S5.
 
-    Input x_rs, (B, H, W, 3) in [0, 1]. Outputs: logits of y_hat, (B, structures); z_r_hat and z_s, (B, latent_dim).
+    Input x_rs, (B, *shape, channels) in [0, 1]. Outputs by name: y_logits, the logits of y_hat, (B, structures);
+    z_r_hat and z_s, (B, latent_dim).
     """
-    x_rs = keras.Input((image_size, image_size, channels), name="x_rs")
-    h = _trunk(x_rs, width, architecture)
-    heads = [_head(h, structures, "y_logits"), _head(h, latent_dim, "z_r_hat"), _head(h, latent_dim, "z_s")]
-    return network(x_rs, heads, name="enc_rs")
+    x_rs = keras.Input((*shape, channels), name="x_rs")
+    h = _trunk(x_rs, shape, width, architecture)
+    units = {"y_logits": structures, "z_r_hat": latent_dim, "z_s": latent_dim}
+    return network(x_rs, {name: _head(h, number, name) for name, number in units.items()}, name="enc_rs")
 
 
-def _trunk(x, width, architecture):
+def _trunk(x, shape, width, architecture):
     h = x
-    for filters in stage_widths(FILTERS, x.shape[1], width):
-        h = batch_norm()(down_conv(filters)(h))  # (B, H/2, W/2, filters)
-        h = prelu(ARCHITECTURES[architecture].channel_slopes)(h)
-    return keras.layers.Flatten()(h)  # (B, 4 * 4 * filters)
+    for filters in stage_widths(FILTERS, shape, width):
+        h = batch_norm()(down_conv(filters, shape)(h))
+        h = prelu(len(shape), ARCHITECTURES[architecture].channel_slopes)(h)
+        shape = halved(shape)  # of h, (B, *shape, filters)
+    return keras.layers.Flatten()(h)  # (B, 4 * 4 * filters), in three dimensions (B, 4 * 4 * 4 * filters)
 
 
 def _head(h, units, name):

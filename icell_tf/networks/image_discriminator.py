@@ -2,31 +2,42 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, leaky_relu, network, stage_widths
+from icell_tf.networks.blocks import (
+    ARCHITECTURES,
+    MEANS,
+    batch_norm,
+    down_conv,
+    halved,
+    leaky_relu,
+    network,
+    stage_widths,
+)
 from icell_tf.networks.noise import WhiteNoise
 
 FILTERS = (64, 128, 256, 512, 512)  # Tables S4 and S7
 
 
 def build_image_discriminator(
-    image_size, channels, outputs, width=1.0, architecture="paper", white_noise=0.05, name="dec_d_r"
+    shape, channels, outputs, width=1.0, architecture="paper", white_noise=0.05, name="dec_d_r"
 ):
     """DecD, Tables S4 and S7.
 
-    Input: (B, H, W, channels) in [0, 1], of 2 channels for x_r and 3 for x_rs. Output: logits, (B, outputs), of which
-    DecD_r has 1, and DecD_{r,s} K + 1, whose class K is "generated". `white_noise` is the standard deviation of the
-    noise added to the input while training.
+    Input: x_r or x_rs, (B, *shape, channels) in [0, 1]. Output: logits, (B, outputs), of which DecD_r has 1, and
+    DecD_{r,s} K + 1, whose class K is "generated". `white_noise` is the standard deviation of the noise added to the
+    input while training.
     """
     details = ARCHITECTURES[architecture]
-    x = keras.Input((image_size, image_size, channels), name="x")
+    x = keras.Input((*shape, channels), name="x")
     h = WhiteNoise(white_noise)(x)
-    for stage, filters in enumerate(stage_widths(FILTERS, image_size, width, fewer=1)):
-        h = down_conv(filters)(h)  # (B, H/2, W/2, filters)
+    for stage, filters in enumerate(stage_widths(FILTERS, shape, width, fewer=1)):
+        h = down_conv(filters, shape)(h)
+        shape = halved(shape)  # of h, (B, *shape, filters)
         if stage or details.first_stage_norm:
             h = batch_norm()(h)
         h = leaky_relu()(h)
     if details.dense_head:
         logits = keras.layers.Dense(outputs)(keras.layers.Flatten()(WhiteNoise(white_noise)(h)))
     else:
-        logits = keras.layers.GlobalAveragePooling2D()(down_conv(outputs, use_bias=True)(h))  # (B, 4, 4, outputs)
-    return network(x, [logits], name=name)
+        h = down_conv(outputs, shape, use_bias=True)(h)  # (B, 4, 4, outputs)
+        logits = MEANS[len(shape)]()(h)
+    return network(x, logits, name=name)

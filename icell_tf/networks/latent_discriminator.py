@@ -11,4 +11,4 @@ def build_latent_discriminator(latent_dim=16, name="enc_d_r"):
     h = leaky_relu()(keras.layers.Dense(1024)(z))
     for units in (1024, 512):
         h = leaky_relu()(batch_norm()(keras.layers.Dense(units)(h)))
-    return network(z, [keras.layers.Dense(1)(h)], name=name)
+    return network(z, keras.layers.Dense(1)(h), name=name)

@@ -1,5 +1,7 @@
 """Keras' BatchNormalization and PReLU in fewer passes over memory."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -28,7 +30,9 @@ class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
             return super().call(inputs, training=training)
         training = bool(training and self.trainable)
         shape = tf.shape(inputs)
-        x = inputs if inputs.shape.rank == 4 else tf.reshape(inputs, [-1, 1, 1, inputs.shape[-1]])
+        x = inputs
+        if inputs.shape.rank != 4:  # the operation takes (B, H, W, C)
+            x = tf.reshape(inputs, [-1, math.prod(inputs.shape[1:-1]), 1, inputs.shape[-1]])
         statistics = [tf.zeros([0])] * 2 if training else [self.moving_mean, self.moving_variance]
         mean, variance, scale, offset = map(tf.convert_to_tensor, [*statistics, self.gamma, self.beta])
         outputs = tf.raw_ops.FusedBatchNormV3(
@@ -48,21 +52,31 @@ class FusedBatchNormalization(FastLayer, keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("icell_tf")
 class OnePassPReLU(FastLayer, keras.layers.PReLU):
-    """PReLU for (B, H, W, C), with a gradient that keeps and reads one tensor.
+    """PReLU for images, (B, H, W, C) or (B, D, H, W, C), with a gradient that keeps and reads one tensor.
 
     Args:
       alpha_initializer, name, dtype, trainable: Keras'.
-      shared_axes: [1, 2] for one slope a channel, [1, 2, 3] for one slope.
+      shared_axes: of (B, H, W, C), [1, 2] for one slope a channel, [1, 2, 3] for one slope; of volumes, one axis more.
+
+    Raises: ValueError: if shared_axes are others; when it is built, if they are not those of such images.
     """
 
     keras_layer, prefix = keras.layers.PReLU, "p_re_lu"
     supported = ("alpha_initializer", "shared_axes")
 
     def __init__(self, *, shared_axes=(1, 2), **arguments):
-        if list(shared_axes) not in ([1, 2], [1, 2, 3]):
-            raise ValueError(f"shared_axes is {shared_axes}, but must be [1, 2] or [1, 2, 3]")
+        if list(shared_axes) not in ([1, 2], [1, 2, 3], [1, 2, 3, 4]):
+            raise ValueError(f"shared_axes is {shared_axes}, but must be [1, 2], [1, 2, 3] or [1, 2, 3, 4]")
         super().__init__(shared_axes=shared_axes, **arguments)
-        self.input_spec = keras.layers.InputSpec(ndim=4)
+
+    def build(self, input_shape):
+        axes = len(input_shape)
+        if axes not in (4, 5) or len(self.shared_axes) not in (axes - 2, axes - 1):
+            raise ValueError(
+                f"{self.name} shares slopes along axes {list(self.shared_axes)} of images, but the input's shape is "
+                f"{tuple(input_shape)}"
+            )
+        super().build(input_shape)
 
     def call(self, inputs):
         return prelu(inputs, tf.reshape(tf.convert_to_tensor(self.alpha), [-1]))

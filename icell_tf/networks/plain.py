@@ -46,7 +46,7 @@ class FastLayer:
 def plain_form(network):
     """Returns an equal network of Keras' own layers, which computes by the same operations on every machine.
 
-    `LogProbability` and `WhiteNoise` have no counterpart in Keras and stay.
+    Layers that are Keras' own stay; so do `LogProbability` and `WhiteNoise`, which have no counterpart in Keras.
 
     Args: a Keras functional model. Returns: another one, with a copy of its weights.
     """

@@ -1,4 +1,4 @@
-"""Weights files of a run: what Keras saves of a model, and beside it which run it is of, checksums and metrics."""
+"""Weights files of a run: what Keras saves of a model, and beside it its run's key, classes, checksums and metrics."""
 
 import os
 import warnings
@@ -23,6 +23,8 @@ def save_weights(model, path, key=0, metrics=()):
     with h5py.File(path, "a") as file:
         group = file.create_group(RUN)
         group["key"], group["checksums"], group["metrics"] = key, _checksums(model), metrics
+        if model.classes:
+            group["classes"] = list(model.classes)
 
 
 def load_weights(model, path, key=0):
@@ -31,13 +33,19 @@ def load_weights(model, path, key=0):
     Args: model, of the same networks, whose optimizers are loaded too if it is compiled; key, of the run that the
     weights must be of.
 
-    Returns: the state of the metrics. Raises: ConfigError: if the file is damaged, or of another model or run.
+    Returns: the state of the metrics.
+
+    Raises: ConfigError: if the file is damaged, or of another model or run, or of a model with other classes; for a
+      longer vocabulary see `models.growth.grow`.
     """
     try:
         with h5py.File(path) as file:
             found = {name: values[()] for name, values in file[RUN].items()}
         if found["key"] != key:
             raise ValueError("it bears the key of another run")
+        classes = tuple(name.decode() for name in found.get("classes", ()))
+        if classes != model.classes:
+            raise ValueError(f"its classes are {_listed(classes)}, the model's {_listed(model.classes)}")
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # Keras', before it fails
             model.load_weights(path)
         checksums = _checksums(model)  # of an uncompiled model only the first, of the weights
@@ -57,6 +65,10 @@ def load_weights(model, path, key=0):
             f"{path} does not hold this model's weights: it is damaged, or of another run ({reason(error)}). Put back "
             "a copy of it, or start the run anew with --overwrite"
         ) from error
+
+
+def _listed(names):
+    return ", ".join(names) or "none"
 
 
 def _checksums(model):

@@ -7,36 +7,44 @@ import tensorflow as tf
 
 from icell_tf import networks
 from icell_tf.models import ConditionalModel, ReferenceModel
+from icell_tf.spec import CellSpec
 
 SIZE, STRUCTURES, LATENT = 32, 3, 4
+NAMES = "actb", "lmnb1", "tomm20"
+SPEC = CellSpec("YX", (SIZE, SIZE), (1.2, 1.2), NAMES)
+WIDE = CellSpec("YX", (16, 32), (1.2, 1.2), NAMES)
+VOLUME = CellSpec("ZYX", (8, 16, 16), (2.4, 1.2, 1.2), NAMES)
 
 
-def make_model(phase, architecture="paper", white_noise=0.05, **settings):
-    shape = dict(width=1 / 16, architecture=architecture)
-    enc_r = networks.build_reference_encoder(SIZE, LATENT, **shape)
+def make_model(phase, architecture="paper", white_noise=0.05, spec=SPEC, **settings):
+    widths = dict(width=1 / 16, architecture=architecture)
+    enc_r = networks.build_reference_encoder(spec.shape, LATENT, **widths)
     if phase == "reference":
         return ReferenceModel(
+            spec,
             enc_r,
-            networks.build_reference_decoder(SIZE, LATENT, **shape),
+            networks.build_reference_decoder(spec.shape, LATENT, **widths),
             networks.build_latent_discriminator(LATENT),
-            networks.build_image_discriminator(SIZE, 2, 1, white_noise=white_noise, **shape),
+            networks.build_image_discriminator(spec.shape, 2, 1, white_noise=white_noise, **widths),
             **settings,
         )
+    structures, classes = len(spec.structures), len(spec.classes)
     return ConditionalModel(
+        spec,
         enc_r,
-        networks.build_conditional_encoder(SIZE, STRUCTURES, LATENT, **shape),
-        networks.build_conditional_decoder(SIZE, STRUCTURES, LATENT, **shape),
+        networks.build_conditional_encoder(spec.shape, structures, LATENT, **widths),
+        networks.build_conditional_decoder(spec.shape, structures, LATENT, **widths),
         networks.build_latent_discriminator(LATENT),
-        networks.build_image_discriminator(SIZE, 3, STRUCTURES + 1, white_noise=white_noise, **shape),
+        networks.build_image_discriminator(spec.shape, 3, classes, white_noise=white_noise, **widths),
         **settings,
     )
 
 
-def make_batch(size=8, seed=0):
+def make_batch(size=8, seed=0, spec=SPEC):
     rng = np.random.default_rng(seed)
     return {
-        "x_rs": tf.constant(rng.random((size, SIZE, SIZE, 3), np.float32)),
-        "y": tf.constant(rng.integers(0, STRUCTURES, size).astype(np.int32)),
+        "x": tf.constant(rng.random((size, *spec.image_shape), np.float32)),
+        "structure": tf.constant(rng.integers(0, len(spec.structures), size).astype(np.int32)),
     }
 
 

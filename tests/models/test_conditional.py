@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from icell_tf.models import losses
 
-from .conftest import STRUCTURES, make_batch, make_model, make_prior, same, step_gradients
+from .conftest import SPEC, STRUCTURES, make_batch, make_model, make_prior, same, step_gradients
 
 
 def test_the_reference_encoder_is_frozen_also_its_statistics():
@@ -22,7 +22,7 @@ def decoded(model, batch, prior, training):
     seen, decode = [], model.dec
 
     def record(inputs, training):
-        seen.append([np.array(tensor) for tensor in inputs])
+        seen.append({name: np.array(tensor) for name, tensor in inputs.items()})
         return decode(inputs, training=training)
 
     object.__setattr__(model, "dec", record)
@@ -34,21 +34,21 @@ def test_generated_cells_come_from_estimates_or_from_targets():
     for generate_from in ("estimates", "targets"):
         keras.utils.set_random_seed(0)
         model, batch, prior = make_model("conditional", generate_from=generate_from), make_batch(), make_prior()
-        (y_hat, z_r_hat, _), (y, z_r, z_s), _ = decoded(model, batch, prior, training=False)
-        np.testing.assert_array_equal(z_s, prior)
+        reconstructed, generated, _ = decoded(model, batch, prior, training=False)
+        np.testing.assert_array_equal(generated["z_s"], prior)
         if generate_from == "estimates":
-            np.testing.assert_array_equal(y, y_hat)
-            np.testing.assert_array_equal(z_r, z_r_hat)
+            np.testing.assert_array_equal(generated["y"], reconstructed["y"])
+            np.testing.assert_array_equal(generated["z_r"], reconstructed["z_r"])
         else:
-            np.testing.assert_array_equal(y, np.eye(STRUCTURES)[batch["y"]])
-            np.testing.assert_array_equal(z_r, model.enc_r(batch["x_rs"][..., :2], training=False))
+            np.testing.assert_array_equal(generated["y"], np.eye(STRUCTURES)[batch["structure"]])
+            np.testing.assert_array_equal(generated["z_r"], model.enc_r(SPEC.reference(batch["x"]), training=False))
 
 
 def test_classification_accuracy_counts_the_cells_whose_structure_is_told():
     model, batch = make_model("conditional"), make_batch()
     _, logs = model.objectives(batch, make_prior(), training=False)
-    y_logits = np.asarray(model.enc(batch["x_rs"], training=False)[0])
-    np.testing.assert_array_equal(logs["classification_accuracy"], y_logits.argmax(axis=1) == batch["y"])
+    y_logits = np.asarray(model.enc(batch["x"], training=False)["y_logits"])
+    np.testing.assert_array_equal(logs["classification_accuracy"], y_logits.argmax(axis=1) == batch["structure"])
 
 
 def test_algorithm_3s_image_is_trained_in_the_decoder_only(monkeypatch):
@@ -64,15 +64,16 @@ def test_algorithm_3s_image_is_trained_in_the_decoder_only(monkeypatch):
 def test_integration_is_the_loss_of_algorithm_3s_image():
     model, batch = make_model("conditional"), make_batch()
     _, logs = model.objectives(batch, make_prior(), training=False)
-    z_r = model.enc_r(batch["x_rs"][..., :2], training=False)
-    x_rs = model.dec([tf.one_hot(batch["y"], STRUCTURES), z_r, tf.zeros_like(z_r)], training=False)
-    np.testing.assert_allclose(logs["integration"], losses.reconstruction_loss(x_rs, batch["x_rs"]), rtol=1e-5)
+    z_r = model.enc_r(SPEC.reference(batch["x"]), training=False)
+    code = {"y": tf.one_hot(batch["structure"], STRUCTURES), "z_r": z_r, "z_s": tf.zeros_like(z_r)}
+    x_rs = model.dec(code, training=False)
+    np.testing.assert_allclose(logs["integration"], losses.reconstruction_loss(x_rs, batch["x"]), rtol=1e-5)
 
 
 def test_where_algorithm_3s_image_is_trained_its_input_is_decoded_with_the_others():
     model, batch = make_model("conditional", integration_weight=1.0), make_batch()
     (together,) = decoded(model, batch, make_prior(), training=True)
-    y, z_r, z_s = (np.split(values, 3)[2] for values in together)
-    np.testing.assert_array_equal(y, np.eye(STRUCTURES)[batch["y"]])
-    np.testing.assert_array_equal(z_r, model.enc_r(batch["x_rs"][..., :2], training=False))
-    np.testing.assert_array_equal(z_s, np.zeros_like(z_s))
+    code = {name: np.split(values, 3)[2] for name, values in together.items()}
+    np.testing.assert_array_equal(code["y"], np.eye(STRUCTURES)[batch["structure"]])
+    np.testing.assert_array_equal(code["z_r"], model.enc_r(SPEC.reference(batch["x"]), training=False))
+    np.testing.assert_array_equal(code["z_s"], np.zeros_like(code["z_s"]))

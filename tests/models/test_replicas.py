@@ -13,7 +13,7 @@ from icell_tf.models.adam import SkipCountingLossScaleOptimizer
 from icell_tf.training.devices import make_strategy
 
 from ..conftest import REPOSITORY
-from .conftest import make_batch, make_model, make_prior
+from .conftest import SPEC, VOLUME, WIDE, make_batch, make_model, make_prior
 
 STEPS, BATCH = 5, 8
 TOLERANCE = 1e-5
@@ -28,13 +28,13 @@ def two_devices():
     return make_strategy()
 
 
-def compare(two, phase, architecture, **settings):
+def compare(two, phase, architecture, spec=SPEC, **settings):
     """Trains one model on one device and on the two of a strategy."""
 
     def train(strategy):
         keras.utils.set_random_seed(0)
         with strategy.scope():
-            model = make_model(phase, architecture, white_noise=0.0, **settings)
+            model = make_model(phase, architecture, white_noise=0.0, spec=spec, **settings)
             model.compile(make_optimizer=lambda: keras.optimizers.SGD(LEARNING_RATE))
         start = [np.array(weights) for weights in model.trainable_weights]
 
@@ -44,7 +44,7 @@ def compare(two, phase, architecture, **settings):
 
         share = BATCH // strategy.num_replicas_in_sync
         for number in range(STEPS):
-            whole = make_batch(BATCH, number), make_prior(BATCH, number)
+            whole = make_batch(BATCH, number, spec), make_prior(BATCH, number)
 
             def of_replica(context, whole=whole):
                 first = context.replica_id_in_sync_group * share
@@ -61,7 +61,7 @@ def compare(two, phase, architecture, **settings):
     assert farthest(start, by_one[0]) > 100 * TOLERANCE  # or else equality says nothing
     difference = max(map(farthest, by_one, by_two))
     assert difference < TOLERANCE, difference
-    print("equal", phase, architecture, difference)
+    print("equal", phase, architecture, spec.described_shape, difference)
 
 
 def overflow(two):
@@ -96,7 +96,8 @@ def test_a_gradient_that_overflows_on_any_device_is_applied_on_none(told):
 
 
 def test_two_devices_end_with_the_weights_of_one(told):
-    assert "equal reference paper" in told and "equal conditional released" in told, told
+    for compared in ("reference paper 32", "conditional released 32", "reference paper 8", "conditional paper 16"):
+        assert f"equal {compared} x" in told, told
 
 
 if __name__ == "__main__":
@@ -105,3 +106,5 @@ if __name__ == "__main__":
     overflow(two)
     compare(two, "reference", "paper")
     compare(two, "conditional", "released", integration_weight=1.0)  # its decoder's three inputs are decoded as one
+    compare(two, "reference", "paper", VOLUME)
+    compare(two, "conditional", "paper", WIDE)

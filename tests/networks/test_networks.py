@@ -7,34 +7,38 @@ import tensorflow as tf
 
 from icell_tf import config, networks
 from icell_tf.networks import blocks
+from icell_tf.networks.convolution import HalvingConv2D
 from icell_tf.networks.noise import WhiteNoise
 
 K = 10
 TINY = dict(width=1 / 16)
 
 
-def build_all(image_size, structures=K, latent_dim=16, width=1.0, architecture="paper"):
+def build_all(shape, structures=K, latent_dim=16, width=1.0, architecture="paper"):
     """{name: network}, the seven of the paper."""
-    shape = dict(width=width, architecture=architecture)
+    widths = dict(width=width, architecture=architecture)
     return {
-        "enc_r": networks.build_reference_encoder(image_size, latent_dim, **shape),
-        "dec_r": networks.build_reference_decoder(image_size, latent_dim, **shape),
+        "enc_r": networks.build_reference_encoder(shape, latent_dim, **widths),
+        "dec_r": networks.build_reference_decoder(shape, latent_dim, **widths),
         "enc_d": networks.build_latent_discriminator(latent_dim),
-        "dec_d_r": networks.build_image_discriminator(image_size, 2, 1, **shape),
-        "enc_rs": networks.build_conditional_encoder(image_size, structures, latent_dim, **shape),
-        "dec_rs": networks.build_conditional_decoder(image_size, structures, latent_dim, **shape),
-        "dec_d_rs": networks.build_image_discriminator(image_size, 3, structures + 1, **shape),
+        "dec_d_r": networks.build_image_discriminator(shape, 2, 1, **widths),
+        "enc_rs": networks.build_conditional_encoder(shape, structures, latent_dim, **widths),
+        "dec_rs": networks.build_conditional_decoder(shape, structures, latent_dim, **widths),
+        "dec_d_rs": networks.build_image_discriminator(shape, 3, structures + 1, **widths),
     }
 
 
 def example_input(network, batch):
     rng = np.random.default_rng(1)
-    inputs = [rng.random((batch, *tensor.shape[1:]), np.float32) for tensor in network.inputs]
-    return inputs[0] if len(inputs) == 1 else inputs
+    return keras.tree.map_structure(lambda x: rng.random((batch, *x.shape[1:]), np.float32), network.input)
 
 
 def outputs(network, x, training=False):
     return [np.asarray(output) for output in tf.nest.flatten(network(x, training=training))]
+
+
+def parameters(network):
+    return sum(int(np.prod(weights.shape)) for weights in network.trainable_variables)
 
 
 PARAMETERS = {  # worked out from Tables S1 to S7 at 256 pixels
@@ -49,48 +53,110 @@ PARAMETERS = {  # worked out from Tables S1 to S7 at 256 pixels
 
 
 def test_parameters_of_the_paper_at_256_pixels():
-    for name, network in build_all(256).items():
-        assert sum(int(np.prod(weights.shape)) for weights in network.trainable_variables) == PARAMETERS[name], name
+    for name, network in build_all((256, 256)).items():
+        assert parameters(network) == PARAMETERS[name], name
+
+
+def test_parameters_of_volumes():
+    """At 8x16x16 pixels and a quarter of the widths: kernels of 4x4x4 and then of 3x4x4, down to 4x4x4 pixels."""
+    a, b, z = 16, 32, 5  # filters of the two stages, dimensions of a code
+    trunk = {channels: 64 * channels * a + 48 * a * b + 3 * (a + b) for channels in (2, 3)}  # with norm and slopes
+    bottom, image = 64 * b, {channels: 48 * b * a + 3 * a + 64 * a * channels + 2 * channels for channels in (2, 3)}
+
+    def discriminator(channels, outputs):
+        return 64 * channels * a + 2 * a + 48 * a * outputs + outputs  # no slopes; the head has a bias
+
+    expected = {
+        "enc_r": trunk[2] + (bottom + 3) * z,
+        "enc_rs": trunk[3] + (bottom + 3) * (K + 2 * z),
+        "dec_r": (z + 1) * bottom + 3 * b + image[2],
+        "dec_rs": (K + 2 * z + 1) * bottom + 3 * b + image[3],
+        "dec_d_r": discriminator(2, 1),
+        "dec_d_rs": discriminator(3, K + 1),
+    }
+    found = build_all((8, 16, 16), latent_dim=z, width=1 / 4)
+    assert {name: parameters(found[name]) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
-    ("image_size", "width", "fewer", "widths"),
+    ("shape", "width", "fewer", "widths"),
     [
-        (256, 1.0, 0, [64, 128, 256, 512, 1024, 1024]),  # Table S1
-        (256, 0.5, 1, [32, 64, 128, 256, 512]),
-        (32, 1.0, 0, [64, 128, 256]),
-        (512, 1.0, 0, [64, 128, 256, 512, 1024, 1024, 1024]),  # the last repeated
-        (32, 1 / 32, 0, [4, 4, 8]),  # none narrower than 4
+        ((256, 256), 1.0, 0, [64, 128, 256, 512, 1024, 1024]),  # Table S1
+        ((256, 256), 0.5, 1, [32, 64, 128, 256, 512]),
+        ((16, 16), 1.0, 0, [64, 128]),
+        ((512, 512), 1.0, 0, [64, 128, 256, 512, 1024, 1024, 1024]),  # the last repeated
+        ((32, 32), 1 / 32, 0, [4, 4, 8]),  # none narrower than 4
+        ((4, 32), 1.0, 0, [64, 128, 256]),  # the longest side counts
+        ((64, 32, 16), 1.0, 1, [64, 128, 256]),
     ],
 )
-def test_widths_of_the_stages(image_size, width, fewer, widths):
-    assert blocks.stage_widths((64, 128, 256, 512, 1024, 1024), image_size, width, fewer) == widths
+def test_widths_of_the_stages(shape, width, fewer, widths):
+    assert blocks.stage_widths((64, 128, 256, 512, 1024, 1024), shape, width, fewer) == widths
+
+
+SHAPES = [(side, side) for side in (16, 32, 64, 128, 256, 512)] + [(32, 64), (512, 4), (16, 16, 16), (4, 16, 32)]
 
 
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
-@pytest.mark.parametrize("image_size", [32, 64, 128, 256, 512])
-def test_shapes_at_every_image_size(image_size, architecture):
-    found = build_all(image_size, structures=3, latent_dim=5, architecture=architecture, **TINY)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_shapes_at_every_image_size(shape, architecture):
+    found = build_all(shape, structures=3, latent_dim=5, architecture=architecture, **TINY)
     assert found["enc_r"].output_shape == (None, 5)
-    assert found["dec_r"].output_shape == (None, image_size, image_size, 2)
+    assert found["dec_r"].output_shape == (None, *shape, 2)
     assert found["dec_d_r"].output_shape == (None, 1)
-    assert found["enc_rs"].output_shape == [(None, 3), (None, 5), (None, 5)]
-    assert found["dec_rs"].output_shape == (None, image_size, image_size, 3)
+    coded = {name: output.shape for name, output in found["enc_rs"].output.items()}
+    assert coded == {"y_logits": (None, 3), "z_r_hat": (None, 5), "z_s": (None, 5)}
+    assert found["dec_rs"].output_shape == (None, *shape, 3)
     assert found["dec_d_rs"].output_shape == (None, 4)
 
 
+def convolutions(network):
+    """The kernel, the strides and the shapes of the input and the output of each convolution."""
+    found = [layer for layer in network.layers if "Conv" in type(layer).__name__]
+    return [(layer.kernel_size, layer.strides, layer.input.shape[1:-1], layer.output.shape[1:-1]) for layer in found]
+
+
+@pytest.mark.parametrize(
+    ("shape", "stages"),
+    [
+        ((8, 16, 16), [((4, 4, 4), (2, 2, 2), (4, 8, 8)), ((3, 4, 4), (1, 2, 2), (4, 4, 4))]),
+        ((16, 4), [((4, 3), (2, 1), (8, 4)), ((4, 3), (2, 1), (4, 4))]),
+    ],
+    ids=str,
+)
+def test_each_stage_halves_the_axes_that_are_above_4(shape, stages):
+    found, expected = build_all(shape, **TINY), []
+    for kernel, strides, smaller in stages:
+        expected.append((kernel, strides, shape, smaller))
+        shape = smaller
+    for name in ("enc_r", "enc_rs", "dec_d_r", "dec_d_rs"):  # the last is a discriminator's head
+        assert convolutions(found[name]) == expected, name
+    for name in ("dec_r", "dec_rs"):
+        assert convolutions(found[name]) == [(*how, after, before) for *how, before, after in expected[::-1]], name
+
+
+def test_only_stages_that_halve_a_whole_plane_have_layers_of_our_own():
+    kinds = [type(layer) for layer in networks.build_reference_encoder((16, 32), **TINY).layers]
+    assert [kind for kind in kinds if issubclass(kind, keras.layers.Conv2D)] == [
+        HalvingConv2D,
+        HalvingConv2D,
+        keras.layers.Conv2D,
+    ]
+
+
 def test_other_numbers_of_reference_channels():
-    assert networks.build_reference_encoder(32, channels=1, **TINY).input_shape == (None, 32, 32, 1)
-    assert networks.build_reference_decoder(32, channels=1, **TINY).output_shape == (None, 32, 32, 1)
-    assert networks.build_conditional_encoder(32, K, channels=5, **TINY).input_shape == (None, 32, 32, 5)
-    assert networks.build_conditional_decoder(32, K, channels=5, **TINY).output_shape == (None, 32, 32, 5)
+    plane = (32, 32)
+    assert networks.build_reference_encoder(plane, channels=1, **TINY).input_shape == (None, 32, 32, 1)
+    assert networks.build_reference_decoder(plane, channels=1, **TINY).output_shape == (None, 32, 32, 1)
+    assert networks.build_conditional_encoder(plane, K, channels=5, **TINY).input_shape == (None, 32, 32, 5)
+    assert networks.build_conditional_decoder(plane, K, channels=5, **TINY).output_shape == (None, 32, 32, 5)
 
 
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
 def test_the_decoders_output_starts_at_the_given_logits(architecture):
     start, z = [-3.0, 1.5], np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
     grey, given = (
-        networks.build_reference_decoder(32, 4, architecture=architecture, output_logits=logits, **TINY)
+        networks.build_reference_decoder((32, 32), 4, architecture=architecture, output_logits=logits, **TINY)
         for logits in (None, start)
     )
     for network, expected in ((grey, [0, 0]), (given, start)):
@@ -100,21 +166,29 @@ def test_the_decoders_output_starts_at_the_given_logits(architecture):
         np.testing.assert_allclose(outputs(network, z)[0], np.broadcast_to(expected, (16, 32, 32, 2)), atol=1e-6)
 
 
-@pytest.mark.parametrize("image_size", [16, 48, 100, 1024])
-def test_other_image_sizes_are_refused(image_size):
-    with pytest.raises(ValueError, match=f"image_size is {image_size}.*powers of two"):
-        networks.build_reference_encoder(image_size)
+@pytest.mark.parametrize("shape", [(8, 8), (48, 48), (32, 100), (1024, 1024), (2, 32, 32), (32,), (8, 8, 32, 32)])
+def test_other_image_sizes_are_refused(shape):
+    size = " x ".join(map(str, shape))
+    for build in (networks.build_reference_encoder, networks.build_reference_decoder):
+        with pytest.raises(ValueError, match=f"image size is {size}, expected powers of two"):
+            build(shape)
+    with pytest.raises(ValueError, match=f"image size is {size}, expected powers of two"):
+        networks.build_image_discriminator(shape, channels=2, outputs=1)
 
 
-@pytest.fixture(scope="module", params=networks.ARCHITECTURES)
+CASES = [((32, 32), "paper"), ((32, 32), "released"), ((16, 32), "paper"), ((8, 16, 16), "released")]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=str)
 def tiny_networks(request):
     keras.utils.set_random_seed(0)
-    return build_all(32, structures=3, latent_dim=5, architecture=request.param, **TINY)
+    shape, architecture = request.param
+    return build_all(shape, structures=3, latent_dim=5, architecture=architecture, **TINY)
 
 
 def test_every_network_accepts_any_batch_size(tiny_networks):
     for network in tiny_networks.values():
-        for batch in (1, 3):
+        for batch in (1, 2, 5):
             assert all(len(output) == batch for output in outputs(network, example_input(network, batch)))
 
 
@@ -129,9 +203,9 @@ def test_every_network_survives_save_and_load(tiny_networks, tmp_path):
 
 def test_gradients_reach_every_weight(tiny_networks):
     for name, network in tiny_networks.items():
-        x = [tf.constant(value) for value in tf.nest.flatten(example_input(network, 4))]
+        x = tf.nest.map_structure(tf.constant, example_input(network, 4))
         with tf.GradientTape() as tape:
-            found = tf.nest.flatten(network(x if len(x) > 1 else x[0], training=True))
+            found = tf.nest.flatten(network(x, training=True))
             loss = tf.add_n([tf.reduce_sum(output**2) for output in found])
         gradients = tape.gradient(loss, network.trainable_variables)
         assert all(gradient is not None for gradient in gradients), name
@@ -146,7 +220,7 @@ def test_one_hot_is_fed_to_the_released_decoder_as_0_and_minus_25():
 
 
 def test_released_architecture_differs_where_the_released_code_does():
-    paper, released = (build_all(64, architecture=name, **TINY) for name in ("paper", "released"))
+    paper, released = (build_all((64, 64), architecture=name, **TINY) for name in ("paper", "released"))
 
     def counts(name, kind):
         return [sum(isinstance(layer, kind) for layer in found[name].layers) for found in (paper, released)]

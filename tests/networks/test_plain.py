@@ -1,6 +1,7 @@
 """The fast layers against the layers of Keras that they derive from, and networks against their plain form."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -17,8 +18,11 @@ LAYERS = {  # layers, and shapes of their inputs
     "norm of images": (blocks.batch_norm, (6, 5, 4, 3)),
     "norm of vectors": (blocks.batch_norm, (6, 7)),
     "synchronized norm": (lambda: FusedBatchNormalization(synchronized=True), (6, 7)),
-    "slopes": (blocks.prelu, (6, 5, 4, 3)),
-    "one slope": (lambda: blocks.prelu(channel_slopes=False), (6, 5, 4, 3)),
+    "norm of volumes": (blocks.batch_norm, (6, 2, 5, 4, 3)),
+    "slopes": (lambda: blocks.prelu(2), (6, 5, 4, 3)),
+    "one slope": (lambda: blocks.prelu(2, channel_slopes=False), (6, 5, 4, 3)),
+    "slopes of volumes": (lambda: blocks.prelu(3), (6, 2, 5, 4, 3)),
+    "one slope of volumes": (lambda: blocks.prelu(3, channel_slopes=False), (6, 2, 5, 4, 3)),
 }
 for n in CHANNELS:
     LAYERS[f"halving {n}"] = (lambda: HalvingConv2D(filters=5, matrix_products=True), (2, 4, 4, n))
@@ -30,7 +34,7 @@ UNSUPPORTED = [
     *((HalvingConv2D, dict(filters=5), *pair) for pair in (CONVOLUTION | {"groups": 2}).items()),
     *((DoublingConv2DTranspose, dict(filters=5), *pair) for pair in (CONVOLUTION | {"output_padding": 1}).items()),
     *((FusedBatchNormalization, {}, *pair) for pair in NORM.items()),
-    *((OnePassPReLU, {}, "shared_axes", axes) for axes in ([], [1], [2, 3], [1, 2, 3, 4])),
+    *((OnePassPReLU, {}, "shared_axes", axes) for axes in ([], [1], [2, 3], [1, 2, 3, 4, 5])),
     *((OnePassPReLU, {}, name, "l2") for name in ("alpha_regularizer", "alpha_constraint")),
 ]
 
@@ -90,19 +94,21 @@ def test_unsupported_arguments_are_refused(layer, arguments, name, value):
 def test_unsupported_inputs_are_refused():
     with pytest.raises(ValueError, match=r"even sides.*\(1, 5, 4, 3\)"):
         HalvingConv2D(filters=5)(tf.ones([1, 5, 4, 3]))
-    with pytest.raises(ValueError, match="ndim=4"):
-        OnePassPReLU()(tf.ones([4, 3]))
+    for axes, shape in (([1, 2], [4, 3]), ([1, 2], [4, 1, 2, 2, 3]), ([1, 2, 3, 4], [4, 2, 2, 3])):
+        with pytest.raises(ValueError, match=re.escape(f"along axes {axes} of images, but the input's shape is")):
+            OnePassPReLU(shared_axes=axes)(tf.ones(shape))
     with pytest.raises(ValueError, match="mask"):
         FusedBatchNormalization()(tf.ones([2, 3]), mask=tf.ones([2], bool))
 
 
 @pytest.mark.parametrize("trainable", [True, False])
 @pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
-def test_the_plain_form_is_an_equal_network_of_keras_layers(architecture, trainable):
+@pytest.mark.parametrize("shape", [(32, 32), (16, 32), (8, 16, 16)])
+def test_the_plain_form_is_an_equal_network_of_keras_layers(shape, architecture, trainable):
     network = networks.build_conditional_decoder(
-        32, 3, latent_dim=4, width=1 / 16, architecture=architecture, output_logits=[-3.0, 0.0, 1.5]
+        shape, 3, latent_dim=4, width=1 / 16, architecture=architecture, output_logits=[-3.0, 0.0, 1.5]
     )
-    x = [values((8, size), size) for size in (3, 4, 4)]
+    x = {name: values((8, size), size) for name, size in (("y", 3), ("z_r", 4), ("z_s", 4))}
     network(x, training=True)  # fills the moving statistics
     network.trainable = trainable
     plain = networks.plain_form(network)

@@ -1,5 +1,7 @@
 """Weights files: what comes back, and files that are damaged or of another run are refused."""
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from icell_tf.config import ConfigError
 from icell_tf.runs.weights import LAST, RUN, load_weights, save_weights
 from icell_tf.training import metric_state
 
-from ..models.conftest import assert_equal, make_model, state, trained_models
+from ..models.conftest import SPEC, assert_equal, make_model, state, trained_models
+
+RENAMED = dataclasses.replace(SPEC, structures=("tomm20", "actb", "lmnb1"))
 
 
 def spoil(path):
@@ -56,6 +60,28 @@ def test_weights_of_another_model_or_that_no_run_has_saved_are_refused(tmp_path)
                 file[f"{RUN}/{name}".rstrip("/")] = value
         with pytest.raises(ConfigError, match=LAST):
             load_weights(same, tmp_path / LAST)
+
+
+def test_weights_bear_the_names_of_the_classes(tmp_path):
+    (model, _), renamed = trained_models("conditional"), make_model("conditional", spec=RENAMED)
+    save_weights(model, tmp_path / LAST)
+    before = state(renamed)
+    told = "its classes are actb, lmnb1, tomm20, generated, the model's tomm20, actb, lmnb1, generated"
+    with pytest.raises(ConfigError, match=f"{LAST} does not hold .*{told}"):
+        load_weights(renamed, tmp_path / LAST)
+    assert_equal(before, state(renamed))
+    with h5py.File(tmp_path / LAST, "a") as file:
+        del file[RUN]["classes"]
+    with pytest.raises(ConfigError, match="its classes are none, the model's actb"):
+        load_weights(model, tmp_path / LAST)
+
+
+def test_weights_of_the_reference_model_name_no_classes(tmp_path):
+    model, _ = trained_models()
+    save_weights(model, tmp_path / LAST)
+    with h5py.File(tmp_path / LAST) as file:
+        assert set(file[RUN]) == {"key", "checksums", "metrics"}
+    load_weights(make_model("reference", spec=RENAMED), tmp_path / LAST)
 
 
 def test_another_runs_weights_of_the_same_networks_are_refused_and_change_nothing(tmp_path):
