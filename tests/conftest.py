@@ -116,9 +116,9 @@ def make_integrator():
     def make(architecture="paper", mirrored=False):
         keras.utils.set_random_seed(5)
         options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
-        enc_r = networks.build_reference_encoder(SIZE, **options)
-        enc_rs = networks.build_conditional_encoder(SIZE, len(STRUCTURES), **options)
-        dec_rs = networks.build_conditional_decoder(SIZE, len(STRUCTURES), **options)
+        enc_r = networks.build_reference_encoder(SPEC.shape, **options)
+        enc_rs = networks.build_conditional_encoder(SPEC.shape, len(STRUCTURES), **options)
+        dec_rs = networks.build_conditional_decoder(SPEC.shape, len(STRUCTURES), **options)
         rng = np.random.default_rng(0)
         images, codes = rng.random((8, *SPEC.image_shape), np.float32), rng.standard_normal((8, LATENT))
         y_onehot = np.eye(len(STRUCTURES), dtype=np.float32)[np.arange(8) % len(STRUCTURES)]
@@ -127,7 +127,7 @@ def make_integrator():
         # Fills the moving statistics with those of one batch: without them nothing of the input reaches the output.
         enc_r(SPEC.reference(images), training=True)
         enc_rs(images, training=True)
-        dec_rs([y_onehot, codes, codes[::-1]], training=True)
+        dec_rs({"y": y_onehot, "z_r": codes, "z_s": codes[::-1]}, training=True)
         keras.utils.set_random_seed(0)  # as `seeds` has left it, whichever test comes first
         return Integrator(Networks(SPEC, enc_r, enc_rs, dec_rs, mirrored))
 
@@ -165,9 +165,10 @@ def subject(prepared):
     x_rs, y = prepared.first("train", 40)
     for _ in range(10):  # fills the moving statistics: without them all cells are coded alike
         reference.enc(prepared.spec.reference(x_rs), training=True)
-        _, z_r, z_s = model.enc(x_rs, training=True)
-        reference.dec(z_r, training=True)
-        model.dec([keras.ops.one_hot(y, 10), z_r, z_s], training=True)
+        coded = model.enc(x_rs, training=True)
+        reference.dec(coded["z_r_hat"], training=True)
+        codes = {"y": keras.ops.one_hot(y, 10), "z_r": coded["z_r_hat"], "z_s": coded["z_s"]}
+        model.dec(codes, training=True)
     model.enc_r.set_weights(reference.enc.get_weights())
     networks = {"enc_r": model.enc_r, "enc_rs": model.enc, "dec_rs": model.dec}
     networks |= {"enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}

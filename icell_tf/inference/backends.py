@@ -179,11 +179,11 @@ class Networks:
 
     def _encode_rs(self, x_rs):
         outputs = self.enc_rs(self._checked(x_rs, self.enc_rs), training=False)
-        logits, z_r, z_s = (tf.cast(t, tf.float32) for t in outputs)
+        logits, z_r, z_s = (tf.cast(outputs[name], tf.float32) for name in ("y_logits", "z_r_hat", "z_s"))
         return tf.nn.softmax(logits), z_r, z_s
 
     def _decode(self, y, z_r, z_s):
-        return tf.sigmoid(tf.cast(self.dec_rs([y, z_r, z_s], training=False), tf.float32))
+        return tf.sigmoid(tf.cast(self.dec_rs({"y": y, "z_r": z_r, "z_s": z_s}, training=False), tf.float32))
 
     def _decode_all(self, z_r, z_s):
         """Decodes every structure of every cell in one pass of B * K images; keeps the structure channel."""

@@ -1,6 +1,6 @@
 """The networks of Tables S1 to S7, as Keras functional models that return logits."""
 
-from icell_tf.networks.blocks import ARCHITECTURES, Architecture, set_norm_momentum
+from icell_tf.networks.blocks import set_norm_momentum
 from icell_tf.networks.decoder import build_conditional_decoder, build_reference_decoder
 from icell_tf.networks.encoder import build_conditional_encoder, build_reference_encoder
 from icell_tf.networks.image_discriminator import build_image_discriminator
@@ -8,8 +8,6 @@ from icell_tf.networks.latent_discriminator import build_latent_discriminator
 from icell_tf.networks.plain import plain_form
 
 __all__ = [
-    "ARCHITECTURES",
-    "Architecture",
     "build_conditional_decoder",
     "build_conditional_encoder",
     "build_image_discriminator",

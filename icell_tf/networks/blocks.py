@@ -1,6 +1,4 @@
-"""The parts of the networks: stages, normalization, activations and the two architectures."""
-
-from dataclasses import dataclass
+"""The parts of the networks: stages, normalization and activations."""
 
 import keras
 import tensorflow as tf
@@ -16,33 +14,6 @@ KEPT_KERNEL = 3  # along an axis that is not halved
 CONVOLUTIONS = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
 TRANSPOSED_CONVOLUTIONS = {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose}
 MEANS = {2: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling3D}
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """The differences between the paper's Tables S1 to S7 and the authors' released code.
-
-    Attributes:
-      output_norm: BatchNorm before the decoder's sigmoid.
-      projection_norm: BatchNorm after the decoder's dense layer.
-      first_stage_norm: BatchNorm in the image discriminator's first stage.
-      dense_head: the image discriminator ends with white noise and a dense layer, not with a convolution.
-      channel_slopes: PReLU learns one slope a channel, not one a layer.
-      log_probabilities: the conditional decoder's input is log y, which is 0 and -25 for a one-hot vector.
-    """
-
-    output_norm: bool
-    projection_norm: bool
-    first_stage_norm: bool
-    dense_head: bool
-    channel_slopes: bool
-    log_probabilities: bool
-
-
-ARCHITECTURES = {
-    "paper": Architecture(True, True, True, False, True, False),
-    "released": Architecture(False, False, False, True, False, True),
-}
 
 
 def stage_widths(table, shape, width, fewer=0):

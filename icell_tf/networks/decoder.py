@@ -4,8 +4,8 @@ import math
 
 import keras
 
+from icell_tf.config import ARCHITECTURES
 from icell_tf.networks.blocks import (
-    ARCHITECTURES,
     LogProbability,
     batch_norm,
     halved,

@@ -2,7 +2,8 @@
 
 import keras
 
-from icell_tf.networks.blocks import ARCHITECTURES, batch_norm, down_conv, halved, network, prelu, stage_widths
+from icell_tf.config import ARCHITECTURES
+from icell_tf.networks.blocks import batch_norm, down_conv, halved, network, prelu, stage_widths
 
 FILTERS = (64, 128, 256, 512, 1024, 1024)  # Tables S1 and S5
 

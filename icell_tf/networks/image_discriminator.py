@@ -2,8 +2,8 @@
 
 import keras
 
+from icell_tf.config import ARCHITECTURES
 from icell_tf.networks.blocks import (
-    ARCHITECTURES,
     MEANS,
     batch_norm,
     down_conv,

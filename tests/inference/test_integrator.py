@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import networks
+from icell_tf.config import ARCHITECTURES
 from icell_tf.inference.integrator import DECODER_BATCH
 
 from ..conftest import LATENT, SIZE, STRUCTURES
@@ -10,7 +10,7 @@ from ..conftest import LATENT, SIZE, STRUCTURES
 K = len(STRUCTURES)
 
 
-@pytest.fixture(scope="module", params=networks.ARCHITECTURES)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def integrator(request, make_integrator):
     return make_integrator(request.param)
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import icell_tf
-from icell_tf import networks
-from icell_tf.config import ConfigError
+from icell_tf.config import ARCHITECTURES, ConfigError
 from icell_tf.runs import trained, weights
 
 from ..conftest import REPOSITORY, SPEC, STRUCTURES
@@ -35,7 +34,7 @@ def test_a_run_is_loaded_with_the_weights_asked_for(conditional_run, prepared, t
     assert integrator.spec == prepared.spec
 
 
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_export_answers_as_the_networks_do(make_integrator, make_export, architecture):
     options = {"architecture": architecture, "mirrored": architecture == "released"}
     integrator, exported = make_integrator(**options), make_export(**options)

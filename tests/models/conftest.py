@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from icell_tf import networks
+from icell_tf.config import ARCHITECTURES
 from icell_tf.models import ConditionalModel, ReferenceModel
 from icell_tf.spec import CellSpec
 
@@ -96,7 +97,7 @@ def phase(request):
     return request.param
 
 
-@pytest.fixture(params=networks.ARCHITECTURES)
+@pytest.fixture(params=ARCHITECTURES)
 def model(phase, request):
     keras.utils.set_random_seed(0)
     model = make_model(phase, request.param)

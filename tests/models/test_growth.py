@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from icell_tf import networks
-from icell_tf.config import ConfigError
+from icell_tf.config import ARCHITECTURES, ConfigError
 from icell_tf.models.growth import NETWORKS, grow
 
 from .conftest import LATENT, NAMES, SPEC, VOLUME, assert_equal, make_batch, make_model, state
@@ -47,7 +47,7 @@ def answers(model, names):
 
 
 @pytest.mark.parametrize("spec", [SPEC, VOLUME], ids=lambda spec: spec.axes)
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("structures", [APPENDED, MIXED, REORDERED, NAMES], ids="appended mixed reordered same".split())
 def test_old_structures_are_answered_as_before(structures, architecture, spec):
     old = trained(architecture, spec)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf import config, networks
+from icell_tf import networks
+from icell_tf.config import ARCHITECTURES
 from icell_tf.networks import blocks
 from icell_tf.networks.convolution import HalvingConv2D
 from icell_tf.networks.noise import WhiteNoise
@@ -97,7 +98,7 @@ def test_widths_of_the_stages(shape, width, fewer, widths):
 SHAPES = [(side, side) for side in (16, 32, 64, 128, 256, 512)] + [(32, 64), (512, 4), (16, 16, 16), (4, 16, 32)]
 
 
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_shapes_at_every_image_size(shape, architecture):
     found = build_all(shape, structures=3, latent_dim=5, architecture=architecture, **TINY)
@@ -152,7 +153,7 @@ def test_other_numbers_of_reference_channels():
     assert networks.build_conditional_decoder(plane, K, channels=5, **TINY).output_shape == (None, 32, 32, 5)
 
 
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_decoders_output_starts_at_the_given_logits(architecture):
     start, z = [-3.0, 1.5], np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
     grey, given = (
@@ -209,10 +210,6 @@ def test_gradients_reach_every_weight(tiny_networks):
             loss = tf.add_n([tf.reduce_sum(output**2) for output in found])
         gradients = tape.gradient(loss, network.trainable_variables)
         assert all(gradient is not None for gradient in gradients), name
-
-
-def test_architectures_are_those_of_the_config():
-    assert tuple(networks.ARCHITECTURES) == config.ARCHITECTURES
 
 
 def test_one_hot_is_fed_to_the_released_decoder_as_0_and_minus_25():

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from icell_tf import networks
+from icell_tf.config import ARCHITECTURES
 from icell_tf.networks import blocks
 from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
@@ -102,7 +103,7 @@ def test_unsupported_inputs_are_refused():
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("shape", [(32, 32), (16, 32), (8, 16, 16)])
 def test_the_plain_form_is_an_equal_network_of_keras_layers(shape, architecture, trainable):
     network = networks.build_conditional_decoder(

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from icell_tf import networks
-from icell_tf.config import ConfigError, ReferenceConfig
+from icell_tf.config import ARCHITECTURES, ConfigError, ReferenceConfig
 from icell_tf.runs.weights import load_weights, save_weights
 from icell_tf.training import acceleration, machine
 from icell_tf.training.acceleration import Acceleration
@@ -49,7 +49,7 @@ def test_auto_on_a_gpu(monkeypatch, capability, precision):
         Acceleration.of(ReferenceConfig(jit="on"), replicas=2)
 
 
-@pytest.mark.parametrize("architecture", networks.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("phase", ["reference", "conditional"])
 @pytest.mark.parametrize("precision", MIXED)
 def test_mixed_precision_rounds_and_does_nothing_else(precision, phase, architecture):
