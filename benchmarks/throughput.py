@@ -33,20 +33,24 @@ INPUTS = ((64, 0.25, 32, 2000), (256, 1.0, 8, 1000))  # pixels, width, batch siz
 DEMO = Path(__file__).resolve().parent.parent / "train" / "reference.py"
 
 
-def random_cells(size, count):
-    """Returns `PreparedCells` that are made up: noise, in ten structures."""
+def random_cells(side, count):
+    """Returns `PreparedCells` that are made up, and in memory: noise, in ten structures."""
     import numpy as np
 
+    from icell_tf.data.cells import CachedCells
     from icell_tf.data.prepared import PreparedCells
+    from icell_tf.spec import CellSpec
 
     class RandomCells(PreparedCells):
+        spec = CellSpec("YX", (side, side), (0.3, 0.3), [f"structure-{k}" for k in range(train_step.STRUCTURES)])
+
         def size(self, split):
             return count
 
-        def _in_memory(self, split):
+        def stored_cells(self, split):
             rng = np.random.default_rng(0)
-            images = rng.integers(0, 256, (count, size, size, 3), np.uint8)
-            return images, rng.integers(0, train_step.STRUCTURES, count).astype(np.int32)
+            images = rng.integers(0, 256, (count, *self.spec.image_shape), np.uint8)
+            return CachedCells(images, rng.integers(0, train_step.STRUCTURES, count).astype(np.int32))
 
     return RandomCells(Path())
 

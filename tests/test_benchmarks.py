@@ -2,7 +2,8 @@
 
 import keras
 
-from benchmarks import throughput, train_step
+from benchmarks import streaming, throughput, train_step
+from tests.data.test_batches import assert_equal
 
 
 def test_flops_of_a_network_by_hand():
@@ -36,8 +37,12 @@ def test_functions_take_turns_and_their_first_two_do_not_count():
 def test_made_up_cells_are_batched_like_prepared_ones():
     cells = throughput.random_cells(32, 10)
     first, second = cells.training_batches(4, seed=0, epochs=1, mirror=True)
-    assert first["x_rs"].shape == second["x_rs"].shape == (4, 32, 32, 3)
-    assert not {*first["x_rs"].numpy().sum((1, 2, 3))} & {*second["x_rs"].numpy().sum((1, 2, 3))}
+    assert first["x"].shape == second["x"].shape == (4, 32, 32, 3)
+    assert not {*first["x"].numpy().sum((1, 2, 3))} & {*second["x"].numpy().sum((1, 2, 3))}
+
+
+def test_the_yardstick_of_streaming_has_the_same_batches(prepared):
+    assert_equal(streaming.in_memory_batches(prepared, 8, 3, 2), prepared.training_batches(8, 3, 2, cache="off"))
 
 
 def test_a_table_has_a_column_a_figure():

@@ -6,22 +6,18 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from icell_tf.data.batches import ordered_batches, shuffled_batches
-from icell_tf.data.folds import held_out, read_labels
-from icell_tf.spec import CellSpec, Preparation
+from icell_tf.data.batches import decoded_batches, ordered_batches, shuffled_batches
+from icell_tf.data.cells import READ_BATCH, StoredCells, cached
+from icell_tf.data.folds import held_out
+from icell_tf.data.records import DatasetError, Records, decoder, explain_damage
+from icell_tf.spec import CellSpec, SpecError
 from icell_tf.structures import canonical_name
 
-READ_BATCH = 64
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
 TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
 TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
-
-
-class DatasetError(ValueError):
-    """A prepared data set that is missing or damaged, or lacks cells, a split or a structure."""
 
 
 def default_data_dir():
@@ -56,7 +52,7 @@ def find_prepared(dataset, data_dir=None):
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """A prepared data set of single cells in a folder that `tfds build` wrote.
+    """A prepared data set of single cells in a folder that `tfds build` wrote. Its cells stay in its files.
 
     Attributes:
       folder: holds dataset_info.json.
@@ -77,24 +73,37 @@ class PreparedCells:
     def builder(self):
         try:
             builder = tfds.builder_from_directory(self.folder)
+            _ = builder.info.metadata  # read on demand
         except Exception as error:  # each of the folder's files has a parser with errors of its own
             raise DatasetError(f"{self.folder} can't be read ({error}); prepare the data set anew") from error
         features = set(builder.info.features)
-        if not {"image", "structure", "cell_id", "pixel_size"} <= features:
+        if not {"image", "structure", "cell_id", "fov_id"} <= features:
             raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
+        if builder.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
+            raise DatasetError(
+                f"{self.folder} is stored as {builder.info.file_format.value}, expected array_record, which can be "
+                "read in any order; prepare the data set anew"
+            )
         return builder
 
     @cached_property
     def spec(self):
-        """TEMPORARY."""
-        found = self.builder.info.metadata or {}
-        names = tuple(self.builder.info.features["structure"].names[k] for k in self._kept)
-        preparation = Preparation(found["alignment"], found["normalization"], found["preprocessing_version"])
-        sizes = (round(found["pixel_size"], 6),) * 2
-        return CellSpec("YX", (found["image_size"],) * 2, sizes, names, preparation=preparation)
+        """The `CellSpec`: what a model that is trained on this data set has to know."""
+        return replace(self._stored_spec, structures=tuple(self._stored_spec.structures[k] for k in self._kept))
+
+    @cached_property
+    def _stored_spec(self):
+        found = (self.builder.info.metadata or {}).get("spec")
+        if found is None:
+            raise DatasetError(f"{self.folder} doesn't describe its cells; prepare the data set anew")
+        try:
+            return CellSpec.from_dict(found)
+        except SpecError as error:
+            raise DatasetError(f"{self.folder} can't be used: {error}; prepare the data set anew") from error
 
     @property
     def dataset(self):
+        """Name, config and version of the data set."""
         return self.builder.info.full_name
 
     @property
@@ -102,7 +111,7 @@ class PreparedCells:
         """{split: number of cells}, for the splits that have cells."""
         if not self.fold and not self.leave_out:
             return self._stored
-        counts = {name: int(self._source(name)[1].sum()) for name in (("train", "test") if self.fold else self._stored)}
+        counts = {name: len(self._source(name)[1]) for name in (("train", "test") if self.fold else self._stored)}
         return {name: count for name, count in counts.items() if count}
 
     @property
@@ -110,26 +119,42 @@ class PreparedCells:
         """The cells that are left out, as `PreparedCells` of their own, or None if none are."""
         return replace(self, leave_out=self.spec.structures) if self.leave_out else None
 
+    def labels(self, split):
+        """Reads all cells of a split but their images, once.
+
+        Returns: {"cell_id", "fov_id": bytes, "structure": integers}, (N,) each, in order. Raises: DatasetError.
+        """
+        self.size(split)
+        records, rows = self._source(split)
+        labels = {name: values[rows] for name, values in records.labels.items()}
+        return labels | {"structure": self._numbers[labels["structure"]]}
+
     def examples(self, split, batch_size):
         """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""
-        self.size(split)
-        source, chosen = self._source(split)
-        read_config = tfds.ReadConfig(try_autocache=False)
-        dataset = self.builder.as_dataset(split=source, shuffle_files=False, read_config=read_config)
-        if chosen is not None:
-            marked = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(chosen))
-            dataset = marked.filter(lambda _, choose: choose).map(lambda record, _: record)
-        if self.fold:  # only some of its cells have truths
-            dataset = dataset.map(lambda record: {n: record[n] for n in record if n not in TRUTHS})
-        read = self._read(dataset.batch(batch_size))
-        return map(self._without_left_out, read) if self.leave_out else read
+        count = self.size(split)
+        return (self.read(split, slice(start, start + batch_size)) for start in range(0, count, batch_size))
 
-    def _read(self, dataset):
-        """Yields batches in NumPy. Raises: DatasetError: if a file of records is damaged."""
-        try:
-            yield from dataset.as_numpy_iterator()
-        except tf.errors.OpError as error:
-            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
+    def read(self, split, rows):
+        """Reads whole records, in any order.
+
+        Args: rows: a sequence of integers, or a slice, of the split's cells.
+        Returns: {feature: (n, ...)} in NumPy; image is (n, *shape, C) uint8. In a fold without truths, which only some
+          of its cells have.
+        Raises: DatasetError: there are no cells, or a file is damaged. IndexError: there is no such cell.
+        """
+        self.size(split)
+        stored, cells = self._source(split)
+        rows = cells[rows if isinstance(rows, slice) else np.asarray(rows, np.int64)]
+        records = self._decode(stored.read(rows if len(rows) else cells[:1]))  # a record has the shapes of none
+        records = {name: values[: len(rows)] for name, values in records.items()}
+        truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
+        records["structure"] = self._numbers[records["structure"]]
+        return records | {name: records[name][..., self._kept] for name in truths}
+
+    @cached_property
+    def _decode(self):
+        features = self.builder.info.features
+        return decoder(features, [name for name in features if not (self.fold and name in TRUTHS)])
 
     def size(self, split):
         """Returns the number of cells of a split, or of a slice of one. Raises: DatasetError: if it has none."""
@@ -139,40 +164,53 @@ class PreparedCells:
             raise DatasetError(
                 f"{self.folder} has no cells in split {split!r}{of_fold}, only in {', '.join(self.splits)}"
             )
-        _, chosen = self._source(split)
-        return self.builder.info.splits[split].num_examples if chosen is None else int(chosen.sum())
+        return len(self._source(split)[1])
 
     @cached_property
     def _stored(self):
         return {name: split.num_examples for name, split in self.builder.info.splits.items() if split.num_examples}
 
     def _source(self, split):
-        """Returns the TFDS split that holds a split's records, and which of them belong to it: (N,) bool, None: all."""
-        source, chosen = split, None
+        """Returns the `Records` that hold a split's cells, and which of them are its cells, (N,) in order."""
+        if split not in self._sources:
+            self._sources[split] = self._find_source(split)
+        return self._sources[split]
+
+    @cached_property
+    def _sources(self):
+        return {}
+
+    def _find_source(self, split):
+        if self.fold and split not in ("train", "test"):
+            raise DatasetError(f"fold {self.fold} of {self.folder} has splits train and test, whole, not {split!r}")
+        records, chosen = self._everything if self.fold else self._records(split), True
         if self.fold:
-            source = "+".join(self._stored)
-            if split not in ("train", "test"):
-                raise DatasetError(f"fold {self.fold} of {self.folder} has splits train and test, whole, not {split!r}")
-            chosen = self._held_out if split == "test" else ~self._held_out
+            chosen = self._held_out == (split == "test")
         if self.leave_out:
-            known = np.isin(read_labels(self.folder, source)["structure"], self._kept)
-            chosen = known if chosen is None else chosen & known
-        return source, chosen
+            chosen = chosen & np.isin(records.labels["structure"], self._kept)
+        return records, np.arange(len(records)) if chosen is True else np.flatnonzero(chosen)
+
+    def _records(self, split):
+        return Records(self.builder.info.splits[split].file_instructions)
+
+    @cached_property
+    def _everything(self):
+        """The `Records` of all splits."""
+        return self._records("+".join(self._stored))
 
     @cached_property
     def _held_out(self):
         """Which of all stored cells are in the part of the fold that is tested on, (N,) bool."""
+        labels = self._everything.labels
         try:
-            return held_out(read_labels(self.folder, "+".join(self._stored)), self.fold)
-        except tf.errors.OpError as error:
-            raise DatasetError(f"{self._damaged_file()} can't be read; prepare the data set anew") from error
+            return held_out(labels, self.fold)
         except ValueError as error:
             raise DatasetError(f"{self.folder}: {error}") from None
 
     @cached_property
     def _kept(self):
         """The structures that are not left out, as indices of the stored records."""
-        names = self.builder.info.features["structure"].names
+        names = self._stored_spec.structures
         left_out = {canonical_name(name) for name in self.leave_out}
         kept = [k for k, name in enumerate(names) if canonical_name(name) not in left_out]
         unknown = left_out - {canonical_name(name) for name in names}
@@ -181,34 +219,61 @@ class PreparedCells:
             raise DatasetError(f"--leave_out: {self.folder} {found} {', '.join(names)}")
         return kept
 
-    def _without_left_out(self, records):
-        truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
-        records = records | {"structure": np.searchsorted(self._kept, records["structure"])}
-        return records | {name: records[name][..., self._kept] for name in truths}
+    @cached_property
+    def _numbers(self):
+        """y of each stored structure, -1 for those that are left out."""
+        numbers = np.full(len(self._stored_spec.structures), -1)
+        numbers[self._kept] = np.arange(len(self._kept))
+        return numbers
 
     def first(self, split, count):
-        """Returns the first cells of a split in NumPy: x_rs (count, H, W, 3) in [0, 1], and y (count,)."""
-        records = next(self.examples(split, count))
+        """Returns the first cells of a split in NumPy: x, (count, *shape, C) in [0, 1], and structure, (count,)."""
+        records = self.read(split, slice(count))
         return records["image"].astype(np.float32) / 255, records["structure"]
 
-    def batches(self, split, batch_size):
-        """Returns a tf.data.Dataset of all cells in order, {"x_rs": (B, H, W, 3) in [0, 1], "y": (B,) int32}."""
-        return ordered_batches(*self._in_memory(split), batch_size)
+    def batches(self, split, batch_size, cache="off", free=None):
+        """Returns a tf.data.Dataset of all cells in order, {"x": (B, *shape, C) in [0, 1], "structure": (B,) int32}.
 
-    def training_batches(self, batch_size, seed, epochs, initial_epoch=0, **options):
+        Args: cache, free: as of `cells.cached`.
+        """
+        return ordered_batches(cached(self.stored_cells(split), cache, free), batch_size)
+
+    def training_batches(
+        self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False, skip=0, cache="auto", free=None
+    ):
         """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, as `shuffled_batches` does.
 
-        A resumed run thus sees the same batches as one without interruption. The cells lie in memory as uint8.
+        A resumed run thus sees the same batches as one without interruption.
 
-        Raises: DatasetError: if an epoch has not even one batch.
+        Args:
+          batch_size, seed, epochs, skip: as of `shuffled_batches`.
+          balanced: draw cells with replacement so that all structures are equally frequent, instead of each cell once.
+          mirror: mirror each cell along no axis of the plane, one or both, by a draw of its own in each epoch.
+          cache, free: as of `cells.cached`; the batches are the same with and without.
+
+        Raises: DatasetError: if an epoch has not even one batch. What reads the batches raises an error of TensorFlow
+          that names a damaged file; within `records.explain_damage` it is a `DatasetError`.
         """
         self.steps_per_epoch(batch_size)
-        images, y = self._in_memory(self.train_split)
-        return shuffled_batches(images, y, batch_size, seed, range(initial_epoch, epochs), **options)
+        return shuffled_batches(
+            cached(self.stored_cells(self.train_split), cache, free),
+            batch_size,
+            seed,
+            range(initial_epoch, epochs),
+            balance=self.labels(self.train_split)["structure"] if balanced else None,
+            mirror=self.spec.mirrored_axes if mirror else (),
+            skip=skip,
+        )
 
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
-        means = np.clip(self._in_memory(self.train_split)[0].mean(axis=(0, 1, 2)) / 255, 1e-4, 1 - 1e-4)
+        total, count = 0, 0
+        with explain_damage():
+            for images, _ in decoded_batches(self.stored_cells(self.train_split), READ_BATCH):
+                channels = images.shape[-1]
+                total = total + images.numpy().reshape(-1, channels).sum(axis=0, dtype=np.int64)
+                count += images.numpy().size // channels
+        means = np.clip(total / count / 255, 1e-4, 1 - 1e-4)
         return tuple(np.log(means / (1 - means)))
 
     def steps_per_epoch(self, batch_size):
@@ -221,20 +286,10 @@ class PreparedCells:
             )
         return cells // batch_size
 
-    def _in_memory(self, split):
-        """Returns the cells of a split, uint8 (N, H, W, 3), and their structures, int32 (N,)."""
-        records = [(batch["image"], batch["structure"].astype(np.int32)) for batch in self.examples(split, READ_BATCH)]
-        return tuple(np.concatenate(parts) for parts in zip(*records, strict=True))
-
-    def _damaged_file(self):
-        """The first file of records that can't be read to its end, or the folder."""
-        for path in (path for split in self.builder.info.splits.values() for path in split.filepaths):
-            try:
-                for _ in tf.data.TFRecordDataset(str(path)):
-                    pass
-            except tf.errors.OpError:
-                return path
-        return self.folder
+    def stored_cells(self, split):
+        """Returns the `StoredCells` of a split."""
+        self.size(split)
+        return StoredCells(*self._source(split), self.builder.info.features["image"], self._numbers)
 
 
 def open_prepared(config, dataset=None, data_dir=None):

@@ -1,62 +1,87 @@
 """A prepared data set: its splits, folds, left-out structures, and errors that name what is missing or damaged."""
 
+import json
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.streaming import write_cells
 from icell_tf.data.prepared import DatasetError, PreparedCells, find_prepared
-from icell_tf.imaging.frame.preprocess import Preparation, describe
-from tests.data.test_batches import order
+from icell_tf.spec import CellSpec, Preparation
+from tests.data.test_batches import assert_equal, order
 
 
-def test_a_truncated_file_of_records_is_named(prepared, tmp_path):
-    folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
-    (path,) = folder.glob("*-train.tfrecord-*")
-    path.write_bytes(path.read_bytes()[:-100])
-    for read in (
-        lambda: PreparedCells(folder).training_batches(16, seed=0, epochs=1),
-        lambda: list(PreparedCells(folder).examples("train", 50)),
-        lambda: PreparedCells(folder, fold="1/2").size("train"),
-    ):
-        with pytest.raises(DatasetError, match=f"{path.name} .*prepare the data set anew"):
-            read()
-
-
-@pytest.mark.parametrize("name", ["dataset_info.json", "features.json"])
+@pytest.mark.parametrize("name", ["dataset_info.json", "features.json", "metadata.json"])
 def test_a_truncated_description_of_a_data_set_is_named(prepared, tmp_path, name):
     folder = shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
     (folder / name).write_bytes((folder / name).read_bytes()[:100])
     with pytest.raises(DatasetError, match=f"{folder} .*prepare the data set anew"):
-        _ = PreparedCells(folder).cells
+        _ = PreparedCells(folder).spec
 
 
-def test_cells_of_a_prepared_data_set(prepared):
-    assert prepared.cells.image_size == 32
-    assert prepared.cells.pixel_size == 1.2
-    assert len(prepared.cells.structures) == 10
-    assert prepared.cells.dataset == "integrated_cell/tiny/" + str(prepared.builder.version)
-    assert prepared.cells.preparation == describe(Preparation())
+def test_a_prepared_data_set_describes_its_cells(prepared):
+    spec = prepared.spec
+    assert (spec.axes, spec.shape, spec.pixel_size) == ("YX", (32, 32), (1.2, 1.2))
+    assert len(spec.structures) == 10 and spec.preparation == Preparation()
+    assert prepared.dataset == "integrated_cell/tiny/" + str(prepared.builder.version)
     assert sum(prepared.splits.values()) == 80
 
 
-def test_preparation_is_read_from_the_data_set(prepared):
-    def preparation(metadata):
-        builder = SimpleNamespace(info=SimpleNamespace(metadata=metadata))
-        return PreparedCells._preparation(SimpleNamespace(builder=builder, folder="cells/1.2.0"))
+@pytest.fixture
+def copy(prepared, tmp_path):
+    """The folder of a copy of the data set, to change."""
+    return shutil.copytree(prepared.folder, tmp_path / "tiny" / prepared.folder.name)
 
-    found = {"alignment": "none", "normalization": "percentile", "preprocessing_version": 7}
-    assert preparation(found) == "none, percentile, 7"
-    for metadata in ({"pixel_size": 0.3}, None):
-        with pytest.raises(DatasetError, match="cells/1.2.0 .*prepare the data set anew"):
-            preparation(metadata)
+
+def change(path, **changes):
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in (content | changes).items() if value is not None}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"spec": None}, "doesn't describe its cells; prepare the data set anew"),
+        ({"spec": {"format": 0}}, "can't be used: its format is 0, .* reads 1; prepare the data set anew"),
+        ({"spec": [1]}, "can't be used: .*; prepare the data set anew"),
+    ],
+)
+def test_a_data_set_without_a_usable_description_of_its_cells_is_refused(copy, changes, message):
+    change(copy / "metadata.json", **changes)
+    with pytest.raises(DatasetError, match=f"^{copy} {message}$"):
+        _ = PreparedCells(copy).spec
+
+
+def test_a_data_set_in_another_format_is_refused(copy):
+    change(copy / "dataset_info.json", fileFormat="tfrecord")
+    with pytest.raises(DatasetError, match=f"^{copy} is stored as tfrecord, expected array_record.*anew$"):
+        _ = PreparedCells(copy).splits
+
+
+def test_volumes_are_read_as_they_were_written(tmp_path):
+    spec = CellSpec("ZYX", (8, 16, 16), (0.5, 0.2, 0.2), ("tom20", "zo1"))
+    cells = PreparedCells(write_cells(tmp_path / "volumes" / "1.0.0", spec, {"train": [12, 12], "validation": [5]}))
+    assert cells.spec == spec
+    images = cells.read("train", slice(None))["image"]
+    assert images.shape == (24, 8, 16, 16, 3) and images.dtype == np.uint8
+    assert len(np.unique(images)) > 50 and not images[:, 0, 0, 0].any() and len({*images.sum((1, 2, 3, 4))}) == 24
+    (batch,) = cells.batches("train", 24)
+    np.testing.assert_array_equal(batch["x"], images / np.float32(255))
+    means = 1 / (1 + np.exp(-np.array(cells.mean_logits())))
+    np.testing.assert_allclose(means, images.mean(axis=(0, 1, 2, 3)) / 255)
+
+    (plain,), (mirrored,) = (cells.training_batches(24, 0, 1, mirror=mirror, cache="off") for mirror in (False, True))
+    poses = [np.flip(plain["x"], axes) for axes in ((), *spec.mirrored_poses)]
+    shown = np.array([[np.array_equal(a, b) for a, b in zip(mirrored["x"], pose, strict=True)] for pose in poses])
+    assert (shown.sum(axis=0) == 1).all() and shown.any(axis=1).all()  # along y and x, never along z
+    assert_equal([mirrored], cells.training_batches(24, 0, 1, mirror=True, cache="on"))
 
 
 def test_mean_logits_are_those_of_the_training_cells(prepared):
-    whole = np.concatenate([batch["x_rs"] for batch in prepared.batches("train", 100)])
-    means = 1 / (1 + np.exp(-np.array(prepared.mean_logits())))
-    np.testing.assert_allclose(means, whole.mean(axis=(0, 1, 2)), rtol=1e-4)
+    images = prepared.read("train", slice(None))["image"]
+    means = images.mean(axis=(0, 1, 2)) / 255
+    assert prepared.mean_logits() == tuple(np.log(means / (1 - means)))
 
 
 def test_a_missing_split_is_named(prepared):
@@ -83,7 +108,7 @@ def test_a_slice_of_the_training_cells(prepared):
     assert part.size("train[:20]") == 20
     (batch,) = part.training_batches(20, seed=0, epochs=1)
     first, _ = prepared.first("train", 20)
-    assert sorted(order([batch])[0]) == sorted(order([{"x_rs": first}])[0])
+    assert sorted(order([batch])[0]) == sorted(order([{"x": first}])[0])
     with pytest.raises(DatasetError, match=r"20 cells in 'train\[:20\]'.* 21: .*--batch_size"):
         part.training_batches(21, seed=0, epochs=1)
 
@@ -99,14 +124,14 @@ def test_a_folds_splits_are_its_part_and_all_other_cells(prepared):
     for fold in folds:
         assert fold.splits == {"train": 60, "test": 20}
         assert sorted(ids(fold, "train") + ids(fold, "test")) == everything
-        assert fold.cells == prepared.cells
+        assert fold.spec == prepared.spec
         assert fold.steps_per_epoch(16) == 3
     batch = next(folds[0].examples("test", 20))
     np.testing.assert_array_equal(np.bincount(batch["structure"]), 2)
     assert "expected" not in batch  # which cells of the other splits lack
-    x_rs, y = folds[0].first("train", 5)
+    x, _ = folds[0].first("train", 5)
     (first,) = folds[0].training_batches(60, seed=0, epochs=1)
-    assert {*order([{"x_rs": x_rs}])[0]} <= {*order([first])[0]} and np.bincount(first["y"]).tolist() == [6] * 10
+    assert {*order([{"x": x}])[0]} <= {*order([first])[0]} and np.bincount(first["structure"]).tolist() == [6] * 10
     with pytest.raises(DatasetError, match="'validation' of fold 1/4"):
         folds[0].batches("validation", 8)
     with pytest.raises(DatasetError, match=r"fold 1/4.* train and test.*'train\[:9\]'"):
@@ -115,14 +140,14 @@ def test_a_folds_splits_are_its_part_and_all_other_cells(prepared):
 
 def test_left_out_structures_are_in_no_split_and_the_others_are_numbered_without_them(prepared):
     part = PreparedCells(prepared.folder, leave_out=("Tom20", "ACTB"))
-    assert part.cells.structures == tuple(n for n in prepared.cells.structures if n not in ("tom20", "beta-actin"))
+    assert part.spec.structures == tuple(n for n in prepared.spec.structures if n not in ("tom20", "beta-actin"))
     assert part.splits == {name: count * 8 // 10 for name, count in prepared.splits.items()}
     (whole,) = prepared.examples("test", 100)
-    names = [prepared.cells.structures[k] for k in whole["structure"]]
+    names = [prepared.spec.structures[k] for k in whole["structure"]]
     named = dict(zip(whole["cell_id"], names, strict=True))
     (batch,) = part.examples("test", 100)
     assert batch["cell_id"].tolist() == [c for c, name in named.items() if name not in ("tom20", "beta-actin")]
-    assert [part.cells.structures[k] for k in batch["structure"]] == [named[cell] for cell in batch["cell_id"]]
+    assert [part.spec.structures[k] for k in batch["structure"]] == [named[cell] for cell in batch["cell_id"]]
     rows = np.isin(whole["cell_id"], batch["cell_id"])
     np.testing.assert_array_equal(batch["expected"], np.delete(whole["expected"][rows], [2, 8], axis=-1))
     np.testing.assert_array_equal(batch["ceiling"], np.delete(whole["ceiling"][rows], [2, 8], axis=-1))
@@ -131,7 +156,7 @@ def test_left_out_structures_are_in_no_split_and_the_others_are_numbered_without
 
 def test_left_out_structures_are_a_data_set_of_their_own(prepared):
     part = PreparedCells(prepared.folder, leave_out=("tom20", "zo1"))
-    assert part.unseen.cells.structures == ("tom20", "zo1")
+    assert part.unseen.spec.structures == ("tom20", "zo1")
     assert sorted(ids(part, "test") + ids(part.unseen, "test")) == sorted(ids(prepared, "test"))
     assert prepared.unseen is None
 
@@ -143,6 +168,6 @@ def test_a_fold_has_the_same_parts_with_and_without_structures(prepared):
 
 def test_unknown_structures_and_leaving_out_all_are_refused_with_those_there_are(prepared):
     with pytest.raises(DatasetError, match="--leave_out: .* no lysosome, only alpha-actinin, .*zo1"):
-        PreparedCells(prepared.folder, leave_out=("zo1", "lysosome")).cells  # noqa: B018
+        PreparedCells(prepared.folder, leave_out=("zo1", "lysosome")).spec  # noqa: B018
     with pytest.raises(DatasetError, match="--leave_out: .*without alpha-actinin, .*zo1"):
-        PreparedCells(prepared.folder, leave_out=prepared.cells.structures).splits  # noqa: B018
+        PreparedCells(prepared.folder, leave_out=prepared.spec.structures).splits  # noqa: B018
