@@ -11,6 +11,7 @@ INIT = pathlib.Path(__file__).parent / "icell_tf" / "__init__.py"
 # the code relies on behaviour of theirs that changes between them; requirements.lock pins everything exactly.
 REQUIREMENTS = [
     "absl-py>=2.5,<3",
+    "array_record>=0.8.3,<0.9",
     "h5py>=3.14,<4",
     "jinja2>=3.1.6,<4",
     "joblib>=1.6,<2",

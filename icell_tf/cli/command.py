@@ -47,6 +47,13 @@ class TrainingFlags:
             "make the same seed give the same run also on a GPU, which costs time; on a CPU it always does",
         )
         self.threads = define_threads()
+        self.cache = flags.DEFINE_enum(
+            "cache",
+            "auto",
+            ["auto", "on", "off"],
+            "keep decoded cells in memory, which saves their decoding in every epoch; auto: where they fit into a quarter "
+            "of the free memory",
+        )
         fields = dataclasses.fields(PHASES[phase])
         self.fields = {field.name: define_setting(field) for field in fields if field.name not in without}
 
@@ -64,7 +71,9 @@ class TrainingFlags:
     @property
     def how(self):
         """How to train: options that are no settings of the run, and so not in its config."""
-        return {name: getattr(self, name).value for name in ("data_dir", "overwrite", "deterministic", "threads")}
+        return {
+            name: getattr(self, name).value for name in ("data_dir", "overwrite", "deterministic", "threads", "cache")
+        }
 
     @property
     def run_dir(self):

@@ -33,6 +33,8 @@ def train_reference(config, run_dir, **how):
         overwrite: start anew, and remove the run that lies in run_dir.
         deterministic: on a GPU, use only operations that add up in one order; on a CPU all do.
         threads: that share an operation on the CPU; see `acceleration.set_threads`.
+        cache: "on" keeps decoded cells in memory, "off" reads them whenever they are needed, "auto" keeps them where
+          they fit into a quarter of the free memory. The run is the same.
         card: writes the run's model card, as the module icell_tf.reports.model_card does with its functions `forget`
           and `record_training`. None writes no card.
 
@@ -52,7 +54,15 @@ def train_conditional(config, reference_dir, run_dir, **how):
 
 
 def _train(
-    config, reference_dir, run_dir, data_dir=None, overwrite=False, deterministic=False, threads=AUTO, card=None
+    config,
+    reference_dir,
+    run_dir,
+    data_dir=None,
+    overwrite=False,
+    deterministic=False,
+    threads=AUTO,
+    cache=AUTO,
+    card=None,
 ):
     in_cluster = devices.in_cluster()  # whose machines have to be connected before a data set is opened
     acceleration.set_threads(threads, None if in_cluster else open_prepared(config, data_dir=data_dir).spec.shape)
@@ -84,7 +94,7 @@ def _train(
                 within = f" and step {step % steps} of {steps}" if step % steps else ""
                 print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
             print(how, _reproducibility(deterministic, replicas))
-            loop.fit(model, run, prepared, store, metrics, card)
+            loop.fit(model, run, prepared, store, metrics, card, cache)
     return run_dir
 
 

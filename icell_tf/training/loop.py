@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from icell_tf.data.records import explain_damage
 from icell_tf.inference.loading import integrator_of
-from icell_tf.training import callbacks, metric_state
+from icell_tf.training import callbacks, machine, metric_state
+from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import GO_ON, Stopped, TrainingError
 from icell_tf.training.store import EVENTS
 
@@ -146,28 +148,29 @@ def broken_networks(model):
     ]
 
 
-def fit(model, run, prepared, store, metrics=None, card=None):
+def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
     """Trains a run's compiled model from the step that it has reached to the last, saves it, and prints the result.
 
     Args:
       model: made in the scope of the strategy of the store's workers, with the weights to continue from.
       run, prepared, store: its `Run`, `PreparedCells`, and `RunStore` after `repair`.
       metrics: the state of the metrics of an epoch that was interrupted.
-      card: as of `experiment.train_reference`.
+      card, cache: as of `experiment.train_reference`.
 
-    Raises: TrainingError, Stopped, and TensorFlow's errors, as when memory runs out.
+    Raises: TrainingError, Stopped, DatasetError if a file of cells is damaged, and TensorFlow's errors, as when memory runs out.
     """
     config, workers = run.config, store.workers
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
     how = {"balanced": config.balanced, "mirror": config.mirror}
+    keep = {"cache": cache, "free": machine.memory()[1]}
     batches = workers.distribute(
-        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, skip=done, **how)
+        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, skip=done, **how, **keep)
     )
     train_step, remaining = _compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
     validation = None
     if "validation" in prepared.splits:
-        validation = workers.distribute(prepared.batches("validation", config.batch_size))
+        validation = workers.distribute(prepared.batches("validation", config.batch_size, **keep))
         test_step = _compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
     stop = StopRequest()
     followers = keras.callbacks.CallbackList(
@@ -179,7 +182,7 @@ def fit(model, run, prepared, store, metrics=None, card=None):
         steps=steps,
     )
 
-    with stop.handling():
+    with stop.handling(), explain_damage():
         followers.on_train_begin()
         for epoch in range(completed, config.epochs):
             model.reset_metrics()

@@ -103,7 +103,7 @@ def test_batches_that_devices_or_machines_cannot_share(monkeypatch, devices_here
 
 def test_damaged_cells_are_not_taken_for_cells_to_be_prepared(prepared, tmp_path):
     folder = shutil.copytree(prepared.folder, tmp_path / "integrated_cell" / "simulated_64" / prepared.folder.name)
-    (record,) = folder.glob("*-train.tfrecord*")
+    (record,) = folder.glob("*-train.array_record*")
     record.write_bytes(record.read_bytes()[:1000])
     part, spec = doctor.data("integrated_cell/simulated_64", tmp_path)
     assert spec is None and part.lines == [f"{folder}: can't be read"] and str(record) in part.wrong[0]
