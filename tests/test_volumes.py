@@ -23,7 +23,7 @@ SETTINGS = dict(epochs=2, width=1 / 16, latent_dim=4, batch_size=8, mirror=True,
 @pytest.fixture(scope="module")
 def volumes(tmp_path_factory):
     """A prepared data set of volumes."""
-    return PreparedCells(build_tiny_3d(tmp_path_factory.mktemp("volumes")))
+    return PreparedCells(Path(build_tiny_3d(tmp_path_factory.mktemp("volumes")).data_dir))
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +73,6 @@ def test_every_structure_is_predicted_in_every_cell(integrator, volumes):
         assert result[name].shape == (3, *spec.shape, len(spec.structures)) and np.isfinite(result[name]).all()
     mirrored = integrator.integrate(spec.reference(x_rs)[:, :, ::-1, :])["structures"]
     np.testing.assert_allclose(mirrored, result["structures"][:, :, ::-1, :], atol=1e-5)  # the mean of four poses
-    upside_down = integrator.integrate(spec.reference(x_rs)[:, ::-1])["structures"]
-    assert np.abs(upside_down - result["structures"][:, ::-1]).max() > 1e-4  # z is not mirrored
 
 
 def test_an_export_answers_as_the_run_does(integrator, volumes, tmp_path):

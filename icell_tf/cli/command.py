@@ -51,8 +51,8 @@ class TrainingFlags:
             "cache",
             "auto",
             ["auto", "on", "off"],
-            "keep decoded cells in memory, which saves their decoding in every epoch; auto: where they fit into a quarter "
-            "of the free memory",
+            "keep decoded cells in memory, which saves decoding them in every epoch; auto: where they take at most a "
+            "quarter of what is free",
         )
         fields = dataclasses.fields(PHASES[phase])
         self.fields = {field.name: define_setting(field) for field in fields if field.name not in without}

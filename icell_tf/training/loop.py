@@ -157,7 +157,8 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
       metrics: the state of the metrics of an epoch that was interrupted.
       card, cache: as of `experiment.train_reference`.
 
-    Raises: TrainingError, Stopped, DatasetError if a file of cells is damaged, and TensorFlow's errors, as when memory runs out.
+    Raises: TrainingError, Stopped, TensorFlow's errors, as when memory runs out. DatasetError: if a file of cells is
+      damaged.
     """
     config, workers = run.config, store.workers
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())

@@ -119,9 +119,9 @@ def main(dataset, run_dir, other):
 def check_batches(workers, prepared):
     """Every worker sees its own part of the batches that one process sees, in order, also of a last partial one."""
     for batches in (prepared.training_batches(8, 3, 2, skip=1), prepared.batches("validation", 6)):
-        whole = [batch["y"].numpy() for batch in batches]
+        whole = [batch["structure"].numpy() for batch in batches]
         for y, share in zip(whole, workers.distribute(batches), strict=True):
-            (own,) = workers.strategy.experimental_local_results(share["y"])
+            (own,) = workers.strategy.experimental_local_results(share["structure"])
             np.testing.assert_array_equal(own, np.array_split(y, workers.count)[workers.index])
 
 
