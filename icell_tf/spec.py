@@ -42,7 +42,8 @@ class Channel:
         _require(self.role in ROLES, f"channel {self.name!r} has role {self.role!r}, expected {' or '.join(ROLES)}")
 
 
-CHANNELS = (Channel("membrane", REFERENCE), Channel("nucleus", REFERENCE), Channel("structure", STRUCTURE))
+MEMBRANE, NUCLEUS = "membrane", "nucleus"  # the reference channels that show the outlines of a cell and its nucleus
+CHANNELS = (Channel(MEMBRANE, REFERENCE), Channel(NUCLEUS, REFERENCE), Channel("structure", STRUCTURE))
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,10 @@ class CellSpec:
     def structure(self, images):
         """Returns the structure channel of images (..., C), without its axis. NumPy or TensorFlow."""
         return images[..., len(self.reference_names)]
+
+    def channel(self, images, name):
+        """Returns the channel of images (..., C) with a name, without its axis, or None if the cells have none."""
+        return images[..., self.channel_names.index(name)] if name in self.channel_names else None
 
     def has_structure(self, image):
         """Whether an image has the structure channel, and not the reference channels alone."""
