@@ -69,16 +69,17 @@ def around_cell(x_r, margin=0.1):
       x_r: (H, W, 2) membrane and nucleus in [0, 1].
       margin: left free on each side, as a fraction of the cell's extent.
 
-    Returns: Slices of rows and columns, of equal length; the whole frame where it is empty.
+    Returns: Slices of rows and columns, of equal length unless a side of the frame is shorter; the whole frame where it
+      is empty.
     """
     seen = np.max(x_r[..., :2], axis=-1)
     indices = np.nonzero(seen > 0.1 * seen.max())
     if not indices[0].size:
         return slice(None), slice(None)
     low, high = np.min(indices, axis=1), np.max(indices, axis=1) + 1
-    side = min(int(np.ceil((1 + 2 * margin) * (high - low).max())), *seen.shape)
-    starts = np.clip((low + high - side) // 2, 0, np.subtract(seen.shape, side))
-    return tuple(slice(start, start + side) for start in starts.tolist())
+    sides = np.minimum(int(np.ceil((1 + 2 * margin) * (high - low).max())), seen.shape)
+    starts = np.clip((low + high - sides) // 2, 0, seen.shape - sides)
+    return tuple(slice(start, start + side) for start, side in zip(starts.tolist(), sides.tolist(), strict=True))
 
 
 def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):

@@ -37,7 +37,7 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       rows: sequence of rows, each a sequence of uint8 (h, w, 3) images of one size, or of None for an empty place.
       column_labels: one text a column, above it; None for no labels.
       row_labels: one text a row, left of it; None for no labels.
-      pixel_size: µm a pixel of the images, for a scale bar of `bar_length` in the first; None for no bar.
+      pixel_size: µm a pixel along the images' rows, for a scale bar of `bar_length` in the first; None for no bar.
 
     Returns: uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
@@ -73,7 +73,10 @@ def bar_length(extent):
 
 
 def with_scale_bar(rgb, pixel_size):
-    """Returns an image of so many µm a pixel, enlarged, with a white bar and its length in its lower right corner."""
+    """Returns an image enlarged, with a white bar and its length in its lower right corner.
+
+    Args: uint8 (h, w, 3); µm a pixel along its rows.
+    """
     length = bar_length(rgb.shape[1] * pixel_size)
     picture = Image.fromarray(enlarge(rgb))
     pixels = round(length / pixel_size * picture.width / rgb.shape[1])

@@ -85,6 +85,15 @@ def test_around_cell():
     assert figures.around_cell(x_r) == (slice(0, 64), slice(0, 64))
 
 
+def test_around_a_cell_that_is_longer_than_its_frame_is_high():
+    x_r = np.zeros((32, 128, 2), np.float32)
+    x_r[10:20, 30:80, 0] = 1
+    assert figures.around_cell(x_r) == (slice(0, 32), slice(25, 85))
+    x_r[10:20, 30:80, 0] = 0
+    x_r[10:30, 100:110, 1] = 1
+    assert figures.around_cell(x_r) == (slice(8, 32), slice(93, 117))
+
+
 def test_structures_in_cell_cuts_out_and_labels():
     cell = np.zeros((64, 64, 3), np.float32)
     cell[16:48, 16:48] = 0.5
