@@ -22,7 +22,7 @@ _NO_ROW = ("InputLayer", "Concatenate", "Flatten")
 def tables_of_networks(subject):
     """Returns Tables S1 to S7 of the subject's networks, as its two phases were trained."""
     run, exhibits = subject.run, []
-    cells = f"frames of {run.cells.image_size} px, K = {len(run.cells.structures)} structures"
+    cells = f"frames of {run.spec.described_shape} px, K = {len(run.spec.structures)} structures"
     for number, symbol, title, activation in TABLES:
         config = run.reference if symbol.endswith("_r") else run.config
         rows = table_of(subject.networks[symbol], activation)
@@ -30,7 +30,7 @@ def tables_of_networks(subject):
         caption = (
             f"{title}, layer by layer as it was built: {cells}, networks as in the "
             f"{'paper' if config.architecture == 'paper' else 'released code'}, widths times {config.width:g}.{after} "
-            f"n = {rows[-1][-1]} trained parameters; seed {config.seed}; data set {run.cells.dataset}; "
+            f"n = {rows[-1][-1]} trained parameters; seed {config.seed}; data set {run.dataset}; "
             f"run {subject.name}."
         )
         exhibits.append(Exhibit(f"table_s{number}", title, caption, table=(HEADER, rows), paper=f"Table S{number}"))
@@ -99,13 +99,16 @@ def _describe(layer):
     """What a layer does, as the paper's tables write it."""
     kind = type(layer).__name__
     if "Conv" in kind:
-        rows, columns = layer.kernel_size
-        return f"{rows}×{columns} {layer.filters} conv {'↑' if 'Transpose' in kind else '↓'}"
+        size = "×".join(map(str, layer.kernel_size))
+        strides = "" if len(set(layer.strides)) == 1 else f", strides {'×'.join(map(str, layer.strides))}"
+        return f"{size} {layer.filters} conv {'↑' if 'Transpose' in kind else '↓'}{strides}"
     if "Dense" in kind:
         return f"{layer.units} FC"
     if "Noise" in kind:
         return f"+ white noise σ = {layer.stddev:g}"
-    return {"LogProbability": "log y, at least -25", "GlobalAveragePooling2D": "mean over space"}.get(kind, kind)
+    if kind.startswith("GlobalAveragePooling"):
+        return "mean over space"
+    return {"LogProbability": "log y, at least -25"}.get(kind, kind)
 
 
 def _shape(tensor):

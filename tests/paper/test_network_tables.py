@@ -1,3 +1,5 @@
+import keras
+
 from icell_tf import networks
 from icell_tf.paper.network_tables import parameters, table_of, tables_of_networks
 
@@ -64,3 +66,20 @@ def test_table_s3():
         ("1 FC", "", "sigmoid"),
     ]
     assert rows[-1][-1] == "1,595,393"
+
+
+def test_layers_of_volumes_and_of_unequal_strides():
+    x = keras.Input((8, 16, 16, 2), name="x_r")
+    h = keras.layers.Conv3D(6, (3, 4, 4), (1, 2, 2), "same", use_bias=False)(x)
+    h = keras.layers.ReLU()(keras.layers.BatchNormalization()(h))
+    h = keras.layers.Conv3DTranspose(5, 4, 2, "same", use_bias=False)(h)
+    h = keras.layers.GlobalAveragePooling3D()(h)
+    rows = table_of(keras.Model(x, keras.layers.Dense(1)(h)), "sigmoid")
+    assert [(row[0], row[3]) for row in rows[:-1]] == [
+        ("input", "x_r 8×16×16×2"),
+        ("3×4×4 6 conv ↓, strides 1×2×2", "8×8×8×6"),
+        ("4×4×4 5 conv ↑", "16×16×16×5"),
+        ("mean over space", "5"),
+        ("1 FC", "1"),
+    ]
+    assert rows[1][-1] == f"{3 * 4 * 4 * 2 * 6 + 2 * 6:,}"
