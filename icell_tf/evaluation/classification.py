@@ -1,4 +1,4 @@
-"""Scores of classification: which structure does the third channel show, and are the probabilities calibrated?"""
+"""Scores of classification: which structure does an image show, and are the probabilities calibrated?"""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_of_proportions, mean_score, proportion
 
 BINS = 15
-REGRESSION_SIZE = 16  # pixels a side of the images that the logistic regression sees
+REGRESSION_SIZE = 16  # pixels of the longer side of the planes that the logistic regression sees
 CALIBRATED_DRAWS = 200
 # Table S9: cells of the hold-out set that were recognised (its diagonal), and all of them (the sums of its rows).
 PAPER = {
@@ -145,17 +145,20 @@ def rival_predictions(test, training):
 
       majority: the structure most frequent in training;
       class_mean: the structure whose mean image over the training cells correlates best with the structure channel;
-      logistic_regression: multinomial, L2, on all channels averaged down to 16 x 16 pixels, from the training cells.
+      logistic_regression: multinomial, L2, on all channels averaged down to 16 x 16 pixels, from the training cells; of
+        volumes, on their maximum along z.
 
     Args: test, training: `CodedCells`.
     """
-    means = correlation.class_means(training.images[..., -1], training.y, training.probabilities.shape[1])
     seen, cells = np.unique(training.y, return_counts=True)
-    r = correlation.pearson_of_pairs(test.images[..., -1], np.moveaxis(means, -1, 0)[seen])
+    means = np.moveaxis(training.class_means, -1, 0)[seen]
+    shown = (test.spec.structure(test.images(rows)) for rows in test.batches())
+    r = np.concatenate([correlation.pearson_of_pairs(images, means) for images in shown])
     predictions = {"majority": np.full(len(test), seen[cells.argmax()]), "class_mean": seen[r.argmax(axis=1)]}
     if len(seen) > 1:  # a regression needs two
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        x, x_test = (cells.averaged_down(REGRESSION_SIZE).reshape(len(cells), -1) for cells in (training, test))
+        small = (np.concatenate(list(cells.averaged_down(REGRESSION_SIZE))) for cells in (training, test))
+        x, x_test = (planes.reshape(len(planes), -1) for planes in small)
         predictions["logistic_regression"] = regression.fit(x, training.y).predict(x_test)
     return predictions
 

@@ -1,13 +1,17 @@
-"""The cells of a split, as the model encodes them."""
+"""The cells of a split, as the model encodes them. Their images stay in files until they are looked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from skimage.transform import downscale_local_mean
 
 from icell_tf.data.prepared import TRUTHS
+from icell_tf.evaluation import views
+from icell_tf.spec import CellSpec
 
-BATCH = 50
+IMAGES = ("expected", "noise_free")  # truths of the size of an image, which stay in files
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,18 +20,20 @@ class CodedCells:
 
     Attributes:
       split: train, validation or test, or a part of one.
-      images: (N, H, W, 3) uint8.
+      spec: the `CellSpec` of the data set.
+      read: a function from a slice or a list of rows to whole records, {name: (n, ...)}.
       y: (N,) structure indices.
       cell_ids, fov_ids: N texts.
       probabilities: (N, K) of the structures.
       z_r: (N, Z), enc_r's codes of shape. z_r_hat, z_s: (N, Z), enc_rs' codes of shape and of what shape leaves open.
-      expected: (N, H, W, K) uint8, mean localizations; ceiling: (N, K), their correlation with an independent mean;
-        noise_free: (N, H, W, 3) uint8, the cell without background and noise; spread: (N, K), root of the mean over
-        the frame of the variance of the localization. Each is None where the data set doesn't know it.
+      truths: names of what the data set knows of these cells beside their images.
+      ceiling: (N, K), correlation of the expected localization with an independent mean; spread: (N, K), root of the
+        mean over the frame of the variance of the localization. Each is None where the data set doesn't know it.
     """
 
     split: str
-    images: np.ndarray
+    spec: CellSpec
+    read: Callable
     y: np.ndarray
     cell_ids: list[str]
     fov_ids: list[str]
@@ -35,32 +41,83 @@ class CodedCells:
     z_r: np.ndarray
     z_r_hat: np.ndarray
     z_s: np.ndarray
-    expected: np.ndarray | None = None
+    truths: tuple[str, ...] = ()
     ceiling: np.ndarray | None = None
-    noise_free: np.ndarray | None = None
     spread: np.ndarray | None = None
 
     def __len__(self):
         return len(self.y)
 
-    def x_rs(self, rows=slice(None)):
-        """Returns the images of some cells as float32 in [0, 1]."""
-        return self.images[rows].astype(np.float32) / 255
+    def images(self, rows):
+        """Returns the images of some cells, (n, *shape, C) uint8. Args: rows: a slice or a sequence of integers."""
+        return self._read("image", rows)
 
-    def averaged_down(self, side, channels=slice(None)):
-        """Returns (N, h, w, C) in [0, 1], means over blocks of pixels, h = w = `side` if it divides the frame."""
-        factor = max(1, self.images.shape[1] // side)
-        block = (1, factor, factor, 1)
-        return np.concatenate([downscale_local_mean(self.x_rs(rows)[..., channels], block) for rows in self.batches()])
+    def x(self, rows):
+        """Returns the images of some cells as float32 in [0, 1]. Args: see `images`."""
+        return self.images(rows).astype(np.float32) / 255
 
-    def batches(self, size=BATCH):
+    def expected(self, rows):
+        """Returns mean localizations, (n, *shape, K) uint8, or None where the data set doesn't know them."""
+        return self._read("expected", rows) if "expected" in self.truths else None
+
+    def noise_free(self, rows):
+        """Returns the cells without background and noise, as `images`, or None where the data set lacks them."""
+        return self._read("noise_free", rows) if "noise_free" in self.truths else None
+
+    def planes(self, rows):
+        """Returns what pictures show of some cells, (n, Y, X, C) float32 in [0, 1]. Args: a sequence of integers."""
+        return self.seen_by(lambda x: x, rows)
+
+    def seen_by(self, function, rows):
+        """Returns planes of what a function of x, (B, *shape, C), makes of some cells. Args: see `planes`."""
+        parts = (rows[part] for part in views.batches(len(rows), self.spec))
+        return np.concatenate([self.spec.plane(function(self.x(part))) for part in parts])
+
+    def averaged_down(self, longest, channels=lambda images: images):
+        """Yields the cells as small planes, (B, h, w, C) float32 in [0, 1], batch by batch.
+
+        Args:
+          longest: pixels along the longer side, if it divides the frame's.
+          channels: a function of images that returns some of their channels.
+        """
+        blocks = (1, *views.block(self.spec.plane_shape, longest), 1)
+        for rows in self.batches():
+            yield downscale_local_mean(self.spec.plane(channels(self.x(rows))), blocks)
+
+    def batches(self, size=views.BATCH):
         """Yields slices over all cells, so that no more than `size` images are floats at once."""
-        for start in range(0, len(self), size):
-            yield slice(start, min(start + size, len(self)))
+        return views.batches(len(self), self.spec, size)
+
+    @property
+    def mean_image(self):
+        """The mean image, (*shape, C) float64 in [0, 1]."""
+        return self._means[0]
+
+    @property
+    def class_means(self):
+        """The mean structure channel of each structure, (*shape, K) float32 in 0..255; zeros where none shows it."""
+        return self._means[1]
+
+    @cached_property
+    def _means(self):
+        total = np.zeros(self.spec.image_shape, np.int64)
+        sums = np.zeros((len(self.spec.structures), *self.spec.shape), np.int64)
+        for rows in self.batches():
+            images, y = self.images(rows), self.y[rows]
+            total += images.sum(axis=0, dtype=np.int64)
+            for k in np.unique(y):
+                sums[k] += self.spec.structure(images[y == k]).sum(axis=0, dtype=np.int64)
+        counts = np.maximum(np.bincount(self.y, minlength=len(sums)), 1)
+        means = [(total / count).astype(np.float32) for total, count in zip(sums, counts, strict=True)]
+        return total / len(self) / 255, np.stack(means, axis=-1)
+
+    def _read(self, name, rows):
+        records = self.read(rows if isinstance(rows, slice) else [int(row) for row in rows])
+        return np.ascontiguousarray(records[name])  # sums over it have the order of its layout in memory
 
 
 def code_cells(integrator, prepared, split):
-    """Reads a split and encodes its cells.
+    """Encodes the cells of a split, reading them once.
 
     Args:
       integrator: the trained `Integrator`.
@@ -70,12 +127,13 @@ def code_cells(integrator, prepared, split):
     Returns: `CodedCells`. Raises: DatasetError: the split has no cells. ValueError: a code isn't a number, as of a
       model whose training diverged.
     """
-    records, codes = [], []
-    for batch in prepared.examples(split, BATCH):
-        x_rs = batch["image"].astype(np.float32) / 255
-        codes.append(integrator.encode(x_rs) | {"shape": integrator.encode_reference(x_rs[..., :-1])["z_r"]})
-        records.append(batch)
-    read = {name: np.concatenate([batch[name] for batch in records]) for name in records[0]}
+    spec, records, codes, known = prepared.spec, [], [], set()
+    size = next(views.batches(prepared.size(split), spec)).stop
+    for batch in prepared.examples(split, size):
+        x = batch["image"].astype(np.float32) / 255
+        codes.append(integrator.encode(x) | {"shape": integrator.encode_reference(spec.reference(x))["z_r"]})
+        known |= {name for name in TRUTHS if name in batch and batch[name].any()}
+        records.append({name: values for name, values in batch.items() if name not in ("image", *IMAGES)})
     coded = {name: np.concatenate([part[name] for part in codes]) for name in codes[0]}
     for name, values in coded.items():
         if not np.isfinite(values).all():
@@ -83,7 +141,9 @@ def code_cells(integrator, prepared, split):
                 f"--model: its {name} of cells in split {split!r} are not numbers (NaN): training diverged. Train it "
                 "anew, with a lower --learning_rate"
             )
-    ids = ([text.decode() for text in read[name]] for name in ("cell_id", "fov_id"))
+    few = {name: np.ascontiguousarray(np.concatenate([batch[name] for batch in records])) for name in records[0]}
+    ids = ([text.decode() for text in few[name]] for name in ("cell_id", "fov_id"))
     codes = (coded[name] for name in ("probabilities", "shape", "z_r", "z_s"))
-    known = {name: read[name] for name in TRUTHS if name in read and read[name].any()}
-    return CodedCells(split, read["image"], read["structure"], *ids, *codes, **known)
+    numbers = {name: few[name] for name in known if name not in IMAGES}
+    read = partial(prepared.read, split)
+    return CodedCells(split, spec, read, few["structure"], *ids, *codes, tuple(sorted(known)), **numbers)

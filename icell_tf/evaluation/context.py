@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from icell_tf.evaluation import generated, judge
+from icell_tf.evaluation import compared, judge
 from icell_tf.evaluation.coded_cells import code_cells
 
 
@@ -19,7 +19,7 @@ class Context:
     """
 
     def __init__(self, subject, draws=32, seed=0, progress=print):
-        _check_same_cells(subject.integrator, subject.prepared.cells)
+        _check_same_cells(subject.integrator, subject.prepared)
         subject.prepared.size("test")  # raises an error, before any work
         self.subject, self.draws, self.seed, self.progress = subject, draws, seed, progress
         self.integrator, self.prepared = subject.integrator, subject.prepared
@@ -49,24 +49,26 @@ class Context:
     def judge(self):
         """The `Judge`, trained on the training cells."""
         self.progress("training the judge of generated cells")
-        return judge.train_judge(self.train.images, self.train.y, len(self.integrator.structures), self.seed)
+        return judge.train_judge(self.train, self.seed)
 
     @cached_property
-    def compared(self):
-        """The `ComparedCells`: generated cells and those they are compared with."""
-        return generated.generate(self.integrator, self.test, self.train, self.seed)
+    def samples(self):
+        """{name: `Sample`}: generated cells and those they are compared with."""
+        return compared.samples(self.integrator, self.test, self.train, self.seed)
+
+    @cached_property
+    def seen(self):
+        """{name of a sample: what is `Seen` in it}, of all but noise-free cells."""
+        judge = self.judge
+        return {name: compared.look(sample, judge) for name, sample in self.samples.items() if name != "noise-free"}
 
     def _code(self, split):
         self.progress(f"coding the cells of split {split!r}")
         return code_cells(self.integrator, self.prepared, split)
 
 
-def _check_same_cells(integrator, cells):
-    def described(thing):
-        frame = f"frames of {thing.image_size} px at {thing.pixel_size:g} µm"
-        return f"{', '.join(thing.structures)} in {frame}, prepared with {thing.preparation}"
-
-    if described(cells) != described(integrator):
+def _check_same_cells(integrator, prepared):
+    if differences := integrator.spec.differences(prepared.spec):
         raise ValueError(
-            f"--dataset: {cells.dataset} has {described(cells)}, but the model was trained on {described(integrator)}"
+            f"--dataset: {prepared.dataset} has other cells than the model was trained on: {'; '.join(differences)}"
         )

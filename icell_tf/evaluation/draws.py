@@ -11,19 +11,23 @@ import numpy as np
 from scipy import ndimage
 
 from icell_tf import structures
+from icell_tf.evaluation import views
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_score
 from icell_tf.evaluation.metrics.shapes import outline
+from icell_tf.spec import NUCLEUS, spatial_axes
 
 DRAWS, MOST_CELLS = 32, 100
 BATCH = 10  # cells of which images of all structures are floats at once
-TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's side, because blur and resampling widen structures
+TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's longest side: blur and resampling widen structures
 OUTSIDE_CELL = "outside the cell, where preprocessing leaves none in observed ones"
 
 
 @dataclass(frozen=True, eq=False)
 class Leaks:
-    """Fractions of the structures' intensity outside a mask, (N, K) each, NaN where a cell doesn't show a structure.
+    """Fractions of the structures' intensity outside a mask, (N, K) each.
+
+    They are NaN where a cell doesn't show a structure, and where the cells have no channel for the mask.
 
     Attributes:
       model: of Algorithm 3's images. drawn: of all draws together, a cell's brighter draws counting more.
@@ -62,26 +66,31 @@ class Draws:
     outside_nucleus: Leaks
 
 
-def cell_and_nucleus(x_r):
-    """Finds the cell, where membrane or nucleus aren't 0, and in it the nucleus, dilated.
+def cell_and_nucleus(x, spec):
+    """Finds the cell, where its reference channels aren't all 0, and in it the nucleus, dilated.
 
     The nucleus is what is above Otsu's threshold in its smoothed channel, holes filled, as `shapes.outline` finds it:
     on simulated cells it overlaps with the solid's projection by 0.91 (median of the intersection over the union).
 
-    Args: x_r (N, H, W, C) in [0, 1], C >= 2; only the first two count. Returns: two bool arrays (N, H, W).
+    Args: x (N, *shape, C) in [0, 1], with the structure or without; their `CellSpec`.
+    Returns: {"cell", "nucleus": (N, *shape) bool}; no nucleus where the cells have no channel of it.
     """
-    cell = correlation.cell_mask(x_r[..., :2])
-    size = max(1, round(x_r.shape[1] / TOLERANCE))
-    nuclei = [outline(np.rint(255 * nucleus).astype(np.uint8)) for nucleus in x_r[..., 1]]
-    return cell, np.stack([ndimage.binary_dilation(nucleus, iterations=size) for nucleus in nuclei]) & cell
+    masks, nuclei = {"cell": correlation.cell_mask(spec.reference(x))}, spec.channel(x, NUCLEUS)
+    if nuclei is not None:
+        size = max(1, round(max(spec.shape) / TOLERANCE))
+        outlines = (outline(np.rint(255 * nucleus).astype(np.uint8)) for nucleus in nuclei)
+        dilated = np.stack([ndimage.binary_dilation(nucleus, iterations=size) for nucleus in outlines])
+        masks[NUCLEUS] = dilated & masks["cell"]
+    return masks
 
 
 def fraction_outside(images, mask):
     """Returns the part of the intensity that lies outside a mask.
 
-    Args: images (N, H, W, K), 0 or more; mask (N, H, W) bool. Returns: (N, K), NaN for an image of zeros.
+    Args: images (N, *shape, K), 0 or more; mask (N, *shape) bool. Returns: (N, K), NaN for an image of zeros.
     """
-    total, outside = images.sum(axis=(1, 2)), np.where(mask[..., None], 0, images).sum(axis=(1, 2))
+    axes = spatial_axes(images)
+    total, outside = images.sum(axis=axes), np.where(mask[..., None], 0, images).sum(axis=axes)
     return np.divide(outside, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
@@ -99,37 +108,42 @@ def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     """
     if draws < 2:
         raise ValueError(f"draws is {draws}, but two are the fewest that can differ")
-    parts = []
-    most = min(most, len(cells))
-    for rows in (slice(start, min(start + BATCH, most)) for start in range(0, most, BATCH)):
-        x_r = cells.x_rs(rows)[..., :-1]
+    parts, spec = [], cells.spec
+    for rows in views.batches(min(most, len(cells)), spec, BATCH):
+        x_r = spec.reference(cells.x(rows))
         result = integrator.integrate(x_r, draws, seed)
         variance = np.square(result["std"], dtype=np.float64) * (draws / (draws - 1))
-        part = {"spread": np.sqrt(variance.mean(axis=(1, 2)))}
+        part = {"spread": np.sqrt(variance.mean(axis=spatial_axes(variance)))}
         images = {"model": result["structures"], "drawn": result["mean"]}
-        if cells.expected is not None:
-            images["expected"] = cells.expected[rows].astype(np.float32) / 255
-        for where, mask in zip(("cell", "nucleus"), cell_and_nucleus(x_r), strict=True):
+        if (expected := cells.expected(rows)) is not None:
+            images["expected"] = expected.astype(np.float32) / 255
+        for where, mask in cell_and_nucleus(x_r, spec).items():
             part |= {(where, name): fraction_outside(image, mask) for name, image in images.items()}
         parts.append(part)
     measured = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    observed = _observed(cells, len(integrator.structures))
+    observed, spread = _observed(cells), measured["spread"]
+    unknown = np.full(spread.shape, np.nan)
     leaks = [
-        Leaks(measured[at, "model"], measured[at, "drawn"], observed[at], measured.get((at, "expected")))
-        for at in ("cell", "nucleus")
+        Leaks(
+            measured.get((at, "model"), unknown),
+            measured.get((at, "drawn"), unknown),
+            observed[at],
+            measured.get((at, "expected")),
+        )
+        for at in ("cell", NUCLEUS)
     ]
-    spread = measured["spread"]
     true_spread = None if cells.spread is None else cells.spread[: len(spread)]
     return Draws(integrator.structures, draws, spread, true_spread, *leaks)
 
 
-def _observed(cells, count):
-    found = {where: np.full((len(cells), count), np.nan) for where in ("cell", "nucleus")}
+def _observed(cells):
+    spec = cells.spec
+    found = {where: np.full((len(cells), len(spec.structures)), np.nan) for where in ("cell", NUCLEUS)}
     for rows in cells.batches():
-        x_rs = cells.x_rs(rows)
+        x = cells.x(rows)
         index = np.arange(rows.start, rows.stop)
-        for where, mask in zip(found, cell_and_nucleus(x_rs), strict=True):
-            found[where][index, cells.y[rows]] = fraction_outside(x_rs[..., -1:], mask)[:, 0]
+        for where, mask in cell_and_nucleus(x, spec).items():
+            found[where][index, cells.y[rows]] = fraction_outside(spec.structure(x)[..., None], mask).squeeze(axis=1)
     return found
 
 
@@ -139,7 +153,8 @@ def scores(measured, seed=0):
     spread: of the draws, see `Draws`; spread_ratio: to the true spread, where that is known;
     outside_cell, outside_cell_in_draws: fraction of the intensity outside the cell, of Algorithm 3 and of the draws;
     outside_nucleus, outside_nucleus_in_draws: outside the dilated nucleus, of each structure that belongs there;
-    in_nucleus, in_nucleus_in_draws: in the nucleus (as it is projected: above and below it, too), of each other one.
+    in_nucleus, in_nucleus_in_draws: in the nucleus (in planes as it is projected: above and below it, too), of each
+      other one. Cells without a channel of the nucleus have none of these.
     """
     every = range(len(measured.structures))
     found = _spread_scores(measured, every, seed)
@@ -177,6 +192,8 @@ def _ratio_of_means(a, b, axis=0):
 
 
 def _leak_scores(metric, leaks, columns, where, seed, better="lower", structure=None):
+    if np.isnan(leaks.model).all():
+        return []
     cells = {"observed": leaks.observed, "expected": leaks.expected}
     landmarks = {
         kind: _mean_of_columns(values[:, columns])

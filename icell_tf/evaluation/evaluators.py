@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from icell_tf.evaluation import (
     classification,
+    compared,
     draws,
     generated,
     integration,
@@ -77,16 +78,16 @@ def _draws(context):
 
 
 def _generated(context):
-    shapes = generated.measure_all_shapes(context.compared, context.integrator.pixel_size)
-    scores = generated.judged_scores(context.compared, context.judge, context.seed)
-    scores.append(generated.detail_score(context.compared, context.seed))
+    seen, noise_free = context.seen, context.samples.get("noise-free")
+    shapes = {name: of_sample.shapes for name, of_sample in seen.items()}
+    scores = generated.judged_scores(seen, len(context.integrator.structures), context.seed)
+    scores.append(generated.detail_score(seen, noise_free and compared.details(noise_free), context.seed))
     return scores + generated.shape_scores(shapes, context.seed), shapes
 
 
 def _memorisation(context):
-    mirrored = context.integrator.mirrored
-    distances = memorisation.measure(context.compared, context.train.images, context.judge, mirrored)
-    return memorisation.scores(distances, context.seed), distances
+    distances = memorisation.measure(context.seen, context.train, context.judge, context.integrator.mirrored)
+    return memorisation.scores(distances, context.integrator.spec.reference_names, context.seed), distances
 
 
 def _latent(context):
@@ -94,7 +95,8 @@ def _latent(context):
     posed = latent.encode_posed(context.integrator, test, context.seed)
     prepared = {"z_r": test.z_r, "z_s": test.z_s} if context.integrator.mirrored else None
     lost = latent.information(context.subject.networks["dec_rs"], test)
-    scores = latent.prior_scores(posed, prepared, context.seed) + latent.information_scores(lost, context.seed)
+    scores = latent.prior_scores(posed, prepared, context.seed)
+    scores += latent.information_scores(lost, test.spec, context.seed)
     return scores, latent.tables(posed, lost)
 
 

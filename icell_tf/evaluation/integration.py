@@ -11,6 +11,7 @@ from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.permutation import shape_test
 from icell_tf.evaluation.metrics.scores import Score, mean_of_means, mean_score
 from icell_tf.evaluation.neighbours import Neighbours
+from icell_tf.evaluation.pairs import Pairs
 
 BATCH = 12  # cells whose K predictions are floats at once: 63 MB an array at 256 px and K = 10
 RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
@@ -60,49 +61,45 @@ def measure(integrator, test, training, draws=32, seed=0):
 
     Returns: `Integration`.
     """
-    neighbours = Neighbours(integrator, training)
-    found, k = neighbours.find(test), len(integrator.structures)
-    parts, predicted = [], []
+    neighbours, pairs = Neighbours(integrator, training), Pairs(test)
+    found, parts = neighbours.find(test), []
+    compared_with = "expected" if "expected" in test.truths else "observed"
+    compare = _with_expected if compared_with == "expected" else _with_observed
     for rows in test.batches(BATCH):
-        x_rs, y = test.x_rs(rows), test.y[rows]
-        integrated = integrator.integrate(x_rs[..., :-1], samples=draws, seed=seed)
-        predictions = {
-            "model": integrated["structures"],
-            "mean_of_draws": integrated["mean"],
-            "class_mean": np.broadcast_to(neighbours.class_mean, integrated["structures"].shape),
-            **{name: neighbours.structures(indices[rows]) for name, indices in found.items()},
-        }
-        mask = correlation.cell_mask(x_rs)
-        if test.expected is None:
-            parts.append(_against_observed(predictions, x_rs[..., -1], y, k, mask))
-        else:
-            parts.append(_against_expected(predictions, test.expected[rows], mask))
-        predicted.append(integrated["structures"][np.arange(len(y)), ..., y])
+        x = test.x(rows)
+        integrated = integrator.integrate(test.spec.reference(x), samples=draws, seed=seed)
+        predicted = {"model": integrated["structures"], "mean_of_draws": integrated["mean"]}
+        nearest = {name: indices[rows] for name, indices in found.items()}
+        parts.append(compare(test, rows, x, predicted, neighbours, nearest))
+        pairs.add(rows, integrated["structures"])
     r, r_inside = ({name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in (0, 1))
     r, r_inside = keep_the_better(r, r_inside)
     if test.ceiling is not None:
         r["ceiling"] = test.ceiling
-    pairs = _pairs(test, np.concatenate(predicted), integrator.structures)
-    compared_with = "observed" if test.expected is None else "expected"
-    return Integration(tuple(integrator.structures), compared_with, r, r_inside, pairs)
+    return Integration(tuple(integrator.structures), compared_with, r, r_inside, pairs.matrices())
 
 
-def _against_expected(predictions, expected, mask):
+def _with_expected(test, rows, x, predicted, neighbours, nearest):
+    """Returns correlations over the frame and inside the cell, {prediction: (B, K)}."""
+    predictions = predicted | {"class_mean": np.broadcast_to(neighbours.class_mean, predicted["model"].shape)}
+    predictions |= {name: neighbours.structures(indices) for name, indices in nearest.items()}
+    expected, mask = test.expected(rows), correlation.cell_mask(x)
     return tuple({name: correlation.pearson(p, expected, m) for name, p in predictions.items()} for m in (None, mask))
 
 
-def _against_observed(predictions, x_s, y, k, mask):
-    """Returns correlations (B, K), NaN but for the one structure that each cell shows."""
-
-    def correlations(mask):
-        found = {}
+def _with_observed(test, rows, x, predicted, neighbours, nearest):
+    """As `_with_expected`, NaN but for the one structure that each cell shows: only that is predicted."""
+    y = test.y[rows]
+    shown = np.arange(len(y)), y
+    predictions = {name: images[shown[0], ..., y][..., None] for name, images in predicted.items()}
+    predictions["class_mean"] = np.moveaxis(neighbours.class_mean[..., y], -1, 0)[..., None]
+    predictions |= {name: neighbours.structures(indices[shown][:, None]) for name, indices in nearest.items()}
+    observed, found = test.spec.structure(x)[..., None], []
+    for mask in (None, correlation.cell_mask(x)):
+        found.append({name: np.full((len(y), len(test.spec.structures)), np.nan) for name in predictions})
         for name, prediction in predictions.items():
-            shown = prediction[np.arange(len(y)), ..., y][..., None]
-            found[name] = np.full((len(y), k), np.nan)
-            found[name][np.arange(len(y)), y] = correlation.pearson(shown, x_s[..., None], mask)[:, 0]
-        return found
-
-    return correlations(None), correlations(mask)
+            found[-1][name][shown] = correlation.pearson(prediction, observed, mask).squeeze(axis=1)
+    return tuple(found)
 
 
 def keep_the_better(r, r_inside):
@@ -114,16 +111,6 @@ def keep_the_better(r, r_inside):
         if np.nanmean(mirrored) > np.nanmean(r[plain]):
             r[plain], r_inside[plain] = mirrored, mirrored_inside
     return r, r_inside
-
-
-def _pairs(test, predicted, structures):
-    """Args: predicted (N, H, W), of each cell the structure that it shows. Returns: `Integration.pairs`."""
-    pairs = {}
-    for k, name in enumerate(structures):
-        (shown,) = np.nonzero(test.y == k)
-        if len(shown):
-            pairs[name] = [correlation.pearson_of_pairs(test.images[shown, ..., -1], predicted[shown])]
-    return pairs
 
 
 def known_structures(integration):

@@ -5,16 +5,16 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from icell_tf.evaluation.judge import mirrored_at_random
+from icell_tf.evaluation import views
 from icell_tf.evaluation.metrics.distances import PERMUTATIONS, mmd_test
 from icell_tf.evaluation.metrics.scores import Score, bootstrap
+from icell_tf.spec import REFERENCE, STRUCTURE, spatial_axes
 
 CODES = 200  # of each sample in the test by maximum mean discrepancy
 DRAWS = 20
 REPEATED_PERMUTATIONS = 199
 LEVEL = 0.05
 PROBED = 50  # cells whose reconstructions without single dimensions are measured
-BATCH = 50
 USED = 0.01  # of what both codes tell; the variance doesn't say, because BatchNorm keeps that of every dimension near 1
 
 
@@ -26,10 +26,11 @@ def encode_posed(integrator, cells, seed=0):
     if not integrator.mirrored:
         return {"z_r": cells.z_r, "z_s": cells.z_s}
     posed, rng = {"z_r": [], "z_s": []}, np.random.default_rng(seed)
-    for batch in cells.batches(BATCH):
-        x_rs = mirrored_at_random(cells.x_rs(batch), rng)
-        posed["z_r"].append(integrator.encode_reference(x_rs[..., :-1])["z_r"])
-        posed["z_s"].append(integrator.encode(x_rs)["z_s"])
+    for rows in cells.batches():
+        x = cells.x(rows)
+        x = views.mirrored(x, views.draw_poses(len(x), rng), cells.spec.mirrored_axes)
+        posed["z_r"].append(integrator.encode_reference(cells.spec.reference(x))["z_r"])
+        posed["z_s"].append(integrator.encode(x)["z_s"])
     return {name: np.concatenate(parts) for name, parts in posed.items()}
 
 
@@ -114,21 +115,26 @@ def information(dec_rs, cells, probed=PROBED):
     """Measures what reconstruction loses if a dimension, or all, are set to 0, the mean of the prior.
 
     Args:
-      dec_rs: the decoder, [y (B, K), z_r (B, Z), z_s (B, Z)] -> logits (B, H, W, 3).
+      dec_rs: the decoder, {"y" (B, K), "z_r" (B, Z), "z_s" (B, Z)} -> logits (B, *shape, C).
       cells: `CodedCells`; evenly spaced ones of them are decoded, from y, z_r_hat and z_s.
       probed: how many, P.
 
-    Returns: increases of binary cross-entropy for each cell and channel: {"z_r": (Z, P, 3), "z_s": (Z, P, 3)} without
-    one dimension, {"all z_r", "all z_s", "both": (P, 3)} without a code or both. Those of single dimensions need not
+    Returns: increases of binary cross-entropy for each cell and channel: {"z_r": (Z, P, C), "z_s": (Z, P, C)} without
+    one dimension, {"all z_r", "all z_s", "both": (P, C)} without a code or both. Those of single dimensions need not
     add up to that of the code.
     """
-    rows = np.unique(np.linspace(0, len(cells) - 1, min(probed, len(cells))).astype(int))
+    chosen = np.unique(np.linspace(0, len(cells) - 1, min(probed, len(cells))).astype(int))
+    parts = [_information(dec_rs, cells, chosen[part]) for part in views.batches(len(chosen), cells.spec)]
+    return {name: np.concatenate([part[name] for part in parts], axis=-2) for name in parts[0]}
+
+
+def _information(dec_rs, cells, rows):
     y_onehot = np.eye(cells.probabilities.shape[1], dtype=np.float32)[cells.y[rows]]
-    z_r, z_s, x_rs = cells.z_r_hat[rows], cells.z_s[rows], cells.x_rs(rows)
+    z_r, z_s, x = cells.z_r_hat[rows], cells.z_s[rows], cells.x(rows)
 
     def loss(z_r, z_s):
-        logits = dec_rs([y_onehot, z_r, z_s], training=False).numpy()
-        return (np.logaddexp(0, logits) - x_rs * logits).mean(axis=(1, 2))
+        logits = dec_rs({"y": y_onehot, "z_r": z_r, "z_s": z_s}, training=False).numpy()
+        return (np.logaddexp(0, logits) - x * logits).mean(axis=spatial_axes(x))
 
     with_all, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
     return {
@@ -148,10 +154,10 @@ def shares(lost, name):
     return lost[name].mean(axis=(1, 2)) / lost["both"].mean()
 
 
-def information_scores(lost, seed=0):
+def information_scores(lost, spec, seed=0):
     """Returns the `Score`s of how much z_r and z_s tell, and in how many dimensions.
 
-    Args: as of `information`; seed of the resampling.
+    Args: as of `information`; the cells' `CellSpec`; seed of the resampling.
     """
     n, scores = len(lost["both"]), []
     for name in ("z_r", "z_s"):
@@ -162,10 +168,11 @@ def information_scores(lost, seed=0):
         )
         used = int(np.sum(share >= USED))
         scores.append(Score("dimensions_used", used, n, landmarks={"all": len(share)}, about=about, code=name))
-    for name, of, channels in (("z_r", "structure", [2]), ("z_s", "structure", [2]), ("z_s", "reference", [0, 1])):
-        without_it, without_both = (lost[key][:, channels].mean(axis=1) for key in (f"all {name}", "both"))
+    of_channels = {STRUCTURE: spec.structure, REFERENCE: lambda values: spec.reference(values).mean(axis=1)}
+    for name, of in (("z_r", STRUCTURE), ("z_s", STRUCTURE), ("z_s", REFERENCE)):
+        without_it, without_both = (of_channels[of](lost[key]) for key in (f"all {name}", "both"))
         interval = bootstrap([without_it, without_both], _ratio, seed, paired=True)
-        fields = {"better": "lower" if of == "reference" else "higher", "code": name}
+        fields = {"better": "lower" if of == REFERENCE else "higher", "code": name}
         fields["about"] = f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}"
         scores.append(Score(f"share_of_{of}", float(_ratio(without_it, without_both)), n, interval, **fields))
     return scores

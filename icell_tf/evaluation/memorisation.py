@@ -5,51 +5,68 @@ distances of generated and of held-out cells to the nearest training cell are co
 """
 
 import numpy as np
-from scipy import ndimage
 
-from icell_tf.evaluation.judge import shrink
+from icell_tf.evaluation.compared import smoothed_reference
+from icell_tf.evaluation.judge import SEEN
 from icell_tf.evaluation.metrics.distances import nearest_distances, probability_larger, two_sample_score
 from icell_tf.evaluation.metrics.scores import proportion
+from icell_tf.evaluation.views import poses_along, regrouped
+from icell_tf.spec import spatial_axes
 
-SMOOTHING = 2.0  # pixels of a 64-pixel frame: only real images have noise, which must not make them look far away
-POSES = ((), (1,), (2,), (1, 2))
 PERCENTILE = 1
-SPACES = {"pixels": "membrane and nucleus, smoothed, root mean square", "features": "the judge's features"}
-BATCH = 256
+SAMPLES = ("generated", "held-out", "reconstructed")
 
 
-def measure(compared, training, judge, mirrored):
+def measure(seen, training, judge, mirrored):
     """Returns distances to the nearest training cell, {"pixels", "features": {sample: (N,)}}, in two spaces.
 
     The samples are "generated", "held-out" and "reconstructed". Distances in pixels are root mean square differences
-    of smoothed membrane and nucleus; those in features are of the judge's features.
+    of smoothed reference channels; those in features are of the judge's features. Both are of planes, see
+    `CellSpec.plane`. The training cells are read once.
 
     Args:
-      compared: `ComparedCells`.
-      training: (M, H, W, 3) uint8, all cells the model was trained on.
+      seen: {sample: `Seen`}.
+      training: `CodedCells`, all that the model was trained on.
       judge: `Judge`.
       mirrored: whether the model was trained on mirrored cells too; then those count as training cells.
     """
-    samples = {"generated": compared.generated, "held-out": compared.heldout, "reconstructed": compared.reconstructed}
-    distances = {}
-    for space, vectors in (("pixels", smoothed_shapes), ("features", judge.features)):
-        points = {name: vectors(images) for name, images in samples.items()}
-        nearest = []
-        for pose in POSES if mirrored else POSES[:1]:
-            others = vectors(np.flip(training, pose))
-            nearest.append({name: nearest_distances(values, others) for name, values in points.items()})
-        distances[space] = {name: np.min([of_pose[name] for of_pose in nearest], axis=0) for name in samples}
-    return distances
+    spec = training.spec
+    points = {
+        "pixels": {name: seen[name].outlines for name in SAMPLES},
+        "features": {name: seen[name].features for name in SAMPLES},
+    }
+    nearest = {space: {name: np.full(len(seen[name].y), np.inf) for name in SAMPLES} for space in points}
+    parts = (spec.plane(training.images(rows)) for rows in training.batches())
+    for planes in regrouped(parts, SEEN):
+        for pose in poses_along(spatial_axes(planes))[: 4 if mirrored else 1]:
+            posed = np.flip(planes, pose)
+            others = {"pixels": smoothed_reference(posed, spec), "features": judge.features(posed)}
+            for space, samples in points.items():
+                for name, values in samples.items():
+                    distances = nearest_distances(values, others[space])
+                    nearest[space][name] = np.minimum(nearest[space][name], distances)
+    return nearest
 
 
-def scores(distances, seed=0):
-    """Returns the `Score`s of distances to the nearest training cell. Args: of `measure`; seed of the resampling."""
-    return [score for space, samples in distances.items() for score in _scores_in_space(space, samples, seed)]
+def scores(distances, reference_names, seed=0):
+    """Returns the `Score`s of distances to the nearest training cell.
+
+    Args: of `measure`; the names of the reference channels; seed of the resampling.
+    """
+    meanings = {
+        "pixels": f"{' and '.join(reference_names)}, smoothed, root mean square",
+        "features": "the judge's features",
+    }
+    return [
+        score
+        for space, samples in distances.items()
+        for score in _scores_in_space(space, samples, meanings[space], seed)
+    ]
 
 
-def _scores_in_space(space, samples, seed):
-    generated, heldout, reconstructed = (samples[name] for name in ("generated", "held-out", "reconstructed"))
-    near, meaning = np.percentile(heldout, PERCENTILE), SPACES[space]
+def _scores_in_space(space, samples, meaning, seed):
+    generated, heldout, reconstructed = (samples[name] for name in SAMPLES)
+    near = np.percentile(heldout, PERCENTILE)
     compared = generated, heldout, {"real held-out cells": heldout, "reconstructed cells": reconstructed}, seed
     landmarks = {"real held-out cells": PERCENTILE / 100, "reconstructed cells": float(np.mean(reconstructed < near))}
     ratio = f"distance of generated to nearest training cells over that of held-out ones, medians; {meaning}"
@@ -62,20 +79,6 @@ def _scores_in_space(space, samples, seed):
         proportion("copies", hits, len(generated), landmarks=landmarks, about=copies, **fields | {"better": "lower"}),
         two_sample_score("farther", probability_larger, *compared, about=farther, **fields),
     ]
-
-
-def smoothed_shapes(images):
-    """Returns smoothed membrane and nucleus of cells (N, H, W, 3) uint8 as vectors (N, D).
-
-    They are scaled so that the distance of two is their root mean square difference.
-    """
-    parts = []
-    for start in range(0, len(images), BATCH):
-        x_r = shrink(images[start : start + BATCH, ..., :2])
-        sigma = SMOOTHING * x_r.shape[1] / 64
-        parts.append(ndimage.gaussian_filter(x_r, (0, sigma, sigma, 0))[:, ::2, ::2].reshape(len(x_r), -1))
-    vectors = np.concatenate(parts)
-    return vectors / np.sqrt(vectors.shape[1])
 
 
 def median_ratio(a, b):

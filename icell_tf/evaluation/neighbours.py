@@ -1,28 +1,32 @@
 """The rivals of Algorithm 3: predictions of structures from the training cells alone, without the model's decoder."""
 
+import math
+
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from icell_tf.evaluation.metrics import correlation
-from icell_tf.inference.backends import MIRRORED_AXES
+from icell_tf.evaluation import views
+from icell_tf.spec import spatial_axes
 
-SEARCH_SIZE = 32  # pixels a side of the images that are searched; a larger frame is averaged down to it
+SEARCH_SIZE = 32  # pixels of the longer side of the planes that are searched; a larger frame is averaged down to it
+SEARCHED = 2000  # training cells whose pixels are in memory at once
+KEPT = 2**28  # bytes of structure channels that are kept in memory, so that small data sets are read once
 MEAN_OF = 20  # nearest cells in a mean: by pixels on simulated_64, 5, 10, 20, 40 reach r 0.775, 0.797, 0.804, 0.797
-BATCH = 50
 
 
 class Neighbours:
     """The training cells, as predictors of every structure in another cell.
 
-    `class_mean` (H, W, K) is the mean structure channel of each structure's training cells; zeros where there are none.
-    The others search for the training cells of each structure whose shape is nearest, and predict
+    `class_mean` (*shape, K) is the mean structure channel of each structure's training cells; zeros where there are
+    none. The others search for the training cells of each structure whose shape is nearest, and predict
 
       nearest: the structure channel of the one nearest in z_r;
       nearest_pixels: that of the one nearest by Euclidean distance in the pixels of x_r;
       mean_of_nearest, mean_of_nearest_pixels: the mean of the `MEAN_OF` nearest. Like the class mean it averages out
         what the shape leaves open, but it still depends on the shape. It is the hardest rival.
 
-    A frame larger than `SEARCH_SIZE` is averaged down to that for the search, so that large frames fit into memory.
+    Pixels are compared in planes, volumes in their maximum along z. A frame larger than `SEARCH_SIZE` is averaged down
+    to that for the search.
 
     A model trained on mirrored cells has seen every training cell in four poses, and integrates by the mean over four.
     For such a model each rival also searches the training cells in all four poses, with their structure mirrored, so
@@ -34,56 +38,99 @@ class Neighbours:
     """
 
     def __init__(self, integrator, training):
-        self.structure = training.images[..., -1]
-        self._y, self._k = training.y, len(integrator.structures)
-        self.class_mean = correlation.class_means(self.structure, self._y, self._k) / np.float32(255)
-        self.poses = ((), *MIRRORED_AXES) if integrator.mirrored else ((),)
-        codes = [training.z_r, *(_mirrored_codes(integrator, training, axes) for axes in self.poses[1:])]
-        x_r = training.averaged_down(SEARCH_SIZE, slice(-1))
-        pixels = [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in self.poses]
-        self._codes, self._pixels = np.concatenate(codes), np.concatenate(pixels)
+        self._training, self._spec, self._kept = training, training.spec, {}
+        self.class_mean = training.class_means / np.float32(255)
+        self._poses = views.poses_along(self._spec.mirrored_axes)[: 4 if integrator.mirrored else 1]
+        codes = [[] for _ in self._poses[1:]]
+        for rows in training.batches() if codes else ():
+            x_r = self._spec.reference(training.x(rows))
+            for of_pose, axes in zip(codes, self._poses[1:], strict=True):
+                of_pose.append(integrator.encode_reference(np.flip(x_r, axes))["z_r"])
+        self._codes = [training.z_r, *map(np.concatenate, codes)]
 
     def find(self, cells):
-        """Finds the neighbours of N `CodedCells`, for `structures`.
+        """Finds the neighbours of N `CodedCells`, for `structures`; reads the training cells once.
 
         Returns: {rival: (N, K, n) indices}, n = 1 or `MEAN_OF`, nearest first; -1 where a structure has too few cells.
         """
+        n, poses = len(self._training), {"": 1} if len(self._poses) == 1 else {"": 1, "_mirrored": len(self._poses)}
+        points = {"nearest": cells.z_r, "nearest_pixels": np.concatenate(list(self._pixels(cells)))}
+        candidates = {"nearest": [self._codes], "nearest_pixels": self._posed_pixels()}
         found = {}
-        x_r = cells.averaged_down(SEARCH_SIZE, slice(-1)).reshape(len(cells), -1)
-        searches = {"nearest": (cells.z_r, self._codes), "nearest_pixels": (x_r, self._pixels)}
-        for name, (points, training_points) in searches.items():
-            for suffix, poses in ({"": 1} if len(self.poses) == 1 else {"": 1, "_mirrored": len(self.poses)}).items():
-                nearest = self._nearest(points, training_points[: poses * len(self._y)])
-                found |= {name + suffix: nearest[..., :1], f"mean_of_{name}{suffix}": nearest}
+        for name in points:
+            searches = {suffix: _Search(points[name], len(self._spec.structures)) for suffix in poses}
+            start = 0
+            for vectors in candidates[name]:
+                rows = np.arange(start, start + len(vectors[0]))
+                start += len(rows)
+                for suffix, count in poses.items():
+                    places = np.concatenate([pose * n + rows for pose in range(count)])
+                    searches[suffix].add(np.concatenate(vectors[:count]), self._training.y[places % n], places)
+            for suffix, search in searches.items():
+                found |= {name + suffix: search.nearest[..., :1], f"mean_of_{name}{suffix}": search.nearest}
         return found
 
     def structures(self, indices):
         """Returns the mean structure channels of neighbours.
 
-        Args: indices (B, K, n), of `find`. Returns: (B, H, W, K) float32 in 0..255; 0 where there is no neighbour.
+        Args: indices (B, K, n), of `find`. Returns: (B, *shape, K) float32 in 0..255; 0 where there is no neighbour.
         """
-        mean = np.zeros((*indices.shape[:2], *self.structure.shape[1:]), np.float32)
+        mean = np.zeros((*indices.shape[:2], *self._spec.shape), np.float32)
         for nearest in np.moveaxis(indices, -1, 0):
-            images = self.structure[nearest % len(self._y)]  # (B, K, H, W); in the search pose follows after pose
-            for pose, axes in enumerate(self.poses):
-                chosen = nearest // len(self._y) == pose
-                images[chosen] = np.flip(images[chosen], axes)  # axes of (n, H, W), as MIRRORED_AXES count them
+            pose, rows = np.divmod(nearest, len(self._training))  # in the search pose follows after pose
+            images = self._channels(rows)  # (B, K, *shape)
+            for number, axes in enumerate(self._poses):
+                images[pose == number] = np.flip(images[pose == number], axes)
             images[nearest < 0] = 0
             mean += images
-        mean /= np.maximum((indices >= 0).sum(axis=-1), 1)[..., None, None]
+        counts = np.maximum((indices >= 0).sum(axis=-1), 1)
+        mean /= counts.reshape(*counts.shape, *(1 for _ in self._spec.shape))
         return np.moveaxis(mean, 1, -1)
 
-    def _nearest(self, points, training_points):
-        nearest = np.full((len(points), self._k, MEAN_OF), -1)
-        y = np.tile(self._y, len(training_points) // len(self._y))
-        for k in np.unique(self._y):
+    def _channels(self, rows):
+        """Returns structure channels, (*rows.shape, *shape) uint8, of which many are kept for the next call."""
+        wanted = np.unique(rows)
+        missing = [row for row in wanted.tolist() if row not in self._kept]
+        if (len(self._kept) + len(missing)) * math.prod(self._spec.shape) > KEPT:
+            self._kept, missing = {}, wanted.tolist()
+        for part in views.batches(len(missing), self._spec):
+            channels = self._spec.structure(self._training.images(missing[part])).copy()
+            self._kept |= dict(zip(missing[part], channels, strict=True))
+        return np.stack([self._kept[row] for row in rows.ravel().tolist()]).reshape(*rows.shape, *self._spec.shape)
+
+    def _pixels(self, cells):
+        """Yields the reference channels of cells, (B, D), batch by batch."""
+        for x_r in cells.averaged_down(SEARCH_SIZE, self._spec.reference):
+            yield x_r.reshape(len(x_r), -1)
+
+    def _posed_pixels(self):
+        """Yields the reference channels of training cells, a list of (B, D), one a pose."""
+        for x_r in views.regrouped(self._training.averaged_down(SEARCH_SIZE, self._spec.reference), SEARCHED):
+            poses = views.poses_along(spatial_axes(x_r))[: len(self._poses)]
+            yield [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in poses]
+
+
+class _Search:
+    """A search for the nearest of candidates that come in parts.
+
+    Args: points (N, D); K structures.
+    Attributes: nearest (N, K, MEAN_OF), numbers of the candidates of each structure, nearest first; -1 for none.
+    """
+
+    def __init__(self, points, structures):
+        self._points = points
+        self.nearest = np.full((len(points), structures, MEAN_OF), -1)
+        self._distances = np.full(self.nearest.shape, np.inf)
+
+    def add(self, candidates, y, numbers):
+        """Looks at more candidates. Args: candidates (M, D); y (M,) of their structures; numbers (M,) of theirs."""
+        for k in np.unique(y):
             (of_class,) = np.nonzero(y == k)
             n = min(MEAN_OF, len(of_class))
-            search = NearestNeighbors(n_neighbors=n, algorithm="brute").fit(training_points[of_class])
-            nearest[:, k, :n] = of_class[search.kneighbors(points, return_distance=False)]
-        return nearest
-
-
-def _mirrored_codes(integrator, cells, axes):
-    mirrored = (np.flip(cells.x_rs(rows)[..., :-1], axes) for rows in cells.batches(BATCH))
-    return np.concatenate([integrator.encode_reference(x_r)["z_r"] for x_r in mirrored])
+            search = NearestNeighbors(n_neighbors=n, algorithm="brute").fit(candidates[of_class])
+            distances, found = search.kneighbors(self._points)
+            distances = np.concatenate([self._distances[:, k], distances], axis=1)
+            found = np.concatenate([self.nearest[:, k], numbers[of_class][found]], axis=1)
+            order = np.argsort(distances, axis=1, kind="stable")[:, :MEAN_OF]
+            self._distances[:, k] = np.take_along_axis(distances, order, axis=1)
+            self.nearest[:, k] = np.take_along_axis(found, order, axis=1)

@@ -6,7 +6,7 @@ from scipy import special
 
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import mean_score
-from icell_tf.imaging.read.channels import CHANNEL_ROLES as CHANNELS
+from icell_tf.spec import spatial_axes
 
 SMALLEST = 1e-7  # the least distance from 0 and from 1 that a sigmoid in float32 has
 
@@ -14,11 +14,11 @@ SMALLEST = 1e-7  # the least distance from 0 and from 1 that a sigmoid in float3
 def cross_entropy(x_hat, x):
     """Eq. 4: binary cross-entropy, averaged over the pixels of each channel.
 
-    Args: (N, H, W, C) in [0, 1] each. Returns: (N, C). The least is that of x with itself, the entropy of x, which is
+    Args: (N, *shape, C) in [0, 1] each. Returns: (N, C). The least is that of x with itself, the entropy of x, which is
     above 0 where x is grey.
     """
     x_hat, x = np.asarray(x_hat, np.float64), np.asarray(x, np.float64)
-    return -(special.xlogy(x, x_hat) + special.xlog1py(1 - x, -x_hat)).mean(axis=(1, 2))
+    return -(special.xlogy(x, x_hat) + special.xlog1py(1 - x, -x_hat)).mean(axis=spatial_axes(x))
 
 
 def scores(subject, cells, training, seed=0):
@@ -35,37 +35,40 @@ def scores(subject, cells, training, seed=0):
       training: `CodedCells`, whose mean image is the rival that knows nothing of the cell.
       seed: of the resampling.
     """
-    mean_image = training.images.mean(axis=0, dtype=np.float64) / 255
-    measured = _measure(cells, mean_image, lambda x: subject.integrator.reconstruct(x)["x_rs_hat"], len(CHANNELS))
-    found = _scores(measured, CHANNELS, seed, None)
+    spec, mean_image = cells.spec, training.mean_image
+    measured = _measure(cells, mean_image, lambda x: subject.integrator.reconstruct(x)["x_rs_hat"], lambda x: x)
+    found = _scores(measured, spec.channel_names, seed, None)
     if subject.reference_trained:
-        measured = _measure(cells, mean_image, lambda x: _reference(subject.networks, x), len(CHANNELS) - 1)
-        found += _scores(measured, CHANNELS[:-1], seed, "reference")
+        reference_image = spec.reference(mean_image)
+        measured = _measure(cells, reference_image, lambda x: _reference(subject.networks, x), spec.reference)
+        found += _scores(measured, spec.reference_names, seed, "reference")
     return found
 
 
-def _reference(networks, x_rs):
-    logits = networks["dec_r"](networks["enc_r"](x_rs[..., :-1], training=False), training=False)
+def _reference(networks, x_r):
+    logits = networks["dec_r"](networks["enc_r"](x_r, training=False), training=False)
     return special.expit(keras.ops.convert_to_numpy(keras.ops.cast(logits, "float32")))
 
 
 def _measure(cells, mean_image, reconstruct, channels):
-    """Returns {metric: {image: (N, C)}}, measured of the model's image, of the mean image and of the cell's own."""
+    """Measures reconstructions of the channels that the function `channels` takes from images.
+
+    Returns: {metric: {image: (N, C)}}, of the model's image, of the mean image and of the cell's own.
+    """
     measured = {"cross_entropy": {}, "r": {}, "r_noise_free": {}}
 
     def add(metric, image, values):
         measured[metric].setdefault(image, []).append(values)
 
     for rows in cells.batches():
-        x_rs = cells.x_rs(rows)
-        x = x_rs[..., :channels]
-        images = {"model": reconstruct(x_rs), "mean": np.broadcast_to(mean_image[..., :channels], x.shape)}
+        x = channels(cells.x(rows))
+        images = {"model": reconstruct(x), "mean": np.broadcast_to(mean_image, x.shape)}
         for image, x_hat in images.items():
             add("cross_entropy", image, cross_entropy(np.clip(x_hat, SMALLEST, 1 - SMALLEST, dtype=np.float64), x))
             add("r", image, correlation.pearson(x_hat, x))
         add("cross_entropy", "cell", cross_entropy(x, x))
-        if cells.noise_free is not None:
-            noise_free = cells.noise_free[rows][..., :channels].astype(np.float32) / 255
+        if (noise_free := cells.noise_free(rows)) is not None:
+            noise_free = channels(noise_free).astype(np.float32) / 255
             for image, x_hat in (images | {"cell": x}).items():
                 add("r_noise_free", image, correlation.pearson(x_hat, noise_free))
     return {

@@ -23,7 +23,7 @@ class Subject:
 
     Attributes:
       integrator: the trained networks, for arrays.
-      run: settings and cells of its phase 2.
+      run: settings and spec of its phase 2.
       prepared: the data set it is evaluated on.
       name: of the run's folder, for captions.
       networks: every network of both phases by its symbol in the paper: enc_r, dec_r, enc_d_r, dec_d_r, enc_rs,
@@ -65,11 +65,11 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
         print(f"Without the curves and the decoder of phase 1: {error}. Give its folder with --reference=RUN_DIR.")
     trained = reference is not None
     if not trained:
-        reference = build_model(Run("reference", run.reference, run.cells))
+        reference = build_model(Run("reference", run.reference, run.spec))
     networks = {"enc_r": model.enc_r, "dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
     networks |= {"enc_rs": model.enc, "dec_rs": model.dec, "enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
     prepared, name = open_prepared(run.config, dataset, data_dir), Path(run_dir).resolve().name
-    integrator = integrator_of(model, run.cells, run.config.mirror)
+    integrator = integrator_of(model, run.config.mirror)
     return Subject(integrator, run, prepared, name, networks, curves, trained)
 
 
@@ -83,7 +83,7 @@ def _load_reference(model, run, run_dir):
         raise ConfigError("its config.json names no folder of phase 1")
     reference, found = load_model(run_dir, phase="reference")
     changed = differences(found.config, run.reference, ignore=CHANGEABLE)
-    changed += differences(found.cells, run.cells, ignore=("structures", "dataset"))
+    changed += run.spec.differences(found.spec, ignore=("structures",))
     if changed:
         raise ConfigError(f"{run_dir} is not the run that the model was trained on ({'; '.join(changed)})")
     if not all(map(np.array_equal, reference.enc.get_weights(), model.enc_r.get_weights())):

@@ -53,7 +53,7 @@ def measure(integrator, prepared, cells):
         }
 
     validation, known, unknown = map(statistics, (cells["validation"], cells["test"], left_out))
-    return Unseen(prepared.unseen.cells.structures, left_out.y, validation, known, unknown)
+    return Unseen(prepared.unseen.spec.structures, left_out.y, validation, known, unknown)
 
 
 def why_not(prepared):
@@ -61,12 +61,12 @@ def why_not(prepared):
     if prepared.unseen is None:
         return (
             "The model was trained with all structures, so none is unknown to it. Train phase 2 once more without "
-            f"one or two (--leave_out={prepared.cells.structures[-1]}, in another --run_dir), and evaluate that run."
+            f"one or two (--leave_out={prepared.spec.structures[-1]}, in another --run_dir), and evaluate that run."
         )
     if "validation" not in prepared.splits:
         return "There are no validation cells to choose the threshold on, as in the folds of a cross-validation."
     if "test" not in prepared.unseen.splits:
-        return f"No test cell shows a structure that was left out ({', '.join(prepared.unseen.cells.structures)})."
+        return f"No test cell shows a structure that was left out ({', '.join(prepared.unseen.spec.structures)})."
     return ""
 
 

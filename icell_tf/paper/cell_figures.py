@@ -26,9 +26,10 @@ def observed_cells(subject, cells, seed):
     rng = np.random.default_rng(seed)
     chosen = [choose(training.y, k, OBSERVED_CELLS, rng) for k in range(len(subject.integrator.structures))]
     shown = np.concatenate(chosen)
-    where = _crop(training.x_rs(shown))
+    planes = training.planes(shown)
+    where = _crop(planes)
     end = f"{_cropped(subject, where)} {source(subject, _count(training, shown), seed)}"
-    rows = [list(training.x_rs(some)[where]) for some in chosen]
+    rows = [list(images) for images in np.split(planes[where], np.cumsum([len(some) for some in chosen])[:-1])]
     rows = [row + [None] * (OBSERVED_CELLS - len(row)) for row in rows]
     what = "Observed training cells, six of each structure or as many as there are: "
     names = (
@@ -44,14 +45,14 @@ def predicted_cells(subject, cells, seed):
     Rows are structures, columns the five cells. The last column is an observed cell with the structure labelled.
     Figure 3 has membrane and nucleus as observed in the five cells; S6 (b) has the structures alone.
     """
-    held_out, names = cells[HELD_OUT], subject.integrator.structures
+    held_out, spec, names = cells[HELD_OUT], subject.integrator.spec, subject.integrator.structures
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(held_out))[:PREDICTED_CELLS])
-    x_r = held_out.x_rs(chosen)[..., :-1]
-    predicted = subject.integrator.integrate(x_r)["structures"]
+    x_r = spec.reference(held_out.planes(chosen))
+    predicted = held_out.seen_by(lambda x: subject.integrator.integrate(spec.reference(x))["structures"], chosen)
     observed_cells, elsewhere = _one_of_each(cells, len(names), rng)
     found = [image for image in observed_cells if image is not None]
-    where = _crop(np.concatenate([x_r, np.stack(found)[..., :-1]]))
+    where = _crop(np.concatenate([x_r, spec.reference(np.stack(found))]))
     rows = []
     for k, observed in enumerate(observed_cells):
         images = np.concatenate([x_r, predicted[..., k : k + 1]], axis=-1)[where]
@@ -74,12 +75,13 @@ def predicted_cells(subject, cells, seed):
 
 
 def _with_reference_and_alone(subject, names, rows, columns, caption):
-    """Two exhibits, (key, paper, title) each, of rows of images or None: all channels, and the structure alone."""
-    shown = (0, _COLORS), (2, "only the structure is shown")
+    """Two exhibits, (key, paper, title) each, of rows of planes or None: all channels, and the structure alone."""
+    spec = subject.integrator.spec
+    shown = (lambda x: x, _COLORS), (lambda x: spec.structure(x)[..., None], "only the structure is shown")
     exhibits, labels = [], [display(name) for name in subject.integrator.structures]
-    for (key, paper, title), (first, about) in zip(names, shown, strict=True):
-        overlays = [_overlays(None if x is None else x[..., first:] for x in row) for row in rows]
-        picture = panels.montage(overlays, columns, labels, subject.integrator.pixel_size)
+    for (key, paper, title), (channels, about) in zip(names, shown, strict=True):
+        overlays = [_overlays(None if x is None else channels(x) for x in row) for row in rows]
+        picture = panels.montage(overlays, columns, labels, _across(spec))
         exhibits.append(Exhibit(key, title, caption(about), picture, paper=paper))
     return exhibits
 
@@ -95,16 +97,16 @@ def reconstructed_cells(subject, cells, seed):
 
 
 def _reconstructed(subject, cells, chosen, seed, reference):
-    networks = subject.networks
-    pairs = {}
+    spec, pairs = subject.integrator.spec, {}
     for split, rows in chosen.items():
         coded, rows = cells[split], [i for i in rows if i is not None]
+        x = coded.planes(rows)
         if reference:
-            x = coded.x_rs(rows)[..., :-1]
-            pairs[split] = x, latent_space.decode_reference(networks["dec_r"], coded.z_r[rows])
+            x_r_hat = latent_space.decode_reference(subject.networks["dec_r"], coded.z_r[rows])
+            pairs[split] = spec.reference(x), spec.plane(x_r_hat)
         else:
             codes = coded.probabilities[rows], coded.z_r_hat[rows], coded.z_s[rows]
-            pairs[split] = coded.x_rs(rows), subject.integrator.decode(*codes)["x_rs_hat"]
+            pairs[split] = x, spec.plane(subject.integrator.decode(*codes)["x_rs_hat"])
     where = _crop(np.concatenate([x for x, _ in pairs.values()]))
     rows = []
     for split, places in chosen.items():
@@ -113,7 +115,7 @@ def _reconstructed(subject, cells, chosen, seed, reference):
             rows.append([None if i is None else next(left) for i in places])
     labels = [display(subject.integrator.structures[k]) for k in _columns(subject)]
     row_labels = ["training", "decoded", "held out", "decoded"]
-    picture = panels.montage(rows, labels, row_labels, subject.integrator.pixel_size)
+    picture = panels.montage(rows, labels, row_labels, _across(spec))
     model, coded_by, colors, number = (
         ("reference", "Enc_r and Dec_r", _REFERENCE_COLORS, 1)
         if reference
@@ -151,21 +153,31 @@ def _one_of_each(cells, count, rng):
     for k in range(count):
         some = {split: choose(cells[split].y, k, 1, rng) for split in splits}
         split = next((split for split, rows in some.items() if len(rows)), None)
-        found.append(cells[split].x_rs(some[split])[0] if split else None)
+        found.extend(cells[split].planes(some[split]) if split else [None])
         if split != HELD_OUT:
             elsewhere.append(f"{f'a {split} cell' if split else 'none'} in row {k + 1}")
     return found, f" ({', '.join(elsewhere)})" if elsewhere else ""
 
 
 def _crop(images):
-    """Slices of (N, H, W, 2 or 3) images around all their cells, for one scale in all panels."""
+    """Slices of (N, Y, X, 2 or 3) planes around all their cells, for one scale in all panels."""
     return (slice(None), *figures.around_cell(np.max(images, axis=0)))
 
 
 def _cropped(subject, where):
     """A sentence for captions, about frame and scale bar."""
-    size = len(range(*where[1].indices(subject.integrator.image_size))) * subject.integrator.pixel_size
-    return f"Images are cropped to {size:.0f} µm; the bar is {panels.bar_length(size)} µm."
+    spec = subject.integrator.spec
+    sides = zip(where[1:], spec.plane_shape, spec.plane_pixel_size, strict=True)
+    height, width = (len(range(*part.indices(pixels))) * size for part, pixels, size in sides)
+    size = f"{width:.0f}" if height == width else f"{height:.0f} x {width:.0f}"
+    shown = "Images show the maximum along z and are" if spec.rank > len(spec.plane_shape) else "Images are"
+    return f"{shown} cropped to {size} µm; the bar is {panels.bar_length(width)} µm."
+
+
+def _across(spec):
+    """µm a pixel along x, as scale bars lie."""
+    _, across = spec.plane_pixel_size
+    return across
 
 
 def _count(coded, shown):

@@ -7,7 +7,7 @@ TRAINING, HELD_OUT = "train", "test"  # the keys of the cells that exhibits show
 
 def source(subject, n, seed):
     """Returns the end of a caption: n is a text that counts what is shown."""
-    return f"n = {n}; seed {seed}; data set {subject.prepared.cells.dataset}; run {subject.name}."
+    return f"n = {n}; seed {seed}; data set {subject.prepared.dataset}; run {subject.name}."
 
 
 def choose(y, structure, count, rng):

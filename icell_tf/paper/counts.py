@@ -7,8 +7,6 @@ from icell_tf.paper.choice import HELD_OUT, source
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
 
-READ_BATCH = 64
-
 
 def split_table(subject, cells):
     """Returns Table S8: the cells of each structure in each split.
@@ -52,7 +50,7 @@ def _counts(subject, split, coded):
     """(K,) cells of each structure in a whole split."""
     y = coded.y
     if len(coded) != subject.prepared.size(split):
-        y = np.concatenate([batch["structure"] for batch in subject.prepared.examples(split, READ_BATCH)])
+        y = subject.prepared.labels(split)["structure"]
     return np.bincount(y, minlength=len(subject.integrator.structures))
 
 

@@ -24,14 +24,14 @@ def model_diagram(subject, cells, seed):
     """Returns Figure 1: networks with their true shapes, codes, discriminators and losses, and a held-out cell."""
     held_out, networks = cells[HELD_OUT], subject.networks
     i = int(np.random.default_rng(seed).integers(len(held_out)))
-    x_rs = held_out.x_rs([i])
+    spec, x_rs = held_out.spec, held_out.x([i])
     codes = held_out.probabilities[[i]], held_out.z_r_hat[[i]], held_out.z_s[[i]]
-    x_rs_hat = subject.integrator.decode(*codes)["x_rs_hat"]
-    where = (0, *figures.around_cell(x_rs[0]))
-    images = {"x_r": x_rs[where][..., :2], "x_rs": x_rs[where], "x_rs_hat": x_rs_hat[where]}
+    images = {"x_r": spec.reference(x_rs), "x_rs": x_rs, "x_rs_hat": subject.integrator.decode(*codes)["x_rs_hat"]}
     if subject.reference_trained:
-        images["x_r_hat"] = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]])[where]
-    overlays = {name: figures.overlay(x, contrast="percentile") for name, x in images.items()}
+        images["x_r_hat"] = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]])
+    (planes,) = spec.plane(x_rs)
+    where = (0, *figures.around_cell(planes))
+    overlays = {name: figures.overlay(spec.plane(x)[where], contrast="percentile") for name, x in images.items()}
     caption = (
         "The model as it was built. Above, the reference model learns a code z_r of cell and nuclear shape; below, the "
         "conditional model learns where a structure y sits in a cell of that shape, and in z_s what shape and "
@@ -88,9 +88,9 @@ def _draw_conditional(ax, networks, images):
     y = LOWER
     _image(ax, IMAGE, y, images.get("x_rs"), "$x^{r,s}$", networks["enc_rs"].inputs[0])
     _network(ax, ENC, y, networks["enc_rs"], r"$\mathrm{Enc}_{r,s}$", CONDITIONAL, TALL, SHORT)
-    structure, shape, rest = networks["dec_rs"].inputs
-    for height, symbol, code in ((1.1, r"$\hat{z}^r$", shape), (0.0, r"$\hat{y}$", structure), (-1.1, "$z^s$", rest)):
-        _box(ax, CODES, y + height, 0.75, symbol, code)
+    codes = {code.name: code for code in networks["dec_rs"].inputs}
+    for height, symbol, name in ((1.1, r"$\hat{z}^r$", "z_r"), (0.0, r"$\hat{y}$", "y"), (-1.1, "$z^s$", "z_s")):
+        _box(ax, CODES, y + height, 0.75, symbol, codes[name])
         _arrow(ax, (4.8, y + height / 3), (5.4, y + height))
         _arrow(ax, (7.4, y + height), (8.0, y + height / 3))
     ax.text(6.4, y - 0.55, r"$-\log \hat{y}_y$, eq. 10", fontsize=9, color=LOSS, ha="center", va="center")
@@ -128,7 +128,10 @@ def _image(ax, column, y, picture, symbol, tensor):
     left, side = column
     if picture is not None:
         picture = panels.enlarge(picture)
-        ax.imshow(picture, extent=(left, left + side, y - side / 2, y + side / 2), zorder=2, interpolation="bilinear")
+        height, width = (side * pixels / max(picture.shape) / 2 for pixels in picture.shape[:2])
+        middle = left + side / 2
+        extent = (middle - width, middle + width, y - height, y + height)
+        ax.imshow(picture, extent=extent, zorder=2, interpolation="bilinear")
     ax.add_patch(Rectangle((left, y - side / 2), side, side, fc="white", ec=LINE, zorder=1))
     ax.text(left + side / 2, y - side / 2 - 0.2, f"{symbol}   {_shape(tensor)}", fontsize=11, ha="center", va="center")
     ax.set(xlim=(0, SIZE[0]), ylim=(0, SIZE[1]))  # imshow moves them

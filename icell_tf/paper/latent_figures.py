@@ -29,9 +29,9 @@ def reference_codes(subject, cells, seed):
     if subject.reference_trained:
         decoder, images = "Dec_r", latent_space.decode_reference(subject.networks["dec_r"], codes)
     else:  # phase 1's decoder may be gone; that of phase 2 draws the shape, too
-        decoder, k = "membrane and nucleus of Dec_{r,s} at y = 1/K, z_s = 0", len(subject.integrator.structures)
-        uniform = np.full(k, 1 / k)
-        images = subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"][..., :-1]
+        spec, k = subject.integrator.spec, len(subject.integrator.structures)
+        decoder, uniform = f"{' and '.join(spec.reference_names)} of Dec_{{r,s}} at y = 1/K, z_s = 0", np.full(k, 1 / k)
+        images = spec.reference(subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"])
     picture, positions = _draw_grid(subject, images, "r")
     caption = f"(b) Cell and nuclear shapes that {decoder} draws {positions}; the others are 0. "
     caption += source(subject, f"{len(images)} codes", seed)
@@ -78,10 +78,12 @@ def _grid(subject):
 
 
 def _draw_grid(subject, images, space):
-    """Returns the picture of a grid of cells, (25, H, W, C), and the part of the caption that describes the grid."""
-    where = (slice(None), *figures.around_cell(images[..., :2].max(axis=0)))
-    overlays = [figures.overlay(image, contrast=CONTRAST) for image in images[where]]
-    count, pixel_size = len(latent_space.DEVIATIONS), subject.integrator.pixel_size
+    """Returns the picture of a grid of cells, (25, *shape, C), and the part of the caption that describes the grid."""
+    spec = subject.integrator.spec
+    planes = spec.plane(images)
+    where = (slice(None), *figures.around_cell(spec.reference(planes).max(axis=0)))
+    overlays = [figures.overlay(plane, contrast=CONTRAST) for plane in planes[where]]
+    count, (_, pixel_size) = len(latent_space.DEVIATIONS), spec.plane_pixel_size
     rows = [overlays[i : i + count] for i in range(0, len(overlays), count)]
     columns = [f"{value:g} σ" for value in latent_space.DEVIATIONS]
     extent = overlays[0].shape[1] * pixel_size

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,8 @@ def write_codes(cells_by_split, structures, folder, log_dir=None):
 def sprite(splits):
     """Returns the thumbnails of all cells in one picture, row by row, as the projector cuts it up again.
 
-    A thumbnail shows the middle of the frame, as much as most cells fill. It is smaller than `THUMBNAIL` if there are
-    too many cells for that size.
+    A thumbnail shows the middle of the frame, as much as most cells fill, of volumes their maximum along z. It is
+    smaller than `THUMBNAIL` if there are too many cells for that size. The cells are read twice.
 
     Args: splits: list of `CodedCells`.
     Returns: uint8 (n * t, n * t, 3), black where there are no more cells, and t, a thumbnail's pixels along a side.
@@ -62,22 +63,31 @@ def sprite(splits):
     count = sum(len(cells) for cells in splits)
     middle = _middle(splits)
     across = math.ceil(math.sqrt(count))
-    side = min(THUMBNAIL, LARGEST_SPRITE // across, len(splits[0].images[0][middle]))
+    side = min(THUMBNAIL, LARGEST_SPRITE // across, middle.stop - middle.start)
     canvas = np.zeros((across * side, across * side, 3), np.uint8)
-    images = (image for cells in splits for image in cells.images)
-    for i, image in enumerate(images):
-        small = Image.fromarray(image[middle, middle]).resize((side, side), Image.Resampling.BOX)
+    for i, plane in enumerate(_square_planes(splits)):
+        channels = [Image.fromarray(channel) for channel in np.moveaxis(plane[middle, middle], -1, 0)]
+        small = np.dstack([channel.resize((side, side), Image.Resampling.BOX) for channel in channels])
         row, column = (side * place for place in divmod(i, across))
-        thumbnail = figures.overlay(np.asarray(small) / np.float32(255), contrast="percentile")
+        thumbnail = figures.overlay(small / np.float32(255), contrast="percentile")
         canvas[row : row + side, column : column + side] = thumbnail
     return canvas, side
 
 
+def _square_planes(splits):
+    """Yields each cell as a plane with as many rows as columns, with black beside those of a frame that has not."""
+    for cells in splits:
+        longest = max(cells.spec.plane_shape)
+        beside = [((longest - side) // 2,) * 2 for side in cells.spec.plane_shape]
+        planes = (cells.spec.plane(cells.images(rows)) for rows in cells.batches())
+        yield from (np.pad(plane, (*beside, (0, 0))) for plane in chain.from_iterable(planes))
+
+
 def _middle(splits):
     """The rows, and the columns, of the square in the frame's middle that most cells fit into."""
-    center, reach = splits[0].images.shape[1] // 2, []
-    for image in (image for cells in splits for image in cells.images):
-        edges = [(part.start or 0, part.stop or 2 * center) for part in figures.around_cell(image, margin=0)]
+    center, reach = max(splits[0].spec.plane_shape) // 2, []
+    for plane in _square_planes(splits):
+        edges = [(part.start or 0, part.stop or 2 * center) for part in figures.around_cell(plane, margin=0)]
         reach.append(np.abs(np.subtract(edges, center)).max())
     half = int(np.ceil(np.quantile(reach, UNCUT)))
     return slice(center - half, center + half)

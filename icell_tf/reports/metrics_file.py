@@ -7,7 +7,7 @@ from icell_tf import files
 from icell_tf.evaluation import classification, integration
 
 METRICS_FILE = "metrics.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAIN_FIGURES = {"classification": classification.main_figures, "integration": integration.main_figures}
 
 

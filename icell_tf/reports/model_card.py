@@ -47,17 +47,17 @@ LIMITS = (
 
 
 def count(prepared):
-    """Counts the cells of each split by structure, reading the data once.
+    """Counts the cells of each split by structure, without reading images.
 
     Args:
       prepared: `PreparedCells`; of its training split, only what is trained on counts.
 
     Returns: {split: {structure: cells}}.
     """
-    names, counts = prepared.cells.structures, {}
+    names, counts = prepared.spec.structures, {}
     for split in prepared.splits:
         read = prepared.train_split if split == prepared.train_split.partition("[")[0] else split
-        y = np.concatenate([batch["structure"] for batch in prepared.examples(read, 50)])
+        y = prepared.labels(read)["structure"]
         counts[split] = dict(zip(names, np.bincount(y, minlength=len(names)).tolist(), strict=True))
     return counts
 
@@ -75,7 +75,7 @@ def record_training(run_dir, run, prepared, curves):
     versions |= {package: metadata.version(package) for package in PACKAGES}
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     devices = [gpu.get("device_name", "GPU") for gpu in gpus] or [f"CPU, {os.cpu_count()} cores"]
-    environment = {"devices": devices, "versions": versions}
+    environment = {"devices": devices, "versions": versions, "spec": run.spec.to_dict()}
     with atomic_write(Path(run_dir) / ENVIRONMENT_FILE) as partial:
         partial.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
     write(run_dir, run, count(prepared), curves)
@@ -117,7 +117,7 @@ def write(run_dir, run, counts, curves, parts=()):
 
 def text(name, run, counts, curves, parts=(), environment=None):
     """Returns a card as Markdown, but for its notes. Args: see `write`; environment is None where it isn't known."""
-    cells, last = run.cells, curves[-1] if curves else {}
+    spec, last = run.spec, curves[-1] if curves else {}
     epochs = f"{last['epoch'] + 1} of {run.config.epochs} epochs" if last else "no epoch"
     used = "not recorded"
     if environment:
@@ -129,9 +129,8 @@ def text(name, run, counts, curves, parts=(), environment=None):
         f"2017, arXiv:1705.00092), trained for {epochs}. Unless asked "
         "for the last weights, commands use those that were best on validation.",
         "Use": f"{USES[run.phase]}\n\n{LIMITS}",
-        "Data": f"{cells.dataset}: frames of {cells.image_size} px at {cells.pixel_size:g} µm, prepared with "
-        f"{cells.preparation} (alignment, normalization, version). Cells by split:\n\n"
-        + _count_table(cells.structures, counts),
+        "Data": f"{run.dataset}: frames of {spec} (alignment, normalization, version); channels "
+        f"{', '.join(spec.channel_names)}. Cells by split:\n\n" + _count_table(spec.structures, counts),
         "Training": f"Devices and versions: {used}.\n\n{_recipe(run)}\n\nAt the end of the last epoch:\n\n"
         + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
         "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `python train/evaluate.py --model=RUN_DIR`.",
@@ -180,7 +179,7 @@ def scores_table(part):
 
 
 def _simulated(run):
-    return run.cells.dataset.startswith(SIMULATED)
+    return run.dataset.startswith(SIMULATED)
 
 
 def _problems(score):

@@ -1,4 +1,4 @@
-"""Pictures of what the parts of the scorecard measured."""
+"""Pictures of what the parts of the scorecard measured, with volumes as their maximum along z."""
 
 import numpy as np
 
@@ -17,9 +17,9 @@ def draw(context, part):
 def _reconstruction(context, measured):
     test, names = context.test, context.integrator.structures
     rows = _one_of_each(test)
-    x_rs, labels = test.x_rs(rows), [names[k] for k in test.y[rows]]
-    reconstructed = context.integrator.reconstruct(x_rs)["x_rs_hat"]
-    picture = figures.observed_over_reconstructed(x_rs, reconstructed, labels, contrast="percentile")
+    observed, labels = test.planes(rows), [names[k] for k in test.y[rows]]
+    reconstructed = test.seen_by(lambda x: context.integrator.reconstruct(x)["x_rs_hat"], rows)
+    picture = figures.observed_over_reconstructed(observed, reconstructed, labels, contrast="percentile")
     caption = "Test cells over their reconstructions by the conditional model."
     return [Exhibit("reconstructed", "Reconstructions", caption, picture)]
 
@@ -33,18 +33,17 @@ def _classification(context, measured):
 
 
 def _integration(context, measured):
-    test, names = context.test, context.integrator.structures
+    test, spec, names = context.test, context.test.spec, context.integrator.structures
     rows = _one_of_each(test)[:PICTURED]
-    x_rs = test.x_rs(rows)
-    integrated = context.integrator.integrate(x_rs[..., :-1])["structures"]
+    integrated = test.seen_by(lambda x: context.integrator.integrate(spec.reference(x))["structures"], rows)
     caption = "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there."
-    picture = figures.integration_grid(x_rs, integrated, names)
+    picture = figures.integration_grid(test.planes(rows), integrated, names)
     pictures = [Exhibit("integrated", "All structures in one cell", caption, picture)]
     picture = figures.structure_grid(integrated, names)
     caption = "The predicted structures of the same cells, alone."
     pictures.append(Exhibit("structures", "Predicted structures", caption, picture))
-    if test.expected is not None:
-        picture = figures.structure_grid(test.expected[rows] / np.float32(255), names)
+    if (expected := test.expected(rows)) is not None:
+        picture = figures.structure_grid(spec.plane(expected) / np.float32(255), names)
         caption = "What is expected of the predicted structures: the mean of many simulated draws in the same cells."
         pictures.append(Exhibit("expected", "Expected localizations", caption, picture))
     caption = (
@@ -58,7 +57,8 @@ def _integration(context, measured):
 
 def _generated(context, shapes):
     names = context.integrator.structures
-    drawn = [context.integrator.sample(np.arange(len(names)), context.seed + row)["x_rs"] for row in range(3)]
+    plane, sample = context.integrator.spec.plane, context.integrator.sample
+    drawn = [plane(sample(np.arange(len(names)), context.seed + row)["x_rs"]) for row in range(3)]
     cells = figures.cell_grid(np.concatenate(drawn), columns=len(names), labels=names, contrast="percentile")
     of_cells = "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure."
     of_shapes = "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with."

@@ -31,28 +31,28 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
     cell_table.write(test, classified, integrated, output)
 
 
-def pool(folders, cells, output, seed=0):
+def pool(folders, prepared, output, seed=0):
     """Scores the cells of all folds together and writes pooled.json.
 
     Args:
       folders: those that `measure_fold` wrote, one a fold.
-      cells: the `Cells` they are of.
+      prepared: the `PreparedCells` of one of them; all have its spec and its data set.
       output: folder for pooled.json.
       seed: of resampling and permutations.
 
-    Returns: its content: dataset, folds, test_cells, and the rest as metrics.json of the parts classification and
+    Returns: its content: dataset, spec, folds, test_cells, and the rest as metrics.json of the parts classification and
     integration.
 
     Raises: ValueError: if a cell is in two folds, or the files don't belong together.
     """
     _check_tested_once(folders)
-    classified, integrated = cell_table.read(folders, cells.structures)
+    classified, integrated = cell_table.read(folders, prepared.spec.structures)
     parts = [
         Part("classification", "", "", tuple(classification.scores(classified, seed)), classified),
         Part("integration", "", "", tuple(integration.scores(integrated, seed)), integrated),
     ]
-    about = {"dataset": cells.dataset, "folds": len(folders), "seed": seed, "test_cells": len(classified.y)}
-    content = metrics_file.content_of(parts, **about)
+    about = {"dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "folds": len(folders), "seed": seed}
+    content = metrics_file.content_of(parts, **about, test_cells=len(classified.y))
     with files.atomic_write(Path(output) / POOLED_FILE) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return content

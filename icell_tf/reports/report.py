@@ -28,7 +28,7 @@ def write(context, parts, output, exhibits=(), run_dir=None):
     """
     context.progress("pictures")
     subject, prepared, measured = context.subject, context.prepared, {part.key: part.measured for part in parts}
-    about = {"run": subject.name, "dataset": prepared.cells.dataset, "seed": context.seed}
+    about = {"run": subject.name, "dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "seed": context.seed}
     content = metrics_file.content_of(parts, **about, test_cells=len(context.test))
     further = [picture for part in parts for picture in pictures.draw(context, part)]
     title = f"Report on {subject.name}"
@@ -108,7 +108,7 @@ def why_not_recorded(subject, run_dir, complete=True):
     """
     if not complete:
         return "they hold the complete scorecard, not some parts of it"
-    own, measured = (cells.dataset.rpartition("/")[0] for cells in (subject.run.cells, subject.prepared.cells))
+    own, measured = (of.dataset.rpartition("/")[0] for of in (subject.run, subject.prepared))
     if own and own != measured:  # another version of the same data set is the run's own
         return f"they are about {own}, on which the model was trained, not about {measured}"
     return "" if os.access(run_dir, os.W_OK) else f"{run_dir} can't be written to"

@@ -9,7 +9,7 @@ from icell_tf.evaluation.metrics.scores import mean_of_proportions, proportion
 from tests.short_evaluation import by_name, coded_cells
 
 RNG = np.random.default_rng(0)
-NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
+NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16  # those of `spec_of`
 
 
 def cells(y, probabilities, seed=0):

@@ -1,3 +1,4 @@
+import dataclasses
 import types
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from scipy import ndimage
 
 from icell_tf.evaluation import draws
+from icell_tf.spec import CellSpec, Channel
 from tests.short_evaluation import by_name, coded_cells
 
 NAMES, SIZE, N = ("lamin-b1", "tom20"), 32, 12
@@ -16,13 +18,14 @@ def disc(radius):
 
 
 CELL, NUCLEUS = disc(12), disc(5)
+SPEC = CellSpec("YX", (SIZE, SIZE), (1, 1), NAMES)
 
 
-def coded(structure, **truths):
+def coded(structure, **fields):
     """N cells, round, with a round nucleus; `structure` (H, W) in [0, 1] is what each shows, by turns of both kinds."""
     image = np.stack([0.4 * CELL, 0.05 * CELL + 0.9 * NUCLEUS, structure * np.ones((SIZE, SIZE))], axis=-1)
     images = np.repeat(np.rint(255 * image).astype(np.uint8)[None], N, axis=0)
-    return coded_cells(images, np.arange(N) % 2, **truths)
+    return coded_cells(images, np.arange(N) % 2, spec=SPEC, **fields)
 
 
 class FakeIntegrator:
@@ -43,7 +46,7 @@ def measure(images, structure, std=0.0, count=4, **truths):
 
 
 def test_cell_and_nucleus_are_found():
-    cell, nucleus = draws.cell_and_nucleus(coded(CELL).x_rs()[..., :2])
+    cell, nucleus = draws.cell_and_nucleus(coded(CELL).x(slice(None)), SPEC).values()
     np.testing.assert_array_equal(cell, np.repeat(CELL[None], N, axis=0))
     for mask in nucleus:
         assert not (mask & ~ndimage.binary_dilation(NUCLEUS, iterations=2)).any() and not (NUCLEUS & ~mask).any()
@@ -70,7 +73,7 @@ def test_an_image_within_its_mask_does_not_leak():
 def test_a_grey_image_leaks_as_much_as_there_is_outside():
     found = by_name(draws.scores(measure([np.ones((SIZE, SIZE))] * 2, CELL)))
     assert found["outside_cell"].value == pytest.approx(1 - CELL.mean())
-    _, nucleus = draws.cell_and_nucleus(coded(CELL).x_rs()[:1])
+    nucleus = draws.cell_and_nucleus(coded(CELL).x([0]), SPEC)["nucleus"]
     assert found["lamin-b1_outside_nucleus"].value == pytest.approx(1 - nucleus.mean())
     assert found["lamin-b1_outside_nucleus"].baselines["observed"] == pytest.approx(1 - nucleus.sum() / CELL.sum())
     assert found["tom20_in_nucleus"].value == pytest.approx(nucleus.mean())
@@ -78,11 +81,28 @@ def test_a_grey_image_leaks_as_much_as_there_is_outside():
 
 def test_expected_localizations_stand_beside_the_observed_ones():
     expected = np.repeat(np.stack([255 * NUCLEUS, 255 * disc(20)], axis=-1)[None], N, axis=0).astype(np.uint8)
-    found = by_name(draws.scores(measure([CELL, CELL], CELL, expected=expected)))
+    found = by_name(draws.scores(measure([CELL, CELL], CELL, truths={"expected": expected})))
     assert found["lamin-b1_outside_nucleus"].baselines["expected"] == 0
     beyond = 1 - CELL.sum() / (disc(20) & np.ones((SIZE, SIZE), bool)).sum()
     assert found["tom20_outside_cell"].baselines["expected"] == pytest.approx(beyond)
     assert found["outside_cell"].baselines == pytest.approx({"observed": 0, "expected": beyond / 2})
+
+
+def test_cells_in_volumes_and_without_a_nucleus_have_the_scores_that_they_can_have():
+    """The same cell in each of four planes; and one whose only reference channel is of the membrane."""
+    flat = coded(CELL)
+    predicted = np.stack([CELL, disc(8)], axis=-1)
+    deep = CellSpec("ZYX", (4, SIZE, SIZE), (2, 1, 1), NAMES)
+    images = np.repeat(flat.images(slice(None))[:, None], 4, axis=1)
+    volumes = draws.measure(FakeIntegrator(np.stack([predicted] * 4)), coded_cells(images, flat.y, spec=deep), 4)
+    planes = draws.measure(FakeIntegrator(predicted), flat, 4)
+    np.testing.assert_allclose(volumes.outside_cell.model, planes.outside_cell.model)
+    assert volumes.outside_nucleus.model.shape == (N, 2) and 0 < volumes.outside_nucleus.model[0, 0] < 1
+    channels = Channel("membrane", "reference"), Channel("structure", "structure")
+    bare = dataclasses.replace(SPEC, channels=channels)
+    cells = coded_cells(flat.images(slice(None))[..., [0, 2]], flat.y, spec=bare)
+    found = by_name(draws.scores(draws.measure(FakeIntegrator(predicted), cells, 4)))
+    assert "outside_cell" in found and not any("nucleus" in name for name in found)
 
 
 def test_draws_that_do_not_differ_have_no_spread():

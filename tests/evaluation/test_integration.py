@@ -6,9 +6,11 @@ import pytest
 from icell_tf.evaluation import integration
 from icell_tf.evaluation.integration import RIVALS, scores
 from icell_tf.evaluation.metrics import correlation
+from icell_tf.spec import CellSpec
 from tests.short_evaluation import by_name, coded_cells
 
 NAMES, SIZE = ("tom20", "zo1", "lysosome"), 16
+SPEC = CellSpec("YX", (SIZE, SIZE), (1, 1), NAMES)
 
 
 def truth(x_r):
@@ -41,8 +43,8 @@ def cells(n, seed, expected=False, k=2):
     x_r = images[..., :2] / np.float32(255)
     exact = np.rint(255 * truth(x_r)).astype(np.uint8)
     images[..., 2] = exact[np.arange(n), ..., y]
-    known = {"expected": exact, "ceiling": np.full((n, len(NAMES)), 0.9)} if expected else {}
-    return coded_cells(images, y, x_r.mean(axis=(1, 2)), **known)
+    known = {"truths": {"expected": exact}, "ceiling": np.full((n, len(NAMES)), 0.9)} if expected else {}
+    return coded_cells(images, y, x_r.mean(axis=(1, 2)), SPEC, **known)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +80,8 @@ def test_observed_structures_are_compared_where_they_show(training):
     assert measured.compared_with == "observed" and "ceiling" not in measured.r
     for name in ("model", *RIVALS):
         np.testing.assert_array_equal(np.isnan(measured.r[name]), ~np.eye(3, dtype=bool)[test.y])
-    means = correlation.class_means(training.images[..., -1], training.y, 3)
-    cell = correlation.cell_mask(test.x_rs([1]))
-    by_hand = correlation.pearson(means[None, ..., 1:2], test.images[1:2, ..., 2:], cell)
+    cell = correlation.cell_mask(test.x([1]))
+    by_hand = correlation.pearson(training.class_means[None, ..., 1:2], test.images([1])[..., 2:], cell)
     assert measured.r_inside["class_mean"][1, 1] == pytest.approx(by_hand[0, 0], abs=1e-5)
     content = integration.main_figures(measured)
     assert list(content["integration"]) == list(content["integration_inside_cell"]) == ["tom20", "zo1"]
@@ -104,8 +105,8 @@ def test_pairs_are_correlations_of_observed_with_others_predictions(training):
     test = cells(16, seed=0)
     pairs = integration.measure(Oracle(), test, training, draws=1).pairs
     assert {name: matrix.shape for name, (matrix,) in pairs.items()} == {"tom20": (8, 8), "zo1": (8, 8)}
-    predicted = truth(test.x_rs()[[4], ..., :2])[..., 0]
-    expected = np.corrcoef(test.images[2, ..., 2].ravel(), predicted.ravel())[0, 1]
+    predicted = truth(test.x([4])[..., :2])[..., 0]
+    expected = np.corrcoef(test.images([2])[..., 2].ravel(), predicted.ravel())[0, 1]
     assert pairs["tom20"][0][1, 2] == pytest.approx(expected, abs=1e-5)
 
 

@@ -65,7 +65,7 @@ def test_codes_of_a_mirrored_model_are_of_mirrored_cells(make_integrator, monkey
     images = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), np.uint8)
     cells = coded_cells(images)
     mirrored = latent.encode_posed(integrator, cells)
-    x_r = images[..., :2] / np.float32(255)
+    x_r = cells.spec.reference(images) / np.float32(255)
     poses = [integrator.encode_reference(np.flip(x_r, axes))["z_r"] for axes in ((), (1,), (2,), (1, 2))]
     apart = np.abs(np.array(poses) - mirrored["z_r"]).max(axis=2)  # (4, N)
     assert np.allclose(apart.min(axis=0), 0, atol=1e-4)
@@ -79,19 +79,19 @@ def test_information_is_where_the_decoder_reads_it(rng):
     z_r, z_s = rng.standard_normal((2, 60, 3)).astype(np.float32)
 
     def dec_rs(inputs, training):
-        _, z_r, z_s = (np.asarray(each) for each in inputs)
-        logits = np.zeros((len(z_r), 4, 4, 3), np.float32)
+        z_r, z_s = (np.asarray(inputs[name]) for name in ("z_r", "z_s"))
+        logits = np.zeros((len(z_r), 16, 16, 3), np.float32)
         logits[..., :2] = 4 * z_r[:, None, None, :1]
         logits[..., 2] = 2 * z_s[:, None, None, 1]
         return keras.ops.convert_to_tensor(logits)
 
-    truth = 1 / (1 + np.exp(-dec_rs([None, z_r, z_s], False).numpy()))
+    truth = 1 / (1 + np.exp(-dec_rs({"z_r": z_r, "z_s": z_s}, False).numpy()))
     cells = coded_cells(np.rint(255 * truth).astype(np.uint8), z=z_r, z_s=z_s)
     lost = latent.information(dec_rs, cells)
     assert latent.shares(lost, "z_r")[1:] == pytest.approx([0, 0], abs=1e-6)
     assert latent.shares(lost, "z_s")[[0, 2]] == pytest.approx([0, 0], abs=1e-6)
     assert latent.shares(lost, "z_r")[0] + latent.shares(lost, "z_s")[1] == pytest.approx(1, abs=1e-5)
-    scores = by_name(latent.information_scores(lost))
+    scores = by_name(latent.information_scores(lost, cells.spec))
     assert scores["z_r_dimensions_used"].value == scores["z_s_dimensions_used"].value == 1
     assert scores["z_s_share_of_structure"].value == pytest.approx(1)
     assert scores["z_s_share_of_reference"].value == pytest.approx(0, abs=1e-6)

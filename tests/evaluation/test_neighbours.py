@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 
+from icell_tf.evaluation import neighbours as module
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
+from icell_tf.spec import CellSpec
 from tests.short_evaluation import coded_cells
 
 SIZE = 64  # twice the search's, so that images are averaged down
+NAMES = ("tom20", "zo1", "lysosome")
+SPEC = CellSpec("YX", (SIZE, SIZE), (1, 1), NAMES)
+ALL = slice(None)
 
 
 def centre(x_r):
@@ -15,7 +20,7 @@ def centre(x_r):
 
 
 class FakeIntegrator:
-    structures = ("tom20", "zo1", "lysosome")
+    structures = NAMES
 
     def __init__(self, mirrored):
         self.mirrored = mirrored
@@ -25,7 +30,7 @@ class FakeIntegrator:
 
 
 def coded(images, y):
-    return coded_cells(images, y, centre(images[..., :2] / 255))
+    return coded_cells(images, y, centre(images[..., :2] / 255), SPEC)
 
 
 def cells(places, y):
@@ -66,7 +71,7 @@ def test_the_mean_is_of_the_nearest():
     neighbours = Neighbours(FakeIntegrator(mirrored=False), training)
     for rival in ("mean_of_nearest", "mean_of_nearest_pixels"):
         shown = neighbours.structures(neighbours.find(cells([(8, 0)], [0]))[rival])
-        np.testing.assert_allclose(shown[0, ..., 0], training.images[:MEAN_OF, ..., 2].mean(axis=0), atol=1e-4)
+        np.testing.assert_allclose(shown[0, ..., 0], training.images(slice(MEAN_OF))[..., 2].mean(axis=0), atol=1e-4)
 
 
 def test_training_cells_are_their_own_neighbours(neighbours):
@@ -76,22 +81,55 @@ def test_training_cells_are_their_own_neighbours(neighbours):
         shown = neighbours.structures(indices)
         assert shown.shape == (4, SIZE, SIZE, 3) and not shown[..., 2].any()
         for i, k in enumerate(TRAINING.y):
-            np.testing.assert_array_equal(shown[i, ..., k], TRAINING.images[i, ..., -1])
+            np.testing.assert_array_equal(shown[i, ..., k], TRAINING.images([i])[0, ..., 2])
 
 
 def test_class_mean(neighbours):
-    expected = TRAINING.images[:2, ..., -1].mean(axis=0) / 255
+    expected = TRAINING.images(slice(2))[..., 2].mean(axis=0) / 255
     np.testing.assert_allclose(neighbours.class_mean[..., 0], expected, atol=1e-6)
     assert not neighbours.class_mean[..., 2].any()
 
 
 @pytest.mark.parametrize("axes", [(1,), (2,), (1, 2)])
 def test_a_mirrored_cell_finds_itself_among_training_cells_in_four_poses(axes):
-    test = coded(np.flip(TRAINING.images, axes), TRAINING.y)
+    test = coded(np.flip(TRAINING.images(ALL), axes), TRAINING.y)
     neighbours = Neighbours(FakeIntegrator(mirrored=True), TRAINING)
     found = neighbours.find(test)
     for rival in ("nearest_mirrored", "nearest_pixels_mirrored"):
         shown = neighbours.structures(found[rival])
         for i, k in enumerate(test.y):
-            np.testing.assert_array_equal(shown[i, ..., k], test.images[i, ..., -1])
+            np.testing.assert_array_equal(shown[i, ..., k], test.images([i])[0, ..., 2])
     assert (found["nearest"] < 4).all() and (found["nearest_pixels"] < 4).all()
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_the_same_neighbours_are_found_in_parts_and_their_images_read_again(mirrored, rng, monkeypatch):
+    images, y = rng.integers(0, 256, (60, SIZE, SIZE, 3), np.uint8), rng.integers(0, 2, 60)
+    training, test = coded(images[:50], y[:50]), coded(images[50:], y[50:])
+    whole = Neighbours(FakeIntegrator(mirrored), training)
+    found = whole.find(test)
+    shown = whole.structures(found["mean_of_nearest_pixels"])
+    monkeypatch.setattr(module, "SEARCHED", 7)
+    monkeypatch.setattr(module, "KEPT", 10 * SIZE * SIZE)
+    parts = Neighbours(FakeIntegrator(mirrored), training)
+    for rival, indices in parts.find(test).items():
+        np.testing.assert_array_equal(indices, found[rival])
+    np.testing.assert_array_equal(parts.structures(found["mean_of_nearest_pixels"]), shown)
+
+
+def test_mirrored_volumes_are_found_by_their_planes(rng):
+    images = rng.integers(0, 256, (6, 4, 16, 16, 3), np.uint8)
+    y, spec = np.arange(6) % 2, CellSpec("ZYX", (4, 16, 16), (2, 1, 1), NAMES)
+
+    class Coder(FakeIntegrator):
+        def encode_reference(self, x_r):
+            return {"z_r": x_r.reshape(len(x_r), -1)[:, :5]}
+
+    training = coded_cells(images, y, Coder(True).encode_reference(images[..., :2] / 255)["z_r"], spec)
+    mirrored = np.flip(images, (2, 3))
+    test = coded_cells(mirrored, y, Coder(True).encode_reference(mirrored[..., :2] / 255)["z_r"], spec)
+    neighbours = Neighbours(Coder(True), training)
+    shown = neighbours.structures(neighbours.find(test)["nearest_pixels_mirrored"])
+    assert shown.shape == (6, 4, 16, 16, 3)
+    for i, k in enumerate(y):
+        np.testing.assert_array_equal(shown[i, ..., k], mirrored[i, ..., 2])

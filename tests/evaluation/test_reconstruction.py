@@ -20,7 +20,7 @@ def scores_of(reconstruct, images, networks=None, **truths):
     """Scores by name of cells that are the training cells, too, by a function as their model."""
     integrator = types.SimpleNamespace(reconstruct=lambda x: {"x_rs_hat": reconstruct(x)})
     fields = {"integrator": integrator, "networks": networks, "reference_trained": networks is not None}
-    cells = coded_cells(images, **truths)
+    cells = coded_cells(images, truths=truths)
     return by_name(reconstruction.scores(types.SimpleNamespace(**fields), cells, cells))
 
 

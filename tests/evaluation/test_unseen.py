@@ -56,7 +56,7 @@ def test_cells_like_the_known_ones_are_rejected_by_chance(rng):
 
 def test_left_out_cells_of_a_data_set_are_measured(prepared, make_integrator):
     integrator = make_integrator()
-    others = tuple(name for name in prepared.cells.structures if name not in integrator.structures)
+    others = tuple(name for name in prepared.spec.structures if name not in integrator.structures)
     known = PreparedCells(prepared.folder, leave_out=others)
     cells = {split: code_cells(integrator, known, split) for split in known.splits}
     found = unseen.measure(integrator, known, cells)

@@ -5,26 +5,25 @@ import itertools
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.inference import latent_space
-from icell_tf.paper import cell_figures
+from icell_tf.paper import cell_figures, latent_figures
 from icell_tf.paper.choice import choose
 from icell_tf.viz import figures
+from tests import made_up
+from tests.made_up import OBLONG, VOLUMES
+from tests.short_evaluation import some_of
 
 DISPLAYED = "α-actinin α-tubulin β-actin desmoplakin fibrillarin lamin B1 myosin IIB Sec61β TOM20 ZO1"
 
 
-def some_of(coded, rows):
-    """The same cells without all but some of them."""
-    arrays = {name: getattr(coded, name)[rows] for name in ("images", "y", "probabilities", "z_r", "z_r_hat", "z_s")}
-    return dataclasses.replace(coded, **arrays)
-
-
 def is_cropped_from(panel, image, colors=figures.CHANNEL_COLORS):
-    """Whether a panel shows a square of an image (H, W, C), at any place, scaled on its own."""
-    side = panel.shape[0]
-    places = itertools.product(range(image.shape[0] - side + 1), range(image.shape[1] - side + 1))
-    crops = (image[i : i + side, j : j + side] for i, j in places)
+    """Whether a panel shows a part of an image (H, W, C), at any place, scaled on its own."""
+    height, width, _ = panel.shape
+    places = itertools.product(range(image.shape[0] - height + 1), range(image.shape[1] - width + 1))
+    crops = (image[i : i + height, j : j + width] for i, j in places)
     return any(np.array_equal(figures.overlay(crop, colors, "percentile"), panel) for crop in crops)
 
 
@@ -48,7 +47,7 @@ def test_figure_2_has_a_row_a_structure_with_six_cells_or_fewer(subject, cells, 
         assert [len(row) for row in rows] == [6] * 10
         assert [sum(panel is not None for panel in row) for row in rows] == counts
     for panel in montages[0][0][3][:2]:
-        assert any(is_cropped_from(panel, image) for image in train.x_rs(train.y == 3))
+        assert any(is_cropped_from(panel, image) for image in train.planes(np.flatnonzero(train.y == 3)))
     grey = montages[1][0][0][0]
     assert (grey[..., 0] == grey[..., 2]).all()
 
@@ -64,7 +63,7 @@ def test_figure_3_has_five_cells_and_an_observed_one_in_each_row(subject, cells,
     assert columns == ["cell 1", "cell 2", "cell 3", "cell 4", "cell 5", "observed"]
     assert " ".join(labels) == DISPLAYED and [len(row) for row in rows] == [6] * 10
     # The structure alone is what Algorithm 3 predicts, in the same place as the cell's membrane and nucleus.
-    predicted = subject.integrator.integrate(held_out.x_rs()[..., :2])["structures"]
+    predicted = subject.integrator.integrate(held_out.x(slice(None))[..., :2])["structures"]
     for panel in montages[1][0][4][:5]:
         assert any(is_cropped_from(panel, structures[..., 4:5], (figures.WHITE,)) for structures in predicted)
     assert "none in row 10" in cell_figures.predicted_cells(subject, {"test": given["test"]}, seed=0)[0].caption
@@ -77,15 +76,34 @@ def test_figures_s1_and_s2_have_cells_over_their_reconstructions(subject, cells,
     for rows, columns, labels, _ in montages:
         assert len(columns) == 10 and labels == ["training", "decoded", "held out", "decoded"]
         assert [sum(panel is not None for panel in row) for row in rows] == [10] * 4
-    x_rs_hat = subject.integrator.reconstruct(held_out.x_rs())["x_rs_hat"]
+    x_rs_hat = subject.integrator.reconstruct(held_out.x(slice(None)))["x_rs_hat"]
     x_r_hat = latent_space.decode_reference(subject.networks["dec_r"], held_out.z_r)
     for (rows, *_), decoded in zip(montages, (x_r_hat, x_rs_hat), strict=True):
         channels = decoded.shape[-1]
         for i in (0, 4, 9):
-            assert is_cropped_from(rows[2][i], held_out.x_rs(i)[..., :channels])
+            assert is_cropped_from(rows[2][i], held_out.planes([i])[0, ..., :channels])
             assert is_cropped_from(rows[3][i], decoded[i])
 
 
 def test_fewer_structures_have_more_cells_each():
     subject = SimpleNamespace(integrator=SimpleNamespace(structures=("a", "b", "c")))
     assert cell_figures._columns(subject) == [0, 0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "spec, about", [(OBLONG, "Images are cropped to"), (VOLUMES, "Images show the maximum along z")]
+)
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_volumes_and_frames_with_unequal_sides_are_drawn_as_planes(spec, about, mirrored, montages):
+    subject = made_up.subject(spec, {"train": 12, "test": 9}, mirrored)
+    cells = {split: code_cells(subject.integrator, subject.prepared, split) for split in ("train", "test")}
+    drawn = [cell_figures.observed_cells, cell_figures.predicted_cells, cell_figures.reconstructed_cells]
+    exhibits = [exhibit for draw in drawn for exhibit in draw(subject, cells, seed=0)]
+    assert all(about in exhibit.caption and "µm" in exhibit.caption for exhibit in exhibits)
+    exhibits += latent_figures.reference_codes(subject, cells, 0) + latent_figures.structure_codes(subject, cells, 0)
+    assert all(exhibit.picture.std() > 5 for exhibit in exhibits)
+    assert {pixel_size for _, _, _, pixel_size in montages} == {spec.plane_pixel_size[1]}
+    shapes = [panel.shape for rows, *_ in montages for row in rows for panel in row if panel is not None]
+    assert all(np.less_equal(shape[:2], spec.plane_shape).all() for shape in shapes)
+    seen = cells["train"].planes(range(12))
+    assert any(is_cropped_from(montages[0][0][0][0], image) for image in seen)

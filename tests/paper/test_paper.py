@@ -16,7 +16,8 @@ KEYS = (
 
 @pytest.fixture(scope="module")
 def drawn(subject, cells):
-    return paper.draw(subject, cells, seed=7)
+    run = dataclasses.replace(subject.run, dataset=subject.prepared.dataset)
+    return paper.draw(dataclasses.replace(subject, run=run), cells, seed=7)
 
 
 def test_every_exhibit_is_a_picture_or_a_table(drawn):
@@ -35,7 +36,7 @@ def test_every_exhibit_is_a_picture_or_a_table(drawn):
 def test_captions_name_n_seed_data_set_and_run(drawn, subject):
     for exhibit in drawn:
         assert "n = " in exhibit.caption, exhibit.key
-        assert subject.prepared.cells.dataset in exhibit.caption and "run tiny-conditional" in exhibit.caption
+        assert subject.prepared.dataset in exhibit.caption and "run tiny-conditional" in exhibit.caption
         chosen_by_seed = not exhibit.key.startswith("table") and exhibit.key != "figure_s3"
         assert ("seed 7" if chosen_by_seed or exhibit.key == "table_s9" else "seed ") in exhibit.caption
         assert "µm" in exhibit.caption or exhibit.key not in ("figure_2", "figure_3", "figure_s1", "figure_s5b")
@@ -53,7 +54,7 @@ def test_codes_of_one_dimension_have_no_pictures_of_two(subject, cells, monkeypa
         monkeypatch.setattr(paper.cell_figures, name, lambda *_: [])
     monkeypatch.setattr(paper.network_tables, "tables_of_networks", lambda *_: [])
     known = subject.integrator
-    flat = SimpleNamespace(latent_dim=1, structures=known.structures, decode=known.decode)
+    flat = SimpleNamespace(spec=known.spec, latent_dim=1, structures=known.structures, decode=known.decode)
     flat = dataclasses.replace(subject, integrator=flat)
     keys = [exhibit.key for exhibit in paper.draw(flat, cells)]
     assert keys == ["figure_1", "figure_s3", "table_s8", "table_s9"]

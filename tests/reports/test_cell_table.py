@@ -17,7 +17,7 @@ PREDICTIONS = ("mean_of_draws", *integration.RIVALS)
 def measured(y, seed):
     """Cells of structures y, of which random things were measured."""
     rng, y, n = np.random.default_rng(seed), np.array(y), len(y)
-    test = coded_cells(np.zeros((n, 8, 8, 3), np.uint8), y, cell_ids=[f"{seed}, cell {i}" for i in range(n)])
+    test = coded_cells(np.zeros((n, 16, 16, 3), np.uint8), y, cell_ids=[f"{seed}, cell {i}" for i in range(n)])
     shown = np.eye(3, dtype=bool)[y]
     r, inside = ({p: np.where(shown, rng.random((n, 3)), np.nan) for p in ("model", *PREDICTIONS)} for _ in range(2))
     classified = Classification(NAMES, y, rng.integers(0, 3, n), rng.random(n), {"majority": rng.integers(0, 3, n)})

@@ -57,3 +57,11 @@ def test_thumbnails_shrink_where_there_are_many_cells(monkeypatch):
     monkeypatch.setattr(code_table, "LARGEST_SPRITE", 10)
     thumbnails, side = code_table.sprite([coded("train", 4)])
     assert side == 5 and thumbnails.shape == (10, 10, 3)
+
+
+def test_thumbnails_of_volumes_with_unequal_sides_are_squares_of_their_planes():
+    images = np.zeros((2, 4, 8, 32, 3), np.uint8)
+    images[:, 2, :, 12:20] = 200
+    thumbnails, side = code_table.sprite([coded_cells(images)])
+    assert side == 8 and thumbnails.shape == (16, 16, 3)
+    assert (thumbnails[:8] > 0).any(axis=-1).all() and not thumbnails[8:].any()

@@ -13,8 +13,8 @@ PREDICTIONS = {"model", "mean_of_draws", *RIVALS}
 
 def test_the_content_has_the_main_figures_and_every_score(evaluation, prepared):
     context, parts, _ = evaluation
-    content, names = metrics_file.content_of(parts), list(prepared.cells.structures)
-    assert content["schema_version"] == 1 and content["parts"] == [part.key for part in parts]
+    content, names = metrics_file.content_of(parts), list(prepared.spec.structures)
+    assert content["schema_version"] == 2 and content["parts"] == [part.key for part in parts]
     assert np.sum(content["confusion"]) == prepared.splits["test"]
     assert content["accuracy"] == np.trace(content["confusion"]) / prepared.splits["test"]
     assert 0 <= content["balanced_accuracy"] <= 1

@@ -1,18 +1,19 @@
 """The model card: what it tells of a run, and that it names what is not to be trusted."""
 
 import dataclasses
+import json
 import math
 
 from icell_tf.config import PRESETS
 from icell_tf.evaluation.metrics.scores import Part, Score, proportion
 from icell_tf.reports import model_card
 from icell_tf.runs.run import Run
-from icell_tf.spec import Cells
+from icell_tf.spec import CellSpec
 
 NAMES = ("tom20", "zo1")
-CELLS = Cells(NAMES, 64, 0.6, "hela/1.0.0")
+SPEC = CellSpec("ZYX", (16, 64, 64), (1.2, 0.6, 0.6), NAMES)
 SMALL = PRESETS["small"]
-RUN = Run("conditional", SMALL["conditional"], CELLS, SMALL["reference"], "runs/small-reference")
+RUN = Run("conditional", SMALL["conditional"], SPEC, "hela/1.0.0", SMALL["reference"], "runs/small-reference")
 COUNTS = {"train": {"tom20": 200, "zo1": 100}, "test": {"tom20": 30, "zo1": 29}}
 CURVES = [{"epoch": 0, "reconstruction": 0.5}, {"epoch": 1, "reconstruction": 0.25, "val_integration": 0.125}]
 CLASSIFICATION = proportion("accuracy", 50, 59, rivals={"chance": 0.5}), proportion("recall", 7, 10, structure="zo1")
@@ -35,6 +36,10 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
     text = model_card.text("my-run", RUN, COUNTS, CURVES)
     assert text.startswith("# Model card: my-run\n")
     assert "trained for 2 of 80 epochs" in text
+    assert lines(text, "Data")[0] == (
+        "hela/1.0.0: frames of 16 x 64 x 64 px at 1.2 x 0.6 x 0.6 µm, prepared with major_axis, maximum, version 1 "
+        "(alignment, normalization, version); channels membrane, nucleus, structure. Cells by split:"
+    )
     assert "| tom20 | 200 | 30 |" in text and "| all | 300 | 59 |" in text
     assert "| `epochs` | 80 | 80 |" in text and "| `generate_from` | targets |  |" in text
     assert "| reconstruction | 0.2500 |" in text and "| val_integration | 0.1250 |" in text
@@ -58,7 +63,7 @@ def test_weaknesses_follow_from_the_scores():
     assert model_card.weaknesses(RUN, enough, [Part("a", "a", "", (proportion("accuracy", 9, 10),))]) == [
         "None was found, which does not mean that there are none."
     ]
-    simulated = dataclasses.replace(RUN, cells=dataclasses.replace(CELLS, dataset="integrated_cell/simulated_64/1.1.0"))
+    simulated = dataclasses.replace(RUN, dataset="integrated_cell/simulated_64/1.1.0")
     assert model_card.weaknesses(simulated, enough, PARTS)[0].startswith("Trained on simulated cells alone")
 
 
@@ -69,20 +74,22 @@ def test_the_scorecard_is_in_the_card():
 
 
 def test_a_run_of_phase_1_has_no_scorecard():
-    text = model_card.text("my-run", Run("reference", SMALL["reference"], CELLS), COUNTS, [])
+    text = model_card.text("my-run", Run("reference", SMALL["reference"], SPEC), COUNTS, [])
     assert "Scorecard" not in text and "Not measurable" not in text and "trained for no epoch" in text
     assert "| `epochs` | 80 |" in text
 
 
 def test_notes_of_the_owner_and_what_it_was_trained_with_stay(tmp_path, prepared):
-    run = Run("conditional", SMALL["conditional"], prepared.cells, SMALL["reference"])
+    run = Run("conditional", SMALL["conditional"], prepared.spec, prepared.dataset, SMALL["reference"])
     model_card.record_training(tmp_path, run, prepared, CURVES)
     path = tmp_path / model_card.CARD_FILE
     first = path.read_text()
+    environment = json.loads((tmp_path / model_card.ENVIRONMENT_FILE).read_text())
+    assert CellSpec.from_dict(environment["spec"]) == prepared.spec
     assert model_card.TO_FILL_IN in first and "tensorflow 2" in first and "CPU, " in first
     counts = model_card.count(prepared)
     assert {split: sum(by_structure.values()) for split, by_structure in counts.items()} == prepared.splits
-    assert all(sum(by.get(name, 0) for by in counts.values()) == 8 for name in prepared.cells.structures)
+    assert all(sum(by.get(name, 0) for by in counts.values()) == 8 for name in prepared.spec.structures)
     path.write_text(first.replace(model_card.TO_FILL_IN, "HeLa, CC0."))
     model_card.write(tmp_path, run, counts, CURVES, PARTS)
     second = path.read_text()

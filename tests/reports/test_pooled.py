@@ -1,14 +1,15 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.reports import pooled
-from icell_tf.spec import Cells
+from icell_tf.spec import CellSpec
 from tests.reports.test_cell_table import NAMES, write_folds
 
-CELLS = Cells(NAMES, 8, 1.2, "fake/1.0.0")
+CELLS = SimpleNamespace(spec=CellSpec("YX", (16, 16), (1.2, 1.2), NAMES), dataset="fake/1.0.0")
 
 
 def of(content):
@@ -20,6 +21,7 @@ def test_scores_are_of_all_cells(tmp_path):
     found, folders = write_folds(tmp_path)
     content = pooled.pool(folders, CELLS, tmp_path)
     assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
+    assert content["schema_version"] == 2 and CellSpec.from_dict(content["spec"]) == CELLS.spec
     assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
     scores = of(content)
     hits = sum((classified.predicted == test.y).sum() for test, classified, _ in found)
@@ -55,12 +57,12 @@ def test_a_cell_in_two_folds_is_refused(tmp_path):
 
 def test_folds_of_a_data_set_are_measured_with_their_own_training_cells(prepared, make_integrator, tmp_path):
     integrator = make_integrator()
-    others = tuple(name for name in prepared.cells.structures if name not in integrator.structures)
+    others = tuple(name for name in prepared.spec.structures if name not in integrator.structures)
     folders = [tmp_path / part for part in "12"]
     for part, folder in zip("12", folders, strict=True):
         fold = PreparedCells(prepared.folder, fold=f"{part}/2", leave_out=others)
         pooled.measure_fold(integrator, fold, folder, draws=2)
-    content = pooled.pool(folders, fold.cells, tmp_path)
+    content = pooled.pool(folders, fold, tmp_path)
     assert np.sum(content["confusion"], axis=1).tolist() == [8, 8, 8]
     assert content["compared_with"] == "observed"
     assert of(content)["accuracy"]["n"] == 24

@@ -15,6 +15,7 @@ from icell_tf.reports.code_table import CODES_FILE
 from icell_tf.reports.metrics_file import METRICS_FILE
 from icell_tf.reports.page import PAGE_FILE
 from icell_tf.reports.report import make_writable, table, why_not_recorded, write
+from icell_tf.spec import CellSpec
 
 HEADINGS = "Reconstruction, Classification, None of these, Integration, Draws of z_s, Generated cells".split(", ")
 HEADINGS += ["Memorisation", "Latent space"]
@@ -47,7 +48,8 @@ def report(evaluation, subject, cells, run_dir):
 def test_metrics_name_run_data_set_and_seed(report, run_dir, evaluation, prepared):
     content, text = report[0], (run_dir / "evaluation" / METRICS_FILE).read_text()
     assert json.loads(text) == content and "NaN" not in text
-    assert (content["dataset"], content["run"]) == (prepared.cells.dataset, "tiny-conditional")
+    assert (content["dataset"], content["run"]) == (prepared.dataset, "tiny-conditional")
+    assert CellSpec.from_dict(content["spec"]) == prepared.spec
     assert (content["seed"], content["test_cells"]) == (evaluation[0].seed, prepared.splits["test"])
     assert content["parts"] == list(PICTURES)
 
@@ -115,9 +117,9 @@ def test_the_runs_card_is_left_alone_by_parts_by_other_data_and_where_it_is_read
     run = subject.run
     assert why_not_recorded(subject, tmp_path) == ""
     assert "complete scorecard" in why_not_recorded(subject, tmp_path, complete=False)
-    newer = dataclasses.replace(run.cells, dataset=run.cells.dataset.rpartition("/")[0] + "/9.0.0")
-    assert why_not_recorded(dataclasses.replace(subject, run=dataclasses.replace(run, cells=newer)), tmp_path) == ""
-    other = dataclasses.replace(run, cells=dataclasses.replace(run.cells, dataset="cells/mine/1.0.0"))
+    newer = dataclasses.replace(run, dataset=subject.prepared.dataset.rpartition("/")[0] + "/9.0.0")
+    assert why_not_recorded(dataclasses.replace(subject, run=newer), tmp_path) == ""
+    other = dataclasses.replace(run, dataset="cells/mine/1.0.0")
     assert "cells/mine" in why_not_recorded(dataclasses.replace(subject, run=other), tmp_path)
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     assert why_not_recorded(subject, tmp_path) == f"{tmp_path} can't be written to"

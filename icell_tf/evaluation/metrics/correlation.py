@@ -1,52 +1,47 @@
-"""Correlations of images, and the masks and mean images they need, as NumPy functions of arrays."""
+"""Correlations of images of any rank, and the masks they need, as NumPy functions of arrays."""
 
 import numpy as np
 from scipy import ndimage
+
+from icell_tf.spec import spatial_axes
 
 
 def pearson(a, b, mask=None):
     """Pearson correlation over the pixels of each image.
 
     Args:
-      a, b: (N, H, W, K).
-      mask: (N, H, W) bool, the pixels that count; None for all.
+      a, b: (N, *shape, K).
+      mask: (N, *shape) bool, the pixels that count; None for all.
 
     Returns: (N, K) in [-1, 1]; 0 where an image is constant, because it then says nothing about where.
     """
-    weight = np.ones(a.shape[:3], np.float64) if mask is None else mask.astype(np.float64)
-    weight = weight[..., None] / np.maximum(weight.sum(axis=(1, 2)), 1)[:, None, None, None]
+    axes = spatial_axes(a)
+    weight = (np.ones(a.shape[:-1], np.float64) if mask is None else mask.astype(np.float64))[..., None]
+    weight = weight / np.maximum(weight.sum(axis=axes, keepdims=True), 1)
 
     def centred(x):
-        return x - (x * weight).sum(axis=(1, 2), keepdims=True)
+        return x - (x * weight).sum(axis=axes, keepdims=True)
 
     a, b = centred(np.asarray(a, np.float64)), centred(np.asarray(b, np.float64))
-    covariance = (a * b * weight).sum(axis=(1, 2))
-    variances = (a * a * weight).sum(axis=(1, 2)) * (b * b * weight).sum(axis=(1, 2))
+    covariance = (a * b * weight).sum(axis=axes)
+    variances = (a * a * weight).sum(axis=axes) * (b * b * weight).sum(axis=axes)
     return np.where(variances > 1e-20, covariance / np.sqrt(np.maximum(variances, 1e-20)), 0.0)
 
 
-def class_means(images, y, structures):
-    """Returns the mean image of each structure, (H, W, K), from images (N, H, W); zeros for one that does not occur."""
-    images, y = np.asarray(images), np.asarray(y)
-    empty = np.zeros(images.shape[1:], np.float32)
-    means = [images[y == k].mean(axis=0) if np.any(y == k) else empty for k in range(structures)]
-    return np.stack(means, axis=-1).astype(np.float32)
+def cell_mask(x):
+    """Returns where the cell is, (N, *shape) bool: preprocessing zeroes everything outside it, and little inside.
 
-
-def cell_mask(x_rs):
-    """Returns where the cell is, (N, H, W) bool: preprocessing zeroes everything outside it, and little inside.
-
-    Args: x_rs (N, H, W, C). Gaps of up to two pixels, where the noise fell below the background, are closed.
+    Args: x (N, *shape, C). Gaps of up to two pixels, where the noise fell below the background, are closed.
     """
-    inside = np.asarray(x_rs).max(axis=-1) > 0
-    across = np.ones((1, 3, 3), bool)
+    inside = np.asarray(x).max(axis=-1) > 0
+    across = np.ones((1, *(3 for _ in spatial_axes(x))), bool)
     return inside | ndimage.binary_closing(inside, across, iterations=2)  # the closing eats into what touches the edge
 
 
 def pearson_of_pairs(a, b):
     """Pearson correlation over the frame of every image of one list with every image of another.
 
-    Args: a (N, H, W), b (M, H, W). Returns: (N, M) in [-1, 1]; 0 where an image is constant.
+    Args: a (N, *shape), b (M, *shape). Returns: (N, M) in [-1, 1]; 0 where an image is constant.
     """
 
     def standardized(images):

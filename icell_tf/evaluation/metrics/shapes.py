@@ -1,4 +1,4 @@
-"""Outlines and shapes of cells in images, of noisy real ones and of smooth generated ones alike."""
+"""Outlines and shapes of cells in planes, of noisy real ones and of smooth generated ones alike."""
 
 import math
 
@@ -6,7 +6,9 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters, measure
 
-SMOOTHING = 64  # an image is smoothed by a 64th of its side before the threshold: one pixel of 64
+from icell_tf.spec import MEMBRANE, NUCLEUS
+
+SMOOTHING = 64  # an image is smoothed by a 64th of its longest side before the threshold: one pixel of 64
 SHAPES = {
     "cell_area": "area of the cell, in µm²",
     "nucleus_area": "area of the nucleus, in µm²",
@@ -16,16 +18,22 @@ SHAPES = {
 }
 
 
-def measure_shapes(images, pixel_size):
-    """Measures the cell and the nucleus of each image.
+def measure_shapes(planes, spec):
+    """Measures the cell and the nucleus in each plane; of volumes, in their maximum along z.
+
+    Areas count pixels of the spec's size. The eccentricity is that in pixels.
 
     Args:
-      images: (N, H, W, C) uint8, membrane and nucleus first.
-      pixel_size: in µm.
+      planes: (N, Y, X, C) uint8, of `CellSpec.plane`.
+      spec: their `CellSpec`.
 
     Returns: {name in SHAPES: (N,)}, NaN where no cell or no nucleus can be seen.
     """
-    rows = [_measure(image, pixel_size) for image in images]
+    channels = [spec.channel(planes, name) for name in (MEMBRANE, NUCLEUS)]
+    if any(channel is None for channel in channels):
+        return {name: np.full(len(planes), np.nan) for name in SHAPES}
+    area = math.prod(spec.plane_pixel_size)
+    rows = [_measure(*outlined, area) for outlined in zip(*channels, strict=True)]
     return {name: np.array([row[name] for row in rows]) for name in SHAPES}
 
 
@@ -36,7 +44,7 @@ def outline(channel):
     neither. On simulated cells this mask and that of pixels above zero overlap by 0.97 (median of the intersection over
     the union), and the area in a cell's reconstruction is 1.01 times that in the cell.
 
-    Args: (H, W) uint8. Returns: (H, W) bool.
+    Args: (Y, X) or (Z, Y, X), uint8. Returns: the same shape, bool.
     """
     smooth = ndimage.gaussian_filter(channel.astype(np.float32), max(channel.shape) / SMOOTHING)
     if smooth.max() == smooth.min():
@@ -44,13 +52,13 @@ def outline(channel):
     return ndimage.binary_fill_holes(smooth > filters.threshold_otsu(smooth))
 
 
-def _measure(image, pixel_size):
-    (cell, fragments), (nucleus, _) = (_largest(outline(image[..., channel])) for channel in range(2))
+def _measure(membrane, nucleus, pixel_area):
+    (cell, fragments), (nucleus, _) = (_largest(outline(channel)) for channel in (membrane, nucleus))
     if cell is None or nucleus is None:
         return dict.fromkeys(SHAPES, math.nan)
     return {
-        "cell_area": cell.area * pixel_size**2,
-        "nucleus_area": nucleus.area * pixel_size**2,
+        "cell_area": cell.area * pixel_area,
+        "nucleus_area": nucleus.area * pixel_area,
         "cell_eccentricity": cell.eccentricity,
         "nucleus_to_cell": nucleus.area / cell.area,
         "fragments": fragments,

@@ -20,10 +20,13 @@ def test_pearson_inside_a_mask_sees_nothing_outside():
     np.testing.assert_allclose(correlation.pearson(a, outside, mask), expected)
 
 
-def test_class_means_by_hand():
-    images = np.stack([np.full((2, 2), value) for value in (1.0, 3.0, 7.0)])
-    means = correlation.class_means(images, [0, 0, 2], 3)
-    np.testing.assert_array_equal(means[0, 0], [2, 0, 7])
+def test_correlations_of_volumes_are_over_all_their_pixels():
+    a, b, mask = RNG.random((2, 3, 4, 5, 2)), RNG.random((2, 3, 4, 5, 2)), RNG.random((2, 3, 4, 5)) > 0.3
+    flat_a, flat_b, flat_mask = (x.reshape(2, 12, 5, *x.shape[4:]) for x in (a, b, mask))
+    np.testing.assert_allclose(correlation.pearson(a, b), correlation.pearson(flat_a, flat_b))
+    np.testing.assert_allclose(correlation.pearson(a, b, mask), correlation.pearson(flat_a, flat_b, flat_mask))
+    pairs = correlation.pearson_of_pairs(a[..., 0], b[..., 0])
+    np.testing.assert_allclose(np.diagonal(pairs), correlation.pearson(a, b)[:, 0], rtol=1e-5)
 
 
 def test_cell_mask_closes_small_gaps_leaves_the_outside_and_reaches_the_frames_edge():
@@ -35,3 +38,11 @@ def test_cell_mask_closes_small_gaps_leaves_the_outside_and_reaches_the_frames_e
     np.testing.assert_array_equal(correlation.cell_mask(x), expected)
     x[0, :, 4:12] = 0.3
     np.testing.assert_array_equal(correlation.cell_mask(x), x[..., 0] > 0)
+
+
+def test_cell_mask_of_a_volume_closes_gaps_in_it():
+    x = np.zeros((1, 12, 12, 12, 2))
+    x[0, 2:10, 2:10, 2:10] = 0.3
+    expected = x[..., 0] > 0
+    x[0, 5:7, 5:7, 5:7] = 0
+    np.testing.assert_array_equal(correlation.cell_mask(x), expected)
