@@ -160,7 +160,9 @@ def subject(prepared):
     keras.utils.set_random_seed(0)
     settings = dict(width=1 / 16, latent_dim=4, architecture="released", dark_start=True)
     reference = build_model(Run("reference", ReferenceConfig(**settings), prepared.spec))
-    run = Run("conditional", ConditionalConfig(**settings), prepared.spec, reference=ReferenceConfig(**settings))
+    run = Run(
+        "conditional", ConditionalConfig(**settings), prepared.spec, prepared.dataset, ReferenceConfig(**settings)
+    )
     model = build_model(run)
     x_rs, y = prepared.first("train", 40)
     for _ in range(10):  # fills the moving statistics: without them all cells are coded alike

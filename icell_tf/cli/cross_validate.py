@@ -43,5 +43,5 @@ def main():
         train_conditional(conditional, folder / "reference", folder / "conditional", **how)
         prepared = open_prepared(conditional, data_dir=FLAGS.data_dir.value)
         measure_fold(load(folder / "conditional"), prepared, folder / "evaluation")
-    print(table(pool([folder / "evaluation" for folder in folders], prepared.spec, output)))
+    print(table(pool([folder / "evaluation" for folder in folders], prepared, output)))
     print(f"wrote {output / POOLED_FILE}")
