@@ -17,6 +17,8 @@ EXEMPT = {
     "simulate": "makes stacks (C, Z, Y, X)",
     "imaging": "reads stacks (C, Z, Y, X), before they are images of cells",
     "networks/convolution.py": "computes convolutions of two dimensions",
+    "networks/blocks.py": "chooses layers by the number of axes",
+    "evaluation/judge.py": "sees planes, whatever the cells are",
 }
 AXIS_ARGUMENTS = {"axis", "axes"}
 LARGEST_RANK = 5  # of a batch of volumes: (B, Z, Y, X, C)
@@ -39,7 +41,10 @@ def _names_an_axis(node):
             isinstance(part, ast.Constant) and part.value is ... for part in index.elts
         )
         values = [ast.literal_eval(number) for number in numbers]
-        by_number = any(0 < value < LARGEST_RANK for value in values) and ast.unparse(last) != "1:"  # all of a cell's
+        by_number = any(0 < value < LARGEST_RANK for value in values) and ast.unparse(last) not in (
+            "1:",
+            "1:-1",
+        )  # all axes
         return bool(numbers) and (after_dots or (of_shape and by_number))
     if isinstance(node, ast.keyword):  # a reduction over several axes is one over pixels
         several = isinstance(node.value, ast.Tuple | ast.List) and len(node.value.elts) > 1
@@ -105,6 +110,7 @@ def test_an_axis_by_its_number_is_found(source):
         "x.sum(axis=image_axes(x))",
         "x.shape[0]",
         "x.shape[1:]",
+        "x.shape[1:-1]",
         "x.shape[-1]",
         "rows, columns = x.shape",
     ],

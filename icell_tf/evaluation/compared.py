@@ -141,4 +141,4 @@ def smoothed_reference(planes, spec):
     smooth = ndimage.gaussian_filter(x_r, sigma, axes=axes)
     every_other = slice(None), *(slice(None, None, 2) for _ in axes)
     vectors = smooth[every_other].reshape(len(x_r), -1)
-    return vectors / np.sqrt(vectors.shape[1])
+    return vectors / np.sqrt(vectors.shape[-1])

@@ -8,7 +8,7 @@ from scipy import stats
 from icell_tf.evaluation import views
 from icell_tf.evaluation.metrics.distances import PERMUTATIONS, mmd_test
 from icell_tf.evaluation.metrics.scores import Score, bootstrap
-from icell_tf.spec import REFERENCE, STRUCTURE, spatial_axes
+from icell_tf.spec import REFERENCE, STRUCTURE, image_axes, spatial_axes
 
 CODES = 200  # of each sample in the test by maximum mean discrepancy
 DRAWS = 20
@@ -88,12 +88,12 @@ def _prior_scores_of(name, z, prepared, seed):
 
 def _mmd(z, rng, permutations=PERMUTATIONS):
     count = min(len(z), CODES)
-    return mmd_test(rng.permutation(z)[:count], rng.standard_normal((count, z.shape[1])), rng, permutations)
+    return mmd_test(rng.permutation(z)[:count], rng.standard_normal((count, z.shape[-1])), rng, permutations)
 
 
 def covariance_error(z):
     """Returns |C - I| (Frobenius) of codes (N, Z)."""
-    return float(np.linalg.norm(np.cov(z, rowvar=False) - np.eye(z.shape[1])))
+    return float(np.linalg.norm(np.cov(z, rowvar=False) - np.eye(z.shape[-1])))
 
 
 def holm(p):
@@ -129,14 +129,14 @@ def information(dec_rs, cells, probed=PROBED):
 
 
 def _information(dec_rs, cells, rows):
-    y_onehot = np.eye(cells.probabilities.shape[1], dtype=np.float32)[cells.y[rows]]
+    y_onehot = np.eye(cells.probabilities.shape[-1], dtype=np.float32)[cells.y[rows]]
     z_r, z_s, x = cells.z_r_hat[rows], cells.z_s[rows], cells.x(rows)
 
     def loss(z_r, z_s):
         logits = dec_rs({"y": y_onehot, "z_r": z_r, "z_s": z_s}, training=False).numpy()
         return (np.logaddexp(0, logits) - x * logits).mean(axis=spatial_axes(x))
 
-    with_all, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[1], dtype=np.float32)
+    with_all, without = loss(z_r, z_s), 1 - np.eye(z_r.shape[-1], dtype=np.float32)
     return {
         "z_r": np.stack([loss(z_r * kept, z_s) for kept in without]) - with_all,
         "z_s": np.stack([loss(z_r, z_s * kept) for kept in without]) - with_all,
@@ -151,7 +151,7 @@ def shares(lost, name):
 
     Args: as of `information`; "z_r" or "z_s".
     """
-    return lost[name].mean(axis=(1, 2)) / lost["both"].mean()
+    return lost[name].mean(axis=image_axes(lost[name])) / lost["both"].mean()
 
 
 def information_scores(lost, spec, seed=0):

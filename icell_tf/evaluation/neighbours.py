@@ -67,7 +67,7 @@ class Neighbours:
                     places = np.concatenate([pose * n + rows for pose in range(count)])
                     searches[suffix].add(np.concatenate(vectors[:count]), self._training.y[places % n], places)
             for suffix, search in searches.items():
-                found |= {name + suffix: search.nearest[..., :1], f"mean_of_{name}{suffix}": search.nearest}
+                found |= {name + suffix: search.nearest[:, :, :1], f"mean_of_{name}{suffix}": search.nearest}
         return found
 
     def structures(self, indices):
@@ -75,7 +75,7 @@ class Neighbours:
 
         Args: indices (B, K, n), of `find`. Returns: (B, *shape, K) float32 in 0..255; 0 where there is no neighbour.
         """
-        mean = np.zeros((*indices.shape[:2], *self._spec.shape), np.float32)
+        mean = np.zeros((*indices.shape[:-1], *self._spec.shape), np.float32)
         for nearest in np.moveaxis(indices, -1, 0):
             pose, rows = np.divmod(nearest, len(self._training))  # in the search pose follows after pose
             images = self._channels(rows)  # (B, K, *shape)

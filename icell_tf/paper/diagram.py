@@ -128,7 +128,8 @@ def _image(ax, column, y, picture, symbol, tensor):
     left, side = column
     if picture is not None:
         picture = panels.enlarge(picture)
-        height, width = (side * pixels / max(picture.shape) / 2 for pixels in picture.shape[:2])
+        rows, columns, _ = picture.shape
+        height, width = (side * pixels / max(rows, columns) / 2 for pixels in (rows, columns))
         middle = left + side / 2
         extent = (middle - width, middle + width, y - height, y + height)
         ax.imshow(picture, extent=extent, zorder=2, interpolation="bilinear")

@@ -86,7 +86,8 @@ def _draw_grid(subject, images, space):
     count, (_, pixel_size) = len(latent_space.DEVIATIONS), spec.plane_pixel_size
     rows = [overlays[i : i + count] for i in range(0, len(overlays), count)]
     columns = [f"{value:g} σ" for value in latent_space.DEVIATIONS]
-    extent = overlays[0].shape[1] * pixel_size
+    _, width, _ = overlays[0].shape
+    extent = width * pixel_size
     positions = (
         f"at {POSITIONS} standard deviations of the prior in z_{space},1 (to the right) and z_{space},2 (upwards), "
         f"cropped to {extent:.0f} µm with a bar of {panels.bar_length(extent)} µm"

@@ -40,7 +40,7 @@ def write_codes(cells_by_split, structures, folder, log_dir=None):
         for split, cells in cells_by_split.items()
         for cell_id, k, p in zip(cells.cell_ids, cells.y, cells.probabilities, strict=True)
     ]
-    head = ["id", "structure", "split"] + [f"{name}_{i + 1}" for name in CODES for i in range(codes[name].shape[1])]
+    head = ["id", "structure", "split"] + [f"{name}_{i + 1}" for name in CODES for i in range(codes[name].shape[-1])]
     rows = np.concatenate([codes[name] for name in CODES], axis=1)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
