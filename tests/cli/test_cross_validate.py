@@ -34,7 +34,8 @@ def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared,
 
     presets, settings = PRESETS["small"], {"dataset": str(prepared.folder), "batch_size": 8}
     reference, conditional = (dataclasses.replace(presets[p], **settings) for p in ("reference", "conditional"))
-    how = {"data_dir": "data", "overwrite": True, "deterministic": False, "threads": "auto", "card": model_card}
+    how = {"data_dir": "data", "overwrite": True, "deterministic": False, "threads": "auto", "cache": "auto"}
+    how["card"] = model_card
     for i, fold in enumerate(("1/2", "2/2")):
         folder = tmp_path / f"fold-{i + 1}"
         config = dataclasses.replace(reference, fold=fold, epochs=3)

@@ -22,7 +22,7 @@ def test_a_healthy_machine(prepared, tmp_path):
         f"  tensorflow {metadata.version('tensorflow')} (tested: <2.22,>=2.21)",
         "  strategy: none is needed, 1 device",
         f"  conditional: {Acceleration('float32', False)}",
-        f"  {prepared.folder}: 32 px, 10 structures, train {prepared.splits['train']}, "
+        f"  {prepared.folder}: 32 x 32 px, 10 structures, train {prepared.splits['train']}, "
         f"validation {prepared.splits['validation']}, test {prepared.splits['test']}",
     ):
         assert line in out.splitlines()

@@ -22,7 +22,7 @@ def cells():
 
 def decode(integrator, y, z_r, z_s):
     """What the decoder itself returns, for comparison."""
-    return tf.sigmoid(integrator.networks.dec_rs([y, z_r, z_s], training=False)).numpy()
+    return tf.sigmoid(integrator.networks.dec_rs({"y": y, "z_r": z_r, "z_s": z_s}, training=False)).numpy()
 
 
 def test_integrate_is_algorithm_3(integrator, cells):
@@ -87,7 +87,8 @@ def test_sample_decodes_its_codes(integrator):
 
 
 def test_encode_classify_and_reconstruct_agree_with_the_networks(integrator, cells):
-    logits, z_r, z_s = (t.numpy() for t in integrator.networks.enc_rs(cells, training=False))
+    coded = integrator.networks.enc_rs(cells, training=False)
+    logits, z_r, z_s = (coded[name].numpy() for name in ("y_logits", "z_r_hat", "z_s"))
     codes = integrator.encode(cells)
     np.testing.assert_allclose(codes["z_r"], z_r, atol=1e-5)
     np.testing.assert_allclose(codes["z_s"], z_s, atol=1e-5)
