@@ -27,7 +27,7 @@ import h5py
 
 PHASES = ("reference", "conditional")
 WEIGHTS = ("best.weights.h5", "last.weights.h5")
-BOOKKEEPING = ("means", "metrics", "key", "checksums")  # of the run, not of the model
+BOOKKEEPING = "run/"  # the group that is the run's, not the model's
 TOLERANCE = 1e-6
 NAMED = ("model", "structure", "channel", "code", "space", "metric")  # the fields that tell scores apart
 
@@ -73,7 +73,7 @@ def arrays(path):
     counts = collections.Counter()
 
     def add(name, node):
-        if isinstance(node, h5py.Dataset) and name.rpartition("/")[2] not in BOOKKEEPING:
+        if isinstance(node, h5py.Dataset) and not name.startswith(BOOKKEEPING):
             values = node[()]
             counts[values.shape, str(values.dtype), hashlib.sha256(values.tobytes()).hexdigest()] += 1
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FORMAT = 1  # of the JSON
 AXES = ("YX", "ZYX")
-MIRRORED = "YX"  # z is the microscope's: no cell is mirrored along it
+PLANE = AXES[0]  # the axes along which cells are mirrored, and that pictures show: z is the microscope's
 SIDES = tuple(2**power for power in range(2, 10))  # pixels that the networks can halve to SIDES[0], which they end with
 SMALLEST_LONGEST_SIDE = 16
 REFERENCE, STRUCTURE = ROLES = ("reference", "structure")
@@ -111,7 +111,8 @@ class CellSpec:
       shape: pixels along each axis, powers of two from 4 to 512, of which the largest is at least 16.
       pixel_size: µm along each axis.
       channels: in the order of the images' last axis: the reference channels, then one of the structure.
-      structures: the vocabulary; y is an index into it. Names are only ever appended, so that y keeps its meaning.
+      structures: the vocabulary; y is an index into it. Names are only ever appended, so that y keeps its meaning;
+        `models.growth.grow` copies by name what a model knows.
       covariates: conditions beside the structure; the networks take none yet.
       preparation: how the images were made from stacks.
 
@@ -151,8 +152,6 @@ class CellSpec:
             _require(texts and len(set(names)) == len(names), f"{what} are {names}, expected different names")
         _require(GENERATED not in self.structures, f"a structure is called {GENERATED!r}, which is class K of eq. 14")
 
-    # Axes
-
     @property
     def rank(self):
         """The number of spatial axes."""
@@ -161,34 +160,37 @@ class CellSpec:
     @property
     def mirrored_poses(self):
         """The axes of a batch to mirror along for each other pose of a cell: in the plane, never along z."""
-        y, x = self.mirrored_axes
-        return (y,), (x,), (y, x)
+        return poses_along(self.mirrored_axes)[1:]
 
     @property
     def mirrored_axes(self):
         """The axes of a batch along which cells may be mirrored."""
-        return tuple(1 + self.axes.index(axis) for axis in MIRRORED)
+        return tuple(1 + self.axes.index(axis) for axis in PLANE)
 
     @property
     def plane_shape(self):
         """Pixels along y and x."""
-        return self.shape[-len(MIRRORED) :]
+        return self.shape[-len(PLANE) :]
 
     @property
     def plane_pixel_size(self):
         """µm along y and x."""
-        return self.pixel_size[-len(MIRRORED) :]
+        return self.pixel_size[-len(PLANE) :]
+
+    @property
+    def pixel_width(self):
+        """µm along x, the axis that scale bars lie along."""
+        return self.pixel_size[self.axes.index("X")]
 
     def plane(self, images):
         """Returns what pictures show of images (..., C), in NumPy: volumes as their maximum along z."""
-        return images.max(axis=-2 - self.axes[::-1].index("Z")) if "Z" in self.axes else images
+        from_behind = len(self.axes) - self.axes.find("Z") + 1  # the channels come last
+        return images.max(axis=-from_behind) if "Z" in self.axes else images
 
     @property
     def described_shape(self):
         """The image size as text, such as 256 x 256."""
         return _described(self.shape)
-
-    # Channels
 
     @property
     def channel_names(self):
@@ -226,32 +228,21 @@ class CellSpec:
         """Whether an image has the structure channel, and not the reference channels alone."""
         return image.shape[-1] == len(self.channels)
 
-    # Vocabulary
-
     @property
     def classes(self):
         """The names of DecD_{r,s}'s logits: the structures, and class K, "generated" (eq. 14)."""
         return *self.structures, GENERATED
-
-    def with_structures(self, names):
-        """Returns the description with a longer vocabulary. Raises: SpecError: if a name has moved or is missing."""
-        names = tuple(names)
-        kept = names[: len(self.structures)] == self.structures
-        _require(kept, f"structures are {names}, expected {self.structures} and then new names")
-        return dataclasses.replace(self, structures=names)
 
     def require_no_covariates(self):
         """Raises: SpecError: if there are covariates, which the networks don't take yet."""
         names = ", ".join(covariate.name for covariate in self.covariates)
         _require(not names, f"the cells have covariates ({names}), which the networks do not take yet")
 
-    # Comparison and files
-
-    def differences(self, other, ignore=()):
-        """Returns a line for each attribute in which another description differs."""
+    def differences(self, other, ignore=(), words="was {}, now {}"):
+        """Returns a line for each attribute in which another description differs. Args: words: for both values."""
         names = [field.name for field in dataclasses.fields(self) if field.name not in ignore]
         pairs = [(name, getattr(self, name), getattr(other, name)) for name in names]
-        return [f"{name} was {_text(old)}, now {_text(new)}" for name, old, new in pairs if old != new]
+        return [f"{name} " + words.format(_text(old), _text(new)) for name, old, new in pairs if old != new]
 
     def to_dict(self):
         """Returns the content of the JSON."""
@@ -270,7 +261,9 @@ class CellSpec:
                 "preparation": Preparation(**content.pop("preparation")),
             }
             return cls(**content, **parts)
-        except (TypeError, KeyError, AttributeError) as error:
+        except SpecError:
+            raise
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise SpecError(f"it is no description of cells ({error})") from error
 
     def __str__(self):
@@ -292,11 +285,28 @@ def _described(shape):
 
 def require_halvable(shape):
     """Raises: SpecError: if an image, of a shape in pixels along each axis, has sides that the networks don't take."""
+    fits = len(shape) in map(len, AXES) and all(type(side) is int and side in SIDES for side in shape)
     _require(
-        len(shape) in map(len, AXES) and all(side in SIDES for side in shape) and max(shape) >= SMALLEST_LONGEST_SIDE,
+        fits and max(shape) >= SMALLEST_LONGEST_SIDE,
         f"the image size is {_described(shape)}, expected powers of two from {SIDES[0]} to {SIDES[-1]} px, the "
         f"largest at least {SMALLEST_LONGEST_SIDE}, along two or three axes",
     )
+
+
+def poses_along(axes):
+    """Returns the axes to mirror along for each of a cell's four poses, its own first. Args: two axes, y and x."""
+    y, x = axes
+    return (), (y,), (x,), (y, x)
+
+
+def at_once(count, shape):
+    """Returns how many images to compute at once: `count`, or fewer volumes, which have many pixels.
+
+    Together they have no more pixels than `count` planes of 512 x 512, unless one volume alone has.
+
+    Args: count: an integer. shape: pixels along each axis.
+    """
+    return max(1, min(count, count * SIDES[-1] ** len(PLANE) // math.prod(shape)))
 
 
 def spatial_axes(images):

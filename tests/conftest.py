@@ -116,9 +116,9 @@ def make_integrator():
     def make(architecture="paper", mirrored=False):
         keras.utils.set_random_seed(5)
         options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
-        enc_r = networks.build_reference_encoder(SPEC.shape, **options)
-        enc_rs = networks.build_conditional_encoder(SPEC.shape, len(STRUCTURES), **options)
-        dec_rs = networks.build_conditional_decoder(SPEC.shape, len(STRUCTURES), **options)
+        enc_r = networks.build_reference_encoder(SPEC.shape, 2, **options)
+        enc_rs = networks.build_conditional_encoder(SPEC.shape, 3, len(STRUCTURES), **options)
+        dec_rs = networks.build_conditional_decoder(SPEC.shape, 3, len(STRUCTURES), **options)
         rng = np.random.default_rng(0)
         images, codes = rng.random((8, *SPEC.image_shape), np.float32), rng.standard_normal((8, LATENT))
         y_onehot = np.eye(len(STRUCTURES), dtype=np.float32)[np.arange(8) % len(STRUCTURES)]

@@ -13,6 +13,7 @@ from icell_tf.spec import (
     Covariate,
     Preparation,
     SpecError,
+    at_once,
     image_axes,
     spatial_axes,
 )
@@ -73,7 +74,16 @@ def test_parts_that_mean_nothing_are_refused(make, message):
 
 @pytest.mark.parametrize(
     "content",
-    [None, [], {}, {"format": 2}, {"format": 1}, PLANE.to_dict() | {"more": 1}, PLANE.to_dict() | {"shape": 3}],
+    [
+        None,
+        [],
+        {},
+        {"format": 2},
+        {"format": 1},
+        PLANE.to_dict() | {"more": 1},
+        PLANE.to_dict() | {"shape": 3},
+        PLANE.to_dict() | {"pixel_size": ["x", 1]},
+    ],
 )
 def test_other_json_is_refused(content):
     with pytest.raises(SpecError):
@@ -108,11 +118,13 @@ def test_pictures_show_volumes_as_their_maximum_along_z():
     assert PLANE.plane(pictures) is pictures
 
 
-def test_names_are_only_appended_to_the_vocabulary():
-    assert PLANE.with_structures(("tom20", "zo1", "new")).classes == ("tom20", "zo1", "new", "generated")
-    for names in (("zo1", "tom20"), ("tom20",), ("new", "tom20", "zo1")):
-        with pytest.raises(SpecError, match="and then new names"):
-            PLANE.with_structures(names)
+def test_generated_is_the_class_after_the_structures():
+    assert PLANE.classes == ("tom20", "zo1", "generated")
+
+
+@pytest.mark.parametrize("shape, expected", [((64, 64), 50), ((512, 512), 50), ((32, 256, 256), 6), ((512,) * 3, 1)])
+def test_fewer_volumes_than_planes_are_computed_at_once(shape, expected):
+    assert at_once(50, shape) == expected
 
 
 def test_covariates_are_refused_by_name():

@@ -103,7 +103,7 @@ def test_volumes_are_written_as_volumes_and_shown_as_pictures(integrator, volume
 
 
 def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volumes):
-    with pytest.raises(ValueError, match="axes was ZYX, now YX"):
+    with pytest.raises(ValueError, match="axes are ZYX in the model, YX here"):
         inputs.read_inputs([prepared.folder], integrator)
     x_rs, _ = volumes.first("test", 1)
     with pytest.raises(ValueError, match=r"x_r has shape .*\(B, 8, 16, 16, 2\)"):

@@ -123,7 +123,8 @@ def ensure_prepared(dataset, data_dir=None):
     or several machines train.
     """
     from icell_tf.data.builder.config import SIMULATED, VERSION
-    from icell_tf.data.prepared import DatasetError, default_data_dir, find_prepared
+    from icell_tf.data.folders import default_data_dir, find_prepared
+    from icell_tf.data.records import DatasetError
     from icell_tf.training import devices
 
     try:

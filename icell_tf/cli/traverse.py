@@ -3,7 +3,8 @@
 from absl import flags
 
 from icell_tf.cli.command import define_data_dir, define_folder
-from icell_tf.data.prepared import PreparedCells, find_prepared
+from icell_tf.data.folders import find_prepared
+from icell_tf.data.prepared import PreparedCells
 from icell_tf.inference import latent_walks
 from icell_tf.inference.latent_space import PATHS
 from icell_tf.inference.loading import load

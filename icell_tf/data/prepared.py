@@ -1,6 +1,5 @@
 """A prepared data set in its folder: which cells its splits hold, and how they are read."""
 
-import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from icell_tf.data.batches import decoded_batches, ordered_batches, shuffled_batches
 from icell_tf.data.cells import READ_BATCH, StoredCells, cached
+from icell_tf.data.folders import find_prepared
 from icell_tf.data.folds import held_out
 from icell_tf.data.records import DatasetError, Records, decoder, explain_damage
 from icell_tf.spec import CellSpec, SpecError
@@ -18,36 +18,6 @@ from icell_tf.structures import canonical_name
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
 TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
 TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
-
-
-def default_data_dir():
-    """Returns the folder in which `tfds build` puts data sets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
-    return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-
-
-def find_prepared(dataset, data_dir=None):
-    """Returns the folder of a prepared data set.
-
-    Args:
-      dataset: NAME/CONFIG, of which the newest version is taken, NAME/CONFIG:VERSION, or the path of a folder that
-        holds dataset_info.json.
-      data_dir: where data sets lie; None is TFDS' default.
-
-    Raises: DatasetError: if nothing is prepared there.
-    """
-    folder = Path(dataset).expanduser()  # a shell leaves the ~ of --dataset=~/cells to us
-    if (folder / "dataset_info.json").is_file():
-        return folder
-    root = Path(data_dir).expanduser() if data_dir else default_data_dir()
-    name, _, version = str(dataset).partition(":")
-    # A digit first: an interrupted `tfds build` may leave a folder incomplete.*
-    versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/dataset_info.json")]
-    if not versions:
-        raise DatasetError(
-            f"no prepared data set {dataset} in {root}. Prepare it with `tfds build` (see datasets/integrated_cell/"
-            "README.md), or give --dataset and --data_dir"
-        )
-    return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 
 
 @dataclass(frozen=True)
@@ -120,7 +90,7 @@ class PreparedCells:
         return replace(self, leave_out=self.spec.structures) if self.leave_out else None
 
     def labels(self, split):
-        """Reads all cells of a split but their images, once.
+        """Reads the labels of all cells of a split, once. Their records are read whole, but no image is decoded.
 
         Returns: {"cell_id", "fov_id": bytes, "structure": integers}, (N,) each, in order. Raises: DatasetError.
         """
@@ -134,27 +104,41 @@ class PreparedCells:
         count = self.size(split)
         return (self.read(split, slice(start, start + batch_size)) for start in range(0, count, batch_size))
 
-    def read(self, split, rows):
-        """Reads whole records, in any order.
+    def read(self, split, rows, features=None):
+        """Reads records, in any order.
 
-        Args: rows: a sequence of integers, or a slice, of the split's cells.
-        Returns: {feature: (n, ...)} in NumPy; image is (n, *shape, C) uint8. In a fold without truths, which only some
-          of its cells have.
+        Args:
+          split: a split, or a part of one.
+          rows: a sequence of integers from 0, or a slice, of the split's cells.
+          features: names of the features to read. None: all; where cells of several splits are mixed, as in a fold,
+            all but the truths, which only those of the test split have.
+
+        Returns: {feature: (n, ...)} in NumPy; image is (n, *shape, C) uint8.
         Raises: DatasetError: there are no cells, or a file is damaged. IndexError: there is no such cell.
         """
-        self.size(split)
+        count = self.size(split)
         stored, cells = self._source(split)
-        rows = cells[rows if isinstance(rows, slice) else np.asarray(rows, np.int64)]
-        records = self._decode(stored.read(rows if len(rows) else cells[:1]))  # a record has the shapes of none
-        records = {name: values[: len(rows)] for name, values in records.items()}
+        rows = np.arange(count)[rows] if isinstance(rows, slice) else np.asarray(rows, np.int64)
+        if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+            raise IndexError(f"rows are from {rows.min()} to {rows.max()}, but {split!r} has {count} cells")
+        if features is None:
+            mixed = self.fold or "+" in split
+            features = tuple(name for name in self.builder.info.features if not (mixed and name in TRUTHS))
+        found = stored.read(cells[rows] if len(rows) else cells[:1])  # of one cell, for the shapes of an empty result
+        records = {name: values[: len(rows)] for name, values in self._decoder(features)(found).items()}
+        if "structure" in records:
+            records["structure"] = self._numbers[records["structure"]]
         truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
-        records["structure"] = self._numbers[records["structure"]]
         return records | {name: records[name][..., self._kept] for name in truths}
 
+    def _decoder(self, features):
+        if features not in self._decoders:
+            self._decoders[features] = decoder(self.builder.info.features, features)
+        return self._decoders[features]
+
     @cached_property
-    def _decode(self):
-        features = self.builder.info.features
-        return decoder(features, [name for name in features if not (self.fold and name in TRUTHS)])
+    def _decoders(self):
+        return {}
 
     def size(self, split):
         """Returns the number of cells of a split, or of a slice of one. Raises: DatasetError: if it has none."""
@@ -164,7 +148,10 @@ class PreparedCells:
             raise DatasetError(
                 f"{self.folder} has no cells in split {split!r}{of_fold}, only in {', '.join(self.splits)}"
             )
-        return len(self._source(split)[1])
+        count = len(self._source(split)[1])
+        if not count:
+            raise DatasetError(f"{self.folder} has no cells in {split!r}: it has {self.splits[name]} in {name}")
+        return count
 
     @cached_property
     def _stored(self):
@@ -228,7 +215,7 @@ class PreparedCells:
 
     def first(self, split, count):
         """Returns the first cells of a split in NumPy: x, (count, *shape, C) in [0, 1], and structure, (count,)."""
-        records = self.read(split, slice(count))
+        records = self.read(split, slice(count), ("image", "structure"))
         return records["image"].astype(np.float32) / 255, records["structure"]
 
     def batches(self, split, batch_size, cache="off", free=None):

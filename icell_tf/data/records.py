@@ -79,13 +79,13 @@ class Records:
         """Everything but the images: {"cell_id", "fov_id": bytes, "structure": int64}, (N,) each."""
         spec = {name: tf.io.FixedLenFeature([], tf.string) for name in ("cell_id", "fov_id")}
         spec["structure"] = tf.io.FixedLenFeature([], tf.int64)
-        batches = []
-        for start in range(0, len(self), LABELS_BATCH):
-            serialized = self.read(range(start, min(start + LABELS_BATCH, len(self))))
-            batches.append({name: part.numpy() for name, part in tf.io.parse_example(serialized, spec).items()})
         # Fixed-width texts: objects would take several times the memory.
         kinds = {"cell_id": bytes, "fov_id": bytes, "structure": np.int64}
-        return {name: np.concatenate([batch[name].astype(kind) for batch in batches]) for name, kind in kinds.items()}
+        batches = []
+        for start in range(0, len(self), LABELS_BATCH):
+            parsed = tf.io.parse_example(self.read(range(start, min(start + LABELS_BATCH, len(self)))), spec)
+            batches.append({name: parsed[name].numpy().astype(kind) for name, kind in kinds.items()})
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in kinds}
 
 
 def decoder(features, names):
@@ -101,7 +101,8 @@ def decoder(features, names):
         return tf.map_fn(wanted.deserialize_example, serialized, fn_output_signature=signature)
 
     def decode_all(serialized):
-        found = decode(tf.constant(serialized, tf.string, [len(serialized)]))
+        with tf.device("CPU:0"):  # a GPU's memory is for the networks
+            found = decode(tf.constant(serialized, tf.string, [len(serialized)]))
         return {name: values.numpy() for name, values in found.items()}
 
     return decode_all

@@ -21,7 +21,7 @@ class CodedCells:
     Attributes:
       split: train, validation or test, or a part of one.
       spec: the `CellSpec` of the data set.
-      read: a function from a slice or a list of rows to whole records, {name: (n, ...)}.
+      read: a function from a slice or a list of rows, and names of features, to records, {name: (n, ...)}.
       y: (N,) structure indices.
       cell_ids, fov_ids: N texts.
       probabilities: (N, K) of the structures.
@@ -112,7 +112,7 @@ class CodedCells:
         return total / len(self) / 255, np.stack(means, axis=-1)
 
     def _read(self, name, rows):
-        records = self.read(rows if isinstance(rows, slice) else [int(row) for row in rows])
+        records = self.read(rows if isinstance(rows, slice) else [int(row) for row in rows], (name,))
         return np.ascontiguousarray(records[name])  # sums over it have the order of its layout in memory
 
 

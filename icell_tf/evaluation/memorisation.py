@@ -10,8 +10,8 @@ from icell_tf.evaluation.compared import smoothed_reference
 from icell_tf.evaluation.judge import SEEN
 from icell_tf.evaluation.metrics.distances import nearest_distances, probability_larger, two_sample_score
 from icell_tf.evaluation.metrics.scores import proportion
-from icell_tf.evaluation.views import poses_along, regrouped
-from icell_tf.spec import spatial_axes
+from icell_tf.evaluation.views import regrouped
+from icell_tf.spec import poses_along, spatial_axes
 
 PERCENTILE = 1
 SAMPLES = ("generated", "held-out", "reconstructed")

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation import views
-from icell_tf.spec import spatial_axes
+from icell_tf.spec import poses_along, spatial_axes
 
 SEARCH_SIZE = 32  # pixels of the longer side of the planes that are searched; a larger frame is averaged down to it
 SEARCHED = 2000  # training cells whose pixels are in memory at once
@@ -40,7 +40,7 @@ class Neighbours:
     def __init__(self, integrator, training):
         self._training, self._spec, self._kept = training, training.spec, {}
         self.class_mean = training.class_means / np.float32(255)
-        self._poses = views.poses_along(self._spec.mirrored_axes)[: 4 if integrator.mirrored else 1]
+        self._poses = poses_along(self._spec.mirrored_axes)[: 4 if integrator.mirrored else 1]
         codes = [[] for _ in self._poses[1:]]
         for rows in training.batches() if codes else ():
             x_r = self._spec.reference(training.x(rows))
@@ -106,7 +106,7 @@ class Neighbours:
     def _posed_pixels(self):
         """Yields the reference channels of training cells, a list of (B, D), one a pose."""
         for x_r in views.regrouped(self._training.averaged_down(SEARCH_SIZE, self._spec.reference), SEARCHED):
-            poses = views.poses_along(spatial_axes(x_r))[: len(self._poses)]
+            poses = poses_along(spatial_axes(x_r))[: len(self._poses)]
             yield [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in poses]
 
 

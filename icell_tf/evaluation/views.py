@@ -1,11 +1,10 @@
 """How cells are looked at: averaged down, in mirrored poses, and a batch at a time."""
 
-import math
-
 import numpy as np
 
+from icell_tf.spec import at_once
+
 BATCH = 50  # cells
-LARGEST_IMAGE = 512 * 512  # pixels of the largest image in a plane
 
 
 def batches(count, spec, size=BATCH):
@@ -13,7 +12,7 @@ def batches(count, spec, size=BATCH):
 
     A batch of volumes has no more pixels than one of the largest images in a plane, but at least one cell.
     """
-    size = max(1, min(size, size * LARGEST_IMAGE // math.prod(spec.shape)))
+    size = at_once(size, spec.shape)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 
@@ -40,12 +39,6 @@ def block(shape, longest):
 def draw_poses(count, rng):
     """Draws along which of the two axes each cell is mirrored: (2, count) bool, each with a probability of 1/2."""
     return rng.random((2, count)) < 0.5
-
-
-def poses_along(axes):
-    """Returns the axes to mirror along for each of a cell's four poses, its own first. Args: of `mirrored`."""
-    y, x = axes
-    return (), (y,), (x,), (y, x)
 
 
 def mirrored(images, poses, axes):

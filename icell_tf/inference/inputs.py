@@ -25,6 +25,7 @@ from icell_tf.imaging.read.channels import (
     SEGMENTATION_ROLES,
     channels_by_name,
 )
+from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
 AUTO = "auto"
@@ -102,6 +103,11 @@ def read_inputs(paths, integrator, reading=None):
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
+        if integrator.spec.channels != CHANNELS:
+            raise ValueError(
+                f"{path}: the model takes the channels {', '.join(integrator.spec.channel_names)}, but stacks and "
+                f"manifests are read as {', '.join(CHANNEL_ROLES)}: prepare a data set, and give its folder"
+            )
         frame = Frame(integrator.spec.shape, integrator.spec.pixel_size)
         preparation = check_version(integrator.spec.preparation)
         if path.suffix.lower() == ".csv":
@@ -140,15 +146,19 @@ def _from_prepared(path, integrator, reading):
     return cells[: reading.limit]
 
 
-def check_prepared(found, taken, where, remedy="prepare them so"):
+def check_prepared(found, expected, where, remedy="prepare them so"):
     """Compares the specs of a prepared data set and of a model; their structures don't matter.
 
     Raises: ValueError: anything else differs; it names where the cells are from and ends with the remedy.
     """
-    sizes = len(found.pixel_size) == len(taken.pixel_size) and np.allclose(found.pixel_size, taken.pixel_size, 1e-3, 0)
-    if differences := taken.differences(found, ignore=("structures", "pixel_size") if sizes else ("structures",)):
-        differing = f" ({'; '.join(differences)})"
-        raise ValueError(f"{where}: its cells have {found}, but the model takes {taken}{differing}: {remedy}")
+    sizes = len(found.pixel_size) == len(expected.pixel_size) and np.allclose(
+        found.pixel_size, expected.pixel_size, 1e-3, 0
+    )
+    ignored = ("structures", "pixel_size") if sizes else ("structures",)
+    if differences := expected.differences(found, ignored, words="are {} in the model, {} here"):
+        raise ValueError(
+            f"{where}: its cells have {found}, but the model takes {expected} ({'; '.join(differences)}): {remedy}"
+        )
 
 
 def _from_manifest(path, frame, preparation, reading):
@@ -186,7 +196,7 @@ def _from_stack(path, segmentation, frame, preparation, reading):
             numbers = reading.segmentation_channels or channels_by_name(found, *given)
             masks = [found.channel(numbers[role]) for role in SEGMENTATION_ROLES]
         else:
-            masks = crop_masks(planes, planes[1])
+            masks = crop_masks(planes, planes[REFERENCE_ROLES.index(NUCLEUS)])
             planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
         cell = preprocess(planes, *masks, stack.scale, frame, preparation)
     except ValueError as error:

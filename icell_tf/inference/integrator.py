@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.backends import Networks
+from icell_tf.spec import at_once
 
-DECODER_BATCH = 64  # images that pass the decoder at once
+DECODER_BATCH = 64  # images that pass the decoder at once; see `spec.at_once`
 
 
 class Integrator:
@@ -122,7 +123,8 @@ class Integrator:
 
     def _call(self, name, **inputs):
         """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
-        size, function = max(1, DECODER_BATCH // len(self.structures)), self.backend.functions[name]
+        size = max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
+        function = self.backend.functions[name]
         integers, parts = ("y", "seed", "draw"), []
         for i in range(0, len(next(iter(inputs.values()))), size):
             chunk = {

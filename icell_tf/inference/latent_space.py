@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.integrator import DECODER_BATCH
+from icell_tf.spec import at_once
 
 DEVIATIONS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # of the prior N(0, I), Figures S4(b) and S5(b)
 PARALLEL = 1e-3  # radians between two codes, or between one and the other's opposite, below which no arc is defined
@@ -15,7 +16,8 @@ def decode_reference(dec_r, z_r):
     Args: the decoder of phase 1, z_r -> logits; z_r, (N, Z) or (Z,). Returns: x_r_hat, (N, ..., R) float32 in [0, 1].
     """
     z_r = np.atleast_2d(np.asarray(z_r, np.float32))
-    batches = [z_r[i : i + DECODER_BATCH] for i in range(0, len(z_r), DECODER_BATCH)]
+    size = at_once(DECODER_BATCH, dec_r.output_shape[1:-1])
+    batches = [z_r[i : i + size] for i in range(0, len(z_r), size)]
     return np.concatenate([tf.sigmoid(tf.cast(dec_r(z, training=False), tf.float32)).numpy() for z in batches])
 
 

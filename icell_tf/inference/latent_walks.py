@@ -53,16 +53,14 @@ def find_cell(integrator, prepared, cell_id, flag):
     """
     check_prepared(prepared.spec, integrator.spec, f"--dataset: {prepared.folder}")
     for split in prepared.splits:
-        for batch in prepared.examples(split, 50):
-            ids = batch["cell_id"].tolist()
-            if cell_id.encode() in ids:
-                row = ids.index(cell_id.encode())
-                x_rs = batch["image"][row : row + 1].astype(np.float32) / 255
-                z_r = integrator.encode_reference(integrator.spec.reference(x_rs))["z_r"][0]
-                z_s = integrator.encode(x_rs)["z_s"][0]
-                name = prepared.spec.structures[batch["structure"][row]]
-                known = integrator.structures.index(name) if name in integrator.structures else None
-                return Start(z_r, z_s, known, x_rs[0], cell_id)
+        for row in np.flatnonzero(prepared.labels(split)["cell_id"] == cell_id.encode())[:1]:
+            record = prepared.read(split, [row], ("image", "structure"))
+            x_rs = record["image"].astype(np.float32) / 255
+            z_r = integrator.encode_reference(integrator.spec.reference(x_rs))["z_r"][0]
+            z_s = integrator.encode(x_rs)["z_s"][0]
+            name = prepared.spec.structures[record["structure"][0]]
+            known = integrator.structures.index(name) if name in integrator.structures else None
+            return Start(z_r, z_s, known, x_rs[0], cell_id)
     raise ValueError(
         f"{flag}: {prepared.folder} has no cell {cell_id!r}; the column id of codes.csv, which train/evaluate.py "
         "writes, lists its cells"
@@ -179,7 +177,6 @@ def _write(integrator, grids, labels, observed, output, overwrite):
     files = [output / name for name in safe_names(grids)]
     paths = [file.with_name(file.name + ending) for file in files for ending in (".png", ".gif")]
     prepare_output(output, paths, overwrite)
-    pixel_size = integrator.spec.plane_pixel_size[-1]  # along x, as the scale bar lies
     labels = ["observed"] * (0 in observed) + labels + ["observed"] * (-1 in observed)
     for rows, png, gif in zip(grids.values(), paths[::2], paths[1::2], strict=True):
         cells = decode_rows(integrator, rows, len(labels) - len(observed))
@@ -192,7 +189,7 @@ def _write(integrator, grids, labels, observed, output, overwrite):
                 line.insert(0 if place == 0 else len(line), _observed(integrator.spec, end, row.structure, window))
         texts = [row.label for row in rows]
         with atomic_write(png) as partial:
-            figures.to_png(montage(panels, labels, texts, pixel_size), partial)
+            figures.to_png(montage(panels, labels, texts, integrator.spec.pixel_width), partial)
         with atomic_write(gif) as partial:
             film.write_gif(film.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial)
     return paths

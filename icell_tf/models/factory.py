@@ -33,7 +33,7 @@ def build_model(run, mean_logits=None):
             spec,
             _reference_encoder(config, spec),
             networks.build_reference_decoder(
-                spec.shape, config.latent_dim, channels=reference_channels, output_logits=reference_start, **sizes
+                spec.shape, reference_channels, config.latent_dim, output_logits=reference_start, **sizes
             ),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_r"),
             networks.build_image_discriminator(
@@ -45,9 +45,9 @@ def build_model(run, mean_logits=None):
         model = ConditionalModel(
             spec,
             _reference_encoder(run.reference, spec),
-            networks.build_conditional_encoder(spec.shape, structures, config.latent_dim, channels=channels, **sizes),
+            networks.build_conditional_encoder(spec.shape, channels, structures, config.latent_dim, **sizes),
             networks.build_conditional_decoder(
-                spec.shape, structures, config.latent_dim, channels=channels, output_logits=start, **sizes
+                spec.shape, channels, structures, config.latent_dim, output_logits=start, **sizes
             ),
             networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
             networks.build_image_discriminator(
@@ -64,5 +64,5 @@ def build_model(run, mean_logits=None):
 
 def _reference_encoder(config, spec):
     return networks.build_reference_encoder(
-        spec.shape, config.latent_dim, config.width, config.architecture, channels=len(spec.reference_names)
+        spec.shape, len(spec.reference_names), config.latent_dim, config.width, config.architecture
     )

@@ -17,7 +17,7 @@ from icell_tf.networks.blocks import (
 from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 have the filters of S1 and S5 in reverse order
 
 
-def build_reference_decoder(shape, latent_dim=16, width=1.0, architecture="paper", channels=2, output_logits=None):
+def build_reference_decoder(shape, channels, latent_dim=16, width=1.0, architecture="paper", output_logits=None):
     """Dec_r, eq. 2 and Table S2. Input z_r, (B, latent_dim). Output: logits of x_r_hat, (B, *shape, channels).
 
     `output_logits` are the output's logits before training, one a channel. None: 0, which is grey, as in the paper.
@@ -28,7 +28,7 @@ def build_reference_decoder(shape, latent_dim=16, width=1.0, architecture="paper
 
 
 def build_conditional_decoder(
-    shape, structures, latent_dim=16, width=1.0, architecture="paper", channels=3, output_logits=None
+    shape, channels, structures, latent_dim=16, width=1.0, architecture="paper", output_logits=None
 ):
     """Dec_{r,s}, eq. 12 and Table S6.
 

@@ -8,14 +8,14 @@ from icell_tf.networks.blocks import batch_norm, down_conv, halved, network, pre
 FILTERS = (64, 128, 256, 512, 1024, 1024)  # Tables S1 and S5
 
 
-def build_reference_encoder(shape, latent_dim=16, width=1.0, architecture="paper", channels=2):
+def build_reference_encoder(shape, channels, latent_dim=16, width=1.0, architecture="paper"):
     """Enc_r, eq. 1 and Table S1. Input x_r, (B, *shape, channels) in [0, 1]. Output z_r, (B, latent_dim)."""
     x_r = keras.Input((*shape, channels), name="x_r")
     h = _trunk(x_r, shape, width, architecture)
     return network(x_r, _head(h, latent_dim, "z_r"), name="enc_r")
 
 
-def build_conditional_encoder(shape, structures, latent_dim=16, width=1.0, architecture="paper", channels=3):
+def build_conditional_encoder(shape, channels, structures, latent_dim=16, width=1.0, architecture="paper"):
     """Enc_{r,s}, eq. 7 and Table S5.
 
     Input x_rs, (B, *shape, channels) in [0, 1]. Outputs by name: y_logits, the logits of y_hat, (B, structures);

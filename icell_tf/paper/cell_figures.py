@@ -176,7 +176,7 @@ def _cropped(subject, where):
 
 def _across(spec):
     """µm a pixel along x, as scale bars lie."""
-    _, across = spec.plane_pixel_size
+    across = spec.pixel_width
     return across
 
 

@@ -83,16 +83,16 @@ def _draw_grid(subject, images, space):
     planes = spec.plane(images)
     where = (slice(None), *figures.around_cell(spec.reference(planes).max(axis=0)))
     overlays = [figures.overlay(plane, contrast=CONTRAST) for plane in planes[where]]
-    count, (_, pixel_size) = len(latent_space.DEVIATIONS), spec.plane_pixel_size
+    count = len(latent_space.DEVIATIONS)
     rows = [overlays[i : i + count] for i in range(0, len(overlays), count)]
     columns = [f"{value:g} σ" for value in latent_space.DEVIATIONS]
     _, width, _ = overlays[0].shape
-    extent = width * pixel_size
+    extent = width * spec.pixel_width
     positions = (
         f"at {POSITIONS} standard deviations of the prior in z_{space},1 (to the right) and z_{space},2 (upwards), "
         f"cropped to {extent:.0f} µm with a bar of {panels.bar_length(extent)} µm"
     )
-    return panels.montage(rows, columns, columns[::-1], pixel_size), positions
+    return panels.montage(rows, columns, columns[::-1], spec.pixel_width), positions
 
 
 def _counts(cells):

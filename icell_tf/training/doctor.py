@@ -120,7 +120,8 @@ def data(dataset, data_dir=None):
     For a simulated one that is not prepared yet, it is what it will be; without the data set, None.
     """
     from icell_tf.data.builder.config import SIMULATED
-    from icell_tf.data.prepared import DatasetError, PreparedCells, default_data_dir, find_prepared
+    from icell_tf.data.folders import default_data_dir, find_prepared
+    from icell_tf.data.prepared import DatasetError, PreparedCells
     from icell_tf.training.devices import in_cluster
 
     try:

@@ -33,8 +33,8 @@ def train_reference(config, run_dir, **how):
         overwrite: start anew, and remove the run that lies in run_dir.
         deterministic: on a GPU, use only operations that add up in one order; on a CPU all do.
         threads: that share an operation on the CPU; see `acceleration.set_threads`.
-        cache: "on" keeps decoded cells in memory, "off" reads them whenever they are needed, "auto" keeps them where
-          they fit into a quarter of the free memory. The run is the same.
+        cache: "on" keeps decoded cells in memory, "off" reads them whenever they are needed, "auto" keeps those of a
+          split where they take at most a quarter of the memory that is free. The run is the same.
         card: writes the run's model card, as the module icell_tf.reports.model_card does with its functions `forget`
           and `record_training`. None writes no card.
 
@@ -140,8 +140,9 @@ def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):
         tf.config.experimental.enable_op_determinism()
     how.set_products()
     keras.utils.set_random_seed(config.seed)
+    start = workers.together(prepared.mean_logits) if config.dark_start and fresh else None
     with workers.strategy.scope(), how.building():
-        model = build_model(run, prepared.mean_logits() if config.dark_start and fresh else None)
+        model = build_model(run, start)
         if encoder:
             model.enc_r.set_weights(encoder)
         model.compile(config.learning_rate, config.beta_1, jit=how.jit, loss_scale=how.loss_scale)

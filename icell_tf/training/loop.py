@@ -164,14 +164,18 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
     steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
     completed, done = divmod(step, steps)
     how = {"balanced": config.balanced, "mirror": config.mirror}
-    keep = {"cache": cache, "free": machine.memory()[1]}
-    batches = workers.distribute(
-        prepared.training_batches(config.batch_size, config.seed, config.epochs, completed, skip=done, **how, **keep)
-    )
+    span = (config.batch_size, config.seed, config.epochs, completed)
+
+    def keep():
+        return {"cache": cache, "free": machine.memory()[1]}
+
+    batches = workers.distribute(workers.together(lambda: prepared.training_batches(*span, skip=done, **how, **keep())))
     train_step, remaining = _compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
     validation = None
     if "validation" in prepared.splits:
-        validation = workers.distribute(prepared.batches("validation", config.batch_size, **keep))
+        validation = workers.distribute(
+            workers.together(lambda: prepared.batches("validation", config.batch_size, **keep()))
+        )
         test_step = _compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
     stop = StopRequest()
     followers = keras.callbacks.CallbackList(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.streaming import write_cells
-from icell_tf.data.prepared import DatasetError, PreparedCells, find_prepared
+from icell_tf.data.folders import find_prepared
+from icell_tf.data.prepared import DatasetError, PreparedCells
 from icell_tf.spec import CellSpec, Preparation
 from tests.data.test_batches import assert_equal, order
 

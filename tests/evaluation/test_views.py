@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from icell_tf.evaluation import views
-from icell_tf.spec import CellSpec
+from icell_tf.spec import CellSpec, poses_along
 
 FLAT = CellSpec("YX", (512, 512), (0.1, 0.1), ("tom20",))
 DEEP = CellSpec("ZYX", (32, 512, 512), (0.3, 0.1, 0.1), ("tom20",))
@@ -33,7 +33,7 @@ def test_blocks_keep_the_frames_proportions_where_they_can(shape, expected):
 
 
 def test_the_poses_of_volumes_are_never_mirrored_along_z():
-    assert views.poses_along(DEEP.mirrored_axes) == ((), (2,), (3,), (2, 3))
+    assert poses_along(DEEP.mirrored_axes) == ((), (2,), (3,), (2, 3))
     images = np.random.default_rng(0).random((30, 4, 8, 8, 3))
     poses = views.draw_poses(30, np.random.default_rng(0))
     posed = views.mirrored(images, poses, DEEP.mirrored_axes)

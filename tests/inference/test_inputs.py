@@ -187,7 +187,7 @@ def test_prepared_cells(tmp_path, monkeypatch):
 def test_cells_prepared_otherwise_are_refused(tmp_path, monkeypatch, found):
     prepared(monkeypatch, tmp_path / "data", **found)
     other = dataclasses.replace(SPEC, **found)
-    with pytest.raises(ValueError, match=f"its cells have {other}, but the model takes {SPEC} .*{[*found][-1]} was"):
+    with pytest.raises(ValueError, match=f"its cells have {other}, but the model takes {SPEC} .*{[*found][-1]} are"):
         inputs.read_inputs([tmp_path / "data"], MODEL)
 
 

@@ -13,7 +13,7 @@ SHARES = np.array([0, 0.5, 1])
 
 
 def test_the_reference_decoder_gives_two_channels_and_batches_join_in_order():
-    dec_r = networks.build_reference_decoder(SPEC.shape, LATENT, width=1 / 16)
+    dec_r = networks.build_reference_decoder(SPEC.shape, 2, LATENT, width=1 / 16)
     z_r = np.random.default_rng(1).standard_normal((DECODER_BATCH + 2, LATENT))
     decoded = latent_space.decode_reference(dec_r, z_r)
     assert decoded.shape == (DECODER_BATCH + 2, *SPEC.reference_shape)

@@ -19,12 +19,12 @@ VOLUME = CellSpec("ZYX", (8, 16, 16), (2.4, 1.2, 1.2), NAMES)
 
 def make_model(phase, architecture="paper", white_noise=0.05, spec=SPEC, **settings):
     widths = dict(width=1 / 16, architecture=architecture)
-    enc_r = networks.build_reference_encoder(spec.shape, LATENT, **widths)
+    enc_r = networks.build_reference_encoder(spec.shape, 2, LATENT, **widths)
     if phase == "reference":
         return ReferenceModel(
             spec,
             enc_r,
-            networks.build_reference_decoder(spec.shape, LATENT, **widths),
+            networks.build_reference_decoder(spec.shape, 2, LATENT, **widths),
             networks.build_latent_discriminator(LATENT),
             networks.build_image_discriminator(spec.shape, 2, 1, white_noise=white_noise, **widths),
             **settings,
@@ -33,8 +33,8 @@ def make_model(phase, architecture="paper", white_noise=0.05, spec=SPEC, **setti
     return ConditionalModel(
         spec,
         enc_r,
-        networks.build_conditional_encoder(spec.shape, structures, LATENT, **widths),
-        networks.build_conditional_decoder(spec.shape, structures, LATENT, **widths),
+        networks.build_conditional_encoder(spec.shape, 3, structures, LATENT, **widths),
+        networks.build_conditional_decoder(spec.shape, 3, structures, LATENT, **widths),
         networks.build_latent_discriminator(LATENT),
         networks.build_image_discriminator(spec.shape, 3, classes, white_noise=white_noise, **widths),
         **settings,

@@ -51,7 +51,7 @@ def test_patches_are_added_where_they_were_taken():
 
 
 def test_the_papers_networks_take_products_where_images_are_small():
-    encoder = networks.build_reference_encoder((256, 256))
+    encoder = networks.build_reference_encoder((256, 256), 2)
     sizes = [layer.input.shape[1] for layer in encoder.layers if isinstance(layer, HalvingConv2D)]
     graph = tf.function(encoder).get_concrete_function(tf.TensorSpec([8, 256, 256, 2])).graph
     convolved = [operation.inputs[0].shape[1] for operation in graph.get_operations() if operation.type == "Conv2D"]

@@ -34,7 +34,7 @@ def test_prelu_by_hand():
 
 
 def test_the_momentum_of_a_network_moves_its_statistics():
-    network = networks.build_reference_encoder((32, 32), latent_dim=4, width=1 / 16)
+    network = networks.build_reference_encoder((32, 32), 2, latent_dim=4, width=1 / 16)
     networks.set_norm_momentum(network, 0.25)
     norm = network.layers[-1]
     before, x = norm.moving_mean.numpy(), np.random.default_rng(0).random((8, 32, 32, 2), np.float32)

@@ -19,12 +19,12 @@ def build_all(shape, structures=K, latent_dim=16, width=1.0, architecture="paper
     """{name: network}, the seven of the paper."""
     widths = dict(width=width, architecture=architecture)
     return {
-        "enc_r": networks.build_reference_encoder(shape, latent_dim, **widths),
-        "dec_r": networks.build_reference_decoder(shape, latent_dim, **widths),
+        "enc_r": networks.build_reference_encoder(shape, 2, latent_dim, **widths),
+        "dec_r": networks.build_reference_decoder(shape, 2, latent_dim, **widths),
         "enc_d": networks.build_latent_discriminator(latent_dim),
         "dec_d_r": networks.build_image_discriminator(shape, 2, 1, **widths),
-        "enc_rs": networks.build_conditional_encoder(shape, structures, latent_dim, **widths),
-        "dec_rs": networks.build_conditional_decoder(shape, structures, latent_dim, **widths),
+        "enc_rs": networks.build_conditional_encoder(shape, 3, structures, latent_dim, **widths),
+        "dec_rs": networks.build_conditional_decoder(shape, 3, structures, latent_dim, **widths),
         "dec_d_rs": networks.build_image_discriminator(shape, 3, structures + 1, **widths),
     }
 
@@ -137,7 +137,7 @@ def test_each_stage_halves_the_axes_that_are_above_4(shape, stages):
 
 
 def test_only_stages_that_halve_a_whole_plane_have_layers_of_our_own():
-    kinds = [type(layer) for layer in networks.build_reference_encoder((16, 32), **TINY).layers]
+    kinds = [type(layer) for layer in networks.build_reference_encoder((16, 32), 2, **TINY).layers]
     assert [kind for kind in kinds if issubclass(kind, keras.layers.Conv2D)] == [
         HalvingConv2D,
         HalvingConv2D,
@@ -147,17 +147,17 @@ def test_only_stages_that_halve_a_whole_plane_have_layers_of_our_own():
 
 def test_other_numbers_of_reference_channels():
     plane = (32, 32)
-    assert networks.build_reference_encoder(plane, channels=1, **TINY).input_shape == (None, 32, 32, 1)
-    assert networks.build_reference_decoder(plane, channels=1, **TINY).output_shape == (None, 32, 32, 1)
-    assert networks.build_conditional_encoder(plane, K, channels=5, **TINY).input_shape == (None, 32, 32, 5)
-    assert networks.build_conditional_decoder(plane, K, channels=5, **TINY).output_shape == (None, 32, 32, 5)
+    assert networks.build_reference_encoder(plane, 1, **TINY).input_shape == (None, 32, 32, 1)
+    assert networks.build_reference_decoder(plane, 1, **TINY).output_shape == (None, 32, 32, 1)
+    assert networks.build_conditional_encoder(plane, 5, K, **TINY).input_shape == (None, 32, 32, 5)
+    assert networks.build_conditional_decoder(plane, 5, K, **TINY).output_shape == (None, 32, 32, 5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_decoders_output_starts_at_the_given_logits(architecture):
     start, z = [-3.0, 1.5], np.random.default_rng(0).normal(size=(16, 4)).astype(np.float32)
     grey, given = (
-        networks.build_reference_decoder((32, 32), 4, architecture=architecture, output_logits=logits, **TINY)
+        networks.build_reference_decoder((32, 32), 2, 4, architecture=architecture, output_logits=logits, **TINY)
         for logits in (None, start)
     )
     for network, expected in ((grey, [0, 0]), (given, start)):

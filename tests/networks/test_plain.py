@@ -107,7 +107,7 @@ def test_unsupported_inputs_are_refused():
 @pytest.mark.parametrize("shape", [(32, 32), (16, 32), (8, 16, 16)])
 def test_the_plain_form_is_an_equal_network_of_keras_layers(shape, architecture, trainable):
     network = networks.build_conditional_decoder(
-        shape, 3, latent_dim=4, width=1 / 16, architecture=architecture, output_logits=[-3.0, 0.0, 1.5]
+        shape, 3, 3, latent_dim=4, width=1 / 16, architecture=architecture, output_logits=[-3.0, 0.0, 1.5]
     )
     x = {name: values((8, size), size) for name, size in (("y", 3), ("z_r", 4), ("z_s", 4))}
     network(x, training=True)  # fills the moving statistics

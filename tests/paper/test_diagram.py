@@ -24,4 +24,4 @@ def test_the_diagram_has_the_networks_sizes_and_shapes(subject):
 
 def test_networks_in_a_line():
     assert diagram._layers(networks.build_latent_discriminator(4)) == "FC 1024, 1024, 512, 1"
-    assert diagram._layers(networks.build_reference_decoder((64, 64), 4, width=1 / 16)) == "4 conv ↑, 16 to 2"
+    assert diagram._layers(networks.build_reference_decoder((64, 64), 2, 4, width=1 / 16)) == "4 conv ↑, 16 to 2"

@@ -7,7 +7,7 @@ SMALL = dict(latent_dim=4, width=1 / 16)
 
 
 def test_table_s1_at_the_papers_size():
-    enc_r = networks.build_reference_encoder((256, 256))
+    enc_r = networks.build_reference_encoder((256, 256), 2)
     rows = table_of(enc_r)
     assert rows[0] == ("input", "", "", "x_r 256×256×2", "")
     widths = zip((64, 128, 256, 512, 1024, 1024), (128, 64, 32, 16, 8, 4), strict=True)
@@ -20,13 +20,13 @@ def test_table_s1_at_the_papers_size():
 
 
 def test_the_heads_of_table_s5_are_one_row_in_braces():
-    rows = table_of(networks.build_conditional_encoder((32, 32), 3, **SMALL), "{softmax, , }")
+    rows = table_of(networks.build_conditional_encoder((32, 32), 3, 3, **SMALL), "{softmax, , }")
     weights = 4 * 4 * 16 * (3 + 4 + 4) + 3 * (3 + 4 + 4)  # and bias, scale and offset of each
     assert rows[-2] == ("{3 FC, 4 FC, 4 FC}", "{BNorm, BNorm, BNorm}", "{softmax, , }", "{3, 4, 4}", f"{weights:,}")
 
 
 def test_tables_s6_and_s7_of_the_paper_and_of_its_released_code():
-    paper = table_of(networks.build_conditional_decoder((32, 32), 3, **SMALL), "sigmoid")
+    paper = table_of(networks.build_conditional_decoder((32, 32), 3, 3, **SMALL), "sigmoid")
     assert [row[:4] for row in paper] == [
         ("input", "", "", "y 3 + z_r 4 + z_s 4"),
         ("256 FC", "BNorm", "PReLU", "4×4×16"),
@@ -35,7 +35,7 @@ def test_tables_s6_and_s7_of_the_paper_and_of_its_released_code():
         ("4×4 3 conv ↑", "BNorm", "sigmoid", "32×32×3"),
         ("total", "", "", ""),
     ]
-    released = table_of(networks.build_conditional_decoder((32, 32), 3, architecture="released", **SMALL), "sigmoid")
+    released = table_of(networks.build_conditional_decoder((32, 32), 3, 3, architecture="released", **SMALL), "sigmoid")
     assert [row[:3] for row in released[1:3]] == [("log y, at least -25", "", ""), ("256 FC", "", "PReLU")]
     assert released[-2][:3] == ("4×4 3 conv ↑", "", "sigmoid")
     discriminator = table_of(networks.build_image_discriminator((32, 32), 3, 4, width=1 / 16), "softmax")

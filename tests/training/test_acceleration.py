@@ -76,9 +76,12 @@ def test_precision_is_that_of_training_alone(tmp_path):
 
 def test_a_structure_that_is_surely_another_is_finite_in_float16():
     with Acceleration("float16", jit=False).building():
-        decoder = networks.build_conditional_decoder(SIZE, STRUCTURES, LATENT, width=1 / 16, architecture="released")
+        decoder = networks.build_conditional_decoder(
+            (SIZE, SIZE), 3, STRUCTURES, LATENT, width=1 / 16, architecture="released"
+        )
     code = np.zeros((2, LATENT), np.float32)
-    assert np.isfinite(decoder([np.eye(STRUCTURES, dtype=np.float32)[:2], code, code])).all()
+    y_onehot = np.eye(STRUCTURES, dtype=np.float32)[:2]
+    assert np.isfinite(decoder({"y": y_onehot, "z_r": code, "z_s": code})).all()
 
 
 def test_a_step_whose_gradients_overflow_is_skipped_by_its_network_and_counted_and_kept_with_the_weights(tmp_path):
