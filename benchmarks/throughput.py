@@ -136,7 +136,7 @@ def startup(arguments):
 
         setattr(owner, name, call)
 
-    def end(*_):
+    def end(*_, **__):
         marks["step"] = time.time()
         raise EOFError
 
