@@ -3,8 +3,8 @@
     python benchmarks/throughput.py --data_dir=DIR
     python benchmarks/throughput.py --parts=input,integration --json=FILE
 
-Random images and fresh weights, but for the start, which takes the prepared `simulated_64`, and of which every round is
-printed. The other figures are medians, their ratios those of one process, which takes turns where both times are short;
+Made-up images and fresh weights, but for the start, which takes the prepared `simulated_64`, and of which every round
+is printed. The other figures are medians, their ratios those of one process, which takes turns where both are short;
 the hours are an epoch's times their number. The machine has to be idle.
 """
 
@@ -19,9 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from icell_tf.models import factory
-
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import streaming  # noqa: E402
 import train_step  # noqa: E402
 
 PAPER_CELLS, PAPER_HOURS = 5773, 16  # section 3.3
@@ -33,57 +32,41 @@ INPUTS = ((64, 0.25, 32, 2000), (256, 1.0, 8, 1000))  # pixels, width, batch siz
 DEMO = Path(__file__).resolve().parent.parent / "train" / "reference.py"
 
 
-def random_cells(side, count):
-    """Returns `PreparedCells` that are made up, and in memory: noise, in ten structures."""
-    import numpy as np
-
-    from icell_tf.data.cells import CachedCells
-    from icell_tf.data.prepared import PreparedCells
-    from icell_tf.spec import CellSpec
-
-    class RandomCells(PreparedCells):
-        spec = CellSpec("YX", (side, side), (0.3, 0.3), [f"structure-{k}" for k in range(train_step.STRUCTURES)])
-
-        def size(self, split):
-            return count
-
-        def stored_cells(self, split):
-            rng = np.random.default_rng(0)
-            images = rng.integers(0, 256, (count, *self.spec.image_shape), np.uint8)
-            return CachedCells(images, rng.integers(0, train_step.STRUCTURES, count).astype(np.int32))
-
-    return RandomCells(Path())
-
-
 def input_pipeline(arguments):
-    """Cells a second that come out of the input, against those that the step takes."""
+    """Cells a second that come out of the input, from files or from memory, against those that the step takes."""
     import tensorflow as tf
 
     from icell_tf.training.acceleration import set_threads
 
-    set_threads(image_size=min(size for size, *_ in INPUTS))
+    set_threads(shape=(min(size for size, *_ in INPUTS),) * 2)
     rows = []
     for size, width, batch_size, count in INPUTS:
-        cells = random_cells(size, count)
-        model = train_step.build("reference", size, width)
-        model.compile()
-        step = tf.function(model.train_step)
-        batch = next(iter(cells.batches("train", batch_size)))
-        seconds, _ = train_step.timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)  # noqa: B023
-        for mirror in (False, True):
-            rates = []
-            for _ in range(arguments.rounds):
-                epochs = 2 + BATCHES * batch_size // count
-                batches = iter(cells.training_batches(batch_size, 0, epochs, mirror=mirror))
-                next(batches)
-                start = time.perf_counter()
-                for _ in range(BATCHES):
-                    next(batches)
-                rates.append(BATCHES * batch_size / (time.perf_counter() - start))
-            rate, taken = statistics.median(rates), batch_size / seconds
-            row = {"px": size, "batch": batch_size, "mirror": mirror}
-            rows.append(row | ratio_of("cells/s", rate, "step takes", taken))
+        with tempfile.TemporaryDirectory() as work:
+            spec = train_step.square_spec(size)
+            cells = streaming.open_cells(streaming.write_cells(Path(work, "cells", "1.0.0"), spec, {"train": [count]}))
+            model = train_step.build("reference", spec, width)
+            model.compile()
+            step = tf.function(model.train_step)
+            batch = next(iter(cells.batches("train", batch_size)))
+            seconds, _ = train_step.timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)  # noqa: B023
+            for cache, mirror in (("off", False), ("off", True), ("on", False), ("on", True)):
+                rate = input_rate(cells, batch_size, arguments.rounds, cache=cache, mirror=mirror)
+                row = {"px": size, "batch": batch_size, "cache": cache, "mirror": mirror}
+                rows.append(row | ratio_of("cells/s", rate, "step takes", batch_size / seconds))
     return rows
+
+
+def input_rate(cells, batch_size, rounds, **flags):
+    """Returns the median cells a second of some rounds of batches. Args: flags, of `training_batches`."""
+    rates, epochs = [], 2 + BATCHES * batch_size // cells.size("train")
+    for _ in range(rounds):
+        batches = iter(cells.training_batches(batch_size, 0, epochs, **flags))
+        next(batches)
+        start = time.perf_counter()
+        for _ in range(BATCHES):
+            next(batches)
+        rates.append(BATCHES * batch_size / (time.perf_counter() - start))
+    return statistics.median(rates)
 
 
 def ratio_of(name, value, other_name, other):
@@ -98,20 +81,22 @@ def integration(arguments):
 
     from icell_tf import load, networks
     from icell_tf.export.saved_model import export_integrator
-    from icell_tf.inference.integrator import Integrator, Networks
-    from icell_tf.structures import NAMES
+    from icell_tf.inference.backends import Networks
+    from icell_tf.inference.integrator import Integrator
 
-    size, k = 256, len(NAMES)
-    enc_r, enc_rs = networks.build_reference_encoder(size), networks.build_conditional_encoder(size, k)
-    dec_rs = networks.build_conditional_decoder(size, k)
-    integrator = Integrator(Networks(enc_r, enc_rs, dec_rs, NAMES, pixel_size=0.317))
-    x_r = np.random.default_rng(0).random((1, size, size, 2), np.float32)
-    z, y = tf.random.normal([k, train_step.LATENT]), tf.eye(k)
+    spec = train_step.square_spec(*SIZES["paper"])
+    k = len(spec.structures)
+    enc_r, enc_rs = networks.build_reference_encoder(spec.shape), networks.build_conditional_encoder(spec.shape, k)
+    dec_rs = networks.build_conditional_decoder(spec.shape, k)
+    integrator = Integrator(Networks(spec, enc_r, enc_rs, dec_rs))
+    x_r = np.random.default_rng(0).random((1, *spec.reference_shape), np.float32)
+    z = tf.random.normal([k, integrator.latent_dim])
+    code = {"y": tf.eye(k), "z_r": z, "z_s": z}
     encode, decode = (tf.function(network) for network in (enc_r, dec_rs))
     with tempfile.TemporaryDirectory() as folder:
         exported = load(export_integrator(integrator, folder))
         calls = {
-            "passes": lambda: (encode(tf.constant(x_r), training=False), decode([y, z, z], training=False)),
+            "passes": lambda: (encode(tf.constant(x_r), training=False), decode(code, training=False)),
             "in memory": lambda: integrator.integrate(x_r),
             "exported": lambda: exported.integrate(x_r),
         }
@@ -151,7 +136,7 @@ def startup(arguments):
 
         setattr(owner, name, call)
 
-    def end(*_):
+    def end(*_, **__):
         marks["step"] = time.time()
         raise EOFError
 
@@ -174,24 +159,21 @@ def epoch(arguments):
 
     from icell_tf.config import PRESETS
     from icell_tf.inference.loading import integrator_of
+    from icell_tf.models.factory import build_model
     from icell_tf.runs.run import Run
-    from icell_tf.spec import Cells
-    from icell_tf.structures import NAMES
     from icell_tf.training import callbacks, loop, store
     from icell_tf.training.acceleration import Acceleration, set_threads
 
     preset, phase = arguments.preset, arguments.phase
-    (size, pixel_size), config = SIZES[preset], PRESETS[preset][phase]
+    spec, config = train_step.square_spec(*SIZES[preset]), PRESETS[preset][phase]
     reference = PRESETS[preset]["reference"] if phase == "conditional" else None
-    run = Run(phase, config, Cells(NAMES, size, pixel_size), reference)
-    set_threads(image_size=size)
+    run = Run(phase, config, spec, reference=reference)
+    set_threads(shape=spec.shape)
     acceleration = Acceleration.of(config)
     with acceleration.building():
-        model = factory.build_model(run)
+        model = build_model(run)
     model.compile(loss_scale=acceleration.loss_scale)
-    cells = random_cells(size, config.batch_size)
-    batch = next(iter(cells.batches("train", config.batch_size)))
-    logs = {}
+    batch, logs = train_step.random_batch(spec, config.batch_size), {}
 
     def steps(function):
         logs.update({name: float(value) for name, value in function(batch).items()})
@@ -199,11 +181,11 @@ def epoch(arguments):
     train, test = (tf.function(f, jit_compile=acceleration.jit or None) for f in (model.train_step, model.test_step))
     step, _ = train_step.timed(lambda: steps(train), arguments.steps)
     validation, _ = train_step.timed(lambda: steps(test), arguments.steps)
-    fixed, labels = (dict.fromkeys(store.CURVES, batch[part].numpy()[: loop.PICTURES]) for part in ("x_rs", "y"))
+    fixed, labels = (dict.fromkeys(store.CURVES, batch[part].numpy()[: loop.PICTURES]) for part in ("x", "structure"))
     if phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, fixed)
     else:
-        draw = functools.partial(callbacks.conditional_pictures, integrator_of(model, run.cells), fixed, labels)
+        draw = functools.partial(callbacks.conditional_pictures, integrator_of(model), fixed, labels)
     count = TRAINING[preset] // config.batch_size
     validations = -(-VALIDATION[preset] // config.batch_size)
     every = max(1, config.epochs // loop.PICTURE_TIMES)

@@ -25,7 +25,6 @@ import time
 from pathlib import Path
 
 PHASES = ("reference", "conditional")
-STRUCTURES, LATENT = 10, 16
 SETTINGS = ("image_size", "width", "batch_size", "precision", "threads")
 PRODUCT = 4096  # the side of the matrices whose product is the yardstick
 GIB = 2**30
@@ -64,32 +63,45 @@ def step_flops(model):
     )  # fmt: skip
 
 
-def build(phase, image_size, width):
+def square_spec(side, pixel_size=0.3):
+    """Returns the `CellSpec` of square pictures in the ten structures. Args: side, in pixels; pixel_size, in µm."""
+    from icell_tf.spec import CellSpec
+    from icell_tf.structures import NAMES
+
+    return CellSpec("YX", (side, side), (pixel_size, pixel_size), NAMES)
+
+
+def random_batch(spec, count):
+    """Returns a batch of noise, {"x": (count, *spec.image_shape) in [0, 1], "structure": (count,) int32}."""
+    import numpy as np
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    return {
+        "x": tf.constant(rng.random((count, *spec.image_shape), np.float32)),
+        "structure": tf.constant(rng.integers(0, len(spec.structures), count).astype(np.int32)),
+    }
+
+
+def build(phase, spec, width):
     """Returns the model of a phase, not compiled; phase 2's reference encoder is a stand-in that computes nothing."""
     import tensorflow as tf
 
-    from icell_tf import networks
-    from icell_tf.models import ConditionalModel, ReferenceModel
+    from icell_tf.config import PHASES, ReferenceConfig
+    from icell_tf.models.factory import build_model
+    from icell_tf.runs.run import Run
 
-    shape, channels = {"width": width}, 2 if phase == "reference" else 3
     # Phase 2 takes z_r as given: its reference encoder computes nothing below, and holds next to no memory.
-    enc_r = networks.build_reference_encoder(image_size, **(shape if phase == "reference" else {"width": 1 / 64}))
-    enc_d = networks.build_latent_discriminator()
-    dec_d = networks.build_image_discriminator(image_size, channels, 1 if channels == 2 else STRUCTURES + 1, **shape)
-    if phase == "reference":
-        model = ReferenceModel(enc_r, networks.build_reference_decoder(image_size, **shape), enc_d, dec_d)
-    else:
-        enc = networks.build_conditional_encoder(image_size, STRUCTURES, **shape)
-        dec = networks.build_conditional_decoder(image_size, STRUCTURES, **shape)
-        model = ConditionalModel(enc_r, enc, dec, enc_d, dec_d)
-        model.enc_r = lambda x_r, training: tf.ones([tf.shape(x_r)[0], LATENT])
+    reference = ReferenceConfig(width=1 / 64) if phase == "conditional" else None
+    model = build_model(Run(phase, PHASES[phase](width=width), spec, reference=reference))
+    if reference:
+        model.enc_r = lambda x_r, training: tf.ones([tf.shape(x_r)[0], model.latent_dim])
     return model
 
 
 def measure(arguments):
     """Times our step and reads this process' peak memory."""
     import keras
-    import numpy as np
     import tensorflow as tf
 
     from icell_tf.training.acceleration import AUTO, Acceleration, set_threads
@@ -97,17 +109,14 @@ def measure(arguments):
     if arguments.deterministic:
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(0)
-    set_threads(arguments.threads or AUTO, arguments.image_size)
+    spec = square_spec(arguments.image_size)
+    set_threads(arguments.threads or AUTO, spec.shape)
     acceleration = Acceleration(arguments.precision, arguments.jit)
     acceleration.set_products()
     with acceleration.building():
-        model = build(arguments.phase, arguments.image_size, arguments.width)
+        model = build(arguments.phase, spec, arguments.width)
     model.compile(loss_scale=acceleration.loss_scale)
-    rng, size = np.random.default_rng(0), arguments.image_size
-    batch = {
-        "x_rs": tf.constant(rng.random((arguments.batch_size, size, size, 3), np.float32)),
-        "y": tf.constant(rng.integers(0, STRUCTURES, arguments.batch_size).astype(np.int32)),
-    }
+    batch = random_batch(spec, arguments.batch_size)
     step = tf.function(model.train_step, jit_compile=arguments.jit or None)
     seconds, processor = timed(lambda: float(step(batch)["reconstruction"]), arguments.steps)
     flops = step_flops(model)
@@ -239,7 +248,7 @@ WORKERS = {"step": measure, "product": measure_product}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--phase", choices=(*PHASES, "both"), default="both")
-    parser.add_argument("--image_size", type=int, default=64, help="pixels along a side")
+    parser.add_argument("--image_size", type=int, default=64, help="pixels along a side of the square pictures")
     parser.add_argument("--width", type=float, default=0.25, help="multiplier of the networks' widths")
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two to warm up")

@@ -17,7 +17,7 @@ def test_flops_of_a_network_by_hand():
 
 def test_flops_of_the_papers_step():
     """Phase 1, 256 pixels: 4.90 GFLOP a pass of encoder or decoder, 3.83 of the image discriminator."""
-    model = train_step.build("reference", 256, 1.0)
+    model = train_step.build("reference", train_step.square_spec(256), 1.0)
     assert round(train_step.step_flops(model) / 1e9, 1) == 83.2
 
 
@@ -34,11 +34,14 @@ def test_functions_take_turns_and_their_first_two_do_not_count():
     assert set(seconds) == {"a", "b"} and all(0 <= value < 1 for value in seconds.values())
 
 
-def test_made_up_cells_are_batched_like_prepared_ones():
-    cells = throughput.random_cells(32, 10)
-    first, second = cells.training_batches(4, seed=0, epochs=1, mirror=True)
-    assert first["x"].shape == second["x"].shape == (4, 32, 32, 3)
-    assert not {*first["x"].numpy().sum((1, 2, 3))} & {*second["x"].numpy().sum((1, 2, 3))}
+def test_the_batch_of_noise_is_as_a_model_takes_it():
+    spec = train_step.square_spec(32)
+    batch = train_step.random_batch(spec, 4)
+    assert batch["x"].shape == (4, *spec.image_shape) and batch["structure"].shape == (4,)
+
+
+def test_the_input_gives_cells_from_files_and_from_memory(prepared):
+    assert all(throughput.input_rate(prepared, 4, 1, cache=cache, mirror=True) > 0 for cache in ("off", "on"))
 
 
 def test_the_yardstick_of_streaming_has_the_same_batches(prepared):
