@@ -86,8 +86,10 @@ def integration(arguments):
 
     spec = train_step.square_spec(*SIZES["paper"])
     k = len(spec.structures)
-    enc_r, enc_rs = networks.build_reference_encoder(spec.shape), networks.build_conditional_encoder(spec.shape, k)
-    dec_rs = networks.build_conditional_decoder(spec.shape, k)
+    channels, reference_channels = len(spec.channels), len(spec.reference_names)
+    enc_r = networks.build_reference_encoder(spec.shape, reference_channels)
+    enc_rs = networks.build_conditional_encoder(spec.shape, channels, k)
+    dec_rs = networks.build_conditional_decoder(spec.shape, channels, k)
     integrator = Integrator(Networks(spec, enc_r, enc_rs, dec_rs))
     x_r = np.random.default_rng(0).random((1, *spec.reference_shape), np.float32)
     z = tf.random.normal([k, integrator.latent_dim])

@@ -131,6 +131,11 @@ class ConditionalConfig(ReferenceConfig):
     leave_out: str = setting(
         "", "structures to train without, separated by commas; the evaluation then measures if they are seen as unknown"
     )
+    grow_from: str = setting(
+        "",
+        "folder of a run of phase 2, on the same run of phase 1, that knows fewer structures: start from its weights, "
+        "copied by the names of the structures",
+    )
     generate_from: str = setting(
         "estimates",
         "what x_gen is made from: y_hat and z_r_hat (the paper's Algorithm 2) or y and z_r (the released code)",

@@ -10,6 +10,7 @@ import tensorflow as tf
 from icell_tf.config import ConfigError
 from icell_tf.data.prepared import open_prepared
 from icell_tf.models.factory import build_model
+from icell_tf.models.growth import grow
 from icell_tf.runs import history
 from icell_tf.runs.run import Run
 from icell_tf.runs.trained import load_model
@@ -146,7 +147,20 @@ def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):
         if encoder:
             model.enc_r.set_weights(encoder)
         model.compile(config.learning_rate, config.beta_1, jit=how.jit, loss_scale=how.loss_scale)
+        if fresh and run.phase == "conditional" and config.grow_from:
+            workers.together(lambda: _grow(model, config.grow_from))
     return model
+
+
+def _grow(model, run_dir):
+    """Gives a fresh conditional model the weights of a run with fewer structures. Raises: ConfigError."""
+    old, _ = load_model(Path(run_dir).expanduser(), phase="conditional")
+    if not all(map(np.array_equal, model.enc_r.get_weights(), old.enc_r.get_weights())):
+        raise ConfigError(f"--grow_from: {run_dir} was trained on another run of phase 1 than --reference names")
+    try:
+        grow(model, old)
+    except ConfigError as error:
+        raise ConfigError(f"--grow_from: {run_dir}: {error}") from error
 
 
 def _resume(model, store):
