@@ -99,6 +99,10 @@ class PreparedCells:
         labels = {name: values[rows] for name, values in records.labels.items()}
         return labels | {"structure": self._numbers[labels["structure"]]}
 
+    def check(self):
+        """Opens all files of records. Raises: DatasetError: one is missing, or doesn't have the records it should."""
+        self._everything.check()
+
     def examples(self, split, batch_size):
         """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""
         count = self.size(split)

@@ -51,6 +51,12 @@ class Records:
                 records[place] = record
         return records
 
+    def check(self):
+        """Opens all files. Raises: DatasetError: one is missing, or doesn't have the records that it should."""
+        for file in range(len(self._instructions)):
+            if not self._reader(file).ok():
+                raise _damaged(self._instructions[file].filename, "it is no ArrayRecord file")
+
     def _read_file(self, file, positions):
         path = self._instructions[file].filename
         try:

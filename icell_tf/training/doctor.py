@@ -143,6 +143,7 @@ def data(dataset, data_dir=None):
     try:
         prepared = PreparedCells(folder)
         spec, splits = prepared.spec, prepared.splits
+        prepared.check()
     except DatasetError as error:
         return Part("data", [f"{folder}: can't be read"], [str(error)]), None
     counts = ", ".join(f"{name} {count:,}" for name, count in splits.items())

@@ -102,6 +102,7 @@ def _train(
 def _find(config, reference_dir, data_dir):
     """Returns the `Run` and its `PreparedCells`, checked against the reference run in phase 2."""
     prepared = open_prepared(config, data_dir=data_dir)
+    prepared.check()
     if reference_dir is None:
         return Run("reference", config, prepared.spec, prepared.dataset), prepared
     reference = Run.load(reference_dir)

@@ -45,5 +45,5 @@ def test_each_fold_trains_both_phases_and_tests_its_own_cells(command, prepared,
         cells = PreparedCells(prepared.folder, fold=fold)
         assert measured[i] == (folder / "conditional", cells, folder / "evaluation")
     folders = [tmp_path / f"fold-{part}" / "evaluation" for part in (1, 2)]
-    assert pooled == [(folders, prepared, tmp_path)]
+    assert pooled == [(folders, cells, tmp_path)]
     assert capsys.readouterr().out.endswith(f"the table\nwrote {tmp_path}/pooled.json\n")
