@@ -1,11 +1,10 @@
 """Sources of a split's cells: their files, read as cells are needed, or memory. Both give the same images."""
 
+from functools import cached_property
+
 import numpy as np
 import psutil
 import tensorflow as tf
-
-from icell_tf.data.batches import decoded_batches
-from icell_tf.data.records import explain_damage
 
 CACHE = ("auto", "on", "off")
 CACHED_SHARE = 1 / 4  # of the free memory, up to which "auto" keeps images in it
@@ -13,7 +12,7 @@ READ_BATCH = 64
 
 
 class StoredCells:
-    """Cells in files; only what `gather` returns is in memory.
+    """Cells in files; only what `gather` returns is in memory. Several threads may read at a time.
 
     Args:
       records: `Records`.
@@ -31,18 +30,33 @@ class StoredCells:
         return len(self._rows)
 
     def gather(self, index):
-        """Returns images, (B, *shape, C) uint8, and structures, (B,) int32, in a graph. Args: index: (B,) int64."""
-        # TensorFlow runs Python functions with a state one at a time where operations have to be deterministic.
-        serialized = tf.numpy_function(self._read, [index], tf.string, stateful=False)
-        serialized.set_shape([None])
-        spec = {"image": tf.io.FixedLenFeature([], tf.string), "structure": tf.io.FixedLenFeature([], tf.int64)}
-        parsed = tf.io.parse_example(serialized, spec)
-        signature = tf.TensorSpec(self.image_shape, tf.uint8)
-        images = tf.map_fn(self._image.decode_example, parsed["image"], fn_output_signature=signature)
-        return images, tf.gather(self._numbers, parsed["structure"])
+        """Returns images, (B, *shape, C) uint8, and structures, (B,) int32, in NumPy. Args: index: (B,) integers.
 
-    def _read(self, index):
-        return np.array(self._records.read(self._rows[index]), object)
+        Raises: DatasetError: if a file is damaged.
+        """
+        if not len(index):
+            return np.zeros((0, *self.image_shape), np.uint8), np.zeros(0, np.int32)
+        with tf.device("CPU:0"):  # a GPU's memory is for the networks
+            images, y = self._decode(tf.constant(self._records.read(self._rows[index])))
+        return images.numpy(), self._numbers[y.numpy()]
+
+    @cached_property
+    def _decode(self):
+        spec = {"image": tf.io.FixedLenFeature([], tf.string), "structure": tf.io.FixedLenFeature([], tf.int64)}
+        signature = tf.TensorSpec(self.image_shape, tf.uint8)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+        def decode(serialized):
+            parsed = tf.io.parse_example(serialized, spec)
+            images = tf.map_fn(self._image.decode_example, parsed["image"], fn_output_signature=signature)
+            return images, parsed["structure"]
+
+        return decode
+
+    def batches(self):
+        """Yields the images and structures of all cells in order, as `gather` returns them."""
+        for start in range(0, len(self), READ_BATCH):
+            yield self.gather(np.arange(start, min(start + READ_BATCH, len(self))))
 
 
 class CachedCells:
@@ -57,10 +71,9 @@ class CachedCells:
         """Reads and decodes all cells of a source. Raises: DatasetError: if a file is damaged."""
         images, y = np.empty((len(stored), *stored.image_shape), np.uint8), np.empty(len(stored), np.int32)
         start = 0
-        with explain_damage():
-            for batch, labels in decoded_batches(stored, READ_BATCH):
-                images[start : start + len(labels)], y[start : start + len(labels)] = batch, labels
-                start += len(labels)
+        for batch, labels in stored.batches():
+            images[start : start + len(labels)], y[start : start + len(labels)] = batch, labels
+            start += len(labels)
         return cls(images, y)
 
     def __len__(self):
@@ -68,10 +81,7 @@ class CachedCells:
 
     def gather(self, index):
         """As of `StoredCells`."""
-        images, y = tf.numpy_function(
-            lambda rows: (self.images[rows], self.y[rows]), [index], (tf.uint8, tf.int32), stateful=False
-        )
-        return tf.ensure_shape(images, [None, *self.image_shape]), tf.ensure_shape(y, [None])
+        return self.images[index], self.y[index]
 
 
 def cached(stored, cache, free=None):

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from icell_tf.data.batches import decoded_batches, ordered_batches, shuffled_batches
-from icell_tf.data.cells import READ_BATCH, StoredCells, cached
+from icell_tf.data.batches import ordered_batches, shuffled_batches
+from icell_tf.data.cells import StoredCells, cached
 from icell_tf.data.folders import find_prepared
 from icell_tf.data.folds import held_out
-from icell_tf.data.records import DatasetError, Records, decoder, explain_damage
+from icell_tf.data.records import DatasetError, Records, decoder
 from icell_tf.spec import CellSpec, SpecError
 from icell_tf.structures import canonical_name
 
@@ -223,7 +223,7 @@ class PreparedCells:
         return records["image"].astype(np.float32) / 255, records["structure"]
 
     def batches(self, split, batch_size, cache="off", free=None):
-        """Returns a tf.data.Dataset of all cells in order, {"x": (B, *shape, C) in [0, 1], "structure": (B,) int32}.
+        """Returns the `Batches` of all cells, in order.
 
         Args: cache, free: as of `cells.cached`.
         """
@@ -232,7 +232,7 @@ class PreparedCells:
     def training_batches(
         self, batch_size, seed, epochs, initial_epoch=0, balanced=False, mirror=False, skip=0, cache="auto", free=None
     ):
-        """Returns a tf.data.Dataset of the batches of epochs initial_epoch to epochs - 1, as `shuffled_batches` does.
+        """Returns the `Batches` of epochs initial_epoch to epochs - 1, as `shuffled_batches` does.
 
         A resumed run thus sees the same batches as one without interruption.
 
@@ -242,8 +242,7 @@ class PreparedCells:
           mirror: mirror each cell along no axis of the plane, one or both, by a draw of its own in each epoch.
           cache, free: as of `cells.cached`; the batches are the same with and without.
 
-        Raises: DatasetError: if an epoch has not even one batch. What reads the batches raises an error of TensorFlow
-          that names a damaged file; within `records.explain_damage` it is a `DatasetError`.
+        Raises: DatasetError: if an epoch has not even one batch; also while batches are taken, if a file is damaged.
         """
         self.steps_per_epoch(batch_size)
         return shuffled_batches(
@@ -259,11 +258,10 @@ class PreparedCells:
     def mean_logits(self):
         """Returns for each channel the logit of the training cells' mean intensity."""
         total, count = 0, 0
-        with explain_damage():
-            for images, _ in decoded_batches(self.stored_cells(self.train_split), READ_BATCH):
-                channels = images.shape[-1]
-                total = total + images.numpy().reshape(-1, channels).sum(axis=0, dtype=np.int64)
-                count += images.numpy().size // channels
+        for images, _ in self.stored_cells(self.train_split).batches():
+            channels = images.shape[-1]
+            total = total + images.reshape(-1, channels).sum(axis=0, dtype=np.int64)
+            count += images.size // channels
         means = np.clip(total / count / 255, 1e-4, 1 - 1e-4)
         return tuple(np.log(means / (1 - means)))
 

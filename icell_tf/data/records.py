@@ -1,11 +1,9 @@
 """Records in ArrayRecord files, read in any order, and what they hold."""
 
 import bisect
-import contextlib
 import functools
 import itertools
 import os
-import re
 import threading
 
 import numpy as np
@@ -116,15 +114,3 @@ def decoder(features, names):
 
 def _damaged(path, found):
     return DatasetError(f"{os.fspath(path)} can't be read ({found}); prepare the data set anew")
-
-
-@contextlib.contextmanager
-def explain_damage():
-    """Within, a damaged file that a tf.data pipeline met is a `DatasetError`, not an error of TensorFlow."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        found = re.search(rf"^.*\b{DatasetError.__name__}: (.*)$", error.message or "", re.MULTILINE)
-        if found is None:
-            raise
-        raise DatasetError(found[1]) from error

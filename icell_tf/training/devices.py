@@ -233,10 +233,21 @@ class Workers:
         return self.sum(values) / self.count
 
     def distribute(self, batches):
-        """Divides each batch of a tf.data.Dataset, which is the same on all workers, between the devices."""
-        options = tf.data.Options()
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return self.strategy.experimental_distribute_dataset(batches.with_options(options))
+        """Returns this worker's share of `Batches`, which are the same on all workers."""
+        return batches if self.count == 1 else batches.share(self.index, self.count)
+
+    def part_of_device(self, batch):
+        """Returns the part of this worker's batch for the device that computes. Args: {name: tensor (B, ...)}."""
+        devices = self.strategy.num_replicas_in_sync // self.count
+        if devices == 1:
+            return batch
+        number = tf.distribute.get_replica_context().replica_id_in_sync_group % devices
+
+        def part(values):
+            count = values.shape[0] or tf.shape(values)[0]
+            return values[count * number // devices : count * (number + 1) // devices]
+
+        return {name: part(values) for name, values in batch.items()}
 
     @contextlib.contextmanager
     def explain_lost_worker(self):

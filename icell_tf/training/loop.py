@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.data.records import explain_damage
 from icell_tf.inference.loading import integrator_of
 from icell_tf.training import callbacks, machine, metric_state
 from icell_tf.training.acceleration import AUTO
@@ -170,13 +169,13 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
         return {"cache": cache, "free": machine.memory()[1]}
 
     batches = workers.distribute(workers.together(lambda: prepared.training_batches(*span, skip=done, **how, **keep())))
-    train_step, remaining = _compile_step(model.train_step, batches, workers.strategy, model.jit_compile), iter(batches)
+    train_step, remaining = _compile_step(model.train_step, batches, workers, model.jit_compile), iter(batches)
     validation = None
     if "validation" in prepared.splits:
         validation = workers.distribute(
             workers.together(lambda: prepared.batches("validation", config.batch_size, **keep()))
         )
-        test_step = _compile_step(model.test_step, validation, workers.strategy, model.jit_compile)
+        test_step = _compile_step(model.test_step, validation, workers, model.jit_compile)
     stop = StopRequest()
     followers = keras.callbacks.CallbackList(
         _callbacks(run, prepared, model, SaveRun(store, steps, step, stop), card),
@@ -187,7 +186,7 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
         steps=steps,
     )
 
-    with stop.handling(), explain_damage():
+    with stop.handling():
         followers.on_train_begin()
         for epoch in range(completed, config.epochs):
             model.reset_metrics()
@@ -215,17 +214,18 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
         )
 
 
-def _compile_step(step, batches, strategy, jit):
+def _compile_step(step, batches, workers, jit):
     """Returns a compiled function from a batch to {name: mean over all devices}.
 
     Args:
       step: a function from a device's part of a batch to {name: scalar}.
       batches: as `Workers.distribute` returns them.
     """
+    strategy = workers.strategy
 
     @tf.function(input_signature=[batches.element_spec], jit_compile=jit, autograph=False)
     def on_all_devices(batch):
-        logs = strategy.run(step, args=(batch,))
+        logs = strategy.run(lambda: step(workers.part_of_device(batch)))
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     return on_all_devices

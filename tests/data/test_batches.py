@@ -1,5 +1,8 @@
 """Batches: their order, balance and mirroring depend on seed and epoch alone; what is skipped is not read."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,3 +129,21 @@ def test_another_kind_of_cache_is_refused(prepared):
 def test_two_passes_over_the_same_batches_are_equal(prepared):
     batches = prepared.training_batches(8, seed=3, epochs=1, mirror=True, cache="off")
     assert_equal(list(batches), batches)
+
+
+def test_a_share_of_the_batches_reads_its_own_cells_alone(prepared, reads):
+    whole = prepared.training_batches(8, seed=3, epochs=1, mirror=True, cache="off")
+    halves = [list(whole.share(number, 2)) for number in range(2)]
+    assert set(reads) == {4}
+    for batch, *parts in zip(whole, *halves, strict=True):
+        for name, values in batch.items():
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in parts]), values)
+
+
+def test_batches_that_are_not_taken_to_the_end_let_the_process_go(prepared, monkeypatch):
+    read = Records.read
+    monkeypatch.setattr(Records, "read", lambda self, rows: time.sleep(0.2) or read(self, rows))
+    batches = iter(prepared.training_batches(8, seed=3, epochs=9, cache="off"))
+    next(batches)  # threads now read those after it
+    batches.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPoolExecutor")]

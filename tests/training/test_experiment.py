@@ -157,8 +157,11 @@ def interrupt(*_):
 
 TWO_DEVICES = """
 import sys
+import numpy as np
 import tensorflow as tf
 from icell_tf.config import ReferenceConfig
+from icell_tf.data.batches import ordered_batches
+from icell_tf.data.cells import CachedCells
 from icell_tf.models.factory import build_model
 from icell_tf.runs.run import Run
 from icell_tf.training import devices, experiment, loop
@@ -172,10 +175,10 @@ strategy = devices.make_strategy()
 with strategy.scope():
     model = build_model(Run.load(sys.argv[2]))
     model.compile()
-one = tf.data.Dataset.from_tensors({"x": tf.zeros([1, 32, 32, 3]), "structure": tf.zeros([1], tf.int32)})
-batches = strategy.experimental_distribute_dataset(one)
-test_step = loop._compile_step(model.test_step, batches, strategy, jit=False)
-for batch in batches:  # of its one cell the second device gets none
+cells = CachedCells(np.zeros((1, 32, 32, 3), np.uint8), np.zeros(1, np.int32))
+batches = ordered_batches(cells, 1)
+test_step = loop._compile_step(model.test_step, batches, devices.Workers(strategy), jit=False)
+for batch in batches:  # of its one cell one of the devices gets none
     test_step(batch)
 count = model.trackers["reconstruction"].count.value.read_value()
 print("replicas", strategy.num_replicas_in_sync, "cells", int(count))
