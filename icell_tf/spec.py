@@ -7,6 +7,7 @@ must know which axis is which, or which channel shows what, asks this module.
 import dataclasses
 import json
 import math
+import numbers
 from dataclasses import dataclass
 
 FORMAT = 1  # of the JSON
@@ -132,12 +133,15 @@ class CellSpec:
             values = getattr(self, name)
             _require(not isinstance(values, str), f"{name} is {values!r}, expected a list")
             object.__setattr__(self, name, tuple(values))
+        real = all(isinstance(size, numbers.Real) and type(size) is not bool for size in self.pixel_size)
+        _require(real, f"pixel_size is {self.pixel_size}, expected numbers of µm above 0")
         object.__setattr__(self, "pixel_size", tuple(map(float, self.pixel_size)))
         _require(self.axes in AXES, f"axes are {self.axes!r}, expected {' or '.join(AXES)}")
         for name in ("shape", "pixel_size"):
             values = getattr(self, name)
             _require(len(values) == self.rank, f"{name} is {values}, expected a number for each axis of {self.axes}")
         require_halvable(self.shape)
+        _require(self.structures, "there are no structures")
         sizes = all(math.isfinite(size) and size > 0 for size in self.pixel_size)
         _require(sizes, f"pixel_size is {self.pixel_size}, expected numbers of µm above 0")
         roles = [channel.role for channel in self.channels]

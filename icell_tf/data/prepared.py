@@ -67,9 +67,19 @@ class PreparedCells:
         if found is None:
             raise DatasetError(f"{self.folder} doesn't describe its cells; prepare the data set anew")
         try:
-            return CellSpec.from_dict(found)
+            spec = CellSpec.from_dict(found)
         except SpecError as error:
             raise DatasetError(f"{self.folder} can't be used: {error}; prepare the data set anew") from error
+        features = self.builder.info.features
+        stored = {"image": tuple(features["image"].shape), "structure": tuple(features["structure"].names)}
+        described = {"image": spec.image_shape, "structure": spec.structures}
+        for name, value in stored.items():
+            if value != described[name]:
+                raise DatasetError(
+                    f"{self.folder} can't be used: metadata.json describes the feature {name!r} as {described[name]}, "
+                    f"but it is stored as {value}; restore metadata.json, or prepare the data set anew"
+                )
+        return spec
 
     @property
     def dataset(self):

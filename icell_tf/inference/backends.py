@@ -65,14 +65,18 @@ class SavedModel:
         try:
             self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read
             self.functions = dict(self._loaded.signatures)
-            known = self.functions["classify"].structured_outputs["probabilities"].shape[-1]
+            encode = self.functions["encode"]
+            _, *images = encode.structured_input_signature[1]["x_rs"].shape
+            known, codes = (encode.structured_outputs[name].shape[-1] for name in ("probabilities", "z_s"))
         except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
             raise ValueError(
                 f"{folder} can't be loaded ({type(error).__name__}): it is damaged or incomplete; export it again"
             ) from error
-        named = len(self.description.spec.structures)
-        if known != named:
-            raise ValueError(f"{path} names {named} structures, but the model has {known}")
+        spec, latent_dim = self.description.spec, self.description.latent_dim
+        described = {"structures": len(spec.structures), "x_rs": spec.image_shape, "z_s": latent_dim}
+        for name, value in {"structures": known, "x_rs": tuple(images), "z_s": codes}.items():
+            if value != described[name]:
+                raise ValueError(f"{path} describes {name} as {described[name]}, but the model has {value}")
 
 
 class Networks:

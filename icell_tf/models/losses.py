@@ -80,12 +80,12 @@ def prior_discrepancy(z):
     The kernel is exp(-|a - b|^2 / 2 v), and the result is the mean over the widths v of Z/4, Z/2 and Z. The expectation
     over the prior is known in closed form, so no draws from the prior add noise.
 
-    Args: z (B, Z), B >= 2. Returns: (B,), whose mean is the discrepancy.
+    Args: z (B, Z). Returns: (B,), whose mean is the discrepancy.
     """
     dimensions = z.shape[-1]
     squares = tf.reduce_sum(tf.square(z), axis=-1)  # (B,)
     between = squares[:, None] + squares[None] - 2.0 * tf.matmul(z, z, transpose_b=True)
-    others = tf.cast(tf.shape(z)[0] - 1, z.dtype)
+    others = tf.cast(tf.maximum(tf.shape(z)[0] - 1, 1), z.dtype)  # a last batch may have one cell, compared with none
     total = 0.0
     for v in (dimensions / 4, dimensions / 2, dimensions):
         itself = (tf.reduce_sum(tf.exp(-between / (2 * v)), axis=-1) - 1.0) / others

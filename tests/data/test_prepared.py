@@ -54,6 +54,16 @@ def test_a_data_set_without_a_usable_description_of_its_cells_is_refused(copy, c
         _ = PreparedCells(copy).spec
 
 
+@pytest.mark.parametrize("change_of", [{"shape": [64, 32]}, {"structures": ["tom20"]}, {"channels": None}])
+def test_a_description_that_its_records_do_not_have_is_refused(copy, change_of):
+    spec = json.loads((copy / "metadata.json").read_text())["spec"]
+    if "channels" in change_of:
+        change_of = {"channels": [{"name": "dye", "role": "reference"}, *spec["channels"]]}
+    change(copy / "metadata.json", spec=spec | change_of)
+    with pytest.raises(DatasetError, match=f"^{copy} can't be used: metadata.json describes the feature"):
+        _ = PreparedCells(copy).spec
+
+
 def test_a_data_set_in_another_format_is_refused(copy):
     change(copy / "dataset_info.json", fileFormat="tfrecord")
     with pytest.raises(DatasetError, match=f"^{copy} is stored as tfrecord, expected array_record.*anew$"):

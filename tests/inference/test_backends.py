@@ -42,7 +42,8 @@ def test_a_description_of_something_else_is_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "field, value", [("structures", "zo1"), ("structures", ["zo1"]), ("format", 2), ("axes", "ZYX")]
+    "field, value",
+    [("structures", "zo1"), ("structures", ["zo1"]), ("format", 2), ("axes", "ZYX"), ("shape", [64, 32])],
 )
 def test_a_description_that_does_not_fit_the_model_is_refused(make_export, tmp_path, field, value):
     folder = shutil.copytree(make_export(), tmp_path / "1")

@@ -53,8 +53,8 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
 
     Args:
       channels: (C, Z, Y, X), or a sequence of C arrays (Z, Y, X), integers or floats: membrane, nucleus[, structure].
-      cell_mask: (Z, Y, X) or (1, Y, X), nonzero inside the cell.
-      nucleus_mask: (Z, Y, X) or (1, Y, X), nonzero inside the nucleus.
+      cell_mask: (Z, Y, X), nonzero inside the cell; for a frame in 2D also (1, Y, X).
+      nucleus_mask: nonzero inside the nucleus, as the cell mask.
       scale: (z, y, x), µm per voxel; for a frame in 2D z is not used and may be nan.
       frame: the `Frame` of the image. In 2D the stack is projected along z.
       preparation: a `Preparation`; None is the paper's.
@@ -64,8 +64,10 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)
-    cell_mask, nucleus_mask = _check_masks(cell_mask, nucleus_mask, channels[0].shape)
     rank = len(frame.shape)
+    if rank == channels[0].ndim:
+        _check_planes(channels[0], cell=cell_mask, nucleus=nucleus_mask)
+    cell_mask, nucleus_mask = _check_masks(cell_mask, nucleus_mask, channels[0].shape)
     _check_scale(scale, rank)
     projected = rank < channels[0].ndim
     cell, nucleus = (mask.any(axis=0) if projected else mask for mask in (cell_mask, nucleus_mask))
@@ -111,6 +113,15 @@ def _check_channels(channels):
         if channel.dtype.kind not in "buif":
             raise ValueError(f"expected integer or float intensities, found {channel.dtype} in the {name} channel.")
     return channels
+
+
+def _check_planes(channel, **masks):
+    """Refuses what is flat where a volume is asked for."""
+    if len(channel) == 1:
+        raise ValueError("the stack has one plane, but a volume needs several: prepare pictures, image_size [y, x].")
+    for name, mask in masks.items():
+        if np.ndim(mask) == 2 or len(mask) == 1:
+            raise MaskError(f"the {name} mask has one plane, but a volume needs a mask in each of its planes.")
 
 
 def _check_masks(cell_mask, nucleus_mask, shape):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.imaging.frame.preprocess import MaskError, preprocess
 from icell_tf.spec import Preparation
 from tests.imaging.frame.test_preprocess import FRAME, Cell, correlations, make_cell
 
@@ -125,3 +125,19 @@ def test_unequal_pixels_stretch_the_picture():
     stretched = cell.preprocess(Frame((64, 64), (0.5, 1.0)))
     rows = stretched.image[0::2].astype(int) + stretched.image[1::2]
     assert min(correlations(rows, cell.preprocess(FRAME).image[16:48])) > 0.97
+
+
+def test_what_is_flat_is_refused_for_a_volume_only():
+    cell = make_cell()
+    cell.preprocess()
+    for name in ("cell", "nucleus"):
+        flat = make_cell()
+        setattr(flat, f"{name}_mask", getattr(flat, f"{name}_mask").max(axis=0, keepdims=True))
+        flat.preprocess()
+        with pytest.raises(MaskError, match=f"the {name} mask has one plane, but a volume needs"):
+            flat.preprocess(VOLUME)
+    middle = slice(len(cell.cell_mask) // 2, len(cell.cell_mask) // 2 + 1)
+    cell.channels = cell.channels[:, middle]
+    cell.cell_mask, cell.nucleus_mask = cell.cell_mask[middle], cell.nucleus_mask[middle]
+    with pytest.raises(ValueError, match="the stack has one plane, but a volume needs several"):
+        cell.preprocess(VOLUME)
