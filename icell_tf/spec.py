@@ -133,17 +133,15 @@ class CellSpec:
             values = getattr(self, name)
             _require(not isinstance(values, str), f"{name} is {values!r}, expected a list")
             object.__setattr__(self, name, tuple(values))
-        real = all(isinstance(size, numbers.Real) and type(size) is not bool for size in self.pixel_size)
-        _require(real, f"pixel_size is {self.pixel_size}, expected numbers of µm above 0")
-        object.__setattr__(self, "pixel_size", tuple(map(float, self.pixel_size)))
         _require(self.axes in AXES, f"axes are {self.axes!r}, expected {' or '.join(AXES)}")
         for name in ("shape", "pixel_size"):
             values = getattr(self, name)
             _require(len(values) == self.rank, f"{name} is {values}, expected a number for each axis of {self.axes}")
         require_halvable(self.shape)
         _require(self.structures, "there are no structures")
-        sizes = all(math.isfinite(size) and size > 0 for size in self.pixel_size)
+        sizes = all(isinstance(size, numbers.Real) and math.isfinite(size) and size > 0 for size in self.pixel_size)
         _require(sizes, f"pixel_size is {self.pixel_size}, expected numbers of µm above 0")
+        object.__setattr__(self, "pixel_size", tuple(map(float, self.pixel_size)))
         roles = [channel.role for channel in self.channels]
         fits = len(roles) > 1 and roles == [REFERENCE] * (len(roles) - 1) + [STRUCTURE]
         _require(fits, f"channels have roles {roles}, expected reference channels and then one structure channel")
@@ -255,8 +253,9 @@ class CellSpec:
     @classmethod
     def from_dict(cls, content):
         """Reads what `to_dict` returns. Raises: SpecError: if it is not that, or of another format."""
+        _require(isinstance(content, dict), "it is no description of cells")
+        content = dict(content)
         try:
-            content = dict(content)
             found = content.pop("format", None)
             _require(found == FORMAT, f"its format is {found}, and this version of icell_tf reads {FORMAT}")
             parts = {
@@ -265,15 +264,12 @@ class CellSpec:
                 "preparation": Preparation(**content.pop("preparation")),
             }
             return cls(**content, **parts)
-        except SpecError:
-            raise
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise SpecError(f"it is no description of cells ({error})") from error
 
     def __str__(self):
-        pixels = " x ".join(f"{size:g}" for size in self.pixel_size)
-        if len(set(self.pixel_size)) == 1:
-            pixels = f"{self.pixel_size[0]:g}"
+        sizes = self.pixel_size if len(set(self.pixel_size)) > 1 else self.pixel_size[:1]
+        pixels = " x ".join(f"{size:g}" for size in sizes)
         return f"{self.described_shape} px at {pixels} µm, prepared with {self.preparation}"
 
 

@@ -33,8 +33,9 @@ class MadeUpCells:
     def labels(self, split):
         return {name: self._records[split][name] for name in ("cell_id", "fov_id", "structure")}
 
-    def read(self, split, rows):
-        return {name: values[rows] for name, values in self._records[split].items()}
+    def read(self, split, rows, features=None):
+        records = self._records[split]
+        return {name: records[name][rows] for name in features or records}
 
     def examples(self, split, batch_size):
         for start in range(0, self.size(split), batch_size):

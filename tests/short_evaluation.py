@@ -47,8 +47,8 @@ def coded_cells(images, y=None, z=None, spec=None, truths=None, **fields):
     known |= dict.fromkeys(("z_r", "z_r_hat", "z_s"), z) | fields
     records, spec = {"image": images} | (truths or {}), spec or spec_of(images, known["probabilities"].shape[1])
 
-    def read(rows):
-        return {name: values[rows] for name, values in records.items()}
+    def read(rows, features):
+        return {name: records[name][rows] for name in features}
 
     return CodedCells(spec=spec, read=read, y=y, truths=tuple(truths or ()), **known)
 
@@ -69,4 +69,4 @@ def some_of(cells, rows):
     few = {name: getattr(cells, name)[rows] for name in names} | ids
     for name in ("ceiling", "spread"):
         few |= {name: getattr(cells, name)[rows]} if getattr(cells, name) is not None else {}
-    return dataclasses.replace(cells, read=lambda some: cells.read(rows[some].tolist()), **few)
+    return dataclasses.replace(cells, read=lambda some, features: cells.read(rows[some].tolist(), features), **few)

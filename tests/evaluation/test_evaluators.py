@@ -45,8 +45,8 @@ class Observed(PreparedCells):
         for start in range(0, len(self._kept_rows(split)), batch_size):
             yield self.read(split, slice(start, start + batch_size))
 
-    def read(self, split, rows):
-        records = super().read(split, self._kept_rows(split)[rows].tolist())
+    def read(self, split, rows, features=None):
+        records = super().read(split, self._kept_rows(split)[rows].tolist(), features)
         return {name: values for name, values in records.items() if name not in TRUTHS}
 
     def _kept_rows(self, split):
