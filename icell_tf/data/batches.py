@@ -5,6 +5,7 @@ while it reads: Python deletes it and waits for its threads, and these wait for 
 """
 
 import collections
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,8 +14,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# Batches that are made at a time, and at most ahead of their use. Fixed, so that memory does not grow with the cores.
-PARALLEL, AHEAD = 4, 6
+# Batches that are made at a time, and at most ahead of their use: few, so that memory stays small.
+PARALLEL, AHEAD = min(4, os.cpu_count() or 1), 4
 
 
 @dataclass(frozen=True)
