@@ -106,7 +106,7 @@ class AdversarialAutoencoder(keras.Model):
         if not self.mmd_weight:
             return {}
         discrepancy = losses.prior_discrepancy(z)
-        objectives["enc"] += self.mmd_weight * discrepancy
+        objectives["enc"] = losses.total(objectives["enc"], self.mmd_weight * discrepancy)
         return {"discrepancy": discrepancy}
 
     @staticmethod

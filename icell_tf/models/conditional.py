@@ -43,7 +43,7 @@ class ConditionalModel(AdversarialAutoencoder):
     def objectives(self, batch, z_prior, training):
         """Algorithm 2; the objectives are eq. 17, 18, 11 and 14."""
         x_rs, y = batch["x"], batch["structure"]
-        z_r = self.enc_r(self.spec.reference(x_rs), training=False)
+        z_r = tf.stop_gradient(self.enc_r(self.spec.reference(x_rs), training=False))
         coded = self.enc(x_rs, training=training)
         y_logits, z_r_hat, z_s = coded["y_logits"], coded["z_r_hat"], coded["z_s"]
         estimates = {"y": tf.nn.softmax(y_logits), "z_r": z_r_hat, "z_s": z_s}
@@ -70,7 +70,7 @@ class ConditionalModel(AdversarialAutoencoder):
         optional = self._add_discrepancy(objectives, z_s)
         if x_mode_logits is not None:
             optional["integration"] = losses.reconstruction_loss(x_mode_logits, x_rs)
-            objectives["dec"] += self.integration_weight * optional["integration"]
+            objectives["dec"] = losses.total(objectives["dec"], self.integration_weight * optional["integration"])
         generated_class = tf.fill(tf.shape(y), tf.cast(self.classes.index(GENERATED), y.dtype))
         verdicts = [correct(prior, True), correct(encoded, False), correct_class(observed, y)]
         verdicts.append(correct_class(generated, generated_class))

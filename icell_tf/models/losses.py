@@ -9,6 +9,17 @@ import tensorflow as tf
 from icell_tf.spec import image_axes
 
 
+def total(*terms):
+    """The sum of the terms of an objective, added in their order.
+
+    TensorFlow makes one operation of a + b + c. It starts with a term whose memory no other operation needs any more.
+    Which one that is depends on the threads, and with it the last bits of the sum.
+
+    Args: (B,) each. Returns: (B,).
+    """
+    return tf.reduce_sum(tf.stack(terms), axis=0)
+
+
 def reconstruction_loss(logits, x):
     """Eq. 4, for eq. 3 and 13: H(x_hat, x), the mean binary cross-entropy over pixels and channels.
 
@@ -106,7 +117,7 @@ def reference_decoder_objective(reconstruction, passed_as_observed, gamma_dec):
 
 def conditional_encoder_objective(reconstruction, reference_code, classification, passed_as_prior, gamma_enc):
     """Eq. 17: L_x + L_z_r + L_y + gamma_enc L_EncD. Args: (B,) each; weight. Returns: (B,)."""
-    return reconstruction + reference_code + classification + gamma_enc * passed_as_prior
+    return total(reconstruction, reference_code, classification, gamma_enc * passed_as_prior)
 
 
 def conditional_decoder_objective(reconstruction, passed_as_class, gamma_dec):

@@ -10,6 +10,22 @@ from icell_tf.models import losses
 B, K = 5, 4
 
 
+@pytest.mark.parametrize("kept", range(5))
+def test_a_total_is_added_in_the_order_of_its_terms_whichever_of_them_others_need(kept):
+    rng = np.random.default_rng(0)
+    terms = [scale * rng.random(1024, np.float32) for scale in (1, 0.1, 0.1, 0.1)]
+
+    @tf.function
+    def total(*terms):
+        terms = [tf.square(term) for term in terms]
+        return losses.total(*terms), terms[:kept]
+
+    first, *others = map(np.square, terms)
+    for other in others:
+        first = first + other
+    np.testing.assert_array_equal(total(*terms)[0], first)
+
+
 def test_reconstruction_loss_stays_finite_where_the_decoder_is_certain_and_wrong():
     loss = losses.reconstruction_loss(np.full((1, 2, 2, 1), 200.0, np.float32), np.zeros((1, 2, 2, 1), np.float32))
     np.testing.assert_allclose(loss, [200.0])

@@ -37,6 +37,23 @@ def test_one_step_changes_every_network_and_reports_every_metric(model):
     assert all(np.isfinite(value) for value in logs.values())
 
 
+def test_no_sum_of_a_step_depends_on_the_order_in_which_operations_end(phase):
+    """Of three terms and more, TensorFlow adds up first those that it may overwrite: none may have another use."""
+    model = make_model(phase, mmd_weight=0.1, **{"integration_weight": 0.5} if phase == "conditional" else {})
+    model.compile()
+    graph = tf.function(model.train_step, autograph=False).get_concrete_function(make_batch()).graph
+
+    def terms(operation):
+        for term in operation.inputs:
+            chained = term.op.type == "AddV2" and len(term.consumers()) == 1
+            yield from terms(term.op) if chained else [term]
+
+    sums = [list(terms(each)) for each in graph.get_operations() if each.type in ("AddV2", "AddN")]
+    long = [found for found in sums if len(found) > 2 and found[0].dtype.is_floating]
+    assert long
+    assert not [term for found in long for term in found if len(term.consumers()) > 1]
+
+
 @pytest.mark.parametrize("spec", [WIDE, VOLUME], ids=lambda spec: spec.axes)
 def test_batches_of_any_size_teach_every_network_also_where_sides_differ(phase, spec):
     model = make_model(phase, spec=spec)
