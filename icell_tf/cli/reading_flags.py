@@ -14,9 +14,10 @@ def define_reading_flags(images, masks):
 
     Returns: a function without arguments, which returns {flag: value} once the flags are parsed.
     """
+    which = "names, or indices from 0; a channel called 1 is name=1"
     texts = {
-        "channels": f"of {images}, as membrane:0,nucleus:1[,structure:2]; names or numbers",
-        "segmentation_channels": f"of {masks} with several channels, as cell:0,nucleus:1; names or numbers",
+        "channels": f"of {images}, as membrane:0,nucleus:1[,structure:2]; {which}",
+        "segmentation_channels": f"of {masks} with several channels, as cell:0,nucleus:1; {which}",
         "pixel_size": f"µm per pixel of {images}: one number, or z,y,x",
         "axes": f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX",
     }

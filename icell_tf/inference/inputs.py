@@ -16,15 +16,17 @@ from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
-from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
+from icell_tf.imaging.read import is_zarr, print_guesses, read_masks, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
     RAW_NAMES,
     REFERENCE_ROLES,
     SEGMENTATION_NAMES,
     SEGMENTATION_ROLES,
-    channels_by_name,
+    choose_channels,
+    read_roles,
 )
+from icell_tf.imaging.read.units import resolve_scale
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -56,8 +58,8 @@ class Reading:
 
     Attributes:
       segmentation: one file of masks for each stack, in the stacks' order; or AUTO, alone: each is 0 outside its cell.
-      channels: {membrane, nucleus[, structure]: name or number} of a stack.
-      segmentation_channels: {cell, nucleus: name or number} of a file of masks.
+      channels: {membrane, nucleus[, structure]: index or name} of a stack.
+      segmentation_channels: {cell, nucleus: index or name} of a file of masks.
       pixel_size: µm, one number for y and x, or (z, y, x).
       axes: of a stack's array, such as CZYX.
       split: of a prepared data set.
@@ -66,8 +68,8 @@ class Reading:
     """
 
     segmentation: tuple[str, ...] = ()
-    channels: dict[str, str] | None = None
-    segmentation_channels: dict[str, str] | None = None
+    channels: dict[str, int | str] | None = None
+    segmentation_channels: dict[str, int | str] | None = None
     pixel_size: tuple[float, ...] | None = None
     axes: str | None = None
     split: str = "test"
@@ -164,16 +166,19 @@ def check_prepared(found, expected, where, remedy="prepare them so"):
 def _from_manifest(path, frame, preparation, reading):
     cells, bad, guesses = [], [], set()
     for row in read_manifest(path, labelled=False)[: reading.limit]:
-        row = replace(row, scale=reading.pixel_size or row.scale, axes=reading.axes or row.axes)
+        scale, differs = reading.pixel_size or row.scale, ""
+        if row.scale and reading.pixel_size:
+            scale, differs = resolve_scale(row.source, row.scale, reading.pixel_size, "scale_micron")
+        row = replace(row, scale=scale, axes=reading.axes or row.axes)
         try:
             loaded, cell = load_and_preprocess(row, frame, preparation)
         except BadCell as error:
             bad.append(error)
             continue
-        for guess in loaded.guesses:
+        for guess in filter(None, (differs, *loaded.guesses)):
             if guess not in guesses:
                 print(f"{row.source}: {guess}", flush=True)
-        guesses.update(loaded.guesses)
+                guesses.add(guess)
         cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
     if bad and (reading.on_bad_cell == "fail" or not cells):
         advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
@@ -185,16 +190,12 @@ def _from_manifest(path, frame, preparation, reading):
 
 def _from_stack(path, segmentation, frame, preparation, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
-    print_guess(stack)
-    channels = reading.channels or channels_by_name(stack, RAW_NAMES, REFERENCE_ROLES, "--channels")
-    planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
+    roles, guesses = choose_channels(stack, reading.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
+    print_guesses(path, stack.guesses + guesses)
+    planes = list(read_roles(stack, {role: roles[role] for role in CHANNEL_ROLES if role in roles}).values())
     try:
         if segmentation:
-            found = read_stack(segmentation, axes=fitting_axes(segmentation, reading.axes), scale=stack.scale)
-            print_guess(found)
-            given = SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
-            numbers = reading.segmentation_channels or channels_by_name(found, *given)
-            masks = [found.channel(numbers[role]) for role in SEGMENTATION_ROLES]
+            masks = _read_segmentation(segmentation, stack, reading)
         else:
             masks = crop_masks(planes, planes[REFERENCE_ROLES.index(NUCLEUS)])
             planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
@@ -202,3 +203,12 @@ def _from_stack(path, segmentation, frame, preparation, reading):
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     return InputCell(stem(path), str(path), cell.image, None, cell.transform)
+
+
+def _read_segmentation(path, image, reading):
+    """Returns cell and nucleus mask of a stack."""
+    found = read_masks(path, image, reading.pixel_size is not None, axes=reading.axes)
+    given = reading.segmentation_channels, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
+    roles, guesses = choose_channels(found, *given)
+    print_guesses(path, found.guesses + guesses)
+    return read_roles(found, {role: roles[role] for role in SEGMENTATION_ROLES}).values()

@@ -20,7 +20,7 @@ from icell_tf.imaging.fields.field_list import check_fields
 from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_cell, divide_field
 from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
 from icell_tf.imaging.ome import ome_metadata
-from icell_tf.imaging.read.channels import CHANNEL_ROLES
+from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
 from icell_tf.viz import figures, outlines
 
 DEFAULT_OUTPUT = "cells"
@@ -152,8 +152,8 @@ def _cut_field(field, name, output, settings, report):
     made_from = _fingerprint(field, settings)
     try:
         stack, roles = field.open()
-        channels = {role: stack.channel(roles[role]) for role in RAW_CHANNELS if role in roles}
-        cells, nuclei = _labels(field, channels, stack.scale, settings, report)
+        channels = read_roles(stack, {role: roles[role] for role in RAW_CHANNELS if role in roles})
+        cells, nuclei = _labels(field, channels, stack, settings, report)
     except (ValueError, OSError) as error:
         raise ValueError(f"FieldId {field.field_id}: {error}") from error
     kept, set_aside = divide_field(cells, nuclei, stack.scale, settings.limits)
@@ -190,12 +190,12 @@ def _cut_field(field, name, output, settings, report):
     return result
 
 
-def _labels(field, channels, scale, settings, report):
+def _labels(field, channels, image, settings, report):
     """Returns label images of cells and nuclei, (1 or Z, Y, X), which it reads or segments."""
-    shape = channels["nucleus"].shape
+    shape, scale = image.shape[1:], image.scale
     found = {}
     for role, path in field.labels.items():
-        stack, channel = field.open_labels(role, shape, scale)
+        stack, channel = field.open_labels(role, image)
         labels = stack.channel(channel)
         try:
             found[role], mask = check_labels(labels, shape)
@@ -204,6 +204,7 @@ def _labels(field, channels, scale, settings, report):
         if mask:
             count = int(found[role].max())
             report(f"{path}: all labels are the same number, so it is taken for a mask of {count} connected pieces")
+    refuse_copies(" and ".join(field.labels.values()), found)
     missing = [role for role in ("cell", "nucleus") if role not in found]
     diameter = settings.nucleus_diameter
     if "nucleus" in missing:

@@ -9,13 +9,15 @@ from icell_tf.files import stem
 from icell_tf.imaging.fields.matching import check_shape
 from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
-from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guess, read_stack
+from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guesses, read_masks, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
     RAW_NAMES,
     REFERENCE_ROLES,
+    SEGMENTATION_NAMES,
+    SEGMENTATION_ROLES,
     STRUCTURE_ROLE,
-    channels_by_name,
+    choose_channels,
     parse_channels,
 )
 
@@ -32,11 +34,11 @@ class Field:
       path: the image.
       structure: the labelled structure; empty if the field has no structure channel.
       cell_labels, nucleus_labels: label images; empty if there is none.
-      channels: {membrane, nucleus[, structure]: name or number}; None to find them by their names in the file.
+      channels: {membrane, nucleus[, structure]: index or name}; None to find them by their names in the file.
       scale: µm, one number for y and x, or (z, y, x); None for the file's own.
       axes: of the image's array, such as CZYX, and of the label images' if they have as many dimensions; None for the
         files' own.
-      segmentation_channels: {cell, nucleus: name or number} if a file of labels has several channels.
+      segmentation_channels: {cell, nucleus: index or name} if a file of labels has several channels.
     """
 
     field_id: str
@@ -44,10 +46,10 @@ class Field:
     structure: str = ""
     cell_labels: str = ""
     nucleus_labels: str = ""
-    channels: dict[str, str] | None = None
+    channels: dict[str, int | str] | None = None
     scale: tuple[float, ...] | None = None
     axes: str | None = None
-    segmentation_channels: dict[str, str] | None = None
+    segmentation_channels: dict[str, int | str] | None = None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -55,16 +57,14 @@ class Field:
         paths = {"cell": self.cell_labels, "nucleus": self.nucleus_labels}
         return {role: path for role, path in paths.items() if path}
 
-    def open(self) -> tuple[Stack, dict[str, str]]:
-        """Opens the image: the stack, and {role: channel}. Raises: ValueError, OSError: with the reason."""
+    def open(self) -> tuple[Stack, dict[str, int]]:
+        """Opens the image: the stack, and {role: index}. Raises: ValueError, OSError: with the reason."""
         stack = read_stack(self.path, axes=self.axes, scale=self.scale)
-        print_guess(stack)
-        roles = self.channels or channels_by_name(stack, RAW_NAMES, REFERENCE_ROLES, "--channels")
-        for channel in roles.values():
-            stack.channel_number(channel)
+        roles, guesses = choose_channels(stack, self.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
+        print_guesses(self.path, stack.guesses + guesses)
         if STRUCTURE_ROLE in roles and not self.structure:
             raise ValueError(
-                f"{self.path}: the name of the structure in channel {roles[STRUCTURE_ROLE]!r} is missing: give "
+                f"{self.path}: the name of the structure in channel {roles[STRUCTURE_ROLE]} is missing: give "
                 "--structure, or the column structure_name; or leave structure out of --channels"
             )
         if self.structure and STRUCTURE_ROLE not in roles:
@@ -74,30 +74,40 @@ class Field:
             )
         return stack, roles
 
-    def open_labels(self, role, shape, scale) -> tuple[Stack, str]:
-        """Opens the label image of cells or nuclei, and names its channel.
+    def open_labels(self, role, image) -> tuple[Stack, int]:
+        """Opens the label image of cells or nuclei, and finds its channel.
 
         Args:
           role: "cell" or "nucleus".
-          shape, scale: (Z, Y, X) and (z, y, x) µm of the field; label images have no pixel size.
+          image: the field's `Stack`.
 
-        Raises: ValueError, OSError: it has another shape, or several channels and none is named, or not the named one.
+        Raises: ValueError, OSError: it has another shape or pixel size, or several channels and none is named, or not
+          the named one.
         """
         path, named = self.labels[role], self.segmentation_channels
-        axes = fitting_axes(path, self.axes)
+        one_file = len(set(map(os.path.realpath, self.labels.values()))) < len(self.labels)
         try:
             # With one channel name an axis that the file doesn't name is Z.
-            stack = read_stack(path, axes=axes, channels=None if named else ("labels",), scale=scale[1:])
+            only = None if named else ("labels",)
+            stack = read_masks(path, image, self.scale is not None, axes=self.axes, channels=only)
         except ValueError as error:
-            raise ValueError(f"{error}{_label_hint(path, axes, named)}") from error
-        print_guess(stack)
-        channel = named[role] if named else "labels"
-        stack.channel_number(channel)
+            raise ValueError(f"{error}{_label_hint(path, self.axes, only)}") from error
+        guesses, index = (), 0
+        if named:
+            given = named if one_file else {role: named[role]}
+            chosen = choose_channels(stack, given, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels")
+            index, guesses = chosen[0][role], chosen[1]
+        elif one_file:
+            raise ValueError(
+                f"{path}: is given as label image of the cells and of the nuclei: give one of each, or the channels of "
+                "one file: --segmentation_channels=cell:0,nucleus:1."
+            )
+        print_guesses(path, stack.guesses + guesses)
         try:
-            check_shape(stack.shape[1:], shape)
+            check_shape(stack.shape[1:], image.shape[1:])
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
-        return stack, channel
+        return stack, index
 
 
 def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common) -> list[Field]:
@@ -169,21 +179,26 @@ def check_fields(fields):
             try:
                 stack, _ = field.open()
                 for role in field.labels:
-                    field.open_labels(role, stack.shape[1:], stack.scale)
+                    field.open_labels(role, stack)
             except (ValueError, OSError, ImportError) as error:  # the last where a format needs another package
                 errors.append(f"FieldId {field.field_id}, {error}")
     if errors:
         raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))
 
 
-def _label_hint(path, axes, named):
+def _label_hint(path, axes, channels):
     """Returns advice on a label image whose axes are not understood, or which has several channels."""
-    if dimensions(path) is None:  # the file itself can't be read
+
+    def opened(names):
+        try:
+            return read_stack(path, axes=fitting_axes(path, axes), channels=names, scale=1)
+        except ValueError:
+            return None
+
+    if dimensions(path) is None or opened(channels):  # it can't be read at all, or the error has another reason
         return ""
-    try:
-        several = not named and read_stack(path, axes=axes, scale=1).shape[0] > 1
-    except ValueError:
-        several = False
+    unnamed = channels and opened(None)
+    several = unnamed is not None and unnamed.shape[0] > 1
     hint = " If cells and nuclei are its channels, name them: --segmentation_channels=cell:0,nucleus:1." * several
     return f"{hint} --axes applies to label images of as many dimensions as the field; else save them as YX or ZYX."
 

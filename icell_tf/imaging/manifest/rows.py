@@ -9,8 +9,16 @@ from typing import NamedTuple
 
 from icell_tf.imaging.manifest.cells import LoadedCell
 from icell_tf.imaging.manifest.table import read_table
-from icell_tf.imaging.read import fitting_axes, read_stack
-from icell_tf.imaging.read.channels import RAW_NAMES, SEGMENTATION_NAMES, STRUCTURE_ROLE, find_channel
+from icell_tf.imaging.read import read_masks, read_stack
+from icell_tf.imaging.read.channels import (
+    RAW_NAMES,
+    SEGMENTATION_NAMES,
+    STRUCTURE_ROLE,
+    contradictions,
+    find_channel,
+    read_roles,
+    rivals,
+)
 from icell_tf.structures import canonical_name
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
@@ -26,7 +34,8 @@ class ManifestCell:
       cell_id, structure, fov_id: as text; the structure by our name, empty in an unlabelled cell.
       raw, segmentation: paths of the stack and of the masks, which may be one file.
       raw_channels, segmentation_channels: all channels of each file, in its order.
-      roles: membrane, nucleus[, structure] -> channel of raw; cell_mask, nucleus_mask -> channel of segmentation.
+      roles: membrane, nucleus[, structure] -> index of its channel of raw.
+      mask_roles: cell, nucleus -> index of its channel of segmentation.
       scale: (z, y, x) in µm, or None to use the file's own metadata.
       axes: a letter for each dimension of the stack's array, and of the masks' if it has as many; None: the files' own.
     """
@@ -38,7 +47,8 @@ class ManifestCell:
     segmentation: str
     raw_channels: tuple[str, ...]
     segmentation_channels: tuple[str, ...]
-    roles: dict[str, str]
+    roles: dict[str, int]
+    mask_roles: dict[str, int]
     scale: tuple[float, float, float] | None
     axes: str | None = None
 
@@ -50,14 +60,18 @@ class ManifestCell:
     def load(self) -> LoadedCell:
         """Reads the channels that have a role, and the masks. Raises: ValueError: with the reason."""
         raw = read_stack(self.raw, axes=self.axes, channels=self.raw_channels, scale=self.scale)
-        axes = fitting_axes(self.segmentation, self.axes)
-        masks = read_stack(self.segmentation, axes=axes, channels=self.segmentation_channels, scale=raw.scale[1:])
+        given = self.scale is not None
+        masks = read_masks(self.segmentation, raw, given, axes=self.axes, channels=self.segmentation_channels)
+        guesses = [*raw.guesses, *masks.guesses, *rivals(self.raw_channels, self.roles, "name_dict")]
+        for stack, roles in ((raw, self.roles), (masks, self.mask_roles)):
+            guesses += contradictions(stack, roles, "name_dict")
+        mask = read_roles(masks, self.mask_roles)
         return LoadedCell(
-            channels=[raw.channel(self.roles[role]) for role in RAW_NAMES if role in self.roles],
-            cell_mask=masks.channel(self.roles["cell_mask"]),
-            nucleus_mask=masks.channel(self.roles["nucleus_mask"]),
+            channels=list(read_roles(raw, self.roles).values()),
+            cell_mask=mask["cell"],
+            nucleus_mask=mask["nucleus"],
             scale=raw.scale,
-            guesses=tuple(guess for guess in (raw.guess, masks.guess) if guess),
+            guesses=tuple(guesses),
             mask_file=self.segmentation if self.segmentation != self.raw else "",
         )
 
@@ -117,7 +131,7 @@ def _parse_row(values, root, required, labelled, axes, files):
 
 @functools.lru_cache(maxsize=1024)  # most manifests have the same name_dict in every row
 def parse_name_dict(text, labelled):
-    """Returns all channels of crop_raw, of crop_seg, and {role: channel}, from name_dict. Raises: ValueError."""
+    """Returns all channels of crop_raw, of crop_seg, and {role: index} of each, from name_dict. Raises: ValueError."""
     names = _literal(text, "name_dict", expected := "{'crop_raw': [channel names], 'crop_seg': [channel names]}")
     if not isinstance(names, dict) or not {"crop_raw", "crop_seg"} <= set(names):
         raise ValueError(f"name_dict is {shorten(text)!r}, expected {expected}")
@@ -125,23 +139,29 @@ def parse_name_dict(text, labelled):
         if not isinstance(names[key], list | tuple) or not all(isinstance(name, str) for name in names[key]):
             raise ValueError(f"name_dict has {names[key]!r} as {key}, expected {expected}")
     raw_channels, segmentation_channels = tuple(names["crop_raw"]), tuple(names["crop_seg"])
-    roles = {}
-    for role, known in RAW_NAMES.items():
-        if labelled or role != STRUCTURE_ROLE or find_channel(raw_channels, known) is not None:
-            roles[role] = _channel_of(raw_channels, known, role, "crop_raw")
-    for role, known in SEGMENTATION_NAMES.items():
-        roles[f"{role}_mask"] = _channel_of(segmentation_channels, known, f"{role} mask", "crop_seg")
-    return raw_channels, segmentation_channels, roles
+    roles = {
+        role: _channel_of(raw_channels, known, role, "crop_raw")
+        for role, known in RAW_NAMES.items()
+        if labelled or role != STRUCTURE_ROLE or any(name.strip().lower() in known for name in raw_channels)
+    }
+    mask_roles = {
+        role: _channel_of(segmentation_channels, known, f"{role} mask", "crop_seg")
+        for role, known in SEGMENTATION_NAMES.items()
+    }
+    return raw_channels, segmentation_channels, roles, mask_roles
 
 
 def _channel_of(channels, names, role, column):
-    number = find_channel(channels, names)
-    if number is None:
+    try:
+        index = find_channel(channels, names)
+    except ValueError as error:
+        raise ValueError(f"name_dict can't tell which channel of {column} is the {role}: {error}") from None
+    if index is None:
         raise ValueError(
             f"name_dict names no channel of {column} for the {role}: found {', '.join(channels)}, expected one of "
             f"{', '.join(names)}"
         )
-    return channels[number]
+    return index
 
 
 def _resolve(text, root, column):

@@ -1,17 +1,21 @@
 """Reads images of microscopes and segmentation tools, in any of their formats, as named channels of voxels."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from icell_tf.imaging.read import png, tiff, vendors
 from icell_tf.imaging.read.axes import resolve_axes
+from icell_tf.imaging.read.channels import has_meaning
 from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
-from icell_tf.imaging.read.units import resolve_scale
+from icell_tf.imaging.read.units import compare_scales, resolve_scale
 from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
-__all__ = ["Stack", "StackError", "dimensions", "fitting_axes", "is_zarr", "print_guess", "read_stack"]
+__all__ = ["Stack", "StackError", "dimensions", "fitting_axes", "is_zarr", "print_guesses", "read_masks", "read_stack"]
 
 _printed_guesses: set[str] = set()
 
@@ -19,7 +23,7 @@ _printed_guesses: set[str] = set()
 def read_stack(
     path, *, axes: str | None = None, channels: Sequence[str] | None = None, scale=None, scene: str | int | None = None
 ) -> Stack:
-    """Reads a stack's headers, not yet its voxels. Arguments override what the file says.
+    """Reads a stack's headers, and some planes to check its axes. Arguments override what the file says.
 
     Args:
       path: a TIFF, OME-TIFF, ImageJ hyperstack, PNG, OME-Zarr (a folder), CZI, LIF or ND2; a single plane is a stack of
@@ -29,7 +33,7 @@ def read_stack(
       scale: µm per voxel: (z, y, x), (y, x), or one number for y and x.
       scene: the position or series, by name or number; needed if the file has several.
 
-    Returns: `Stack`; its `guess` says how the axes were guessed, if the file doesn't name them.
+    Returns: `Stack`; its `guesses` say what was guessed, and where the file contradicts the arguments.
 
     Raises:
       FileNotFoundError, PermissionError: there is no such file, or it may not be read.
@@ -37,14 +41,57 @@ def read_stack(
       StackError: (a ValueError) the file is damaged or in no known format, its axes are unknown or surely wrong, it has
         several time points or scenes, another number of channels than given, or no pixel size.
     """
+    stack = _read_headers(path, axes, channels, scene)
+    scale, guess = resolve_scale(stack.path, stack.source.scale, scale)
+    return dataclasses.replace(stack, scale=scale, guesses=(*stack.guesses, *filter(None, [guess])))
+
+
+def read_masks(
+    path, image: Stack, given: bool, *, axes: str | None = None, channels: Sequence[str] | None = None
+) -> Stack:
+    """Reads the headers of a file of masks or labels, whose pixel size is that of its image.
+
+    Args:
+      path: as of `read_stack`; it may be the image's file.
+      image: the stack that the masks belong to.
+      given: whether the image's pixel size is the user's; it is then used, and otherwise both files must have the same.
+      axes: of the image, if they are given. They hold for masks of as many dimensions, else the file's own.
+      channels: the channels' names.
+
+    Raises: as `read_stack`; and StackError if both files say a pixel size, and the two differ by more than 2 %.
+    """
+    path = os.fspath(path)
+    masks = _read_headers(path, fitting_axes(path, axes), channels, masks=True)
+    guesses = masks.guesses
+    own, of_image = masks.source.scale, image.source.scale
+    differ = compare_scales(own, image.scale, "zyx" if masks.shape[1] > 1 else "yx")
+    if differ and given and not np.array_equal(own, of_image, equal_nan=True):  # else the image's guesses say it
+        guesses += (
+            f"the pixel size is given as {differ[1]}, and the masks' file says {differ[0]}: the given one is used.",
+        )
+    elif differ and not given:
+        raise StackError(
+            f"{path}: the masks' file says a pixel size of {differ[0]}, and the image's {differ[1]} ({image.path}). Do "
+            "they belong together? If so, give the right one: with --pixel_size, or in the column scale_micron."
+        )
+    return dataclasses.replace(masks, scale=image.scale, guesses=guesses)
+
+
+def _read_headers(path, axes, channels, scene=None, masks=False):
+    """Returns a `Stack` whose pixel size is that of the file, known or not."""
     path = os.fspath(path)
     source = _opener(path)(path, scene)
-    axes, guess = resolve_axes(path, source, axes, channels)
+    axes, guess = resolve_axes(path, source, axes, channels, masks)
+    guesses = [guess]
     count = czyx_shape(source.shape, axes)[0]
     if channels is None:
-        found = source.channels if len(source.channels) == count else [""] * count
-        channels = [name or str(i) for i, name in enumerate(found)]
-    return Stack(source, axes, tuple(channels), resolve_scale(path, source.scale, scale), path, guess)
+        channels = source.channels if len(source.channels) == count else [""] * count
+        if len(source.channels) != count and any(map(has_meaning, source.channels)):
+            guesses.append(
+                f"the file names {len(source.channels)} channels ({', '.join(source.channels)}) and has {count}: its "
+                "names are not used."
+            )
+    return Stack(source, axes, tuple(channels), source.scale, path, tuple(filter(None, guesses)))
 
 
 def dimensions(path) -> int | None:
@@ -60,11 +107,12 @@ def fitting_axes(path, axes: str | None) -> str | None:
     return axes if axes and dimensions(path) == len(axes) else None
 
 
-def print_guess(stack: Stack):
-    """Prints how a stack's axes were guessed, if they were; prints the same guess only once in a process."""
-    if stack.guess and stack.guess not in _printed_guesses:
-        _printed_guesses.add(stack.guess)
-        print(f"{stack.path}: {stack.guess}", flush=True)
+def print_guesses(path, guesses: Sequence[str]):
+    """Prints what was guessed in a file, and what the user has to check; the same sentence only once in a process."""
+    for guess in guesses:
+        if guess not in _printed_guesses:
+            _printed_guesses.add(guess)
+            print(f"{path}: {guess}", flush=True)
 
 
 def _opener(path):

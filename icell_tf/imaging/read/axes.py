@@ -1,27 +1,28 @@
 """The axes of a file's array: given by the user, named by the file, or guessed, which the user is told.
 
 Many programs write stacks whose planes are called channels or time points. Therefore the file's axes are compared with
-the channels' names and, if there are none, with the planes' similarity.
+the channels' names, and with the similarity of planes: those of different focus look alike, and channels don't.
 """
 
+import contextlib
 import math
-import re
 
 import numpy as np
 
+from icell_tf.imaging.read.channels import has_meaning
 from icell_tf.imaging.read.source import Source, StackError
 from icell_tf.imaging.read.stack import czyx_shape, read_part
 
 _KNOWN = "TCZYXS"
 _FLAG = '(--axes, or for a data set its config argument "axes")'
 _MAX_CHANNELS = 8  # of a stack without names
-# Neighbouring planes correlate more than channels do; tests/imaging/read/test_axes.py measures by how much.
+# Neighbouring planes correlate more than channels do; tests/imaging/read/test_similarity.py measures by how much.
 _CLEAR_DIFFERENCE = 0.2
-# Names like C=1, Ch 2 or Channel:0:3 have no meaning.
-_NO_NAME = re.compile(r"(channel|ch|c)?[\s:=_-]*[\d:]*", re.IGNORECASE)
+_ALIKE = 0.85  # so alike are planes, but not all of three or more neighbouring channels of one plane
+_PIXELS = 128  # to which pictures are averaged down along each side, so that noise doesn't hide what is alike
 
 
-def resolve_axes(path: str, source: Source, given: str | None, names) -> tuple[str, str]:
+def resolve_axes(path: str, source: Source, given: str | None, names, masks=False) -> tuple[str, str]:
     """Determines the axes.
 
     Args:
@@ -29,21 +30,24 @@ def resolve_axes(path: str, source: Source, given: str | None, names) -> tuple[s
       source: the file's array.
       given: the user's axes, which override the file's, or None.
       names: the user's names of the channels, or None.
+      masks: whether these are masks or labels, whose channels may look alike.
 
     Returns: a letter of T, C, Z, Y, X or S for each dimension (any other for one of size 1), and a sentence on how they
-      were guessed, which is the same for all files like this one; empty if they weren't guessed.
+      were guessed, or how the file's differ from the given ones; it is the same for all files like this one, and empty
+      if there is nothing to say.
 
     Raises: StackError: the axes are unknown, there are several time points, the number of channels differs from that of
       the names, or the file surely calls planes channels.
     """
     if given is not None:
-        axes, guess = _given_axes(path, source, given), ""
+        axes = _given_axes(path, source, given)
+        guess = _other_axes(source, axes)
     else:
         axes, guess = _found_axes(path, source, names)
     _check_time(path, source, axes)
-    _check_count(path, source, axes, names)
+    _check_count(path, source, axes, names if given or names else _fitting_names(source, axes))
     if given is None:
-        _check_similarity(path, source, axes, guess, names)
+        _check_similarity(path, source, axes, names, masks)
     return axes, guess
 
 
@@ -55,6 +59,15 @@ def _given_axes(path, source, given):
             f"letters of {_KNOWN}, Y and X among them {_FLAG}."
         )
     return given
+
+
+def _other_axes(source, given):
+    """Says that the file names other axes than the given ones; "" if it doesn't."""
+    long = [i for i, size in enumerate(source.shape) if size > 1]
+    named, said = ("".join(axes[i] for i in long) for axes in (source.axes, given))
+    if named == said or not set(named) <= set(_KNOWN):
+        return ""
+    return f"the axes are given as {given}, and the file says {source.axes}: the given ones are used."
 
 
 def _found_axes(path, source, names):
@@ -97,10 +110,15 @@ def _channel_axis(shape, unnamed, names):
 def _check_time(path, source, axes):
     for letter, size in zip(axes, source.shape, strict=True):
         if letter not in "CZYXS" and size > 1:
-            hint = "" if "Z" in axes else f" If they are planes, its axes are {axes.replace(letter, 'Z')} {_FLAG}."
+            count, planes, *_ = czyx_shape(source.shape, axes)
+            free = {"Z": "planes"} if planes == 1 else {}
+            free |= {"C": "channels"} if count == 1 else {}
+            hints = [f"if {kind}, {_exchanged(axes, letter, other)}" for other, kind in free.items()]
             raise StackError(
                 f"{path}: found {size} time points (axis {letter} of {axes}, shape {source.shape}); one is expected. "
-                f"Save each time point as a file of its own.{hint}"
+                "Save each time point as a file of its own."
+                + f" If they are none, give its axes: {'; '.join(hints)} {_FLAG}."
+                * bool(hints)
             )
 
 
@@ -119,39 +137,86 @@ def _check_count(path, source, axes, names):
     )
 
 
+def _fitting_names(source, axes):
+    """Returns the file's names of its channels, if there are as many as Z has entries; or None."""
+    named = source.channels and all(map(has_meaning, source.channels))
+    return source.channels if named and czyx_shape(source.shape, axes)[1] == len(source.channels) else None
+
+
+def _exchanged(axes, first, second):
+    return axes.translate(str.maketrans(first + second, second + first))
+
+
 def _swapped(axes):
-    """Exchanges C and Z."""
-    return axes.translate(str.maketrans("CZ", "ZC"))
+    """Exchanges Z and the channels; the samples S of colours are those if there is no C."""
+    return _exchanged(axes if "C" in axes else axes.replace("S", "C"), "C", "Z")
 
 
-def _check_similarity(path, source, axes, guess, names):
-    """Refuses unnamed channels that are planes in truth: planes are more similar to their neighbours than channels."""
+def _check_similarity(path, source, axes, names, masks):
+    """Refuses channels that are planes in truth: neighbouring planes are more similar than neighbouring channels."""
     count, planes, *_ = czyx_shape(source.shape, axes)
-    named = names is not None or any(not _NO_NAME.fullmatch(name) for name in source.channels)
-    if "C" not in axes or (not guess and count != planes and (named or count <= _MAX_CHANNELS)):
+    if count == 1 or names is not None and count != planes:  # as many names as channels, and not as many as planes
         return
     found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
     advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {_FLAG}."
-    if planes == 1 and count > _MAX_CHANNELS:
-        raise StackError(f"{found}, without names: C seems to be Z. {advice}")
-    of_channels, of_planes = _similarity(source, axes, "C"), _similarity(source, axes, "Z")
+    if planes == 1:
+        if masks or "S" in axes or any(map(has_meaning, source.channels)):
+            return
+        of_channels = similarities(source, axes, "C")
+        if count > _MAX_CHANNELS or (count > 2 and min(of_channels, default=0) > _ALIKE):
+            raise StackError(f"{found}, without names: C seems to be Z. {advice}")
+        return
+    letter = "C" if "C" in axes else "S"
+    of_channels, of_planes = _median(similarities(source, axes, letter)), _median(similarities(source, axes, "Z"))
     if of_channels > of_planes + _CLEAR_DIFFERENCE:
         raise StackError(
             f"{found}, but neighbouring channels are more similar (correlation {of_channels:.2f}) than neighbouring "
-            f"planes ({of_planes:.2f}): C seems to be Z. {advice}"
+            f"planes ({of_planes:.2f}): {letter} seems to be Z. {advice}"
         )
 
 
-def _similarity(source, axes, letter, pairs=5, pixels=256):
-    """Returns the median correlation of neighbours along C or Z, in the middle of the other axis; nan if none."""
+def similarities(source, axes, letter, pairs=5, places=3) -> list[float]:
+    """Returns correlations of neighbours along C, S or Z, in several places along the other of channels and planes.
+
+    Args: pairs, places: at most so many pairs of neighbours, and places, are compared; they lie around the middle.
+      Damaged planes are left out: whoever needs them is told.
+    """
     sizes = {other: 1 for other in "CSZ"} | dict(zip(axes, source.shape, strict=True))
-    index = {other: sizes[other] // 2 for other in "CSZ"}
-    found = []
-    last = sizes[letter] - 2
-    for i in sorted({round(i) for i in np.linspace(last / 4, 3 * last / 4, pairs)} if last >= 0 else ()):
-        first, second = (read_part(source, axes, **(index | {letter: i + j}))[0] for j in (0, 1))
-        steps = tuple(slice(None, None, max(1, size // pixels)) for size in first.shape)
-        first, second = (plane[steps].astype(np.float64).ravel() for plane in (first, second))
-        if first.std() and second.std():
-            found.append(np.corrcoef(first, second)[0, 1])
-    return float(np.median(found)) if found else math.nan
+    other = "Z" if letter != "Z" else "C" if "C" in axes else "S"
+    index, found = {each: sizes[each] // 2 for each in "CSZ"}, []
+    for place in _around_middle(sizes[other], places):
+        at = index | {other: place}
+        for i in _around_middle(sizes[letter] - 1, pairs):
+            with contextlib.suppress(StackError):
+                pictures = (read_part(source, axes, **(at | {letter: i + j}))[0] for j in (0, 1))
+                found.append(_correlation(*map(_averaged, pictures)))
+    return [value for value in found if not math.isnan(value)]
+
+
+def _around_middle(size, count):
+    """Returns at most `count` indices, all if there are no more, else spread over the middle half."""
+    if size <= count:
+        return range(size)
+    return sorted({round(i) for i in np.linspace((size - 1) / 4, 3 * (size - 1) / 4, count)})
+
+
+def _averaged(picture):
+    """Averages a picture (Y, X) down."""
+    steps = [max(1, size // _PIXELS) for size in picture.shape]
+    rows, columns = (size // step for size, step in zip(picture.shape, steps, strict=True))
+    picture = picture[: rows * steps[0], : columns * steps[1]].astype(np.float64)
+    return picture.reshape(rows, steps[0], columns, steps[1]).mean(axis=(1, 3))
+
+
+def _correlation(first, second):
+    """Returns the correlation where neither is 0, so that the outline of a cut-out cell is no similarity; or nan."""
+    inside = (first != 0) & (second != 0)
+    for where in (inside, np.ones_like(inside)):
+        pair = first[where], second[where]
+        if where.any() and all(np.ptp(values) > 0 for values in pair):
+            return float(np.corrcoef(*pair)[0, 1])
+    return math.nan
+
+
+def _median(values):
+    return float(np.median(values)) if values else math.nan

@@ -14,10 +14,10 @@ class Stack:
     Attributes:
       source: the file's array.
       axes: a letter for each of its dimensions.
-      channels: a name for each channel, or its number if the file has no names.
+      channels: a name for each channel; empty if it has none.
       scale: (z, y, x), µm per voxel; z is nan if it is not known (a projected picture doesn't need it).
       path: the file, for errors.
-      guess: how the axes were guessed, for the user to check; empty if the file names them.
+      guesses: what was guessed, or is said otherwise by the file, for the user to check: a sentence each.
     """
 
     source: Source
@@ -25,7 +25,7 @@ class Stack:
     channels: tuple[str, ...]
     scale: tuple[float, float, float]
     path: str = ""
-    guess: str = ""
+    guesses: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -42,29 +42,38 @@ class Stack:
         """All channels, (C, Z, Y, X), in the file's own intensities; read again at each call."""
         return self._read(slice(None), slice(None))
 
-    def channel(self, name_or_number) -> np.ndarray:
-        """Reads a channel, given by its name or 0-based number; a name is looked up before a number.
+    def channel(self, index_or_name: int | str) -> np.ndarray:
+        """Reads a channel: an int is its index from 0, a str its name, also where it consists of digits.
 
         Returns:
           (Z, Y, X) in the file's own intensities; read-only, because it may be the file itself, mapped into memory.
 
         Raises: StackError: there is no such channel, or more than one, or the file is damaged.
         """
-        number = self.channel_number(name_or_number)
+        number = self.channel_number(index_or_name)
         c, s = divmod(number, dict(zip(self.axes, self.source.shape, strict=True)).get("S", 1))
         return self._read(c, s)[0]
 
-    def channel_number(self, name_or_number) -> int:
-        """Returns the 0-based number of a channel, given by its name or number. Raises: StackError: as `channel`."""
-        name = str(name_or_number)
-        path, listed = self.path or "The stack", ", ".join(f"{i}: {channel}" for i, channel in enumerate(self.channels))
-        if self.channels.count(name) > 1:
-            raise StackError(f"{path}: several channels are called {name!r} ({listed}). Give their numbers instead.")
-        if name in self.channels:
-            return self.channels.index(name)
-        if name.isdigit() and int(name) < len(self.channels):
-            return int(name)
-        raise StackError(f"{path}: there is no channel {name!r}; its channels are {listed}.")
+    def channel_number(self, index_or_name: int | str) -> int:
+        """Returns the index of a channel, given by its index or its name. Raises: StackError: as `channel`."""
+        path = self.path or "The stack"
+        if not isinstance(index_or_name, str):
+            if 0 <= index_or_name < len(self.channels):
+                return int(index_or_name)
+            raise StackError(f"{path}: there is no channel {index_or_name}; its channels are {self.listed}.")
+        found = [i for i, name in enumerate(self.channels) if name == index_or_name != ""]
+        if len(found) > 1:
+            raise StackError(
+                f"{path}: several channels are called {index_or_name!r} ({self.listed}). Give their numbers instead."
+            )
+        if not found:
+            raise StackError(f"{path}: there is no channel called {index_or_name!r}; its channels are {self.listed}.")
+        return found[0]
+
+    @property
+    def listed(self) -> str:
+        """The channels, for messages: 0: membrane, 1: dna, 2 (no name)."""
+        return ", ".join(f"{i}: {name}" if name else f"{i} (no name)" for i, name in enumerate(self.channels))
 
     def _read(self, c, s):
         """Reads channels and samples, (C, Z, Y, X)."""

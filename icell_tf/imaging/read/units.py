@@ -17,6 +17,7 @@ _SPELLINGS = {
     "Å": "angstrom å",
     "in": "inch inches",
 }
+_SAME_SIZE = 0.02  # sizes that differ by a smaller share are the same, rounded
 _UNITS = {spelling: unit for unit, spellings in _SPELLINGS.items() for spelling in spellings.split()}
 
 
@@ -31,13 +32,26 @@ def micrometres(value, unit) -> float:
     return size if math.isfinite(size) and size > 0 else math.nan
 
 
-def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
-    """Returns the (z, y, x) of a stack: the given size, or else its file's.
+def compare_scales(first, second, axes="zyx") -> tuple[str, str] | None:
+    """Compares two pixel sizes (z, y, x) along some of their axes; nan is unknown and differs from nothing.
+
+    Returns: None if they differ by at most 2 %, else both as text, along the axes where they do: "y 0.2, x 0.2 µm".
+    """
+    pairs = {axis: pair for axis, *pair in zip("zyx", first, second, strict=True) if axis in axes}
+    differ = {axis: (a, b) for axis, (a, b) in pairs.items() if abs(a - b) > _SAME_SIZE * max(a, b)}
+    if not differ:
+        return None
+    return tuple(", ".join(f"{axis} {pair[i]:g}" for axis, pair in differ.items()) + " µm" for i in (0, 1))
+
+
+def resolve_scale(path: str, found, given, by="the file") -> tuple[tuple[float, float, float], str]:
+    """Returns the (z, y, x) of a stack, the given size, or else its file's; and a sentence if the two differ.
 
     Args:
       path: for errors.
       found: (z, y, x) in µm; nan if the file doesn't say.
       given: (z, y, x), (y, x) or one number for y and x, in µm, or None. A given z of nan keeps the file's z.
+      by: what says the found size, for the sentence.
 
     Raises: StackError: a given size isn't positive, or the size along y or x is neither given nor found.
     """
@@ -59,4 +73,7 @@ def resolve_scale(path: str, found, given) -> tuple[float, float, float]:
             f"{path}: its metadata has no pixel size in a known unit along {' and '.join(missing)}. Give it in µm per "
             "pixel: with --pixel_size, or in the manifest's column scale_micron as [z, y, x]."
         )
-    return tuple(scale)
+    differ = compare_scales(scale, found)
+    if differ is None:
+        return tuple(scale), ""
+    return tuple(scale), f"the pixel size is given as {differ[0]}, and {by} says {differ[1]}: the given one is used."

@@ -9,7 +9,7 @@ import tifffile
 from icell_tf.imaging.fields.field_list import Field
 from icell_tf.simulate import SimulatedCell, simulate_cell
 
-CHANNELS = {"membrane": "0", "nucleus": "1", "structure": "2"}
+CHANNELS = {"membrane": 0, "nucleus": 1, "structure": 2}
 OFFSET, NOISE = 107, 4  # counts of the empty field, as in the simulator's stacks
 
 

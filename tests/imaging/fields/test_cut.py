@@ -74,7 +74,7 @@ def test_labels_in_a_plane_as_channels_of_one_file(field, simulated, files, tmp_
     tifffile.imwrite(files / "both.tif", np.stack(flat), photometric="minisblack", metadata={"axes": "CYX"})
     both = str(files / "both.tif")
     bare = Field("b", field.path, field.structure, both, both, CHANNELS)
-    named = Field(**{**vars(bare), "segmentation_channels": {"cell": "0", "nucleus": "1"}})
+    named = Field(**{**vars(bare), "segmentation_channels": {"cell": 0, "nucleus": 1}})
     assert cut.cut_fields([named], tmp_path / "out", report=lambda line: None)["kept"] == 4
     mask = tifffile.imread(tmp_path / "out" / "b" / "b_1_seg.ome.tif")
     assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255} and mask.ndim == 3  # cell and nucleus, a plane
@@ -109,7 +109,7 @@ def test_one_label_image_is_enough(field, tmp_path, missing, named):
 
 
 def test_a_field_without_structure_gives_cells_without(field, tmp_path):
-    bare = Field("d", field.path, "", field.cell_labels, field.nucleus_labels, {"membrane": "0", "nucleus": "1"})
+    bare = Field("d", field.path, "", field.cell_labels, field.nucleus_labels, {"membrane": 0, "nucleus": 1})
     cut.cut_fields([bare], tmp_path / "out", report=lambda line: None)
     cell = read_manifest(tmp_path / "out" / "manifest.csv", labelled=False)[0]
     assert cell.structure == "" and len(cell.load().channels) == 2

@@ -15,14 +15,17 @@ from .conftest import CHANNELS
     [
         ({"cell_labels": "none.tif"}, "none.tif: there is no such file"),
         ({"path": "none.tif"}, "none.tif: there is no such file"),
-        ({"structure": ""}, "name of the structure in channel '2' is missing"),
-        ({"channels": {"membrane": "0", "nucleus": "1"}}, "structure alpha-tubulin is named, but no channel"),
-        ({"channels": {"membrane": "0", "nucleus": "GFP"}}, "there is no channel 'GFP'"),
-        ({"channels": {"membrane": "0", "nucleus": "1", "structure": "5"}}, "there is no channel '5'"),
-        ({"path": "twice.tif", "channels": {"membrane": "Gray", "nucleus": "1"}}, "several channels are called 'Gray'"),
-        ({"segmentation_channels": {"cell": "7", "nucleus": "0"}}, "cells.tif: there is no channel '7'"),
-        ({"segmentation_channels": {"cell": "0", "nucleus": "nope"}}, "nuclei.tif: there is no channel 'nope'"),
+        ({"structure": ""}, "name of the structure in channel 2 is missing"),
+        ({"channels": {"membrane": 0, "nucleus": 1}}, "structure alpha-tubulin is named, but no channel"),
+        ({"channels": {"membrane": 0, "nucleus": "GFP"}}, "there is no channel called 'GFP'"),
+        ({"channels": {"membrane": 0, "nucleus": 1, "structure": 5}}, "there is no channel 5"),
+        ({"path": "twice.tif", "channels": {"membrane": "Gray", "nucleus": 1}}, "several channels are called 'Gray'"),
+        ({"segmentation_channels": {"cell": 7, "nucleus": 0}}, "cells.tif: there is no channel 7"),
+        ({"segmentation_channels": {"cell": 0, "nucleus": "nope"}}, "nuclei.tif: there is no channel called 'nope'"),
         ({"scale": (-1.0,)}, "pixel size of positive"),
+        ({"channels": {"membrane": 0, "nucleus": "membrane"}}, "membrane and nucleus are both channel 0"),
+        ({"nucleus_labels": "cells.tif"}, "cells.tif: is given as label image of the cells and of the nuclei"),
+        ({"nucleus_labels": "coarse.ome.tif"}, "coarse.ome.tif: the masks' file says a pixel size of z 1, y 1, x 1 µm"),
         ({"path": "bare.tif"}, "no pixel size"),
         ({"nucleus_labels": "small.tif"}, "small.tif: the labels have the shape (1, 3, 4), the field (14, 118, 140)"),
     ],
@@ -35,6 +38,8 @@ def test_bad_fields_are_refused_before_anything_is_written(
     tifffile.imwrite(files / "small.tif", np.ones((3, 4), np.uint8))
     metadata = {"axes": "CZYX", "Channel": {"Name": ["Gray"] * 3}, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
     tifffile.imwrite(files / "twice.tif", simulated.channels, ome=True, photometric="minisblack", metadata=metadata)
+    metadata = {"axes": "ZYX", "PhysicalSizeZ": 1, "PhysicalSizeY": 1, "PhysicalSizeX": 1}
+    tifffile.imwrite(files / "coarse.ome.tif", simulated.nuclei, ome=True, photometric="minisblack", metadata=metadata)
     monkeypatch.chdir(files)
     bad = Field(**{**vars(field), "field_id": "bad", **change})
     with pytest.raises(ValueError, match="^1 fields .*\n  FieldId bad, ") as error:
@@ -57,7 +62,7 @@ def test_fields_csv(files):
     )
     first, second = read_fields(listing, channels=CHANNELS)
     image, *labels = (str(files / name) for name in ("a.ome.tif", "cells.tif", "nuclei.tif"))
-    channels = {"membrane": "2", "nucleus": "1", "structure": "0"}
+    channels = {"membrane": 2, "nucleus": 1, "structure": 0}
     assert first == Field("f1", image, "tom20", *labels, channels, (0.8, 0.5, 0.5))
     assert (second.cell_labels, second.channels, second.scale) == ("", CHANNELS, None)
     assert find_fields([listing], channels=CHANNELS) == [first, second]
@@ -96,13 +101,36 @@ def test_labels_of_other_axes_are_refused_with_advice(field, simulated, files, t
     assert ("--segmentation_channels" in str(error.value)) == several
 
 
+def test_roles_of_one_file_of_labels_need_a_channel_each(field, simulated, files, tmp_path):
+    metadata = {"axes": "CZYX", "Channel": {"Name": ["1", "0"]}}
+    labels = np.stack([simulated.cells, simulated.nuclei])
+    tifffile.imwrite(files / "both.ome.tif", labels, ome=True, photometric="minisblack", metadata=metadata)
+    both = dict.fromkeys(("cell_labels", "nucleus_labels"), str(files / "both.ome.tif"))
+
+    def cut_with(**channels):
+        given = Field(**{**vars(field), **both, "segmentation_channels": channels})
+        return cut.cut_fields([given], tmp_path / "out", report=lambda line: None)
+
+    with pytest.raises(ValueError, match="both.ome.tif: cell and nucleus are both channel 1"):
+        cut_with(cell="0", nucleus="0")
+    with pytest.raises(ValueError, match="both.ome.tif: --segmentation_channels has cell:0.*called 0: .*cell:name=0"):
+        cut_with(cell=0, nucleus=1)
+    assert cut_with(cell="1", nucleus="0")["kept"] == 4
+
+
+def test_labels_that_are_copies_are_refused(field, files, tmp_path):
+    (files / "nuclei.tif").write_bytes((files / "cells.tif").read_bytes())
+    with pytest.raises(ValueError, match="FieldId a: .*cells.tif and .*nuclei.tif: .*cell and nucleus hold the same"):
+        cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+
+
 def test_axes_hold_for_labels_of_as_many_dimensions(field, simulated, files, tmp_path):
     """The files of the field and of its labels call channels planes, and planes time points."""
     labels = np.stack([simulated.cells, simulated.nuclei])
     for name, data in (("a.ome.tif", simulated.channels), ("both.tif", labels)):
         tifffile.imwrite(files / name, np.moveaxis(data, 0, 1), ome=True, metadata={"axes": "TZYX"})
     both = dict.fromkeys(("cell_labels", "nucleus_labels"), str(files / "both.tif"))
-    channels = {"segmentation_channels": {"cell": "0", "nucleus": "1"}}
+    channels = {"segmentation_channels": {"cell": 0, "nucleus": 1}}
     given = Field(**{**vars(field), **both, **channels, "axes": "ZCYX", "scale": simulated.scale})
     assert cut.cut_fields([given], tmp_path / "out", report=lambda line: None)["kept"] == 4
 

@@ -43,8 +43,8 @@ def test_row_with_everything(write, tmp_path):
     assert (cell.cell_id, cell.structure, cell.fov_id) == ("7", "tom20", "f1")
     assert cell.raw == str(tmp_path / "raw" / "a.tif")
     assert cell.scale == (0.5, 0.1, 0.2)
-    roles = {"membrane": "membrane", "nucleus": "dna", "structure": "structure"}
-    assert cell.roles == roles | {"cell_mask": "membrane_segmentation_fill", "nucleus_mask": "dna_segmentation"}
+    assert cell.roles == {"membrane": 1, "nucleus": 0, "structure": 2}
+    assert cell.mask_roles == {"cell": 2, "nucleus": 0}
 
 
 def test_optional_columns_may_be_missing(write):
@@ -68,6 +68,8 @@ def test_digest_is_of_the_bytes(write):
         ({"name_dict": "{'crop_raw': ['a']}"}, "expected {'crop_raw'"),
         ({"name_dict": "{[]: 1}"}, "no Python literal"),
         ({"name_dict": NAMES.replace("'membrane',", "'mebrane',", 1)}, "crop_raw for the membrane"),
+        ({"name_dict": NAMES.replace("'structure'", "'DNA'")}, r"crop_raw is the nucleus: several .*0: dna, 2: DNA"),
+        ({"name_dict": NAMES.replace("struct_segmentation_roof", "dna_segmentation")}, "crop_seg is the nucleus mask"),
         ({"crop_raw": "../a.tif"}, "crop_raw ../a.tif leaves"),
         ({"crop_raw": "raw/../../a.tif"}, "crop_raw raw/../../a.tif leaves"),
         ({"crop_seg": "none.tif"}, "crop_seg none.tif: .*no such file"),
@@ -97,11 +99,11 @@ def test_an_unlabelled_cell_needs_no_structure(write):
     for path in (write(row), write(row, drop=("structure_name",))):
         (cell,) = manifests.read_manifest(path, labelled=False)
         assert cell.structure == "" and cell.raw_channels == ("dna", "membrane")
-        assert set(cell.roles) == {"membrane", "nucleus", "cell_mask", "nucleus_mask"}
+        assert cell.roles == {"membrane": 1, "nucleus": 0}
         with pytest.raises(ValueError, match="structure_name"):
             manifests.read_manifest(path)
     (cell,) = manifests.read_manifest(write(ROW), labelled=False)
-    assert cell.structure == "tom20" and cell.roles["structure"] == "structure"
+    assert cell.structure == "tom20" and cell.roles["structure"] == 2
 
 
 def test_one_bad_row_costs_no_other_and_says_all_that_is_wrong(write):
@@ -172,9 +174,8 @@ def test_axes_of_all_stacks_may_be_given(write, tmp_path):
     shape = (3, 4, 20, 30)  # as it stands, four channels of three planes
     stack = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     tifffile.imwrite(tmp_path / "raw" / "a.tif", np.moveaxis(stack, 0, 1), photometric="minisblack")
-    tifffile.imwrite(
-        tmp_path / "seg.tif", np.ones((4, 20, 30), np.uint8), photometric="minisblack", metadata={"axes": "CYX"}
-    )
+    masks = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
+    tifffile.imwrite(tmp_path / "seg.tif", masks, photometric="minisblack", metadata={"axes": "CYX"})
     (cell,), _ = list_manifest(write(ROW), axes="ZCYX")
     loaded = pickle.loads(pickle.dumps(cell)).load()
     np.testing.assert_array_equal(loaded.channels[1], stack[0])

@@ -30,7 +30,7 @@ def write_raw(path, colour, depth, row):
 def test_rgb_is_three_channels(tmp_path, pixels):
     data = pixels(4, 5, 3, dtype=np.uint8)
     stack = read_stack(write(tmp_path / "a.png", data), scale=0.108)
-    assert (stack.shape, stack.dtype, stack.guess) == ((3, 1, 4, 5), np.uint8, "")
+    assert (stack.shape, stack.dtype, stack.guesses) == ((3, 1, 4, 5), np.uint8, ())
     assert stack.channels == ("red", "green", "blue")
     assert stack.scale[1:] == (0.108, 0.108) and np.isnan(stack.scale[0])
     np.testing.assert_array_equal(stack.data[:, 0], np.moveaxis(data, -1, 0))
@@ -50,7 +50,7 @@ def test_alpha_is_left_out(tmp_path, pixels, colours):
 def test_grey(tmp_path, pixels, dtype):
     data = (300 * pixels(4, 5)).astype(dtype)
     stack = read_stack(write(tmp_path / "a.png", data), scale=1)
-    assert stack.channels == ("0",) and stack.data.dtype == dtype
+    assert stack.channels == ("",) and stack.data.dtype == dtype
     np.testing.assert_array_equal(stack.channel(0), data[None])
 
 

@@ -34,17 +34,20 @@ def test_samples_of_channels_are_channels(pixels):
     np.testing.assert_array_equal(stack.channel("e"), expected[4])
 
 
-def test_a_name_goes_before_a_number(pixels):
+def test_an_int_is_an_index_and_a_str_is_a_name(pixels):
     data = pixels(3, 4, 5, 6)
-    stack = stack_of(data, "CZYX", ("2", "1", "dna"))
+    stack = stack_of(data, "CZYX", ("2", "", "0"))
     np.testing.assert_array_equal(stack.channel("2"), data[0])
-    np.testing.assert_array_equal(stack.channel("0"), data[0])
+    np.testing.assert_array_equal(stack.channel("0"), data[2])
+    for index in (2, np.int64(2)):
+        np.testing.assert_array_equal(stack.channel(index), data[2])
+    assert stack.listed == "0: 2, 1 (no name), 2: 0"
 
 
-@pytest.mark.parametrize("name", ["actin", "3", "-1", ""])
-def test_no_such_channel(pixels, name):
-    with pytest.raises(ValueError, match=rf"a\.tif: .*'{name}'.* 0: membrane, 1: 1, 2:"):
-        stack_of(pixels(3, 4, 5, 6), "CZYX").channel(name)
+@pytest.mark.parametrize("channel", ["actin", "3", "0", "", 3, -1])
+def test_no_such_channel(pixels, channel):
+    with pytest.raises(ValueError, match=rf"a\.tif: .*{channel!r}.* 0: membrane, 1: 1, 2:"):
+        stack_of(pixels(3, 4, 5, 6), "CZYX").channel(channel)
 
 
 def test_an_ambiguous_name(pixels):

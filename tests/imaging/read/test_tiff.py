@@ -19,7 +19,7 @@ def test_ome_axes_channels_and_pixel_size(tmp_path, pixels, write_ome, axes):
     assert stack.scale == (0.5, 0.3, 0.2)
     np.testing.assert_array_equal(stack.channel("dna"), data[1])
     np.testing.assert_array_equal(stack.channel(0), data[0])
-    np.testing.assert_array_equal(stack.channel("1"), data[1])
+    np.testing.assert_array_equal(stack.channel(1), data[1])
 
 
 def test_ome_units(tmp_path, pixels, write_ome):
@@ -33,7 +33,7 @@ def test_single_plane_is_a_stack_of_one(tmp_path, pixels, write_ome):
     data = pixels(4, 5)
     stack = read_stack(write_ome(tmp_path / "a.ome.tif", data, "YX", {"PhysicalSizeX": 0.2, "PhysicalSizeY": 0.3}))
     np.testing.assert_array_equal(stack.data, data[None, None])
-    assert stack.channels == ("0",)
+    assert stack.channels == ("",)
     assert stack.scale[1:] == (0.3, 0.2) and np.isnan(stack.scale[0])
 
 
@@ -64,7 +64,7 @@ def test_rgb_samples_are_channels(tmp_path, pixels, planes, options):
     stack = read_stack(tmp_path / "a.tif", scale=1)
     np.testing.assert_array_equal(stack.data, np.moveaxis(data, -1, 0))
     np.testing.assert_array_equal(stack.channel(2), data[..., 2])
-    assert stack.channels == ("0", "1", "2")
+    assert stack.channels == ("", "", "")
 
 
 def test_explicit_values_go_before_the_metadata(tmp_path, pixels, write_ome):
@@ -92,8 +92,9 @@ def test_nothing_is_read_before_it_is_needed(tmp_path, pixels, write_ome, monkey
         tifffile.TiffFile, "asarray", lambda self, key=None, **k: read_pages.append(key) or asarray(self, key, **k)
     )
     stack = read_stack(path)
-    assert (stack.shape, stack.dtype, stack.guess) == ((3, 4, 50, 60), np.uint16, "")
-    assert read_pages == []
+    assert (stack.shape, stack.dtype, stack.guesses) == ((3, 4, 50, 60), np.uint16, ())
+    assert all(len(pages) == 1 for pages in read_pages)  # single ones, to check the axes
+    read_pages.clear()
     np.testing.assert_array_equal(stack.channel(1), data[1])
     assert read_pages == [[4, 5, 6, 7]]  # the pages of the one channel
 
@@ -126,6 +127,17 @@ def test_pages_with_headers_between_them(tmp_path, pixels):
             file.write(plane, contiguous=False, metadata=None)
     stack = read_stack(tmp_path / "a.tif", axes="ZYX", scale=1)
     np.testing.assert_array_equal(stack.data, data[None])
+
+
+def test_names_of_other_channels_are_not_used_and_this_is_said(tmp_path, pixels, write_ome):
+    path = write_ome(tmp_path / "a.ome.tif", pixels(4, 5, 6), "CYX", Channel={"Name": ["a", "b", "c", "d"]})
+    with tifffile.TiffFile(path) as tiff:
+        xml = tiff.ome_metadata
+    fewer = xml.replace(xml[xml.index('<Channel ID="Channel:0:3"') : xml.index("<TiffData")], "")
+    tifffile.imwrite(path, pixels(4, 5, 6), description=fewer, metadata=None, photometric="minisblack")
+    stack = read_stack(path)
+    assert stack.channels == ("", "", "", "")
+    assert stack.guesses == ("the file names 3 channels (a, b, c) and has 4: its names are not used.",)
 
 
 def test_big_tiff(tmp_path, pixels, write_ome):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from icell_tf.imaging.read.units import micrometres, resolve_scale
+from icell_tf.imaging.read.units import compare_scales, micrometres, resolve_scale
 
 NAN = math.nan
 
@@ -43,12 +43,12 @@ def test_what_is_no_length_is_unknown(value, unit):
     ],
 )
 def test_given_scale_goes_before_the_file(given, expected):
-    assert resolve_scale("a.tif", (0.5, 0.3, 0.2), given) == expected
+    assert resolve_scale("a.tif", (0.5, 0.3, 0.2), given)[0] == expected
 
 
 def test_z_may_stay_unknown():
-    z, y, x = resolve_scale("a.tif", (NAN, 0.3, 0.2), None)
-    assert math.isnan(z) and (y, x) == (0.3, 0.2)
+    (z, y, x), guess = resolve_scale("a.tif", (NAN, 0.3, 0.2), None)
+    assert math.isnan(z) and (y, x, guess) == (0.3, 0.2, "")
 
 
 @pytest.mark.parametrize("given", [0, -1, NAN, math.inf, (1, -1, 1), (0, 1, 1), (-1, 1, 1), (1, 1, 1, 1)])
@@ -63,3 +63,32 @@ def test_a_given_scale_must_be_positive(given):
 def test_a_missing_scale_is_refused_with_its_axis(found, axes):
     with pytest.raises(ValueError, match=rf"a\.tif: .*along {axes}\..*--pixel_size.*scale_micron"):
         resolve_scale("a.tif", found, None)
+
+
+@pytest.mark.parametrize(
+    ("second", "axes", "expected"),
+    [
+        ((0.5, 0.3, 0.2), "zyx", None),
+        ((0.51, 0.306, 0.197), "zyx", None),  # 2 %
+        ((0.5, 0.307, 0.195), "zyx", ("y 0.3, x 0.2 µm", "y 0.307, x 0.195 µm")),
+        ((1, 0.3, 0.2), "zyx", ("z 0.5 µm", "z 1 µm")),
+        ((1, 0.3, 0.2), "yx", None),
+        ((NAN, NAN, NAN), "zyx", None),
+    ],
+)
+def test_sizes_that_differ_by_more_than_2_percent(second, axes, expected):
+    assert compare_scales((0.5, 0.3, 0.2), second, axes) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (0.3, "given as x 0.3 µm, and the file says x 0.2 µm: the given one is used"),
+        ((0.6, 0.3, 0.2), "given as z 0.6 µm, and the file says z 0.5 µm"),
+        ((NAN, 0.3, 0.202), None),
+        (None, None),
+    ],
+)
+def test_a_given_size_that_the_file_contradicts_is_said(given, said):
+    guess = resolve_scale("a.tif", (0.5, 0.3, 0.2), given)[1]
+    assert said in guess if said else guess == ""

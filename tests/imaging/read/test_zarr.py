@@ -53,7 +53,7 @@ def test_finest_resolution_with_names_and_scale(tmp_path, pixels, version, lette
     metadata = metadata_of(letters, version, ["membrane", "dna", "actin"])
     write(create(path, version), data[None] if "T" in letters else data, metadata)
     stack = read_stack(path)
-    assert (stack.shape, stack.dtype, stack.guess) == ((3, 4, 9, 10), np.uint16, "")
+    assert (stack.shape, stack.dtype, stack.guesses) == ((3, 4, 9, 10), np.uint16, ())
     assert stack.channels == ("membrane", "dna", "actin")
     assert stack.scale == pytest.approx((0.5, 0.3, 0.2))
     np.testing.assert_array_equal(stack.channel("dna"), data[1])
@@ -68,7 +68,7 @@ def test_versions_before_0_4_name_no_axes_or_only_their_letters(tmp_path, pixels
     metadata["multiscales"][0] |= {"axes": axes} if axes else {}
     write(create(tmp_path / "a.zarr", "0.1"), data, metadata)
     stack = read_stack(tmp_path / "a.zarr", scale=(0.5, 0.3, 0.2))
-    assert (stack.axes, stack.shape, stack.guess) == ("CZYX", (3, 4, 9, 10), "")
+    assert (stack.axes, stack.shape, stack.guesses) == ("CZYX", (3, 4, 9, 10), ())
     np.testing.assert_array_equal(stack.data, data)
 
 
