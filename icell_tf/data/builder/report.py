@@ -73,7 +73,7 @@ class Tally:
         pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
         guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
         if guesses:
-            guesses = ["Axes that files don't name were guessed; axes in --config overrides this:", *guesses, ""]
+            guesses = ["Please check what was guessed, and where files say otherwise than the manifest:", *guesses, ""]
         axes = " x ".join(self._axes.lower())
         return [f"Pixel sizes found, µm, {axes}: {found}", "", *guesses, *_table([header, *rows]), "", pose]
 
@@ -113,6 +113,12 @@ def _report_text(name, examination, pictured):
         for name, missing in absent.items()
         if missing
     ]
+    alone = sum(cell.fov_id == cell.cell_id for cell in cells if not isinstance(cell, prepare.SimulatedId))
+    if alone:
+        lacking.append(
+            f"{_cells(alone)} without a field of view (FOVId), each taken as a field of its own: cells of one field "
+            "may lie in different splits."
+        )
     reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
     if len(bad_cells) > CELLS_IN_REPORT:
         reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")

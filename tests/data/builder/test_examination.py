@@ -167,9 +167,23 @@ def test_guessed_axes_are_reported_and_overridden(tmp_path):
         for name, kind in zip(row[2:4], data, strict=True):
             tifffile.imwrite(folder.path / name, kind, photometric="minisblack")  # no metadata
     builder = build(tmp_path / "data", STACKS, folder.write())
-    assert "Axes that files don't name were guessed" in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
+    text = (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
+    assert "Please check what was guessed" in text and "taken as CZYX: 3 channels are named" in text
+    assert "4 cells without a field of view (FOVId)" in text
     builder = build(tmp_path / "data", STACKS | {"name": "told", "axes": "CZYX"}, folder.path)
     assert "guessed" not in (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
+
+
+def test_files_that_contradict_the_manifest_are_reported(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    sizes = {"PhysicalSizeY": 0.25, "PhysicalSizeX": 0.25}
+    for row, (data, _) in ((row, make_cell()) for row in folder.rows):
+        metadata = {"axes": "CZYX", "Channel": {"Name": ["dna", "membrane", "GFP"]}, **sizes}
+        tifffile.imwrite(folder.path / row[2], data, ome=True, metadata=metadata)
+    builder = build(tmp_path / "data", STACKS, folder.write())
+    text = (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
+    assert "given as y 0.5, x 0.5 µm, and the file says y 0.25, x 0.25 µm: the given one is used. (4 cells)" in text
+    assert "channel 0 is membrane by name_dict, and called 'dna' in the file; channel 1 is nucleus" in text
 
 
 def test_a_part_of_a_data_set_does_not_pass_for_the_whole(tmp_path):
