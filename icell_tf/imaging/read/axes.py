@@ -5,6 +5,7 @@ the channels' names, and with the similarity of planes: those of different focus
 """
 
 import contextlib
+import functools
 import math
 
 import numpy as np
@@ -47,7 +48,7 @@ def resolve_axes(path: str, source: Source, given: str | None, names, masks=Fals
     _check_time(path, source, axes)
     _check_count(path, source, axes, names if given or names else _fitting_names(source, axes))
     if given is None:
-        _check_similarity(path, source, axes, names, masks)
+        guess = f"{guess} {_check_similarity(path, source, axes, names, masks)}".strip()
     return axes, guess
 
 
@@ -153,19 +154,26 @@ def _swapped(axes):
 
 
 def _check_similarity(path, source, axes, names, masks):
-    """Refuses channels that are planes in truth: neighbouring planes are more similar than neighbouring channels."""
+    """Refuses channels that are planes in truth: neighbouring planes are more similar than neighbouring channels.
+
+    Returns: a sentence if the channels of a single plane are as similar, but have names; else "".
+    """
     count, planes, *_ = czyx_shape(source.shape, axes)
     if count == 1 or names is not None and count != planes:  # as many names as channels, and not as many as planes
-        return
+        return ""
     found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
     advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {_FLAG}."
     if planes == 1:
-        if masks or "S" in axes or any(map(has_meaning, source.channels)):
-            return
-        of_channels = similarities(source, axes, "C")
-        if count > _MAX_CHANNELS or (count > 2 and min(of_channels, default=0) > _ALIKE):
+        if masks or "S" in axes or count == 2:
+            return ""
+        many, named = count > _MAX_CHANNELS, any(map(has_meaning, source.channels))
+        alike = not many and min(similarities(source, axes, "C", pairs=count), default=0) > _ALIKE
+        if named:
+            guess = f"its {count} channels look as alike as planes of one channel do; if they are, its axes are"
+            return f"{guess} {_swapped(axes)} {_FLAG}." if alike else ""
+        if many or alike:
             raise StackError(f"{found}, without names: C seems to be Z. {advice}")
-        return
+        return ""
     letter = "C" if "C" in axes else "S"
     of_channels, of_planes = _median(similarities(source, axes, letter)), _median(similarities(source, axes, "Z"))
     if of_channels > of_planes + _CLEAR_DIFFERENCE:
@@ -173,9 +181,10 @@ def _check_similarity(path, source, axes, names, masks):
             f"{found}, but neighbouring channels are more similar (correlation {of_channels:.2f}) than neighbouring "
             f"planes ({of_planes:.2f}): {letter} seems to be Z. {advice}"
         )
+    return ""
 
 
-def similarities(source, axes, letter, pairs=5, places=3) -> list[float]:
+def similarities(source, axes, letter, pairs=3, places=3) -> list[float]:
     """Returns correlations of neighbours along C, S or Z, in several places along the other of channels and planes.
 
     Args: pairs, places: at most so many pairs of neighbours, and places, are compared; they lie around the middle.
@@ -184,12 +193,15 @@ def similarities(source, axes, letter, pairs=5, places=3) -> list[float]:
     sizes = {other: 1 for other in "CSZ"} | dict(zip(axes, source.shape, strict=True))
     other = "Z" if letter != "Z" else "C" if "C" in axes else "S"
     index, found = {each: sizes[each] // 2 for each in "CSZ"}, []
+
+    @functools.cache
+    def picture(place, i):
+        return _averaged(read_part(source, axes, **(index | {other: place, letter: i}))[0])
+
     for place in _around_middle(sizes[other], places):
-        at = index | {other: place}
         for i in _around_middle(sizes[letter] - 1, pairs):
             with contextlib.suppress(StackError):
-                pictures = (read_part(source, axes, **(at | {letter: i + j}))[0] for j in (0, 1))
-                found.append(_correlation(*map(_averaged, pictures)))
+                found.append(_correlation(picture(place, i), picture(place, i + 1)))
     return [value for value in found if not math.isnan(value)]
 
 

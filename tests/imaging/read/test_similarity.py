@@ -79,6 +79,9 @@ def test_one_channel_whose_planes_are_called_channels(tmp_path, cell, write_ome,
     with pytest.raises(ValueError, match=f"{planes} channels of 1 planes.*, without names: C seems to be Z"):
         read_stack(path)
     assert read_stack(path, axes="CYX").shape == (planes, 1, 60, 70)
+    named = {"Channel": {"Name": NAMED["Channel"]["Name"][:planes]}}
+    (guess,) = read_stack(write_ome(path, stack, "CYX", **named)).guesses
+    assert f"its {planes} channels look as alike as planes" in guess and "its axes are ZYX" in guess
     assert read_stack(write_ome(path, cell[:, 6], "CYX")).shape == (3, 1, 60, 70)
 
 
