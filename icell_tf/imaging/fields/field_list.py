@@ -18,6 +18,7 @@ from icell_tf.imaging.read.channels import (
     SEGMENTATION_ROLES,
     STRUCTURE_ROLE,
     choose_channels,
+    other_structure,
     parse_channels,
 )
 
@@ -61,7 +62,7 @@ class Field:
         """Opens the image: the stack, and {role: index}. Raises: ValueError, OSError: with the reason."""
         stack = read_stack(self.path, axes=self.axes, scale=self.scale)
         roles, guesses = choose_channels(stack, self.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
-        print_guesses(self.path, stack.guesses + guesses)
+        print_guesses(self.path, stack.guesses + guesses + other_structure(stack, roles, self.structure))
         if STRUCTURE_ROLE in roles and not self.structure:
             raise ValueError(
                 f"{self.path}: the name of the structure in channel {roles[STRUCTURE_ROLE]} is missing: give "

@@ -16,6 +16,7 @@ from icell_tf.imaging.read.channels import (
     STRUCTURE_ROLE,
     contradictions,
     find_channel,
+    other_structure,
     read_roles,
     rivals,
 )
@@ -65,6 +66,7 @@ class ManifestCell:
         guesses = [*raw.guesses, *masks.guesses, *rivals(self.raw_channels, self.roles, "name_dict")]
         for stack, roles in ((raw, self.roles), (masks, self.mask_roles)):
             guesses += contradictions(stack, roles, "name_dict")
+        guesses += other_structure(raw, self.roles, self.structure)
         mask = read_roles(masks, self.mask_roles)
         return LoadedCell(
             channels=list(read_roles(raw, self.roles).values()),

@@ -8,6 +8,7 @@ import numpy as np
 
 from icell_tf.imaging.read.source import StackError
 from icell_tf.spec import CHANNELS, MEMBRANE, NUCLEUS, REFERENCE, STRUCTURE
+from icell_tf.structures import KNOWN, canonical_name
 
 CHANNEL_ROLES = tuple(channel.name for channel in CHANNELS)
 REFERENCE_ROLES = tuple(channel.name for channel in CHANNELS if channel.role == REFERENCE)  # those that a cell needs
@@ -205,6 +206,21 @@ def contradictions(stack, roles, said) -> tuple[str, ...]:
         if has_meaning(name) and differs:
             found.append(f"channel {index} is {role} by {said}, and called {name!r} in the file")
     return (f"{'; '.join(found)}: {said} is followed.",) if found else ()
+
+
+def other_structure(stack, roles, structure) -> tuple[str, ...]:
+    """Compares the known structure that a file's channel is called with the one that the user names.
+
+    Args: stack: a `Stack`. roles: {role: index}. structure: its name, in any spelling, or "".
+    Returns: a sentence if they differ, else nothing.
+    """
+    index, own = roles.get(STRUCTURE_ROLE), stack.source.channels
+    if not structure or index is None or len(own) != len(stack.channels):
+        return ()
+    found = canonical_name(own[index])
+    if found not in KNOWN or found == canonical_name(structure):
+        return ()
+    return (f"channel {index} is given as the structure {structure}, and called {own[index]!r} in the file.",)
 
 
 def read_roles(stack, roles) -> dict[str, np.ndarray]:

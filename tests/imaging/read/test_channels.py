@@ -168,6 +168,24 @@ def test_names_of_a_table_are_compared_with_those_in_the_file(names, own, said):
     assert len(guesses) == bool(said) and (not said or re.search(said, guesses[0]))
 
 
+@pytest.mark.parametrize(
+    "own, structure, differs",
+    [
+        ("ACTB", "tom20", True),
+        ("lamin B1", "alpha-tubulin", True),
+        ("ACTB", "Beta actin", False),
+        ("EGFP", "tom20", False),
+        ("ACTB", "", False),
+    ],
+)
+def test_another_structure_in_the_file_is_said(own, structure, differs):
+    stack = stack_of(("membrane", "dna", "structure"), ("membrane", "dna", own))
+    guesses = channels.other_structure(stack, {"membrane": 0, "nucleus": 1, "structure": 2}, structure)
+    said = (f"channel 2 is given as the structure {structure}, and called {own!r} in the file.",)
+    assert guesses == (said if differs else ())
+    assert channels.other_structure(stack, {"membrane": 0, "nucleus": 1}, "zo1") == ()
+
+
 @pytest.mark.parametrize("copy", [(0, 1), (1, 2)])
 def test_channels_that_hold_the_same_voxels_are_refused(copy):
     data = np.random.default_rng(0).integers(0, 9, (3, 4, 5)).astype(np.uint8)
