@@ -26,8 +26,8 @@ def open_zarr(path: str, scene=None) -> Source:
     """
     if not is_zarr(path):
         raise StackError(
-            f"{path}: the folder is no OME-Zarr: it has none of {', '.join(_MARKERS)}. Give the folder that has, often "
-            "NAME.zarr, or a file."
+            f"{path}: the folder is no OME-Zarr, as it has none of {', '.join(_MARKERS)}, and it holds no planes as "
+            "TIFF or PNG. Give the folder that does, or a file."
         )
     try:
         import zarr
