@@ -1,10 +1,12 @@
 """Which module reads which file or folder."""
 
+import functools
 import os
 import pathlib
 
-from icell_tf.imaging.read import ome_xml, png, tiff, vendors
+from icell_tf.imaging.read import arrays, ome_xml, png, tiff, vendors
 from icell_tf.imaging.read.czi import open_czi
+from icell_tf.imaging.read.planes import is_numbered, list_planes, open_planes
 from icell_tf.imaging.read.source import Source, StackError
 from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
@@ -13,6 +15,8 @@ _BY_START = (
     (tiff.MAGIC, tiff.open_tiff),
     (png.MAGIC, png.open_png),
     (ome_xml.MAGIC, tiff.open_companion),
+    (arrays.NPY, arrays.open_npy),
+    (arrays.NPZ, arrays.open_npz),
 )
 _FORMATS = (
     "TIFF, OME-TIFF, its .companion.ome, ImageJ hyperstack, PNG, a folder of planes in these, OME-Zarr (a folder), "
@@ -33,8 +37,8 @@ _OTHER_FORMATS = {
 
 
 def is_stack_folder(path) -> bool:
-    """Whether a folder is a stack: an OME-Zarr."""
-    return os.path.isdir(path) and is_zarr(path)
+    """Whether a folder is a stack: an OME-Zarr, or a folder of planes."""
+    return os.path.isdir(path) and (is_zarr(path) or is_numbered(path))
 
 
 def open_source(path: str, scene=None) -> Source:
@@ -55,7 +59,8 @@ def open_source(path: str, scene=None) -> Source:
 def _opener(path):
     """Returns the function that reads a file, by its first bytes, or by its suffix where formats share these."""
     if os.path.isdir(path):
-        return open_zarr
+        planes = not is_zarr(path) and list_planes(path)
+        return functools.partial(open_planes, open_file=open_source) if planes else open_zarr
     try:
         with open(path, "rb") as file:
             start = file.read(16)
