@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.files import safe_names, stem
+from icell_tf.files import on_disk, safe_names, stem
 from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
-from icell_tf.imaging.read import fitting_axes, is_zarr, print_guess, read_stack
+from icell_tf.imaging.read import fitting_axes, is_stack_folder, print_guess, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
     RAW_NAMES,
@@ -60,6 +60,7 @@ class Reading:
       segmentation_channels: {cell, nucleus: name or number} of a file of masks.
       pixel_size: µm, one number for y and x, or (z, y, x).
       axes: of a stack's array, such as CZYX.
+      scene: of a stack whose file has several, by name or number.
       split: of a prepared data set.
       limit: of cells from a prepared data set or a manifest, each.
       on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
@@ -70,6 +71,7 @@ class Reading:
     segmentation_channels: dict[str, str] | None = None
     pixel_size: tuple[float, ...] | None = None
     axes: str | None = None
+    scene: str | None = None
     split: str = "test"
     limit: int | None = None
     on_bad_cell: str = "fail"
@@ -86,9 +88,10 @@ def read_inputs(paths, integrator, reading=None):
     Returns: list of `InputCell`.
     Raises: ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
-    reading, paths = reading or Reading(), [Path(path) for path in paths]
-    stacks = [path for path in paths if is_zarr(path) or not path.is_dir() and path.suffix.lower() != ".csv"]
-    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else reading.segmentation
+    reading, paths = reading or Reading(), [Path(on_disk(path)) for path in paths]
+    stacks = [path for path in paths if _is_stack(path)]
+    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else map(on_disk, reading.segmentation)
+    segmentation = tuple(segmentation)
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
@@ -115,6 +118,12 @@ def read_inputs(paths, integrator, reading=None):
         else:
             cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def _is_stack(path):
+    if path.is_dir():
+        return not (path / "dataset_info.json").exists() and is_stack_folder(path)
+    return path.suffix.lower() != ".csv"
 
 
 def find_structures(integrator, names):
@@ -184,7 +193,7 @@ def _from_manifest(path, frame, preparation, reading):
 
 
 def _from_stack(path, segmentation, frame, preparation, reading):
-    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
+    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size, scene=reading.scene)
     print_guess(stack)
     channels = reading.channels or channels_by_name(stack, RAW_NAMES, REFERENCE_ROLES, "--channels")
     planes = [stack.channel(channels[role]) for role in CHANNEL_ROLES if role in channels]
