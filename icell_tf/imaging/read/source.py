@@ -45,6 +45,8 @@ def _cause(error):
     text = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, MemoryError):
         return "the memory isn't large enough for it", "Close other programs, cut the image into parts, or crop it."
+    if type(error).__name__ == "UnknownCodecError":  # of Zarr, and of its package numcodecs
+        return text, "Save it uncompressed, or compressed with blosc, zstd or gzip."
     if "imagecodecs" in text:
         return text, CODECS
     if isinstance(error, ImportError):

@@ -16,6 +16,7 @@ from icell_tf.imaging.read.units import micrometres
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, classic and BigTIFF
 # In tifffile's log messages on a damaged file, whose missing parts it leaves out or fills with zeros.
 _DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "could not read")
+_ENUM = re.compile(r"<\w+\.(\w+): \d+>")  # <COMPRESSION.LZW: 5>
 _UNREAD = re.compile(r"failed to read (['\"])(?P<file>.*?)\1")  # of several files that make up an OME-TIFF
 
 
@@ -136,7 +137,7 @@ def _missing_decoder(page):
         decompress = tifffile.TIFF.DECOMPRESSORS[page.compression]
         tifffile.TIFF.UNPREDICTORS[page.predictor]
     except KeyError as error:
-        return str(error.args[0])
+        return _ENUM.sub(r"\1", str(error.args[0]))
     codecs = tifffile.tifffile.imagecodecs.__name__  # a stand-in of tifffile's unless the package is installed
     if codecs != "imagecodecs" and page.bitspersample in range(2, 64) and page.bitspersample % 8:
         return f"samples of {page.bitspersample} bits require the 'imagecodecs' package"
@@ -144,7 +145,7 @@ def _missing_decoder(page):
         try:
             decompress(b"")
         except ImportError:
-            return f"{page.compression!r} requires the 'imagecodecs' package"
+            return f"{getattr(page.compression, 'name', page.compression)} requires the 'imagecodecs' package"
         except Exception:  # there is nothing to decompress in it
             pass
     return ""

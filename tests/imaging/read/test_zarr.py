@@ -1,5 +1,6 @@
 """OME-Zarr 0.4 and 0.5, written by the package zarr in the layout of the specification."""
 
+import json
 import sys
 
 import numpy as np
@@ -138,4 +139,12 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     create(tmp_path / "a.zarr", "0.4")
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r"a\.zarr: .*pip install 'icell_tf\[zarr\]'"):
+        read_stack(tmp_path / "a.zarr")
+
+
+def test_a_codec_that_is_not_known(tmp_path, pixels):
+    write(create(tmp_path / "a.zarr", "0.4"), pixels(4, 9, 10), metadata_of("ZYX", "0.4"))
+    for path in (tmp_path / "a.zarr").glob("*/.zarray"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"compressor": {"id": "imagecodecs_jpegxl"}}))
+    with pytest.raises(ValueError, match=r"a\.zarr: .*imagecodecs_jpegxl.*blosc, zstd or gzip\.$"):
         read_stack(tmp_path / "a.zarr")
