@@ -1,6 +1,7 @@
 """TIFF, OME-TIFF and ImageJ hyperstacks: headers are read at once, voxels when they are needed."""
 
 import contextlib
+import dataclasses
 import logging
 import math
 import os
@@ -58,7 +59,8 @@ def _open(path, file, scene, xml=None):
             all_series = tiff.series
             if handler.damage or not all_series:
                 raise _cut_short(path, handler.damage or "it lists no pages")
-            number = _choose_series(path, all_series, scene)
+            positions = len(all_series) == 1 and _size(all_series[0], "R") > 1
+            number = 0 if positions else _choose_series(path, all_series, scene)
             series = all_series[number]
             offset = series.dataoffset
             _check_complete(path, series, offset, handler.unread)
@@ -67,7 +69,25 @@ def _open(path, file, scene, xml=None):
     finally:
         logging.getLogger("tifffile").removeHandler(handler)
     read = _mapped(series, offset) if offset is not None else _decoded(path, series)
-    return Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
+    source = Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
+    return _one_position(path, source, scene) if positions else source
+
+
+def _size(series, letter):
+    return dict(zip(series.axes, series.shape, strict=True)).get(letter, 1)
+
+
+def _one_position(path, source, scene):
+    """Returns the chosen position of a stack with an axis R of positions, as Micro-Manager writes it."""
+    axis = source.axes.index("R")
+    names = [f"position{i}" for i in range(source.shape[axis])]
+    number = choose_scene(path, names, scene)
+    return dataclasses.replace(
+        source,
+        shape=source.shape[:axis] + source.shape[axis + 1 :],
+        axes=source.axes.replace("R", ""),
+        read=lambda index: source.read((*index[:axis], number, *index[axis:])),
+    )
 
 
 class _DamageHandler(logging.Handler):

@@ -152,6 +152,18 @@ def test_several_series_are_refused_until_one_is_chosen(tmp_path, pixels):
         read_stack(path, scene=2)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_positions_are_scenes(tmp_path, pixels, compression):
+    """Micro-Manager's stacks hold several, along the axis R; without Z they would be taken for planes."""
+    data, path = pixels(2, 3, 4, 5), tmp_path / "a.tif"
+    tifffile.imwrite(path, data, photometric="minisblack", compression=compression, metadata={"axes": "RCYX"})
+    with pytest.raises(ValueError, match=r"a\.tif: holds 2 scenes \(0: position0, 1: position1\)"):
+        read_stack(path, scale=1)
+    stack = read_stack(path, scale=1, scene="position1")
+    np.testing.assert_array_equal(stack.data[:, 0], data[1])
+    np.testing.assert_array_equal(stack.channel(2)[0], data[1, 2])
+
+
 @pytest.mark.parametrize("share", [0.95, 0.5, 0.02, 100, 8, 4], ids=lambda share: f"{share} of the file or bytes")
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"bigtiff": True}, {"imagej": True}, {"ome": False}])
 def test_truncated_tiff_is_refused(tmp_path, pixels, options, share):
