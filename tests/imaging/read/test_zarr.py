@@ -114,6 +114,14 @@ def test_several_images_are_refused_until_one_is_chosen(tmp_path, pixels):
     np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr" / "0").data, first)
 
 
+def test_the_tenth_image_is_the_last(tmp_path, pixels):
+    group, data = create(tmp_path / "a.zarr", "0.4"), pixels(11, 3, 4, 9, 10)
+    for i in range(11):
+        write(group.create_group(str(i)), data[i], metadata_of("CZYX", "0.4"))
+    for scene in (2, "10"):
+        np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr", scene=scene).data, data[int(scene)])
+
+
 def test_a_plate_says_where_its_fields_are(tmp_path):
     create(tmp_path / "a.zarr", "0.4").attrs["plate"] = {"wells": [{"path": "B/3"}]}
     with pytest.raises(ValueError, match=r"a\.zarr: .*1 wells.*a\.zarr/B/3/0"):
