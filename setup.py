@@ -33,13 +33,12 @@ REQUIREMENTS = [
     "mlcroissant>=1.1,<1.2",
 ]
 
-# What some formats need; the readers say which one to install. bioio is the Allen Institute's, and so are its plugins;
-# the one for CZI is under the GPL, so it is never installed unasked. requirements.lock has none of czi, lif, nd2 and
-# codecs, so the tests don't cover their ranges.
+# What some formats need; the readers say which one to install. pylibCZIrw is Zeiss', bioio and its plugins are the
+# Allen Institute's. requirements.lock has none of czi, lif, nd2 and codecs, so the tests don't cover their ranges.
 ZARR = ["zarr>=3.1.6,<3.2"]
 EXTRAS = {
     "zarr": ZARR,
-    "czi": ["bioio>=3.6,<4", "bioio-czi>=3.0.1,<4"],
+    "czi": ["pylibCZIrw>=6.1,<7"],
     "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like

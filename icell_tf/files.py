@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 _MAX_LENGTH = 100  # of a name that `safe_names` makes
@@ -40,6 +41,30 @@ def stem(path) -> str:
     """Returns a file's name without its endings: a.ome.tif -> a."""
     name, ending = os.path.splitext(os.path.basename(os.path.normpath(path)))
     return os.path.splitext(name)[0] if ending and name.lower().endswith(".ome") else name
+
+
+def on_disk(path) -> str:
+    """Returns a path as its folders list it: é may be one character or two (NFC, NFD), as systems write it differently.
+
+    A path that exists is returned as it is, and so is one that doesn't in any spelling.
+    """
+    path = os.fspath(path)
+    if not path or path.isascii() or os.path.lexists(path):
+        return path
+    folder, name = os.path.split(path)
+    if not name or folder == path:
+        return path
+    folder = on_disk(folder)
+    try:
+        found = [other for other in os.listdir(folder or os.curdir) if nfc(other) == nfc(name)]
+    except OSError:
+        found = []
+    return os.path.join(folder, found[0] if len(found) == 1 else name)
+
+
+def nfc(name) -> str:
+    """Returns a name in NFC, which is the same for all spellings that look the same."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def safe_names(names) -> list[str]:

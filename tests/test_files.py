@@ -1,8 +1,10 @@
 """Files appear whole, or stay as they were."""
 
+import unicodedata
+
 import pytest
 
-from icell_tf.files import atomic_write, safe_names, stem
+from icell_tf.files import atomic_write, on_disk, safe_names, stem
 
 
 def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
@@ -28,6 +30,21 @@ def test_a_folder_that_is_missing_is_the_error_that_is_told(tmp_path):
     path = tmp_path / "gone" / "a.json"
     with pytest.raises(FileNotFoundError, match="partial.a.json"), atomic_write(path) as partial:
         partial.write_text("new")
+
+
+@pytest.mark.parametrize(("there", "asked"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_names_that_look_the_same_are_the_same(tmp_path, there, asked):
+    """macOS and some file servers write é as two characters; tables that were written elsewhere, as one."""
+    name = "größe é/細胞 ä.tif"
+    path, wanted = (tmp_path / unicodedata.normalize(form, name) for form in (there, asked))
+    path.parent.mkdir()
+    path.touch()
+    assert on_disk(wanted) == str(path)
+    assert on_disk(wanted.with_name("ö.tif")) == str(path.with_name("ö.tif"))  # of which there is none
+    other = path.with_name("ä" + unicodedata.normalize("NFD", "ä"))
+    for twin in (unicodedata.normalize("NFC", other.name), unicodedata.normalize("NFD", other.name)):
+        other.with_name(twin).touch()
+    assert on_disk(other) == str(other)  # two files: only the exact name will do
 
 
 def test_stem():

@@ -8,7 +8,7 @@ flags.disclaim_key_flags()  # --help lists them as those of the command that def
 
 
 def define_reading_flags(images, masks):
-    """Defines --channels, --segmentation_channels, --pixel_size and --axes.
+    """Defines --channels, --segmentation_channels, --pixel_size, --axes and --scene.
 
     Args: images, masks: what the command calls the files, for --help.
 
@@ -20,6 +20,7 @@ def define_reading_flags(images, masks):
         "segmentation_channels": f"of {masks} with several channels, as cell:0,nucleus:1; {which}",
         "pixel_size": f"µm per pixel of {images}: one number, or z,y,x",
         "axes": f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX",
+        "scene": f"of {images} that hold several (positions, series): its name or number",
     }
     given = {name: flags.DEFINE_string(name, None, text) for name, text in texts.items()}
 

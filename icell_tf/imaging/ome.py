@@ -1,6 +1,40 @@
-"""The metadata of OME-TIFFs that the package writes."""
+"""The types and the metadata of OME-TIFFs that the package writes."""
 
 import math
+
+import numpy as np
+
+# Those that OME has, the smallest first; it has no integers of 64 bits and no floats of 16.
+_INTEGERS = tuple(map(np.dtype, ("uint8", "int8", "uint16", "int16", "uint32", "int32")))
+_FLOATS = tuple(map(np.dtype, ("float32", "float64")))
+_EXACT = 2**53  # float64 has all integers up to this one
+
+
+def ome_type(channels) -> np.dtype:
+    """Returns the type in which an OME-TIFF holds all channels without loss.
+
+    It is their own where OME has it. Integers of 64 bits go into the smallest that holds them, booleans into uint8.
+
+    Args: channels: arrays of one field, so that all of its cells get one type.
+    Raises: ValueError: no type of OME's holds them.
+    """
+    dtype = np.result_type(*channels).newbyteorder("=")
+    if dtype in _INTEGERS + _FLOATS:
+        return dtype
+    if dtype.kind == "b":
+        return np.dtype(np.uint8)
+    if dtype.kind not in "iu":  # float16, or 64-bit integers of both kinds
+        return np.dtype(np.float32)
+    low, high = min(int(channel.min()) for channel in channels), max(int(channel.max()) for channel in channels)
+    for fitting in _INTEGERS:
+        if np.iinfo(fitting).min <= low and high <= np.iinfo(fitting).max:
+            return fitting
+    if -_EXACT <= low and high <= _EXACT:
+        return np.dtype(np.float64)
+    raise ValueError(
+        f"its intensities go from {low} to {high}, and no type of OME-TIFF holds such integers exactly. Divide them, "
+        "or subtract an offset, and save them in 32 bits."
+    )
 
 
 def ome_metadata(channels, scale) -> dict:

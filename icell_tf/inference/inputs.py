@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.files import safe_names, stem
+from icell_tf.files import on_disk, safe_names, stem
 from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
-from icell_tf.imaging.read import is_zarr, print_guesses, read_masks, read_stack
+from icell_tf.imaging.read import is_stack_folder, print_guesses, read_masks, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
     RAW_NAMES,
@@ -62,6 +62,7 @@ class Reading:
       segmentation_channels: {cell, nucleus: index or name} of a file of masks.
       pixel_size: µm, one number for y and x, or (z, y, x).
       axes: of a stack's array, such as CZYX.
+      scene: of a stack whose file has several, by name or number.
       split: of a prepared data set.
       limit: of cells from a prepared data set or a manifest, each.
       on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
@@ -72,6 +73,7 @@ class Reading:
     segmentation_channels: dict[str, int | str] | None = None
     pixel_size: tuple[float, ...] | None = None
     axes: str | None = None
+    scene: str | None = None
     split: str = "test"
     limit: int | None = None
     on_bad_cell: str = "fail"
@@ -88,9 +90,10 @@ def read_inputs(paths, integrator, reading=None):
     Returns: list of `InputCell`.
     Raises: ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
-    reading, paths = reading or Reading(), [Path(path) for path in paths]
-    stacks = [path for path in paths if is_zarr(path) or not path.is_dir() and path.suffix.lower() != ".csv"]
-    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else reading.segmentation
+    reading, paths = reading or Reading(), [Path(on_disk(path)) for path in paths]
+    stacks = [path for path in paths if _is_stack(path)]
+    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else map(on_disk, reading.segmentation)
+    segmentation = tuple(segmentation)
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
@@ -117,6 +120,12 @@ def read_inputs(paths, integrator, reading=None):
         else:
             cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def _is_stack(path):
+    if path.is_dir():
+        return not (path / "dataset_info.json").exists() and is_stack_folder(path)
+    return path.suffix.lower() != ".csv"
 
 
 def find_structures(integrator, names):
@@ -189,7 +198,7 @@ def _from_manifest(path, frame, preparation, reading):
 
 
 def _from_stack(path, segmentation, frame, preparation, reading):
-    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size)
+    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size, scene=reading.scene)
     roles, guesses = choose_channels(stack, reading.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
     print_guesses(path, stack.guesses + guesses)
     planes = list(read_roles(stack, {role: roles[role] for role in CHANNEL_ROLES if role in roles}).values())

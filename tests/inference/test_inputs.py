@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from icell_tf.imaging import read
 from icell_tf.imaging.frame.frame import Frame
@@ -61,6 +62,32 @@ def files(tmp_path):
 def expected_image(count=3):
     channels, masks = cell_stack()
     return preprocess(channels[:count], *masks, SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64", "float16", ">f8"])
+def test_arrays_of_any_type(files, dtype):
+    channels, masks = cell_stack()
+    np.save(files.folder / "cell.npy", channels.astype(dtype))
+    np.savez(files.folder / "masks.npz", masks)
+    numbers = {"membrane": 0, "nucleus": 1, "structure": 2}, {"cell": 0, "nucleus": 1}
+    reading = inputs.Reading((str(files.folder / "masks.npz"),), *numbers, pixel_size=SCALE, axes="CZYX")
+    (cell,) = inputs.read_inputs([files.folder / "cell.npy"], MODEL, reading)
+    np.testing.assert_array_equal(cell.image, expected_image())
+    manifest = write_manifest(files.folder, [("7", "tom20", "cell.npy", "masks.npz", CHANNELS, str(list(SCALE)))])
+    (cell,) = inputs.read_inputs([manifest], MODEL, inputs.Reading(axes="CZYX"))
+    np.testing.assert_array_equal(cell.image, expected_image())
+    with pytest.raises(ValueError, match=r"CellId 7, .*cell\.npy: .*axes of its array of shape \(3, 6, 50, 60\)"):
+        inputs.read_inputs([manifest], MODEL)
+
+
+def test_folder_of_planes(files):
+    (files.folder / "planes").mkdir()
+    for c, z in np.ndindex(3, 6):
+        Image.fromarray(cell_stack()[0][c, z]).save(files.folder / "planes" / f"cell_{CHANNEL_ROLES[c]}_{z:04d}.png")
+    reading = inputs.Reading((str(files.masks),), pixel_size=SCALE)
+    (cell,) = inputs.read_inputs([files.folder / "planes"], MODEL, reading)
+    assert cell.name == "planes"
+    np.testing.assert_array_equal(cell.image, expected_image())
 
 
 def test_stack_with_named_channels(files):

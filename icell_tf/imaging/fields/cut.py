@@ -19,7 +19,7 @@ from icell_tf.imaging.fields import segmentation
 from icell_tf.imaging.fields.field_list import check_fields
 from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_cell, divide_field
 from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
-from icell_tf.imaging.ome import ome_metadata
+from icell_tf.imaging.ome import ome_metadata, ome_type
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
 from icell_tf.viz import figures, outlines
 
@@ -153,6 +153,7 @@ def _cut_field(field, name, output, settings, report):
     try:
         stack, roles = field.open()
         channels = read_roles(stack, {role: roles[role] for role in RAW_CHANNELS if role in roles})
+        dtype = ome_type(list(channels.values()))
         cells, nuclei = _labels(field, channels, stack, settings, report)
     except (ValueError, OSError) as error:
         raise ValueError(f"FieldId {field.field_id}: {error}") from error
@@ -169,7 +170,7 @@ def _cut_field(field, name, output, settings, report):
         files = {f"crop_{kind}": f"{name}_{cell.label}_{kind}.ome.tif" for kind in ("raw", "seg")}
         names = {"crop_raw": [RAW_CHANNELS[role] for role in channels], "crop_seg": list(MASKS)}
         masks = 255 * np.stack([cut.cell_mask, cut.nucleus_mask]).astype(np.uint8)
-        _write_stack(partial / files["crop_raw"], np.stack(cut.channels), names["crop_raw"], stack.scale)
+        _write_stack(partial / files["crop_raw"], np.stack(cut.channels).astype(dtype), names["crop_raw"], stack.scale)
         _write_stack(partial / files["crop_seg"], masks, MASKS, stack.scale, compression="zlib")
         row = {"CellId": f"{field.field_id}_{cell.label}", "structure_name": field.structure, "FOVId": field.field_id}
         row |= {column: f"{name}/{file}" for column, file in files.items()} | {"name_dict": str(names)}

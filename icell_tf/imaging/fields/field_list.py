@@ -5,10 +5,11 @@ import dataclasses
 import os
 from pathlib import Path
 
-from icell_tf.files import stem
+from icell_tf.files import on_disk, stem
 from icell_tf.imaging.fields.matching import check_shape
 from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
+from icell_tf.imaging.ome import ome_type
 from icell_tf.imaging.read import Stack, dimensions, fitting_axes, print_guesses, read_masks, read_stack
 from icell_tf.imaging.read.channels import (
     CHANNEL_ROLES,
@@ -22,7 +23,7 @@ from icell_tf.imaging.read.channels import (
     parse_channels,
 )
 
-COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels")
+COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels", "scene")
 REQUIRED = COLUMNS[:2]
 
 
@@ -40,6 +41,7 @@ class Field:
       axes: of the image's array, such as CZYX, and of the label images' if they have as many dimensions; None for the
         files' own.
       segmentation_channels: {cell, nucleus: index or name} if a file of labels has several channels.
+      scene: name or number of the image, if its file has several; the label images' files have one.
     """
 
     field_id: str
@@ -51,6 +53,7 @@ class Field:
     scale: tuple[float, ...] | None = None
     axes: str | None = None
     segmentation_channels: dict[str, int | str] | None = None
+    scene: str | None = None
 
     @property
     def labels(self) -> dict[str, str]:
@@ -60,7 +63,7 @@ class Field:
 
     def open(self) -> tuple[Stack, dict[str, int]]:
         """Opens the image: the stack, and {role: index}. Raises: ValueError, OSError: with the reason."""
-        stack = read_stack(self.path, axes=self.axes, scale=self.scale)
+        stack = read_stack(self.path, axes=self.axes, scale=self.scale, scene=self.scene)
         roles, guesses = choose_channels(stack, self.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
         print_guesses(self.path, stack.guesses + guesses + other_structure(stack, roles, self.structure))
         if STRUCTURE_ROLE in roles and not self.structure:
@@ -74,6 +77,14 @@ class Field:
                 "structure:NAME_OR_NUMBER to --channels, or the column channels"
             )
         return stack, roles
+
+    def check_writable(self, stack, roles):
+        """Checks that an OME-TIFF can hold the cells. Raises: ValueError: it can't, without loss."""
+        if stack.dtype.kind in "iu" and stack.dtype.itemsize == 8:  # all other types have one of OME's
+            try:
+                ome_type([stack.channel(channel) for channel in roles.values()])
+            except ValueError as error:
+                raise ValueError(f"{self.path}: {error}") from error
 
     def open_labels(self, role, image) -> tuple[Stack, int]:
         """Opens the label image of cells or nuclei, and finds its channel.
@@ -118,7 +129,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
       paths: images, or one .csv.
       structure: one for all, or empty.
       cell_labels, nucleus_labels: a label image for each path, or none at all.
-      **common: `Field`'s channels, scale, axes and segmentation_channels.
+      **common: `Field`'s channels, scale, axes, segmentation_channels and scene.
 
     Raises: ValueError: the numbers of label images and fields differ, or other arguments contradict the .csv.
     """
@@ -128,7 +139,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
                 f"{' '.join(map(str, paths))}: give a list of fields alone; structures and label images are in its "
                 "columns structure_name, cell_labels and nucleus_labels"
             )
-        return read_fields(paths[0], **common)
+        return read_fields(on_disk(paths[0]), **common)
     for flag, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
         if labels and len(labels) != len(paths):
             raise ValueError(
@@ -137,16 +148,16 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
             )
     none = [""] * len(paths)
     return [
-        Field(stem(path), str(path), structure, str(cells), str(nuclei), **common)
+        Field(stem(path), on_disk(path), structure, on_disk(cells), on_disk(nuclei), **common)
         for path, cells, nuclei in zip(paths, cell_labels or none, nucleus_labels or none, strict=True)
     ]
 
 
 def read_fields(path, **common) -> list[Field]:
     """Reads a fields.csv: columns FieldId and path, and optionally structure_name, cell_labels, nucleus_labels,
-    scale_micron ([z, y, x]) and channels (membrane:0,nucleus:1,structure:2). Paths are relative to it.
+    scale_micron ([z, y, x]), channels (membrane:0,nucleus:1,structure:2) and scene. Paths are relative to it.
 
-    Args: path: the file. **common: as in `find_fields`; channels and scale are for rows that have none.
+    Args: path: the file. **common: as in `find_fields`; channels, scale and scene are for rows that have none.
     Raises: ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
     """
     path = Path(path)
@@ -178,7 +189,8 @@ def check_fields(fields):
         errors += [f"FieldId {field.field_id}, {file}: there is no such file" for file in missing]
         if not missing:
             try:
-                stack, _ = field.open()
+                stack, roles = field.open()
+                field.check_writable(stack, roles)
                 for role in field.labels:
                     field.open_labels(role, stack)
             except (ValueError, OSError, ImportError) as error:  # the last where a format needs another package
@@ -214,6 +226,8 @@ def _parse_row(row, root, common):
         given["channels"] = parse_channels(cells["channels"], CHANNEL_ROLES, "the column channels")
     if cells["scale_micron"]:
         given["scale"] = parse_scale(cells["scale_micron"])
-    paths = (str(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
+    if cells["scene"]:
+        given["scene"] = cells["scene"]
+    paths = (on_disk(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
     image, cell_labels, nucleus_labels = paths
     return Field(cells["FieldId"], image, cells["structure_name"], cell_labels, nucleus_labels, **given)

@@ -7,9 +7,10 @@ import math
 import os
 from typing import NamedTuple
 
+from icell_tf.files import nfc, on_disk
 from icell_tf.imaging.manifest.cells import LoadedCell
 from icell_tf.imaging.manifest.table import read_table
-from icell_tf.imaging.read import read_masks, read_stack
+from icell_tf.imaging.read import is_stack_folder, read_masks, read_stack
 from icell_tf.imaging.read.channels import (
     RAW_NAMES,
     SEGMENTATION_NAMES,
@@ -123,8 +124,9 @@ def _parse_row(values, root, required, labelled, axes, files):
     scale = attempt(parse_scale, values["scale_micron"])
     paths = {column: attempt(_resolve, values[column], root, column) for column in ("crop_raw", "crop_seg")}
     for column, path in paths.items():
-        if path and (why := files.why_missing(path)):
-            missing.append(f"{column} {values[column]}: {why}")
+        if path:
+            paths[column], why = files.find(path)
+            missing += [f"{column} {values[column]}: {why}"] * bool(why)
     if reasons or missing:
         return None, reasons + ["; ".join(missing)] * bool(missing), len(missing) == 2 and not reasons
     structure, fov_id = canonical_name(values["structure_name"]), values["FOVId"] or values["CellId"]
@@ -198,30 +200,40 @@ class FileIndex:
     def __init__(self):
         self._listed = {}
 
-    def why_missing(self, path) -> str:
-        """Returns why a path can't be opened, or "" if it is a file or an OME-Zarr folder."""
+    def find(self, path) -> tuple[str, str]:
+        """Returns a path as it is on disk, where é may be written in another way, and why it can't be opened, or ""."""
         folder, name = os.path.split(path)
         if folder not in self._listed:
-            self._listed[folder] = self._list(folder)
-        files, others = self._listed[folder]
-        if name in files:
-            return ""
-        if name not in others:
-            return f"there is no such file ({path})"
-        if os.path.isfile(path) or (os.path.isdir(path) and ".zarr" in path.lower()):
-            return ""
-        return f"it is a folder or a broken link, not a file ({path})"
+            self._listed[folder] = self._list(on_disk(folder))
+        folder, files, others, spellings = self._listed[folder]
+        if name not in files and name not in others:
+            found = spellings.get(nfc(name), ())
+            if len(found) != 1:
+                twice = f", but several that look the same: {found}" if found else ""
+                return path, f"there is no such file ({path}){twice}"
+            (name,) = found
+        path = os.path.join(folder, name)
+        if name in files or os.path.isfile(path) or (os.path.isdir(path) and _holds_a_stack(path)):
+            return path, ""
+        return path, f"it is a folder without the numbered planes of a stack, or a broken link ({path})"
 
     @staticmethod
     def _list(folder):
-        files, others = set(), set()
+        """Returns the folder, the names of files and of others in it, and {NFC: names} of those not in ASCII."""
+        files, others, spellings = set(), set(), {}
         try:
             with os.scandir(folder or os.curdir) as entries:
                 for entry in entries:
                     (files if entry.is_file(follow_symlinks=False) else others).add(entry.name)
+                    if not entry.name.isascii():
+                        spellings.setdefault(nfc(entry.name), []).append(entry.name)
         except OSError:
             pass  # nothing in this folder can be opened: each of its files is reported
-        return files, others
+        return folder, files, others, spellings
+
+
+def _holds_a_stack(folder):
+    return ".zarr" in folder.lower() or is_stack_folder(folder)
 
 
 def shorten(text):

@@ -2,20 +2,27 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-from icell_tf.imaging.read import png, tiff, vendors
 from icell_tf.imaging.read.axes import resolve_axes
 from icell_tf.imaging.read.channels import has_meaning
+from icell_tf.imaging.read.formats import is_stack_folder, open_source
 from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
 from icell_tf.imaging.read.units import compare_scales, resolve_scale
-from icell_tf.imaging.read.zarr import is_zarr, open_zarr
 
-__all__ = ["Stack", "StackError", "dimensions", "fitting_axes", "is_zarr", "print_guesses", "read_masks", "read_stack"]
+__all__ = [
+    "Stack",
+    "StackError",
+    "dimensions",
+    "fitting_axes",
+    "is_stack_folder",
+    "print_guesses",
+    "read_masks",
+    "read_stack",
+]
 
 _printed_guesses: set[str] = set()
 
@@ -26,8 +33,8 @@ def read_stack(
     """Reads a stack's headers, and some planes to check its axes. Arguments override what the file says.
 
     Args:
-      path: a TIFF, OME-TIFF, ImageJ hyperstack, PNG, OME-Zarr (a folder), CZI, LIF or ND2; a single plane is a stack of
-        one.
+      path: a TIFF, OME-TIFF (of one file, or any of several), ImageJ hyperstack, PNG, CZI, LIF, ND2, .npy or .npz; or a
+        folder: an OME-Zarr, or the planes of a stack as TIFF or PNG. A single plane is a stack of one.
       axes: a letter of T, C, Z, Y, X or S (samples of an RGB image) for each dimension of the file's array.
       channels: the channels' names.
       scale: µm per voxel: (z, y, x), (y, x), or one number for y and x.
@@ -80,8 +87,12 @@ def read_masks(
 def _read_headers(path, axes, channels, scene=None, masks=False):
     """Returns a `Stack` whose pixel size is that of the file, known or not."""
     path = os.fspath(path)
-    source = _opener(path)(path, scene)
+    source = open_source(path, scene)
+    given = axes
     axes, guess = resolve_axes(path, source, axes, channels, masks)
+    if source.note:
+        taken = "its axes are given as" if given else "if it isn't so, give its axes with --axes: taken as"
+        guess = f"{source.note}; {taken} {axes}. {guess}".strip()
     guesses = [guess]
     count = czyx_shape(source.shape, axes)[0]
     if channels is None:
@@ -97,14 +108,22 @@ def _read_headers(path, axes, channels, scene=None, masks=False):
 def dimensions(path) -> int | None:
     """Returns the number of dimensions of a file's array, or None if the file can't be read."""
     try:
-        return len(_opener(os.fspath(path))(os.fspath(path), None).shape)
+        return len(open_source(os.fspath(path)).shape)
     except (ValueError, OSError):
         return None
 
 
 def fitting_axes(path, axes: str | None) -> str | None:
-    """Returns the axes given for stacks if a file of masks has as many dimensions, else None: the file's own."""
-    return axes if axes and dimensions(path) == len(axes) else None
+    """Returns the axes given for stacks if a file of masks has as many dimensions, else None: the file's own.
+
+    If it has one less and names no axes, as .npy, it is taken to have no channels.
+    """
+    try:
+        source = open_source(os.fspath(path))
+    except (ValueError, OSError):
+        return None
+    candidates = [axes or ""] + [(axes or "").upper().replace("C", "")] * ("Y" not in source.axes)
+    return next((found for found in candidates if found and len(found) == len(source.shape)), None)
 
 
 def print_guesses(path, guesses: Sequence[str]):
@@ -113,29 +132,3 @@ def print_guesses(path, guesses: Sequence[str]):
         if guess not in _printed_guesses:
             _printed_guesses.add(guess)
             print(f"{path}: {guess}", flush=True)
-
-
-def _opener(path):
-    """Returns the function that reads a file, by its first bytes, or by its suffix where formats share these."""
-    if os.path.isdir(path):
-        return open_zarr
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{path}: there is no such file.") from error
-    except PermissionError as error:
-        raise PermissionError(
-            f"{path}: you may not read it. Change its permissions (chmod u+r), or copy it."
-        ) from error
-    if not start:
-        raise StackError(f"{path}: the file is empty. Copy or export it again.")
-    if pathlib.PurePath(path).suffix.lower() in vendors.SUFFIXES:
-        return vendors.open_vendor
-    for module, opener in ((tiff, tiff.open_tiff), (png, png.open_png)):
-        if start.startswith(module.MAGIC):  # one, or any of several
-            return opener
-    raise StackError(
-        f"{path}: can't be read: it starts with {start!r}, and no TIFF or PNG does. Formats: TIFF, OME-TIFF, ImageJ "
-        "hyperstack, PNG, OME-Zarr (a folder), CZI, LIF, ND2. Export it as OME-TIFF, or copy it again if it is one."
-    )

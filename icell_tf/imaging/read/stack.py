@@ -34,8 +34,9 @@ class Stack:
 
     @property
     def dtype(self) -> np.dtype:
-        """The type of `data`, in this machine's byte order."""
-        return self.source.dtype.newbyteorder("=")
+        """The type of `data`: the file's, in this machine's byte order; float32 for float16, which SciPy refuses."""
+        dtype = self.source.dtype.newbyteorder("=")
+        return np.dtype(np.float32) if dtype == np.float16 else dtype
 
     @property
     def data(self) -> np.ndarray:

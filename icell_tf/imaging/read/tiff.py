@@ -1,63 +1,123 @@
 """TIFF, OME-TIFF and ImageJ hyperstacks: headers are read at once, voxels when they are needed."""
 
 import contextlib
+import dataclasses
 import logging
 import math
-import xml.etree.ElementTree as ElementTree
+import os
+import re
 
 import numpy as np
 import tifffile
 
-from icell_tf.imaging.read.source import UNKNOWN_SCALE, Source, StackError, choose_scene, parser_errors
+from icell_tf.imaging.read import ome_xml
+from icell_tf.imaging.read.source import CODECS, UNKNOWN_SCALE, Source, StackError, choose_scene, parser_errors
 from icell_tf.imaging.read.units import micrometres
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # either byte order, classic and BigTIFF
 # In tifffile's log messages on a damaged file, whose missing parts it leaves out or fills with zeros.
-_DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "could not read", "failed to read")
+_DAMAGE = ("invalid page offset", "invalid offset to", "corrupted", "missing", "could not read")
+_ENUM = re.compile(r"<\w+\.(\w+): \d+>")  # <COMPRESSION.LZW: 5>
+_UNREAD = re.compile(r"failed to read (['\"])(?P<file>.*?)\1")  # of several files that make up an OME-TIFF
 
 
 def open_tiff(path: str, scene=None) -> Source:
     """Reads the headers and checks that all pages in them exist.
 
-    Raises: StackError: it is no TIFF, it is cut short, its compression can't be read, or it has several series and none
-      is chosen.
+    An OME-TIFF may consist of several files, of which any may be given. If they hold several images and none is chosen,
+    it is the one that the given file holds.
+
+    Raises: StackError: it is no TIFF, it is cut short, a file that belongs to it is missing, its compression can't be
+      read, or it has several series and none is chosen.
     """
+    with parser_errors(path, "can't be read as a TIFF"), tifffile.TiffFile(path) as tiff:
+        companion = ome_xml.metadata_file(tiff.ome_metadata) if tiff.is_ome else ""
+    if not companion:
+        return _open(path, path, scene)
+    companion = os.path.join(os.path.dirname(path), companion)
+    if not os.path.isfile(companion):
+        raise StackError(f"{path}: its metadata are in {companion}, which isn't there. Copy that file, too.")
+    return open_companion(companion, scene, given=path)
+
+
+def open_companion(path: str, scene=None, given=None) -> Source:
+    """As `open_tiff`, from the .companion.ome that lists the files. Args: given: one of these that the user gave."""
+    xml, files = ome_xml.read_companion(path)
+    files = [os.path.join(os.path.dirname(path), name) for name in files]
+    first = next((file for file in files if os.path.isfile(file)), None)
+    if first is None:
+        raise StackError(f"{path}: none of the {len(files)} files that it lists is there ({files[0]}). Copy them, too.")
+    return _open(given or path, first, scene, xml)
+
+
+def _open(path, file, scene, xml=None):
+    """Opens a file, by other metadata if `xml` is given. Args: path: what the user gave."""
     handler = _DamageHandler()
     logging.getLogger("tifffile").addHandler(handler)
     try:
-        with parser_errors(path, "can't be read as a TIFF"), tifffile.TiffFile(path) as tiff:
+        with parser_errors(path, "can't be read as a TIFF"), tifffile.TiffFile(file, omexml=xml) as tiff:
             all_series = tiff.series
             if handler.damage or not all_series:
                 raise _cut_short(path, handler.damage or "it lists no pages")
-            number = choose_scene(path, [each.name for each in all_series], scene)
+            positions = len(all_series) == 1 and _size(all_series[0], "R") > 1
+            number = 0 if positions else _choose_series(path, all_series, scene)
             series = all_series[number]
             offset = series.dataoffset
-            _check_complete(path, series, offset)
-            _check_compression(path, series.keyframe)
+            _check_complete(path, series, offset, handler.unread)
+            _check_decoders(path, series)
             channels, scale = _metadata(tiff, number)
     finally:
         logging.getLogger("tifffile").removeHandler(handler)
     read = _mapped(series, offset) if offset is not None else _decoded(path, series)
-    return Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
+    source = Source(series.shape, np.dtype(series.dtype), series.axes, read, channels, scale)
+    return _one_position(path, source, scene) if positions else source
+
+
+def _size(series, letter):
+    return dict(zip(series.axes, series.shape, strict=True)).get(letter, 1)
+
+
+def _one_position(path, source, scene):
+    """Returns the chosen position of a stack with an axis R of positions, as Micro-Manager writes it."""
+    axis = source.axes.index("R")
+    names = [f"position{i}" for i in range(source.shape[axis])]
+    number = choose_scene(path, names, scene)
+    return dataclasses.replace(
+        source,
+        shape=source.shape[:axis] + source.shape[axis + 1 :],
+        axes=source.axes.replace("R", ""),
+        read=lambda index: source.read((*index[:axis], number, *index[axis:])),
+    )
 
 
 class _DamageHandler(logging.Handler):
-    """Keeps the first log message on missing pages: tifffile logs them and raises nothing."""
+    """Keeps the first log message on missing pages, and the name of a missing file: tifffile raises nothing on them."""
 
-    damage = ""
+    damage = unread = ""
 
     def emit(self, record):
         message = record.getMessage()
-        if any(words in message for words in _DAMAGE):
+        if found := _UNREAD.search(message):
+            self.unread = self.unread or found["file"]
+        elif any(words in message for words in _DAMAGE):
             self.damage = self.damage or message.split("> ")[-1]
 
 
 def _cut_short(path, found):
-    what = "a file that belongs to it is missing" if "failed to read" in found else "the file is cut short"
-    return StackError(f"{path}: {what}: {found}. Copy or export it again.")
+    return StackError(f"{path}: the file is cut short: {found}. Copy or export it again.")
 
 
-def _check_complete(path, series, offset):
+def _choose_series(path, all_series, scene):
+    """Returns the number of the chosen series, or else of the only one with a page in the given file."""
+    if scene is None and len(all_series) > 1:
+        files = [{page.parent.filehandle.path for page in series.pages if page is not None} for series in all_series]
+        here = [number for number, paths in enumerate(files) if os.path.abspath(path) in map(os.path.abspath, paths)]
+        if len(here) == 1:
+            return here[0]
+    return choose_scene(path, [each.name for each in all_series], scene)
+
+
+def _check_complete(path, series, offset, unread):
     """Checks that every page's voxels lie within the file."""
     if offset is not None:
         size, end = _file_of(series).size, offset + math.prod(series.shape) * series.dtype.itemsize
@@ -65,6 +125,10 @@ def _check_complete(path, series, offset):
             raise _cut_short(path, f"it has {size} bytes, its pages need {end}")
         return
     for number, page in enumerate(series.pages):
+        if page is None and unread:
+            raise StackError(
+                f"{path}: the file {unread} that belongs to it is missing, or damaged. Copy it beside this one."
+            )
         if page is None:
             raise _cut_short(path, f"page {number} of {len(series.pages)} isn't there")
         size = page.parent.filehandle.size
@@ -73,15 +137,38 @@ def _check_complete(path, series, offset):
             raise _cut_short(path, f"it has {size} bytes, page {number} of {len(series.pages)} ends at {end}")
 
 
-def _check_compression(path, page):
-    """Checks that tifffile can decompress a page: without a further package it can't read LZW and others."""
-    try:
-        tifffile.TIFF.DECOMPRESSORS[page.compression], tifffile.TIFF.UNPREDICTORS[page.predictor]
-    except KeyError as error:
+def _check_decoders(path, series):
+    """Checks that tifffile can decode the pages: without a further package it can't read LZW, 12 bits and others."""
+    page = series.keyframe
+    if series.dtype is None:
         raise StackError(
-            f"{path}: its compression can't be read: {error.args[0]}. Save it uncompressed, or install "
-            "what it needs: pip install 'icell_tf[codecs]'."
-        ) from error
+            f"{path}: its samples have {page.bitspersample} bits of the format {page.sampleformat}, which can't be "
+            "read. Save it in 8 or 16 bits."
+        )
+    missing = _missing_decoder(page)
+    if missing:
+        advice = CODECS if "imagecodecs" in missing else "Save it uncompressed."
+        raise StackError(f"{path}: its compression can't be read: {missing}. {advice}")
+
+
+def _missing_decoder(page):
+    """Returns what tifffile lacks to decode a page, or "". It looks for some decoders only when it needs them."""
+    try:
+        decompress = tifffile.TIFF.DECOMPRESSORS[page.compression]
+        tifffile.TIFF.UNPREDICTORS[page.predictor]
+    except KeyError as error:
+        return _ENUM.sub(r"\1", str(error.args[0]))
+    codecs = tifffile.tifffile.imagecodecs.__name__  # a stand-in of tifffile's unless the package is installed
+    if codecs != "imagecodecs" and page.bitspersample in range(2, 64) and page.bitspersample % 8:
+        return f"samples of {page.bitspersample} bits require the 'imagecodecs' package"
+    if decompress.__module__ == codecs:
+        try:
+            decompress(b"")
+        except ImportError:
+            return f"{getattr(page.compression, 'name', page.compression)} requires the 'imagecodecs' package"
+        except Exception:  # there is nothing to decompress in it
+            pass
+    return ""
 
 
 def _file_of(series):
@@ -131,22 +218,10 @@ def _asarray(series, numbers=None):
 def _metadata(tiff, number):
     """Returns channel names, and (z, y, x) in µm, of one of the file's series."""
     if tiff.is_ome and tiff.ome_metadata:
-        return _ome_metadata(tiff.ome_metadata, number, len(tiff.series))
+        return ome_xml.channels_and_scale(tiff.ome_metadata, number, len(tiff.series), tiff.series[number].name)
     if tiff.is_imagej:
         return _imagej_metadata(tiff, tiff.series[number])
     return (), UNKNOWN_SCALE
-
-
-def _ome_metadata(xml, number, series_count):
-    images = ElementTree.fromstring(xml).findall("{*}Image/{*}Pixels")
-    if not images:
-        return (), UNKNOWN_SCALE
-    pixels = images[number if len(images) == series_count else 0]
-    names = tuple(channel.get("Name") or "" for channel in pixels.findall("{*}Channel"))
-    sizes = (
-        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"
-    )
-    return names, tuple(sizes)
 
 
 def _imagej_metadata(tiff, series):

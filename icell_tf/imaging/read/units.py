@@ -1,35 +1,61 @@
 """Pixel sizes: from a file's units to µm, and from the file or the user."""
 
+import html
 import math
+import re
+import unicodedata
 
 import numpy as np
 
 from icell_tf.imaging.read.source import StackError
 
-# µm per unit, as OME-XML, OME-Zarr and ImageJ write units.
-_MICROMETRES = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4, "in": 25400.0}
-_SPELLINGS = {
-    "µm": "um μm \\u00b5m micron microns micrometer micrometre",  # μ is the Greek letter, µ the micro sign
-    "nm": "nanometer nanometre",
-    "mm": "millimeter millimetre",
-    "cm": "centimeter",
-    "m": "meter",
-    "Å": "angstrom å",
-    "in": "inch inches",
+# SI's prefixes with their powers of ten; u stands for µ.
+_PREFIXES = (
+    "y yocto -24,z zepto -21,a atto -18,f femto -15,p pico -12,n nano -9,u micro -6,u mikro -6,m milli -3,c centi -2,"
+    "d deci -1,da deca 1,da deka 1,h hecto 2,k kilo 3,M mega 6,G giga 9,T tera 12,P peta 15,"
+    "E exa 18,Z zetta 21,Y yotta 24"
+)
+_OTHERS = {  # µm per unit, of those that OME-XML, OME-Zarr and ImageJ know beside the metre
+    "micron microns mikron": 1.0,
+    "å ångström ångströms angstrom angstroms": 1e-4,
+    'in inch inches "': 25400.0,
+    "thou mil mils": 25.4,
+    "li": 25400 / 12,
+    "pt": 25400 / 72,
+    "ft foot feet": 304800.0,
+    "yd yard yards": 914400.0,
 }
+
+
+def _spellings():
+    """Returns {spelling: µm}; the symbols of SI as they are, as mm and Mm differ, and all else in lower case."""
+    found = {name: size for names, size in _OTHERS.items() for name in names.split()}
+    for symbol, word, power in (("", "", "0"), *(prefix.split() for prefix in _PREFIXES.split(","))):
+        for spelling in (f"{symbol}m", *(f"{word}{metre}" for metre in ("meter", "meters", "metre", "metres"))):
+            found[spelling] = 10.0 ** (6 + int(power))
+    return found
+
+
+_MICROMETRES = _spellings()
 _SAME_SIZE = 0.02  # sizes that differ by a smaller share are the same, rounded
-_UNITS = {spelling: unit for unit, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+_ESCAPED = re.compile(r"\\+u([0-9a-f]{4})", re.IGNORECASE)  # ImageJ writes µ as \u00B5
 
 
 def micrometres(value, unit) -> float:
     """Converts a physical size to µm; nan if there is none, or if the unit is not a length."""
-    unit = str(unit).strip()
-    unit = _UNITS.get(unit.lower(), unit)
+    unit = _plain(str(unit))
     try:
-        size = float(value) * _MICROMETRES[unit]
+        size = float(value) * (_MICROMETRES.get(unit) or _MICROMETRES[unit.lower()])
     except (TypeError, ValueError, KeyError):
         return math.nan
     return size if math.isfinite(size) and size > 0 else math.nan
+
+
+def _plain(unit):
+    """Returns a unit with u for any µ: the micro sign, the Greek letter, \\u00B5, &#181;, and UTF-8 read as Latin-1."""
+    unit = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), html.unescape(unit))
+    unit = unicodedata.normalize("NFKC", unit.replace("Â", "")).replace("μ", "u")  # NFKC: one letter for both µ
+    return unit.strip().rstrip(".")
 
 
 def compare_scales(first, second, axes="zyx") -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Zeiss' CZI, Leica's LIF and Nikon's ND2, through bioio and its plugins; they are optional packages."""
+"""Leica's LIF and Nikon's ND2, through bioio and its plugins; they are optional packages."""
 
 import importlib
 import math
@@ -8,11 +8,11 @@ import numpy as np
 
 from icell_tf.imaging.read.source import Source, choose_scene, parser_errors
 
-SUFFIXES = {".czi": "czi", ".lif": "lif", ".nd2": "nd2"}  # -> NAME of both icell_tf[NAME] and the plugin bioio-NAME
+SUFFIXES = {".lif": "lif", ".nd2": "nd2"}  # -> NAME of both icell_tf[NAME] and the plugin bioio-NAME
 
 
 def open_vendor(path: str, scene=None) -> Source:
-    """Reads the metadata.
+    """Reads the metadata. What a file doesn't say, as after a conversion, stays unknown, and the rest is read.
 
     Raises:
       ImportError: bioio or the plugin isn't installed.
@@ -25,16 +25,24 @@ def open_vendor(path: str, scene=None) -> Source:
         raise ImportError(f"{path}: {extra.upper()} needs bioio-{extra}: pip install 'icell_tf[{extra}]'") from error
     with parser_errors(path, "can't be read by bioio"):
         image = bioio.BioImage(path, reader=plugin.Reader)
-        scenes = tuple(image.scenes)
-        image.set_scene(choose_scene(path, scenes, scene))
-        axes, shape = image.dims.order, tuple(image.dims.shape)
-        sizes = image.physical_pixel_sizes  # the three plugins give µm
-        scale = tuple(float(size) if size and size > 0 else math.nan for size in (sizes.Z, sizes.Y, sizes.X))
-        names = tuple(str(name) for name in image.channel_names or ())
-        dtype = np.dtype(image.dtype)
+        image.set_scene(choose_scene(path, tuple(image.scenes), scene))
+        axes, shape, dtype = image.dims.order, tuple(image.dims.shape), np.dtype(image.dtype)
+        array = image.get_image_dask_data(axes)
+        sizes = _attempt(lambda: image.physical_pixel_sizes)  # µm in both plugins
+        names = _attempt(lambda: image.channel_names) or ()
 
     def read(index):
         with parser_errors(path, "its voxels can't be read"):
-            return np.asarray(image.get_image_dask_data(axes)[index].compute())
+            return np.asarray(array[index].compute())
 
-    return Source(shape, dtype, axes, read, names, scale)
+    sizes = [getattr(sizes, axis, None) for axis in "ZYX"]
+    scale = tuple(float(size) if size and size > 0 else math.nan for size in sizes)
+    return Source(shape, dtype, axes, read, tuple(map(str, names)), scale)
+
+
+def _attempt(read):
+    """Returns what `read` returns, or None if it fails: parsers raise errors of any type on metadata that they miss."""
+    try:
+        return read()
+    except Exception:
+        return None

@@ -26,8 +26,8 @@ def open_zarr(path: str, scene=None) -> Source:
     """
     if not is_zarr(path):
         raise StackError(
-            f"{path}: the folder is no OME-Zarr: it has none of {', '.join(_MARKERS)}. Give the folder that has, often "
-            "NAME.zarr, or a file."
+            f"{path}: the folder is no OME-Zarr, as it has none of {', '.join(_MARKERS)}, and it holds no planes as "
+            "TIFF or PNG. Give the folder that does, or a file."
         )
     try:
         import zarr
@@ -72,7 +72,8 @@ def _choose_image(path, group, scene):
         images = [(group, entry) for entry in attributes["multiscales"]]
         names = [str(entry.get("name") or i) for i, (_, entry) in enumerate(images)]
     else:
-        found = sorted((name, child) for name, child in group.groups() if "multiscales" in _ome(child))
+        found = [(name, child) for name, child in group.groups() if "multiscales" in _ome(child)]
+        found.sort(key=lambda pair: (int(pair[0]) if pair[0].isdecimal() else math.inf, pair[0]))  # 10 comes after 9
         names, images = [name for name, _ in found], [(child, _ome(child)["multiscales"][0]) for _, child in found]
     if not images:
         raise StackError(f"{path}: is a Zarr without OME's metadata (multiscales). Export it as OME-Zarr or OME-TIFF.")

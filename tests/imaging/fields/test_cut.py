@@ -89,6 +89,52 @@ def test_labels_as_png(field, simulated, files, tmp_path):
     assert cut.cut_fields([png], tmp_path / "out", report=lambda line: None) == {"kept": 4}
 
 
+@pytest.mark.parametrize(
+    ("dtype", "written"),
+    [
+        *((kind, np.uint16) for kind in ("int64", "uint64", ">i8")),
+        ("float16", np.float32),
+        ("float64", np.float64),
+        ("int16", np.int16),
+    ],
+)
+def test_any_type_that_is_read_is_written(field, simulated, files, tmp_path, dtype, written):
+    data = np.minimum(simulated.channels, 2048)  # which float16 holds exactly
+    metadata = {"axes": "CZYX"}
+    tifffile.imwrite(files / "any.tif", data.astype(dtype), photometric="minisblack", metadata=metadata)
+    other = Field(**{**vars(field), "path": str(files / "any.tif"), "scale": simulated.scale})
+    assert cut.cut_fields([other], tmp_path / "out", report=lambda line: None)["kept"] == 3
+    crop = tifffile.imread(tmp_path / "out" / "a" / "a_1_raw.ome.tif")
+    assert crop.dtype == written and crop.max() <= 2048
+    window = crop[0, 0]  # somewhere in the field
+    views = np.lib.stride_tricks.sliding_window_view(data[0, 0], window.shape)
+    assert (views == window).all(axis=(2, 3)).any()
+
+
+def test_what_cant_be_written_is_refused_before_work_starts(field, simulated, files, tmp_path):
+    data = simulated.channels.astype(np.uint64) + (1 << 60)
+    tifffile.imwrite(files / "any.tif", data, photometric="minisblack", metadata={"axes": "CZYX"})
+    other = Field(**{**vars(field), "path": str(files / "any.tif"), "scale": simulated.scale})
+    with pytest.raises(
+        ValueError, match=r"nothing was written:\n  FieldId a, .*any\.tif: its intensities go from 1152"
+    ):
+        cut.cut_fields([other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_planes_and_arrays_of_labels(field, simulated, files, tmp_path, capsys):
+    """ImageJ writes a stack as images of its planes; segmentation tools write .npy."""
+    (files / "planes").mkdir()
+    for c, z in np.ndindex(simulated.channels.shape[:2]):
+        Image.fromarray(simulated.channels[c, z]).save(files / "planes" / f"a_z{z}_c{c}.png")
+    for name, labels in (("cells", simulated.cells), ("nuclei", simulated.nuclei)):
+        np.save(files / f"{name}.npy", labels)
+    labels = {f"{name}_labels": str(files / f"{file}.npy") for name, file in (("cell", "cells"), ("nucleus", "nuclei"))}
+    other = Field(**{**vars(field), **labels, "path": str(files / "planes"), "scale": simulated.scale, "axes": "CZYX"})
+    assert cut.cut_fields([other], tmp_path / "out", report=lambda line: None)["kept"] == 4
+    assert "planes: a folder of planes, read in the order of the numbers" in capsys.readouterr().out
+
+
 def test_without_labels_the_field_is_segmented(field, tmp_path):
     lines = []
     bare = Field("c", field.path, field.structure, channels=CHANNELS)

@@ -1,5 +1,7 @@
 """Fields named or listed: what is refused before any work, and what is said of it."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 import tifffile
@@ -46,6 +48,28 @@ def test_bad_fields_are_refused_before_anything_is_written(
         cut.cut_fields([field, bad], tmp_path / "out")
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_one_of_several_scenes(field, simulated, files, tmp_path):
+    with tifffile.TiffWriter(files / "two.ome.tif", ome=True) as file:
+        for name, size in (("one", 0.4), ("two", 0.5)):
+            metadata = {"axes": "CZYX", "Name": name, "PhysicalSizeX": size, "PhysicalSizeY": size}
+            file.write(simulated.channels, photometric="minisblack", metadata=metadata)
+    several = Field(**{**vars(field), "path": str(files / "two.ome.tif")})
+    with pytest.raises(ValueError, match=r"two\.ome\.tif: holds 2 scenes .*--scene"):
+        cut.cut_fields([several], tmp_path / "out")
+    (files / "fields.csv").write_text("FieldId,path,scene\nf1,two.ome.tif,two\nf2,two.ome.tif,\n")
+    fields = read_fields(files / "fields.csv", channels={"membrane": 0, "nucleus": 1}, scene="0")
+    assert [each.open()[0].scale[1] for each in fields] == [0.5, 0.4]
+
+
+def test_names_may_be_composed_or_decomposed(files):
+    names = {form: unicodedata.normalize(form, "größe é.tif") for form in ("NFC", "NFD")}
+    (files / names["NFD"]).touch()
+    (files / "fields.csv").write_text(f"FieldId,path\nf1,{names['NFC']}\n", encoding="utf-8")
+    assert read_fields(files / "fields.csv")[0].path == str(files / names["NFD"])
+    (found,) = find_fields([files / names["NFC"]], cell_labels=[files / names["NFC"]])
+    assert found.path == found.cell_labels == str(files / names["NFD"])
 
 
 def test_two_fields_of_one_name_are_refused(field, tmp_path):

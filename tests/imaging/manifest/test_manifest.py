@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import pickle
+import unicodedata
 
 import numpy as np
 import pytest
@@ -159,6 +160,28 @@ def test_a_folder_or_a_dead_link_is_no_file_but_zarr_is(write, tmp_path):
     raws = ["cell.ome.zarr", "good.tif", "link.tif", "raw"]
     cells, problems = list_manifest(write(*(ROW | {"CellId": str(i), "crop_raw": raw} for i, raw in enumerate(raws))))
     assert [cell.cell_id for cell in cells] == ["0", "1"] and [problem.cell_id for problem in problems] == ["2", "3"]
+
+
+@pytest.mark.parametrize(("there", "asked"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_may_be_composed_or_decomposed(write, tmp_path, there, asked):
+    folder, name = "größe", "ä é.tif"
+    path = tmp_path / unicodedata.normalize(there, folder) / unicodedata.normalize(there, name)
+    path.parent.mkdir()
+    path.touch()
+    (cell,) = manifests.read_manifest(write(ROW | {"crop_raw": unicodedata.normalize(asked, f"{folder}/{name}")}))
+    assert cell.raw == str(path)
+    path.with_name(unicodedata.normalize(asked, name)).touch()
+    mixed = unicodedata.normalize("NFC", "ä") + unicodedata.normalize("NFD", " é.tif")
+    _, (problem,) = list_manifest(write(ROW | {"crop_raw": f"{folder}/{mixed}"}))
+    assert "several that look the same" in problem.reason
+
+
+def test_a_folder_of_planes_is_a_stack(write, tmp_path):
+    (tmp_path / "planes").mkdir()
+    for i in range(3):
+        (tmp_path / "planes" / f"stack_page_{i:04d}.png").touch()
+    (cell,) = manifests.read_manifest(write(ROW | {"crop_raw": "planes"}))
+    assert cell.raw == str(tmp_path / "planes")
 
 
 def test_absent_cells_of_a_partial_download_are_marked(write):

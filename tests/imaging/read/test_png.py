@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from icell_tf.imaging.read import read_stack
 
@@ -81,6 +81,22 @@ def test_truncated_png_is_refused(tmp_path, pixels, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ValueError, match=r"a\.png: .*cut short.*again"):
         read_stack(path, scale=1)
+
+
+def test_a_large_picture_is_no_attack(tmp_path, pixels, monkeypatch):
+    """Pillow's `open` warns of stitched images, and refuses those of 179 megapixels."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    data = pixels(4, 50)
+    np.testing.assert_array_equal(read_stack(write(tmp_path / "a.png", data), scale=1).data[0, 0], data)
+
+
+def test_long_texts_are_not_read(tmp_path, pixels):
+    """Pillow refuses PNGs with more than a megabyte of text, such as a microscope's metadata."""
+    data, text = pixels(4, 50), PngImagePlugin.PngInfo()
+    text.add_text("metadata", "x" * (2 << 20), zip=True)
+    text.add_itxt("more", "µ" * (1 << 20), zip=True)
+    Image.fromarray(data).save(tmp_path / "a.png", pnginfo=text, icc_profile=b"x" * 1000)
+    np.testing.assert_array_equal(read_stack(tmp_path / "a.png", scale=1).data[0, 0], data)
 
 
 def test_damaged_pixels_are_refused(tmp_path):

@@ -59,9 +59,21 @@ def test_an_ambiguous_name(pixels):
 
 def test_scenes():
     assert choose_scene("a.czi", ["only"], None) == 0
-    assert choose_scene("a.czi", ["P2", "1", "P0"], "1") == 1  # a name goes before a number
+    assert choose_scene("a.czi", ["P2", "1", "P0"], "1") == 1  # its name and its number
+    assert choose_scene("a.czi", ["1", "2"], "2") == choose_scene("a.czi", ["1", "2"], "name=2") == 1
+    for names, scene in ((["1", "2"], "1"), (["P1", "P1"], "P1")):
+        with pytest.raises(ValueError, match=rf"a\.czi: the scene '{scene}' may be any of 0, 1; .*name=NAME"):
+            choose_scene("a.czi", names, scene)
     assert choose_scene("a.czi", ["P2", "P1", "P0"], 2) == 2
     with pytest.raises(ValueError, match=r"a\.czi: holds 2 scenes \(0: P1, 1: P2\).*a file of its own"):
         choose_scene("a.czi", ["P1", "P2"], None)
     with pytest.raises(ValueError, match=r"a\.czi: .*'P3'.* 0: P1, 1: P2"):
         choose_scene("a.czi", ["P1", "P2"], "P3")
+
+
+@pytest.mark.parametrize(("stored", "read"), [("float16", np.float32), ("int64", np.int64), (">u2", np.uint16)])
+def test_types_are_those_that_scipy_takes(pixels, stored, read):
+    data = pixels(3, 3, 4, 5).astype(stored)
+    stack = stack_of(data, "CZYX")
+    assert stack.dtype == stack.data.dtype == stack.channel(1).dtype == read and stack.dtype.isnative
+    np.testing.assert_array_equal(stack.data, data)

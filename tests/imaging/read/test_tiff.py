@@ -164,6 +164,18 @@ def test_several_series_are_refused_until_one_is_chosen(tmp_path, pixels):
         read_stack(path, scene=2)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_positions_are_scenes(tmp_path, pixels, compression):
+    """Micro-Manager's stacks hold several, along the axis R; without Z they would be taken for planes."""
+    data, path = pixels(2, 3, 4, 5), tmp_path / "a.tif"
+    tifffile.imwrite(path, data, photometric="minisblack", compression=compression, metadata={"axes": "RCYX"})
+    with pytest.raises(ValueError, match=r"a\.tif: holds 2 scenes \(0: position0, 1: position1\)"):
+        read_stack(path, scale=1)
+    stack = read_stack(path, scale=1, scene="position1")
+    np.testing.assert_array_equal(stack.data[:, 0], data[1])
+    np.testing.assert_array_equal(stack.channel(2)[0], data[1, 2])
+
+
 @pytest.mark.parametrize("share", [0.95, 0.5, 0.02, 100, 8, 4], ids=lambda share: f"{share} of the file or bytes")
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"bigtiff": True}, {"imagej": True}, {"ome": False}])
 def test_truncated_tiff_is_refused(tmp_path, pixels, options, share):
@@ -184,42 +196,6 @@ def test_damaged_voxels_are_refused(tmp_path, pixels, write_ome):
     stack = read_stack(path)
     with pytest.raises(ValueError, match=r"a\.ome\.tif: .*voxels.*again"):
         stack.channel(0)
-
-
-def test_a_missing_file_of_several_is_noticed(tmp_path, pixels, write_ome):
-    path = write_ome(tmp_path / "a.ome.tif", pixels(2, 3, 4, 5), "CZYX")
-    with tifffile.TiffFile(path) as tiff:
-        xml = tiff.ome_metadata
-    uuid = '<UUID FileName="b.ome.tif">urn:uuid:00000000-0000-0000-0000-000000000000</UUID>'
-    halved = xml.replace('PlaneCount="6"/>', f'PlaneCount="3"/><TiffData FirstC="1" PlaneCount="3">{uuid}</TiffData>')
-    assert halved != xml
-    tifffile.imwrite(path, pixels(3, 4, 5), description=halved.encode(), metadata=None, photometric="minisblack")
-    with pytest.raises(ValueError, match=r"a\.ome\.tif: .*missing"):
-        read_stack(path)
-
-
-@pytest.mark.parametrize("compression", [None, "zlib"])
-def test_an_image_that_lies_in_another_file(tmp_path, pixels, write_ome, compression):
-    """An OME-TIFF may list the pages of others, as microscopes write one for each position or channel."""
-    data = pixels(2, 3, 4, 5)
-    with tifffile.TiffFile(write_ome(tmp_path / "b.ome.tif", data, "CZYX", compression=compression)) as tiff:
-        xml = tiff.ome_metadata
-    uuid = xml.split('UUID="')[1].split('"')[0]
-    listed = f'PlaneCount="6"><UUID FileName="b.ome.tif">{uuid}</UUID></TiffData>'
-    xml = xml.replace('PlaneCount="6"/>', listed).replace(f'UUID="{uuid}"', 'UUID="urn:uuid:0"')
-    tifffile.imwrite(tmp_path / "a.ome.tif", pixels(7, 8), description=xml.encode(), metadata=None)
-    np.testing.assert_array_equal(read_stack(tmp_path / "a.ome.tif").data, data)
-
-
-def test_compression_that_needs_a_package_says_which(tmp_path, pixels, write_ome, monkeypatch):
-    path = write_ome(tmp_path / "a.ome.tif", pixels(50, 60), "YX", compression="zlib")
-
-    def without(self, compression):
-        raise KeyError("<COMPRESSION.LZW: 5> requires the 'imagecodecs' package")
-
-    monkeypatch.setattr(type(tifffile.TIFF.DECOMPRESSORS), "__getitem__", without)
-    with pytest.raises(ValueError, match=r"a\.ome\.tif: .*LZW.*uncompressed.*pip install 'icell_tf\[codecs\]'"):
-        read_stack(path)
 
 
 def test_real_stacks(real_data):

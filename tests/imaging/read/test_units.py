@@ -21,13 +21,29 @@ NAN = math.nan
         (2, "mm", 2000),
         (300, "nanometer", 0.3),
         (1, "inch", 25400),
+        *(
+            (2, unit, 2)
+            for unit in ("micrometers", "Micrometre", "microns", "MICRON", "UM", " µm ", "µm.", "\u03bcm", "㎛")
+        ),
+        *((2, unit, 2) for unit in ("\\U00b5m", "&#181;m", "&micro;m", "Âµm", "mikrometer")),
+        *((3, unit, 0.003) for unit in ("nanometers", "nm", "Nanometre")),
+        *((4, unit, 4e-4) for unit in ("Å", "\u212b", "A\u030a", "å", "Angstroms", "ångström")),
+        *((5, unit, 5e6) for unit in ("m", "metre", "Meters")),
+        (1, "Mm", 1e12),  # of SI's symbols the case counts
+        (6, "pm", 6e-6),
+        (7, "centimeters", 7e4),
+        (1, "thou", 25.4),
+        (1, "ft", 304800),
     ],
 )
 def test_micrometres(value, unit, expected):
     assert micrometres(value, unit) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("value", "unit"), [(None, "µm"), (1, "pixel"), (0, "µm"), (-1, "µm"), ("x", "µm"), (1, "")])
+@pytest.mark.parametrize(
+    ("value", "unit"),
+    [(None, "µm"), (1, "pixel"), (1, "px"), (1, "reference frame"), (0, "µm"), (-1, "µm"), ("x", "µm"), (1, "")],
+)
 def test_what_is_no_length_is_unknown(value, unit):
     assert np.isnan(micrometres(value, unit))
 

@@ -1,5 +1,6 @@
 """OME-Zarr 0.4 and 0.5, written by the package zarr in the layout of the specification."""
 
+import json
 import sys
 
 import numpy as np
@@ -113,6 +114,14 @@ def test_several_images_are_refused_until_one_is_chosen(tmp_path, pixels):
     np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr" / "0").data, first)
 
 
+def test_the_tenth_image_is_the_last(tmp_path, pixels):
+    group, data = create(tmp_path / "a.zarr", "0.4"), pixels(11, 3, 4, 9, 10)
+    for i in range(11):
+        write(group.create_group(str(i)), data[i], metadata_of("CZYX", "0.4"))
+    for scene in (2, "10"):
+        np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr", scene=scene).data, data[int(scene)])
+
+
 def test_a_plate_says_where_its_fields_are(tmp_path):
     create(tmp_path / "a.zarr", "0.4").attrs["plate"] = {"wells": [{"path": "B/3"}]}
     with pytest.raises(ValueError, match=r"a\.zarr: .*1 wells.*a\.zarr/B/3/0"):
@@ -138,4 +147,12 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     create(tmp_path / "a.zarr", "0.4")
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r"a\.zarr: .*pip install 'icell_tf\[zarr\]'"):
+        read_stack(tmp_path / "a.zarr")
+
+
+def test_a_codec_that_is_not_known(tmp_path, pixels):
+    write(create(tmp_path / "a.zarr", "0.4"), pixels(4, 9, 10), metadata_of("ZYX", "0.4"))
+    for path in (tmp_path / "a.zarr").glob("*/.zarray"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"compressor": {"id": "imagecodecs_jpegxl"}}))
+    with pytest.raises(ValueError, match=r"a\.zarr: .*imagecodecs_jpegxl.*blosc, zstd or gzip\.$"):
         read_stack(tmp_path / "a.zarr")
