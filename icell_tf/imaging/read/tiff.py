@@ -37,6 +37,9 @@ def open_tiff(path: str, scene=None) -> Source:
     companion = os.path.join(os.path.dirname(path), companion)
     if not os.path.isfile(companion):
         raise StackError(f"{path}: its metadata are in {companion}, which isn't there. Copy that file, too.")
+    with open(companion, "rb") as file:
+        if file.read(4).startswith(MAGIC):  # the first of the TIFFs has the metadata of all
+            return _open(path, companion, scene)
     return open_companion(companion, scene, given=path)
 
 
@@ -62,6 +65,8 @@ def _open(path, file, scene, xml=None):
             positions = len(all_series) == 1 and _size(all_series[0], "R") > 1
             number = 0 if positions else _choose_series(path, all_series, scene)
             series = all_series[number]
+            if handler.unread and series.kind != "ome":  # nothing of its image was found
+                raise _missing_file(path, handler.unread)
             offset = series.dataoffset
             _check_complete(path, series, offset, handler.unread)
             _check_decoders(path, series)
@@ -107,6 +112,13 @@ def _cut_short(path, found):
     return StackError(f"{path}: the file is cut short: {found}. Copy or export it again.")
 
 
+def _missing_file(path, name):
+    return StackError(
+        f"{path}: the file {name} that its metadata list is missing, or damaged. Copy it beside this one; or give "
+        "this one that name again, if it was renamed."
+    )
+
+
 def _choose_series(path, all_series, scene):
     """Returns the number of the chosen series, or else of the only one with a page in the given file."""
     if scene is None and len(all_series) > 1:
@@ -126,9 +138,7 @@ def _check_complete(path, series, offset, unread):
         return
     for number, page in enumerate(series.pages):
         if page is None and unread:
-            raise StackError(
-                f"{path}: the file {unread} that belongs to it is missing, or damaged. Copy it beside this one."
-            )
+            raise _missing_file(path, unread)
         if page is None:
             raise _cut_short(path, f"page {number} of {len(series.pages)} isn't there")
         size = page.parent.filehandle.size

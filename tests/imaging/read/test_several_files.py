@@ -1,5 +1,7 @@
 """OME-TIFF of several files: from any of them or from their companion; what is missing is named."""
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -9,7 +11,7 @@ from icell_tf.imaging.read import read_stack
 
 @pytest.fixture
 def several_files(tmp_path):
-    """A function that writes (C, Z, Y, X) as OME-TIFFs of one plane each, with the metadata in each or a companion."""
+    """A function that writes (C, Z, Y, X) as OME-TIFFs of a plane each, with the metadata in all or one."""
 
     def write(data, where, images=1):
         """`data` is a list of images if there are several."""
@@ -30,9 +32,11 @@ def several_files(tmp_path):
             xml += f'<Image ID="Image:{image}" Name="pos{image}"><Pixels ID="Pixels:{image}" DimensionOrder="XYZCT" '
             xml += f"{sizes} {scale}>{channels}{listed}</Pixels></Image>"
         head = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}">{}</OME>'
-        pointer = '<BinaryOnly MetadataFile="a.companion.ome" UUID="urn:uuid:companion"/>'
+        first = next(iter(files))
+        pointer = first if where == "first" else "a.companion.ome"
+        pointer = f'<BinaryOnly MetadataFile="{pointer}" UUID="urn:uuid:{pointer}"/>'
         for name, plane in files.items():
-            description = head.format(name, xml if where == "all" else pointer)
+            description = head.format(name, xml if where == "all" or (where, name) == ("first", first) else pointer)
             tifffile.imwrite(tmp_path / name, plane, description=description.encode(), metadata=None)
         if where == "companion":
             text = '<?xml version="1.0" encoding="UTF-8"?>' + head.format("companion", xml)
@@ -52,13 +56,14 @@ def test_several_files_with_a_companion(tmp_path, pixels, several_files, given):
     assert stack.channels == ("stain0", "stain1") and stack.scale == (0.5, 0.3, 0.2) and stack.guesses == ()
 
 
-def test_several_files_with_the_metadata_in_each(pixels, several_files):
+@pytest.mark.parametrize("where", ["all", "first"])
+def test_several_files_without_a_companion(pixels, several_files, where):
     data = pixels(2, 3, 4, 5)
-    for path in several_files(data, "all")[::5]:
+    for path in several_files(data, where)[::5]:
         np.testing.assert_array_equal(read_stack(path).data, data)
 
 
-@pytest.mark.parametrize("where", ["all", "companion"])
+@pytest.mark.parametrize("where", ["all", "first", "companion"])
 def test_of_several_images_a_file_is_the_one_that_it_holds(tmp_path, pixels, several_files, where):
     """As microscopes write a file for each position; the other positions' files need not be there."""
     data = pixels(2, 1, 1, 4, 5)
@@ -71,7 +76,8 @@ def test_of_several_images_a_file_is_the_one_that_it_holds(tmp_path, pixels, sev
         with pytest.raises(ValueError, match=r"a\.companion\.ome: holds 2 scenes \(0: pos0, 1: pos1\)"):
             read_stack(tmp_path / "a.companion.ome")
         np.testing.assert_array_equal(read_stack(tmp_path / "a.companion.ome", scene="pos1").data, data[1])
-    paths[0].unlink()
+    if where != "first":
+        paths[0].unlink()
     stack = read_stack(paths[1])
     np.testing.assert_array_equal(stack.data, data[1])
     assert stack.scale == pytest.approx((0.5, 0.3, 1.2))
@@ -85,6 +91,20 @@ def test_what_is_missing_of_several_files_is_named(tmp_path, pixels, several_fil
     (tmp_path / "a.companion.ome").unlink()
     with pytest.raises(ValueError, match=r"p0_c0_z0\.ome\.tif: .*a\.companion\.ome, which isn't there"):
         read_stack(paths[0])
+
+
+def test_a_file_that_was_renamed(tmp_path, pixels, write_ome):
+    """Some programs write the file's own name into it, and no identifier beside it."""
+    data = pixels(2, 3, 4, 5)
+    with tifffile.TiffFile(write_ome(tmp_path / "new.ome.tif", data, "CZYX")) as tiff:
+        xml = re.sub(' UUID="[^"]+"', "", tiff.ome_metadata)
+    xml = xml.replace('PlaneCount="6"/>', 'PlaneCount="6"><UUID FileName="old.ome.tif">urn:uuid:1</UUID></TiffData>')
+    options = {"photometric": "minisblack", "metadata": None}
+    tifffile.imwrite(tmp_path / "new.ome.tif", data, description=xml.encode(), **options)
+    with pytest.raises(ValueError, match=r"new\.ome\.tif: the file old\.ome\.tif .*is missing.*was renamed"):
+        read_stack(tmp_path / "new.ome.tif")
+    (tmp_path / "new.ome.tif").rename(tmp_path / "old.ome.tif")
+    np.testing.assert_array_equal(read_stack(tmp_path / "old.ome.tif").data, data)
 
 
 def test_xml_that_is_no_companion(tmp_path):
@@ -119,3 +139,6 @@ def test_an_image_that_lies_in_another_file(tmp_path, pixels, write_ome, compres
     xml = xml.replace('PlaneCount="6"/>', listed).replace(f'UUID="{uuid}"', 'UUID="urn:uuid:0"')
     tifffile.imwrite(tmp_path / "a.ome.tif", pixels(7, 8), description=xml.encode(), metadata=None)
     np.testing.assert_array_equal(read_stack(tmp_path / "a.ome.tif").data, data)
+    (tmp_path / "b.ome.tif").unlink()
+    with pytest.raises(ValueError, match=r"a\.ome\.tif: the file b\.ome\.tif .*is missing"):
+        read_stack(tmp_path / "a.ome.tif", scale=1)
