@@ -90,10 +90,10 @@ def _read_headers(path, axes, channels, scene=None, masks=False):
     source = open_source(path, scene)
     given = axes
     axes, guess = resolve_axes(path, source, axes, channels, masks)
-    if source.note:
-        taken = "its axes are given as" if given else "if it isn't so, give its axes with --axes: taken as"
-        guess = f"{source.note}; {taken} {axes}. {guess}".strip()
     guesses = [guess]
+    if source.note:
+        taken = f"its axes are given as {axes}." if given else f"taken as {axes}. If not, give its axes with --axes."
+        guesses.insert(0, f"{source.note}; {taken}")
     count = czyx_shape(source.shape, axes)[0]
     if channels is None:
         channels = source.channels if len(source.channels) == count else [""] * count
