@@ -22,6 +22,7 @@ _MEANINGS = {  # words before a number; P is a position, of which each is a scen
     "P": "position pos xy site series scene field fov well tile",
 }
 _AXES = {word: axis for axis, words in _MEANINGS.items() for word in words.split()}
+_BESIDE_OTHERS = {"p": "Z", "f": "P", "s": "P"}  # if several numbers vary: screening microscopes' planes, fields, sites
 _ADVICE = (
     "Leave the planes of one stack alone in the folder, named as NAME_z001.tif, or as NAME_c1_z001.tif if there are "
     "several channels."
@@ -95,9 +96,10 @@ def _places(path, names):
     parts = [_NUMBERS.split("".join(each)) for each in words]
     varying = [i for i in range(1, len(parts[0]), 2) if len({int(part[i]) for part in parts if i < len(part)}) > 1]
     labels = [_LABEL.search(parts[0][i - 1])[1] for i in varying]
-    axes = [_AXES.get(label.lower(), "Z" if len(varying) == 1 else "") for label in labels]
+    meanings = _AXES | (_BESIDE_OTHERS if len(varying) > 1 else {})
+    axes = [meanings.get(label.lower(), "Z" if len(varying) == 1 else "") for label in labels]
     alike = len(endings) == len({tuple(part[::2]) for part in parts}) == 1  # but for the numbers
-    every = axes + ["C"] * (channel is not None)
+    every = axes + ["C"] * (channel is not None and not _same_channels(axes, varying, parts, found))
     if not alike or not varying or "" in axes or len(set(every)) < len(every):
         listed = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
         raise StackError(
@@ -109,8 +111,16 @@ def _places(path, names):
         numbers = (int(part[j]) for j in varying)
         places[name] = {a: (n, f"{label}{n}") for a, n, label in zip(axes, numbers, labels, strict=True)}
         if channel is not None:
-            places[name]["C"] = (0, found[i])
+            places[name]["C"] = (places[name].get("C", (0,))[0], found[i])
     return places
+
+
+def _same_channels(axes, varying, parts, words):
+    """Whether the numbers of channels are those of the channels' words, as in w1_DAPI and w2_GFP."""
+    if "C" not in axes:
+        return False
+    pairs = {(part[varying[axes.index("C")]], word) for part, word in zip(parts, words, strict=True)}
+    return len(pairs) == len({number for number, _ in pairs}) == len(set(words))
 
 
 def _channel_word(words):

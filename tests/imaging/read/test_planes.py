@@ -50,6 +50,13 @@ def numbers(stack):
             ("C1", "C3"),
             [[0, 1], [2, 3]],
         ),
+        (  # another's, whose p is a plane
+            [f"r01c02f01p{p:02d}-ch{c}sk1fk1fl1.tiff" for p in (1, 2) for c in (1, 2)],
+            ("ch1", "ch2"),
+            [[0, 2], [1, 3]],
+        ),
+        ([f"a_w{c}_z{z}.tif" for c in ("1GFP", "2DAPI") for z in (1, 2)], ("w1GFP", "w2DAPI"), [[0, 1], [2, 3]]),
+        ([f"a_w{c}_z{z}.tif" for c in ("1_GFP", "2_DAPI") for z in (1, 2)], ("GFP", "DAPI"), [[0, 1], [2, 3]]),
         ([f"b_{c}_z{z}.png" for c in ("AF488", "DAPI") for z in (7, 8)], ("AF488", "DAPI"), [[0, 1], [2, 3]]),
     ],
 )
