@@ -68,8 +68,8 @@ def _open(path, file, scene, xml=None):
             if handler.unread and series.kind != "ome":  # nothing of its image was found
                 raise _missing_file(path, handler.unread)
             offset = series.dataoffset
-            _check_complete(path, series, offset, handler.unread)
             _check_decoders(path, series)
+            _check_complete(path, series, offset, handler.unread)
             channels, scale = _metadata(tiff, number)
     finally:
         logging.getLogger("tifffile").removeHandler(handler)
@@ -150,7 +150,7 @@ def _check_complete(path, series, offset, unread):
 def _check_decoders(path, series):
     """Checks that tifffile can decode the pages: without a further package it can't read LZW, 12 bits and others."""
     page = series.keyframe
-    if series.dtype is None:
+    if page.dtype is None:  # that of the series is then float64
         raise StackError(
             f"{path}: its samples have {page.bitspersample} bits of the format {page.sampleformat}, which can't be "
             "read. Save it in 8 or 16 bits."

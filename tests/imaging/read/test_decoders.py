@@ -60,6 +60,15 @@ def test_samples_of_twelve_bits_need_a_package(tmp_path, monkeypatch):
         read_stack(path, scale=1)
 
 
+def test_samples_of_no_known_type_are_named(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 6), np.int8), metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["SampleFormat"].overwrite(3)
+    with pytest.raises(ValueError, match=r"a\.tif: its samples have 8 bits of the format .*8 or 16 bits"):
+        read_stack(path, scale=1)
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
