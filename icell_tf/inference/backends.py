@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from icell_tf.inference.checks import checked
 from icell_tf.spec import CellSpec
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
@@ -85,6 +86,9 @@ class Networks:
     Every input and output has a leading batch axis B. Images are float32 in [0, 1]: x_r (B, ..., R) with the reference
     channels of the spec, x_rs (B, ..., C) with all of them. `y`, `seed` and `draw` are int64 (B,).
 
+    The functions refuse what `Integrator` refuses, see `checks.checked`: a server calls them directly. The methods of
+    the same names are what they compute, without the checks, and `inputs` has the tensors that each takes.
+
     Args:
       spec, mirrored: see `Description`.
       enc_r: x_r -> z_r (B, Z).
@@ -102,7 +106,7 @@ class Networks:
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
         probabilities = tf.TensorSpec([None, len(self.structures)], tf.float32, name="probabilities")
         z_r, z_s = (tf.TensorSpec([None, self.latent_dim], tf.float32, name=name) for name in ("z_r", "z_s"))
-        inputs = {
+        self.inputs = {
             "integrate": [x_r],
             "integrate_draw": [x_r, seed, draw],
             "encode_reference": [x_r],
@@ -112,7 +116,9 @@ class Networks:
             "decode": [probabilities, z_r, z_s],
             "sample": [y, seed],
         }
-        self.functions = {name: tf.function(getattr(self, name), input_signature=i) for name, i in inputs.items()}
+        self.functions = {
+            name: checked(getattr(self, name), inputs, len(self.structures)) for name, inputs in self.inputs.items()
+        }
 
     @property
     def variables(self):
@@ -121,7 +127,6 @@ class Networks:
 
     def integrate(self, x_r):
         """Algorithm 3: every structure (B, ..., K) in every cell, with z_s = 0, the argmax of its prior."""
-        x_r = self._checked(x_r, self.enc_r)
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.latent_dim])
         given_pose = self._decode_all(z_r, z_s)
@@ -150,7 +155,6 @@ class Networks:
 
     def reconstruct(self, x_rs):
         """Encoded and decoded cells, x_rs_hat (B, ..., C)."""
-        x_rs = self._checked(x_rs, self.enc_rs)
         given_pose = self._decode(*self._encode_rs(x_rs))
         return {"x_rs_hat": self._mean_of_poses(given_pose, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
 
@@ -160,11 +164,8 @@ class Networks:
 
     def sample(self, y, seed):
         """New cells x_rs (B, ..., C) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
-        k = len(self.structures)
-        tf.debugging.assert_non_negative(y, f"y must be in 0..{k - 1}")
-        tf.debugging.assert_less(y, tf.constant(k, tf.int64), f"y must be in 0..{k - 1}")
         z_r, z_s = _normal(seed, Z_R, self.latent_dim), _normal(seed, Z_S, self.latent_dim)
-        return {"x_rs": self._decode(tf.one_hot(y, k), z_r, z_s), "z_r": z_r, "z_s": z_s}
+        return {"x_rs": self._decode(tf.one_hot(y, len(self.structures)), z_r, z_s), "z_r": z_r, "z_s": z_s}
 
     def _mean_of_poses(self, given_pose, x, function):
         """Returns `given_pose`, which is function(x); for mirrored networks, the mean over the four poses of x."""
@@ -173,16 +174,11 @@ class Networks:
             poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
         return tf.add_n(poses) / len(poses)
 
-    @staticmethod
-    def _checked(images, network):
-        # A server does not check: an image without a batch axis would end its process in the convolution's kernel.
-        return tf.ensure_shape(images, network.inputs[0].shape)
-
     def _encode_r(self, x_r):
-        return tf.cast(self.enc_r(self._checked(x_r, self.enc_r), training=False), tf.float32)
+        return tf.cast(self.enc_r(x_r, training=False), tf.float32)
 
     def _encode_rs(self, x_rs):
-        outputs = self.enc_rs(self._checked(x_rs, self.enc_rs), training=False)
+        outputs = self.enc_rs(x_rs, training=False)
         logits, z_r, z_s = (tf.cast(outputs[name], tf.float32) for name in ("y_logits", "z_r_hat", "z_s"))
         return tf.nn.softmax(logits), z_r, z_s
 

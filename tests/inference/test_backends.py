@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from icell_tf.inference.backends import DESCRIPTION_FILE, SavedModel
 
-from ..conftest import SPEC, STRUCTURES
+from ..conftest import LATENT, SPEC, STRUCTURES
 
 K = len(STRUCTURES)
 
 
-@pytest.fixture(params=["networks", "export"])
+@pytest.fixture(scope="module", params=["networks", "export"])
 def backend(request, make_integrator, make_export):
     return make_integrator().backend if request.param == "networks" else SavedModel(make_export())
 
@@ -27,9 +27,64 @@ def test_classify_names_the_likeliest(backend):
     assert result["names"].numpy().tolist() == [[name.encode() for name in STRUCTURES]] * len(cells)
 
 
-def test_a_structure_beyond_the_last_is_refused_by_the_graph(backend):
-    with pytest.raises(tf.errors.InvalidArgumentError, match="y must be in 0..2"):
-        backend.functions["sample"](y=tf.constant([K], tf.int64), seed=tf.constant([0], tf.int64))
+CELLS = np.random.default_rng(1).random((2, *SPEC.image_shape), np.float32)
+CODES = np.zeros((2, LATENT), np.float32)
+ONE_HOT = np.eye(K, dtype=np.float32)
+TWO = np.array([0, 1])
+RANGE = r"must lie in \[0, 1\], without NaN; divide 8-bit images by 255; it ranges from"
+COUNTS = "as many cells of each must be given, at least one"
+
+
+def with_nan(values):
+    values = values.copy()
+    values.flat[-1] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "message"),
+    [
+        *((name, {"x_r": 255 * CELLS[..., :2]}, f"x_r {RANGE} .* to 25") for name in ("integrate", "encode_reference")),
+        *((name, {"x_rs": 255 * CELLS}, f"x_rs {RANGE}") for name in ("classify", "encode", "reconstruct")),
+        ("classify", {"x_rs": with_nan(CELLS)}, f"x_rs {RANGE}"),
+        ("classify", {"x_rs": CELLS - 1}, f"x_rs {RANGE} -"),
+        ("integrate", {"x_r": with_nan(CELLS[..., :2])}, f"x_r {RANGE}"),
+        ("integrate", {"x_r": CELLS[:0, ..., :2]}, f"x_r: {COUNTS}"),
+        ("classify", {"x_rs": CELLS[:0]}, f"x_rs: {COUNTS}"),
+        ("integrate_draw", {"x_r": CELLS[..., :2] + 1, "seed": TWO, "draw": TWO}, f"x_r {RANGE}"),
+        (
+            "integrate_draw",
+            {"x_r": CELLS[..., :2], "seed": TWO[:1], "draw": TWO},
+            rf"x_r, seed, draw: {COUNTS}.*\[2 1 2\]",
+        ),
+        ("sample", {"y": [K], "seed": [0]}, "y must be in 0..2, indices of structures; it ranges from 3 to 3"),
+        ("sample", {"y": [1, -1], "seed": TWO}, "y must be in 0..2"),
+        ("sample", {"y": [], "seed": []}, f"y, seed: {COUNTS}"),
+        ("sample", {"y": [0], "seed": TWO}, f"y, seed: {COUNTS}"),
+        ("decode", {"probabilities": ONE_HOT[:2], "z_r": with_nan(CODES), "z_s": CODES}, "z_r must be finite"),
+        ("decode", {"probabilities": ONE_HOT[:2] + np.inf, "z_r": CODES, "z_s": CODES}, "probabilities must be finite"),
+        ("decode", {"probabilities": ONE_HOT[:1], "z_r": CODES, "z_s": CODES}, f"probabilities, z_r, z_s: {COUNTS}"),
+    ],
+)
+def test_what_the_python_interface_refuses_the_functions_refuse_too(backend, name, inputs, message):
+    integers = ("y", "seed", "draw")
+    inputs = {key: tf.constant(value, tf.int64 if key in integers else tf.float32) for key, value in inputs.items()}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        backend.functions[name](**inputs)
+
+
+def test_the_ends_of_the_range_are_not_refused(backend):
+    for value in (0.0, 1.0):
+        backend.functions["classify"](x_rs=tf.fill([1, *SPEC.image_shape], value))
+
+
+def test_methods_have_no_checks_so_that_they_can_be_converted(make_integrator):
+    networks = make_integrator().networks
+    for name, inputs in networks.inputs.items():
+        plain = tf.function(getattr(networks, name), input_signature=inputs)
+        graphs = [function.get_concrete_function().graph for function in (plain, networks.functions[name])]
+        found = ["Assert" in {operation.type for operation in graph.get_operations()} for graph in graphs]
+        assert found == [False, True]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"structures": ["zo1"]}'])
