@@ -3,6 +3,7 @@
 Every field's metadata holds its help text; the command-line flags are made from it (icell_tf/cli/command.py).
 """
 
+import csv
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -64,6 +65,16 @@ def parse_fold(text):
     if not (slash and part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts) and int(parts) >= 2):
         raise ConfigError(f"fold is {text!r}, but has to be PART/PARTS, such as 2/4 for the second of four")
     return int(part), int(parts)
+
+
+def split_names(text):
+    """Returns the names in a text, without the spaces around them. A name with a comma stands in double quotes."""
+    return [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
+
+
+def join_names(names):
+    """Returns a text from which `split_names` reads these names."""
+    return ",".join('"{}"'.format(name.replace('"', '""')) if {",", '"'} & set(name) else name for name in names)
 
 
 @dataclass(frozen=True)
@@ -129,7 +140,9 @@ class ConditionalConfig(ReferenceConfig):
 
     epochs: int = setting(220, EPOCHS_HELP)
     leave_out: str = setting(
-        "", "structures to train without, separated by commas; the evaluation then measures if they are seen as unknown"
+        "",
+        "structures to train without, separated by commas, a name with a comma in double quotes; the evaluation then "
+        "measures if they are seen as unknown",
     )
     grow_from: str = setting(
         "",
@@ -149,8 +162,7 @@ class ConditionalConfig(ReferenceConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        names = self.leave_out.split(",")
-        _require(self, "leave_out", not self.leave_out or all(map(str.strip, names)), "names separated by commas")
+        _require(self, "leave_out", all(split_names(self.leave_out)), "names separated by commas")
         _require(self, "integration_weight", 0 <= self.integration_weight < math.inf, "a number, 0 or more")
 
 

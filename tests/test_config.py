@@ -2,7 +2,15 @@ import dataclasses
 
 import pytest
 
-from icell_tf.config import PRESETS, ConditionalConfig, ConfigError, ReferenceConfig, differences
+from icell_tf.config import (
+    PRESETS,
+    ConditionalConfig,
+    ConfigError,
+    ReferenceConfig,
+    differences,
+    join_names,
+    split_names,
+)
 
 
 def test_paper_preset_is_section_3_3():
@@ -47,3 +55,10 @@ def test_a_fold_takes_the_whole_training_split_and_names_are_separated_by_commas
 def test_differences_are_told_by_field():
     changed = dataclasses.replace(ReferenceConfig(), width=0.5, epochs=3)
     assert differences(ReferenceConfig(), changed, ignore=("epochs",)) == ["width was 1.0, now 0.5"]
+
+
+def test_names_with_commas_stand_in_quotes():
+    names = ["tom20", "actin, F", '5" tail']
+    assert split_names(join_names(names)) == names
+    assert split_names("tom20, zo1") == ["tom20", "zo1"]
+    assert split_names("") == []

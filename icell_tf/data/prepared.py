@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from icell_tf.config import split_names
 from icell_tf.data.batches import ordered_batches, shuffled_batches
 from icell_tf.data.cells import StoredCells, cached
 from icell_tf.data.folders import find_prepared
@@ -301,6 +302,5 @@ def open_prepared(config, dataset=None, data_dir=None):
 
     Raises: DatasetError: if there is none.
     """
-    names = getattr(config, "leave_out", "")  # phase 1 sees no structures
-    leave_out = tuple(names.split(",")) if names else ()
+    leave_out = tuple(split_names(getattr(config, "leave_out", "")))  # phase 1 sees no structures
     return PreparedCells(find_prepared(dataset or config.dataset, data_dir), config.train_split, config.fold, leave_out)

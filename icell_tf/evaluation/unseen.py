@@ -1,10 +1,12 @@
 """Scores of "none of these": are cells with a structure that was left out of training recognised as unknown?"""
 
+import shlex
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from icell_tf.config import join_names
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.metrics.distances import probability_larger
 from icell_tf.evaluation.metrics.scores import Score, bootstrap, proportion
@@ -59,9 +61,10 @@ def measure(integrator, prepared, cells):
 def why_not(prepared):
     """Returns why these scores can't be measured on these `PreparedCells`, and what to do; "" if they can."""
     if prepared.unseen is None:
+        last = shlex.quote(join_names(prepared.spec.structures[-1:]))
         return (
             "The model was trained with all structures, so none is unknown to it. Train phase 2 once more without "
-            f"one or two (--leave_out={prepared.spec.structures[-1]}, in another --run_dir), and evaluate that run."
+            f"one or two (--leave_out={last}, in another --run_dir), and evaluate that run."
         )
     if "validation" not in prepared.splits:
         return "There are no validation cells to choose the threshold on, as in the folds of a cross-validation."
