@@ -1,5 +1,7 @@
 """Files appear whole, or stay as they were."""
 
+import errno
+import os
 import unicodedata
 
 import pytest
@@ -45,6 +47,12 @@ def test_names_that_look_the_same_are_the_same(tmp_path, there, asked):
     for twin in (unicodedata.normalize("NFC", other.name), unicodedata.normalize("NFD", other.name)):
         other.with_name(twin).touch()
     assert on_disk(other) == str(other)  # two files: only the exact name will do
+
+
+def test_an_error_without_a_name_is_given_that_of_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left on device.*a.json") as raised, atomic_write(tmp_path / "a.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert raised.value.filename == str(tmp_path / "a.json")
 
 
 def test_stem():

@@ -9,8 +9,8 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = REPOSITORY / "icell_tf"
 # A module imports only from those before it. The package's own __init__ imports on demand and may import any.
 ORDER = (
-    "files spec structures config viz simulate imaging data networks models runs inference training evaluation reports "
-    "paper export cli"
+    "messages files spec structures config viz simulate imaging data networks models runs inference training "
+    "evaluation reports paper export cli"
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320

@@ -16,6 +16,7 @@ from absl import app, flags, logging
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
 from icell_tf.config import PHASES, PRESETS  # noqa: E402
+from icell_tf.messages import explain, make_printable  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -91,9 +92,26 @@ class _Folder(flags.ArgumentParser):
         return os.path.expanduser(argument)
 
 
+class _Files(flags.ListParser):
+    """As `_Folder`, for a list."""
+
+    def parse(self, argument):
+        return [os.path.expanduser(path) for path in super().parse(argument)]
+
+
 def define_folder(name, default, text, **options):
     """Defines a flag whose value is a folder, as `flags.DEFINE_string` does for text, and returns its holder."""
     return flags.DEFINE(_Folder(), name, default, text, **options)
+
+
+def define_files(name, text):
+    """Defines a flag whose value is a list of files, separated by commas, and returns its holder."""
+    return flags.DEFINE(_Files(), name, [], text, serializer=flags.CsvListSerializer(","))
+
+
+def define_names(name, text):
+    """Defines a flag whose value is a list of names, separated by commas, and returns its holder."""
+    return flags.DEFINE_list(name, None, f"{text}; a name with a comma in double quotes: '\"actin, F\",tom20'")
 
 
 def define_data_dir():
@@ -129,9 +147,14 @@ def ensure_prepared(dataset, data_dir=None):
 
     try:
         find_prepared(f"{dataset}:{VERSION}" if dataset in SIMULATED else dataset, data_dir)
-    except DatasetError:
-        if dataset not in SIMULATED or devices.in_cluster():  # several machines would build in one folder at once
+    except DatasetError as error:
+        if dataset not in SIMULATED:
             raise
+        if devices.in_cluster():  # several machines would build in one folder at once
+            raise DatasetError(
+                f"{error}; as {devices.VARIABLE} lists several machines, it is not prepared by this command (to train "
+                f"on this machine alone: env -u {devices.VARIABLE})"
+            ) from error
         print(f"Preparing {dataset}, once.", flush=True)
         name, config = dataset.split("/")
         root = Path(data_dir).expanduser() if data_dir else default_data_dir()
@@ -142,11 +165,12 @@ def ensure_prepared(dataset, data_dir=None):
 
 
 def start(main):
-    """Parses the flags and calls a command's main(), or main(argv) if the command takes arguments besides flags.
+    """Parses the flags and calls a command's main(), or main(argv) if the command takes paths besides flags.
 
     Ends with a message instead of a traceback where the user can correct what is wrong. --help lists the flags of the
     module in which main stands.
     """
+    make_printable()
     for flag in flags.FLAGS.get_flags_for_module(main.__module__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(functools.partial(_call, main))
@@ -158,9 +182,12 @@ def _call(main, argv):
         raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
     logging.set_verbosity(logging.ERROR)  # TFDS logs every file it opens, and warnings about itself
     try:
-        main(argv) if takes_arguments else main()
-    except (ValueError, OSError, ImportError) as error:  # ImportError: a format whose package is not installed
-        sys.exit(f"Error: {error}")
+        main([argv[0], *map(os.path.expanduser, argv[1:])]) if takes_arguments else main()
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:  # an error of the program
+            raise
+        sys.exit(f"Error: {sentence}")
     except KeyboardInterrupt as stopped:
         sys.exit(
             str(stopped)

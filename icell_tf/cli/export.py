@@ -4,6 +4,7 @@ from absl import flags
 
 from icell_tf.cli.command import define_folder
 from icell_tf.export import saved_model
+from icell_tf.inference.backends import PATTERN
 from icell_tf.inference.loading import load
 
 MODEL = define_folder("model", None, "folder of a finished run of train/conditional.py", required=True)
@@ -15,3 +16,8 @@ def main():
     integrator = load(MODEL.value)
     path = saved_model.export_integrator(integrator, OUTPUT.value, VERSION.value)
     print(f"exported {len(integrator.structures)} structures, {integrator.spec.described_shape} px, to {path}")
+    if special := [character for character in PATTERN if character in str(path.resolve())]:
+        print(
+            f"TensorFlow itself, and so TensorFlow Serving, can't load it from there, since the path has "
+            f"{' '.join(special)}, which it takes for a pattern: copy the folder, or mount it, for them. icell_tf can."
+        )

@@ -2,15 +2,15 @@
 
 from absl import app, flags
 
-from icell_tf.cli.command import define_folder
+from icell_tf.cli.command import define_files, define_folder
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.imaging.fields import cut, field_list
 from icell_tf.imaging.fields.matching import Limits
 
 OUTPUT = define_folder("output", cut.DEFAULT_OUTPUT, f"folder for {cut.MANIFEST} and the cells")
 STRUCTURE = flags.DEFINE_string("structure", "", "the labelled structure of all fields")
-CELL_LABELS = flags.DEFINE_list("cell_labels", [], "label image of the cells, one for each field")
-NUCLEUS_LABELS = flags.DEFINE_list("nucleus_labels", [], "label image of the nuclei, one for each field")
+CELL_LABELS = define_files("cell_labels", "label image of the cells, one for each field")
+NUCLEUS_LABELS = define_files("nucleus_labels", "label image of the nuclei, one for each field")
 READING = define_reading_flags("a field", "label images")
 MAX_EXTENT = flags.DEFINE_float("max_extent", Limits.max_extent, "side of the frame that cells have to fit in, µm")
 MIN_DIAMETER = flags.DEFINE_float(

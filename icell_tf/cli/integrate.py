@@ -2,7 +2,7 @@
 
 from absl import app, flags
 
-from icell_tf.cli.command import define_folder
+from icell_tf.cli.command import define_files, define_folder
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
@@ -15,8 +15,8 @@ SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
 ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")
 CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
-SEGMENTATION = flags.DEFINE_list(
-    "segmentation", [], f"file of masks for each stack; or {inputs.AUTO}: the stacks are 0 outside their cell"
+SEGMENTATION = define_files(
+    "segmentation", f"file of masks for each stack; or {inputs.AUTO}: the stacks are 0 outside their cell"
 )
 READING = define_reading_flags("a stack", "files of masks")
 SPLIT = flags.DEFINE_string("split", "test", "split of a prepared data set")

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_data_dir, define_folder
+from icell_tf.cli.command import define_data_dir, define_folder, define_names
 from icell_tf.data.folders import find_prepared
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.inference import latent_walks
@@ -13,7 +13,7 @@ from icell_tf.runs.run import Run
 MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
 CODE = flags.DEFINE_enum("code", None, latent_walks.CODES, "code to walk in (default: z_r; from cell to cell: both)")
 DIMENSIONS = flags.DEFINE_list("dimensions", ["1"], "numbered from 1: one, two for a plane, or more")
-STRUCTURES = flags.DEFINE_list("structures", None, "shown, such as tom20,zo1 (default: the given cell's, or else all)")
+STRUCTURES = define_names("structures", "shown, such as tom20,zo1 (default: the given cell's, or else all)")
 CELL = flags.DEFINE_string("cell", None, "id of the cell to start from (default: the mean cell, with all codes 0)")
 FROM = flags.DEFINE_string("from", None, "id of the first cell, to walk from it to another")
 TO = flags.DEFINE_string("to", None, "id of the last cell")

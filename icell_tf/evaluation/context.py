@@ -4,6 +4,7 @@ from functools import cached_property
 
 from icell_tf.evaluation import compared, judge
 from icell_tf.evaluation.coded_cells import code_cells
+from icell_tf.messages import show
 
 
 class Context:
@@ -18,7 +19,7 @@ class Context:
     Raises: ValueError: the data set has no test cells, or other structures or another frame than the model.
     """
 
-    def __init__(self, subject, draws=32, seed=0, progress=print):
+    def __init__(self, subject, draws=32, seed=0, progress=show):
         _check_same_cells(subject.integrator, subject.prepared)
         subject.prepared.size("test")  # raises an error, before any work
         self.subject, self.draws, self.seed, self.progress = subject, draws, seed, progress

@@ -10,6 +10,7 @@ from icell_tf.config import CHANGEABLE, ConfigError, differences
 from icell_tf.data.prepared import PreparedCells, open_prepared
 from icell_tf.inference.integrator import Integrator
 from icell_tf.inference.loading import integrator_of
+from icell_tf.messages import show
 from icell_tf.models.factory import build_model
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
@@ -62,7 +63,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     except ConfigError as error:
         if reference_dir:
             raise ConfigError(f"--reference: {error}") from error
-        print(f"Without the curves and the decoder of phase 1: {error}. Give its folder with --reference=RUN_DIR.")
+        show(f"Without the curves and the decoder of phase 1: {error}. Give its folder with --reference=RUN_DIR.")
     trained = reference is not None
     if not trained:
         reference = build_model(Run("reference", run.reference, run.spec))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from icell_tf.inference.backends import DESCRIPTION_FILE, Networks
 from icell_tf.inference.loading import versions_in
+from icell_tf.messages import system_error
 from icell_tf.networks import plain_form
 
 DEFAULT_DIRECTORY = "saved_models/integrator"
@@ -33,6 +34,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     Raises:
       ValueError: the integrator was loaded from an export, or the version is below 1.
       FileExistsError: the version exists. Versions are never overwritten.
+      OSError: it can't be written, as on a full disk.
     """
     networks = integrator.networks
     directory = Path(directory)
@@ -42,6 +44,16 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     target = directory / str(version)
     if target.exists():
         raise FileExistsError(f"{target} exists and is not overwritten: give another --version, or none for the next")
+    try:
+        _write(integrator, networks, directory, target)
+    except (OSError, tf.errors.OpError) as error:
+        if found := system_error(error):
+            raise OSError(found.errno, found.strerror, str(target)) from error
+        raise
+    return target
+
+
+def _write(integrator, networks, directory, target):
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
@@ -59,7 +71,6 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
         os.rename(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return target
 
 
 def _write_warmup(integrator, path):

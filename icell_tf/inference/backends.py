@@ -3,16 +3,21 @@
 A back end has `functions`, {name: callable with named inputs that returns a dict of tensors}, and a `description`.
 """
 
+import contextlib
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
 from icell_tf.inference.checks import checked
+from icell_tf.messages import system_error
 from icell_tf.spec import CellSpec
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
+MODEL = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
+PATTERN = "[]*?\\"  # characters in the path of an export that TensorFlow takes for those of a pattern when it loads it
 Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
 
 
@@ -46,33 +51,64 @@ class Description:
         return described
 
 
+def _require(folder, *files):
+    for file in files:
+        if not (folder / file).exists():
+            raise ValueError(
+                f"{folder} lacks {file}: either train/export.py did not write it, or it was not copied completely; "
+                "copy the whole folder again"
+            )
+
+
+@contextlib.contextmanager
+def _plain_path(folder):
+    """Yields a path to a folder without PATTERN: a temporary link, where the folder's own path has any."""
+    if not set(PATTERN) & set(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        if set(PATTERN) & set(temporary):
+            raise ValueError(
+                f"TensorFlow can't load a model from {folder}, since it takes {' '.join(PATTERN)} in a path for a "
+                f"pattern, and {temporary}, where a link to it would lie, has such a character, too: set TMPDIR to "
+                "another folder"
+            )
+        link = Path(temporary, "model")
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+        yield link
+
+
 class SavedModel:
     """The back end of an exported model, from the folder of a version. `functions` are its signatures.
 
-    Raises: ValueError: train/export.py did not write the folder, or it is incomplete.
+    Raises: ValueError: train/export.py did not write the folder, or it is incomplete or damaged. OSError: a file can't
+      be read.
     """
 
     def __init__(self, folder):
         path = folder / DESCRIPTION_FILE
+        _require(folder, DESCRIPTION_FILE)
         try:
             self.description = Description.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            reason = "either train/export.py did not write it, or it was not copied completely"
-            raise ValueError(f"{folder} lacks {DESCRIPTION_FILE}: {reason}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} does not describe a model of this version ({error}): export the model again"
             ) from error
-        try:
-            self._loaded = tf.saved_model.load(folder)  # owns the variables that the functions read
-            self.functions = dict(self._loaded.signatures)
-            encode = self.functions["encode"]
-            _, *images = encode.structured_input_signature[1]["x_rs"].shape
-            known, codes = (encode.structured_outputs[name].shape[-1] for name in ("probabilities", "z_s"))
-        except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
-            raise ValueError(
-                f"{folder} can't be loaded ({type(error).__name__}): it is damaged or incomplete; export it again"
-            ) from error
+        _require(folder, *MODEL)
+        with _plain_path(folder) as plain:
+            try:
+                self._loaded = tf.saved_model.load(plain)  # owns the variables that the functions read
+                self.functions = dict(self._loaded.signatures)
+                encode = self.functions["encode"]
+                _, *images = encode.structured_input_signature[1]["x_rs"].shape
+                known, codes = (encode.structured_outputs[name].shape[-1] for name in ("probabilities", "z_s"))
+            except (OSError, ValueError, KeyError, IndexError, tf.errors.OpError) as error:
+                if system_error(error):  # such as a file that may not be read
+                    raise
+                raise ValueError(
+                    f"{folder} can't be loaded ({type(error).__name__}): it is damaged; copy it again, or export it "
+                    "again"
+                ) from error
         spec, latent_dim = self.description.spec, self.description.latent_dim
         described = {"structures": len(spec.structures), "x_rs": spec.image_shape, "z_s": latent_dim}
         for name, value in {"structures": known, "x_rs": tuple(images), "z_s": codes}.items():

@@ -27,6 +27,7 @@ from icell_tf.imaging.read.channels import (
     read_roles,
 )
 from icell_tf.imaging.read.units import resolve_scale
+from icell_tf.messages import show
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -186,14 +187,14 @@ def _from_manifest(path, frame, preparation, reading):
             continue
         for guess in filter(None, (differs, *loaded.guesses)):
             if guess not in guesses:
-                print(f"{row.source}: {guess}", flush=True)
+                show(f"{row.source}: {guess}")
                 guesses.add(guess)
         cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
     if bad and (reading.on_bad_cell == "fail" or not cells):
         advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
         raise ValueError("\n  ".join([f"{path}: {len(bad)} cells can't be used{advice}:", *map(str, bad)]))
     for error in bad:
-        print(f"set aside: {error}", flush=True)
+        show(f"set aside: {error}")
     return cells
 
 

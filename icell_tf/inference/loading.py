@@ -21,9 +21,9 @@ def load(path, weights="best"):
     Raises:
       FileNotFoundError: there is no such folder.
       ConfigError: the run is of phase 1, or has no such weights.
-      ValueError: the folder is neither a run nor an export, or there are no such weights.
+      ValueError: the folder is neither a run nor an export, or is a damaged one, or there are no such weights.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if weights not in WEIGHTS:
         raise ValueError(f"weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}")
     if not path.is_dir():

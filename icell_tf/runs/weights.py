@@ -1,6 +1,5 @@
 """Weights files of a run: what Keras saves of a model, and beside it its run's key, classes, checksums and metrics."""
 
-import os
 import warnings
 import zlib
 
@@ -8,6 +7,7 @@ import h5py
 import numpy as np
 
 from icell_tf.config import ConfigError
+from icell_tf.messages import explain, reason, system_error
 
 LAST, PREVIOUS, BEST = "last.weights.h5", "previous.weights.h5", "best.weights.h5"
 RUN = "run"  # the group in the file that holds what is not the model's
@@ -61,6 +61,8 @@ def load_weights(model, path, key=0):
         TypeError,
         IndexError,
     ) as error:  # of h5py, Keras
+        if system_error(error):
+            raise ConfigError(explain(error)) from error
         raise ConfigError(
             f"{path} does not hold this model's weights: it is damaged, or of another run ({reason(error)}). Put back "
             "a copy of it, or start the run anew with --overwrite"
@@ -84,10 +86,3 @@ def _checksum(variables):
     for variable in variables:
         total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
     return total
-
-
-def reason(error):
-    """Returns what an error says in one line; the system's words where it has an error number."""
-    if getattr(error, "errno", None):
-        return os.strerror(error.errno)
-    return (str(error) or type(error).__name__).partition("\n")[0]

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from icell_tf import files
+from icell_tf.messages import show
 from icell_tf.training import errors, store
 from icell_tf.viz import figures
 
@@ -106,7 +107,7 @@ class WatchDiscriminators(keras.callbacks.Callback):
         self._count(logs)
         for name, shown in DISCRIMINATORS.items():
             if before[name] < WINNING_STEPS <= self.streaks[name]:
-                print(
+                show(
                     f"Warning: {name.removesuffix('_accuracy')} has won: in the {self.streaks[name]} steps up to step "
                     f"{(epoch + 1) * self.steps} it was right about more than {WINNING_ACCURACY:.0%} of the {shown}. "
                     "Its gradients are weak from now on; the other losses go on training the networks."

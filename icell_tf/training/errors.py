@@ -4,7 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
-from icell_tf.runs.weights import reason
+from icell_tf.messages import reason
 
 GO_ON = "the same command continues the run (without --overwrite, which would start anew)"
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from icell_tf.config import ConfigError
 from icell_tf.data.prepared import open_prepared
+from icell_tf.messages import show
 from icell_tf.models.factory import build_model
 from icell_tf.models.growth import grow
 from icell_tf.runs import history
@@ -88,13 +89,13 @@ def _train(
             store.repair(step, steps)
             if step >= config.epochs * steps:
                 done = f"{run_dir} is trained for {step // steps} epochs already"
-                print(f"{done}; a higher --epochs continues it, --overwrite starts it anew.")
+                show(f"{done}; a higher --epochs continues it, --overwrite starts it anew.")
                 return run_dir
             store.begin(run, overwrite, card)
             if step and workers.is_chief:
                 within = f" and step {step % steps} of {steps}" if step % steps else ""
-                print(f"Resuming {run_dir} after epoch {step // steps}{within}.")
-            print(how, _reproducibility(deterministic, replicas))
+                show(f"Resuming {run_dir} after epoch {step // steps}{within}.")
+            show(f"{how} {_reproducibility(deterministic, replicas)}")
             loop.fit(model, run, prepared, store, metrics, card, cache)
     return run_dir
 
@@ -123,7 +124,7 @@ def _find(config, reference_dir, data_dir):
         raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
     rows, epochs = history.read_history(reference_dir), reference.config.epochs
     if rows and rows[-1]["epoch"] + 1 < epochs:
-        print(
+        show(
             f"Warning: {reference_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
             "further, this run won't fit it any more."
         )

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.loading import integrator_of
+from icell_tf.messages import show
 from icell_tf.training import callbacks, machine, metric_state
 from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import GO_ON, Stopped, TrainingError
@@ -135,7 +136,7 @@ def write_card(card, store, run, prepared, epoch, logs):
         try:
             card.record_training(store.run_dir, run, prepared, [*store.rows, last])
         except (OSError, ValueError) as error:  # such as test cells that can't be read, which training doesn't need
-            print(f"Warning: the model card of {store.run_dir} is not written: {error}")
+            show(f"Warning: the model card of {store.run_dir} is not written: {error}")
 
 
 def broken_networks(model):
@@ -208,7 +209,7 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
         followers.on_train_end()
     if workers.is_chief:
         shown = (f"{name} {curves[name]:.4f}" for name in ("reconstruction", "val_reconstruction") if name in curves)
-        print(
+        show(
             f"Trained the {run.phase} model ({model.count_params():,} weights) for {config.epochs} epochs on "
             f"{run.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
         )

@@ -20,9 +20,10 @@ import tensorflow as tf
 
 from icell_tf import files
 from icell_tf.config import CHANGEABLE, ConfigError, differences
+from icell_tf.messages import reason, show, system_error
 from icell_tf.runs.history import HISTORY, read_history
 from icell_tf.runs.run import CONFIG_FILE, Run
-from icell_tf.runs.weights import BEST, LAST, PREVIOUS, load_weights, reason, save_weights
+from icell_tf.runs.weights import BEST, LAST, PREVIOUS, load_weights, save_weights
 from icell_tf.training import devices
 from icell_tf.training.errors import writing
 
@@ -99,7 +100,7 @@ class RunStore:
             try:
                 return load_weights(model, last, self.key)
             except ConfigError as error:
-                if not previous.is_file():
+                if not previous.is_file() or system_error(error.__cause__):  # such as a disk that failed for a while
                     raise
                 refused = reason(error.__cause__)
         if not self.continues or not previous.is_file():
@@ -107,7 +108,7 @@ class RunStore:
         metrics = load_weights(model, previous, self.key)
         if refused:
             last.replace(last.with_name(REFUSED))
-            print(
+            show(
                 f"{last} is damaged, or of another run ({refused}). It is renamed {REFUSED}, and the run continues "
                 f"from {PREVIOUS}, which was saved before it. There is nothing to do."
             )
@@ -205,7 +206,7 @@ def _check_same(run, run_dir):
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")
     if old.config.jit != run.config.jit:
-        print(f"Warning: jit was {old.config.jit}, now {run.config.jit}: the run continues, equal up to rounding.")
+        show(f"Warning: jit was {old.config.jit}, now {run.config.jit}: the run continues, equal up to rounding.")
     return old
 
 

@@ -1,6 +1,8 @@
 """What the commands share: flags made from a config, and data sets prepared on first use."""
 
 import dataclasses
+import errno
+import io
 import json
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ from absl import app, flags
 
 from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf.cli import command
-from icell_tf.config import PRESETS
+from icell_tf.config import PRESETS, split_names
 from icell_tf.data.prepared import DatasetError
 
 from ..in_process import own_flags
@@ -90,7 +92,7 @@ def test_a_users_data_set_is_not_built_nor_is_one_by_all_machines_at_once(builds
         command.ensure_prepared("integrated_cell/mine", tmp_path)
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": task}))
-    with pytest.raises(DatasetError, match="Prepare it with `tfds build`"):
+    with pytest.raises(DatasetError, match="Prepare it with `tfds build`.*TF_CONFIG.*env -u TF_CONFIG"):
         command.ensure_prepared("integrated_cell/simulated", tmp_path)
     assert not builds
 
@@ -117,6 +119,8 @@ def start(monkeypatch):
     [
         (ValueError("epochs is 0"), "Error: epochs is 0"),
         (FileNotFoundError("no folder"), "Error: no folder"),
+        (OSError(errno.ENOSPC, "No space left on device", "a.png"), "^Error: a.png: No space left on device; free"),
+        (RuntimeError("HDF5: filename = 'a.h5', errno = 28, ..."), "^Error: a.h5: No space left on device; free"),
         (KeyboardInterrupt(), "Interrupted"),
     ],
 )
@@ -128,10 +132,45 @@ def test_an_error_that_the_user_can_correct_ends_with_a_message(start, error, me
         start(fails)
 
 
-def test_a_command_that_takes_arguments_gets_them(start):
+@pytest.mark.parametrize("error", [KeyError("key"), TypeError("x"), AssertionError(), RuntimeError("shapes")])
+def test_an_error_of_the_program_keeps_its_traceback(start, error):
+    def fails():
+        raise error
+
+    with pytest.raises(type(error)):
+        start(fails)
+
+
+def test_a_command_that_takes_arguments_gets_them_with_the_home_folder(start, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
     got = []
-    start(lambda argv: got.extend(argv), "a.tif", "b.tif")
-    assert got == ["command.py", "a.tif", "b.tif"]
+    start(lambda argv: got.extend(argv), "a.tif", "~/b.tif")
+    assert got == ["command.py", "a.tif", "/home/me/b.tif"]
+
+
+def test_lists_of_files_may_lie_in_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    with own_flags():
+        found = command.define_files("segmentation", "files")
+        flags.FLAGS(["command", '--segmentation=~/a.tif,b.tif,"~/c,d.tif"'])
+        assert found.value == ["/home/me/a.tif", "b.tif", "/home/me/c,d.tif"]
+
+
+def test_a_name_with_a_comma_stands_in_quotes(parsed):
+    with own_flags():
+        found = command.define_names("structures", "shown")
+        flags.FLAGS(["command", '--structures="actin, F",tom20'])
+        assert found.value == ["actin, F", "tom20"]
+    config = parsed("conditional", '--leave_out="actin, F",tom20').config
+    assert split_names(config.leave_out) == ["actin, F", "tom20"]
+
+
+def test_a_terminal_that_is_not_utf8_does_not_end_a_command(start, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    start(lambda: print("µm"))
+    stream.flush()
+    assert stream.buffer.getvalue() == b"\\xb5m\n"
 
 
 def test_a_stray_argument_is_refused_before_anything_runs(start):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 
 import numpy as np
 import pytest
@@ -117,5 +118,34 @@ def test_an_export_that_is_incomplete_is_refused_by_its_folder(make_export, tmp_
     path = shutil.copytree(make_export(), tmp_path / "1") / part
     content = path.read_bytes()
     path.unlink() if kept is None else path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(ValueError, match=f"{tmp_path}/1 can't be loaded.*export it again"):
+    message = f"lacks {part}.*not copied completely" if kept is None else "can't be loaded.*copy it again"
+    with pytest.raises(ValueError, match=f"{tmp_path}/1 {message}"):
         SavedModel(tmp_path / "1")
+
+
+def test_an_export_that_may_not_be_read_is_not_called_damaged(make_export, tmp_path, monkeypatch):
+    def load(folder):
+        raise tf.errors.PermissionDeniedError(None, None, f"{folder}/variables/variables.index; Permission denied")
+
+    folder = shutil.copytree(make_export(), tmp_path / "1")
+    monkeypatch.setattr(tf.saved_model, "load", load)
+    with pytest.raises(tf.errors.PermissionDeniedError):
+        SavedModel(folder)
+
+
+@pytest.mark.parametrize("name", ["model_[200].ckpt", "what? a*b"])
+def test_an_export_in_a_folder_that_tensorflow_takes_for_a_pattern_is_loaded(
+    make_integrator, make_export, tmp_path, name
+):
+    networks = make_integrator().networks
+    loaded = SavedModel(shutil.copytree(make_export(), tmp_path / name / "1"))
+    inputs = {"probabilities": tf.constant(ONE_HOT[:2]), "z_r": tf.constant(CODES), "z_s": tf.constant(CODES)}
+    found, expected = (each.functions["decode"](**inputs)["x_rs_hat"] for each in (loaded, networks))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_temporary_folder_with_brackets_is_named(make_export, tmp_path, monkeypatch):
+    folder = shutil.copytree(make_export(), tmp_path / "[1]" / "1")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "[1]"))
+    with pytest.raises(ValueError, match=r"can't load a model from .*\[1\]/1.*set TMPDIR"):
+        SavedModel(folder)

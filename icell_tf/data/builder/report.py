@@ -12,6 +12,7 @@ import numpy as np
 from icell_tf.imaging import prepare
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
+from icell_tf.messages import show
 from icell_tf.viz import figures
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
@@ -96,7 +97,7 @@ def write_report(name, folder, examination, spec):
     (folder / SET_ASIDE).write_text(to_csv(bad_cells))
     with (folder / CONTACT_SHEET).open("wb") as file:
         figures.to_png(contact_sheet(planes, spec), file)
-    print(f"\n{text}\n")
+    show(f"\n{text}\n")
 
 
 def _report_text(name, examination, pictured):

@@ -21,6 +21,7 @@ from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_c
 from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
 from icell_tf.imaging.ome import ome_metadata, ome_type
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
+from icell_tf.messages import show
 from icell_tf.viz import figures, outlines
 
 DEFAULT_OUTPUT = "cells"
@@ -53,7 +54,7 @@ class Settings:
                 raise ValueError(f"--{name} is {getattr(self, name)}, expected a number of µm, 0 or more.")
 
 
-def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=print) -> collections.Counter:
+def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=show) -> collections.Counter:
     """Cuts the cells out of fields of view, one field after the other; only one is held in memory.
 
     Writes for each field FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and FIELD_LABEL_seg.ome.tif

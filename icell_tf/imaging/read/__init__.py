@@ -12,6 +12,7 @@ from icell_tf.imaging.read.formats import is_stack_folder, open_source
 from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
 from icell_tf.imaging.read.units import compare_scales, resolve_scale
+from icell_tf.messages import show
 
 __all__ = [
     "Stack",
@@ -131,4 +132,4 @@ def print_guesses(path, guesses: Sequence[str]):
     for guess in guesses:
         if guess not in _printed_guesses:
             _printed_guesses.add(guess)
-            print(f"{path}: {guess}", flush=True)
+            show(f"{path}: {guess}")

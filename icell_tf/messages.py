@@ -1,0 +1,91 @@
+"""Messages for the user: printed on any terminal; and what is behind the errors of other packages, in a sentence."""
+
+import errno
+import os
+import re
+import sys
+import zipfile
+
+# What to do, by the system's error; the others need no advice.
+ADVICE = {
+    errno.ENOSPC: "free space there, or give another folder, and run the same command again",
+    errno.EDQUOT: "free space there, or give another folder, and run the same command again",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f), or give another folder",
+    errno.EACCES: "change its permissions, or give another path",
+    errno.EPERM: "change its permissions, or give another path",
+    errno.EROFS: "its file system can only be read: give another folder",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.EIO: "its disk failed: look at the disk, then run the same command again",
+    errno.ESTALE: "its network file system was lost: run the same command again",
+}
+# Whose words are looked for in other packages' messages; words such as "Invalid argument" are also those of programs.
+_TOLD = (*ADVICE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+DAMAGED = "a file is damaged: copy or make it again"
+
+
+def show(text):
+    """Prints a line at once. Characters that the terminal or the log can't encode are written as \\u03b1."""
+    try:
+        print(text, flush=True)
+    except UnicodeEncodeError as error:
+        print(str(text).encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
+
+
+def make_printable():
+    """Makes stdout and stderr of this process write whatever they can't encode as \\u03b1, for all that is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a stream that replaces them may not have it
+            stream.reconfigure(errors="backslashreplace")
+
+
+def system_error(error):
+    """Finds the system's error behind that of another package, such as TensorFlow's or HDF5's.
+
+    Returns: an `OSError` with errno, strerror and, where it is told, filename; None if there is none.
+    """
+    if isinstance(error, OSError) and error.errno:
+        return error
+    if isinstance(error, OSError | RuntimeError) or _is_of_tensorflow(error):
+        text = str(error)
+        if found := re.search(r"\berrno = (\d+)", text):  # HDF5's
+            path = re.search(r"name = '(.*?)'", text)
+            return _system_error(int(found[1]), path and path[1])
+        for number in _TOLD:
+            if found := re.search(rf"(?:([^\n{{}}]+); )?{re.escape(os.strerror(number))}", text):
+                return _system_error(number, found[1])  # "FILE; No space left on device", as TensorFlow has it
+    return system_error(error.__cause__) if error.__cause__ else None
+
+
+def _system_error(number, path):
+    return OSError(number, os.strerror(number), path and path.strip())
+
+
+def _is_of_tensorflow(error):
+    return type(error).__module__.startswith("tensorflow.")
+
+
+def explain(error):
+    """Says in a sentence what the user can correct.
+
+    Returns: the sentence; None if the error is none that a user can correct, but one of the program.
+    """
+    if isinstance(error, ValueError | ImportError):  # ImportError: a format whose package is not installed
+        return str(error)
+    if found := system_error(error):
+        where = f"{found.filename}: {found.strerror}" if found.filename else _first_line(error)
+        return "; ".join(filter(None, (where, ADVICE.get(found.errno))))
+    if isinstance(error, OSError):
+        return str(error)
+    if isinstance(error, zipfile.BadZipFile) or _is_of_tensorflow(error) and type(error).__name__ == "DataLossError":
+        return f"{DAMAGED} ({_first_line(error)})"
+    return None
+
+
+def reason(error):
+    """Returns what an error says in one line; the system's words where an error of the system is behind it."""
+    found = system_error(error)
+    return found.strerror if found else _first_line(error)
+
+
+def _first_line(error):
+    return (str(error) or type(error).__name__).partition("\n")[0]

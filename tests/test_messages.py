@@ -1,0 +1,96 @@
+"""Messages that any terminal takes, and sentences in place of other packages' errors."""
+
+import errno
+import io
+import os
+import zipfile
+
+import pytest
+import tensorflow as tf
+
+from icell_tf import messages
+
+
+def terminal(encoding):
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("utf-8", "α µm"), ("latin-1", "\\u03b1 µm"), ("ascii", "\\u03b1 \\xb5m")]
+)
+def test_any_terminal_takes_a_line(monkeypatch, encoding, shown):
+    monkeypatch.setattr("sys.stdout", terminal(encoding))
+    messages.show("α µm")
+    messages.make_printable()
+    print("α µm", flush=True)
+    messages.sys.stdout.seek(0)
+    assert messages.sys.stdout.read() == 2 * f"{shown}\n"
+
+
+FULL = "No space left on device"
+
+
+def chained(error, cause):
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(errno.ENOSPC, FULL, "a b/x.png"),
+            "a b/x.png: No space left on device; free space there.*same command",
+        ),
+        (
+            tf.errors.ResourceExhaustedError(None, None, "/a b/[1]/variables.tempstate12; " + FULL),
+            r"/a b/\[1\]/variables.tempstate12: No space left.*; free space",
+        ),
+        (
+            tf.errors.OutOfRangeError(None, None, "{{function_node f}} /x/data.tempstate1; File too large [Op:SaveV2]"),
+            "^/x/data.tempstate1: File too large; raise the limit.*ulimit -f",
+        ),
+        (
+            tf.errors.PermissionDeniedError(None, None, "/x; Permission denied"),
+            "/x: Permission denied; change its perm",
+        ),
+        (tf.errors.FailedPreconditionError(None, None, "/x; Read-only file system"), "/x: Read-only.*another folder"),
+        (tf.errors.NotFoundError(None, None, "/x; No such file or directory"), "^/x: No such file or directory$"),
+        (
+            OSError(f"Can't write data (file write failed: filename = 'a.h5', errno = 28, error message = '{FULL}')"),
+            "^a.h5: No space left on device; free space",
+        ),
+        (
+            RuntimeError("Can't decrement id ref count (file write failed: filename = 'a.h5', errno = 5, error)"),
+            "^a.h5: Input/output error; its disk failed",
+        ),
+        (chained(RuntimeError("PermissionError: reraised"), PermissionError(errno.EACCES, "", "/d")), "^/d: "),
+        (tf.errors.DataLossError(None, None, "corrupted record at 0"), "damaged: copy.*corrupted record"),
+        (zipfile.BadZipFile("File is not a zip file"), "damaged: copy.*not a zip file"),
+        (FileNotFoundError("there is no folder x"), "^there is no folder x$"),
+        (ImportError("pip install x"), "^pip install x$"),
+    ],
+)
+def test_what_a_user_can_correct_is_said_in_a_sentence(error, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        raise AssertionError(messages.explain(error))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("Permission denied"),
+        TypeError("x"),
+        RuntimeError("x"),
+        AttributeError("x"),
+        tf.errors.InvalidArgumentError(None, None, "Matrix size-incompatible: Invalid argument"),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor"),
+    ],
+)
+def test_an_error_of_the_program_is_not_explained_away(error):
+    assert messages.explain(error) is None
+
+
+def test_a_reason_is_the_systems():
+    assert messages.reason(OSError("failed (errno = 28, ...)")) == os.strerror(28) == FULL
+    assert messages.reason(KeyError("a")) == "'a'"
