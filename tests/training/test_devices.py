@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import keras
@@ -84,6 +85,57 @@ def test_alone_a_worker_is_the_chief_and_waits_for_nobody():
     with pytest.raises(tf.errors.UnavailableError):  # of something else: nobody is lost
         with alone.explain_lost_worker():
             raise tf.errors.UnavailableError(None, None, "elsewhere")
+
+
+def test_a_machine_waits_until_the_others_answer(monkeypatch):
+    monkeypatch.setattr(devices, "PAUSE", 0.05)
+    own, other = free_hosts(2)
+    waiting = threading.Thread(target=devices.wait_for, args=([other], own), daemon=True)
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    devices.wait_for([own], other)  # the other machine, which finds the first and is found by it
+    with socket.create_server(("127.0.0.1", int(other.rpartition(":")[2]))):  # as TensorFlow does then
+        waiting.join(10)
+    assert not waiting.is_alive()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_wait_for_a_machine_that_never_comes(monkeypatch, number):
+    def stop(*_):
+        raise errors.Stopped
+
+    monkeypatch.setattr(devices, "PAUSE", 0.05)
+    before = signal.signal(number, stop)
+    own, other = free_hosts(2)
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), number))
+    timer.start()
+    try:
+        with pytest.raises(errors.Stopped):
+            devices.wait_for([other], own)
+    finally:
+        timer.join()
+        signal.signal(number, before)
+
+
+def test_a_port_in_use_is_named():
+    with socket.create_server(("", 0)) as held:
+        own = f"127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(errors.TrainingError, match=f"{own}, this machine's address in TF_CONFIG.*in use.*port"):
+            devices.wait_for(["127.0.0.1:1"], own)
+
+
+def test_the_variable_is_named_before_the_wait_and_how_to_train_alone(monkeypatch, capsys):
+    def wait(others, own):
+        raise errors.Stopped
+
+    monkeypatch.setattr(devices, "wait_for", wait)
+    monkeypatch.setenv(devices.VARIABLE, tf_config(["a:1", "b:1"], 0))
+    with pytest.raises(errors.Stopped):
+        devices.connect()
+    assert re.search(
+        "TF_CONFIG says that 2 machines.*waiting for .* b:1. To train .*env -u TF_CONFIG", capsys.readouterr().out
+    )
 
 
 def prior_of_batch(model, batch):
