@@ -14,20 +14,29 @@ def atomic_write(path):
     """Yields a path to write to, partial.NAME beside `path`, and renames it to `path` once it is complete and on disk.
 
     After an error, `path` is as it was before. Only a kill leaves the partial file, which the next writer replaces.
-    An error of the system that does not say which file it is about is given the name of this one.
     """
     path = Path(path)
     partial = path.with_name("partial." + path.name)  # keeps the ending: Keras insists on .weights.h5
     try:
-        yield partial
-        sync(partial)
-        partial.replace(path)
-        sync(path.parent)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.errno and not error.filename:  # as of a disk that is full
-            error.filename = os.fspath(path)
+        with naming(path):
+            yield partial
+            sync(partial)
+            partial.replace(path)
+            sync(path.parent)
+    except BaseException:
         with contextlib.suppress(OSError):  # a folder that can't be written: the first error says it
             partial.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Gives errors of the system within that name no file, as of a full disk, the name of this file or folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and not error.filename:
+            error.filename = os.fspath(path)
         raise
 
 

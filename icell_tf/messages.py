@@ -1,5 +1,6 @@
 """Messages for the user: printed on any terminal; and what is behind the errors of other packages, in a sentence."""
 
+import contextlib
 import errno
 import os
 import re
@@ -31,11 +32,25 @@ def show(text):
         print(str(text).encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
 
 
-def make_printable():
-    """Makes stdout and stderr of this process write whatever they can't encode as \\u03b1, for all that is printed."""
+@contextlib.contextmanager
+def sentences(command=None):
+    """Ends the process with a sentence, not a traceback, after an error that the user can correct; see `explain`.
+
+    It also makes all that is printed printable. Args: command: only where this one was started, as `tfds`.
+    """
+    if command and os.path.basename(sys.argv[0]) != command:
+        yield
+        return
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a stream that replaces them may not have it
             stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:  # an error of the program
+            raise
+        sys.exit(f"Error: {sentence}")
 
 
 def system_error(error):

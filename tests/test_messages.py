@@ -21,8 +21,8 @@ def terminal(encoding):
 def test_any_terminal_takes_a_line(monkeypatch, encoding, shown):
     monkeypatch.setattr("sys.stdout", terminal(encoding))
     messages.show("α µm")
-    messages.make_printable()
-    print("α µm", flush=True)
+    with messages.sentences():
+        print("α µm", flush=True)
     messages.sys.stdout.seek(0)
     assert messages.sys.stdout.read() == 2 * f"{shown}\n"
 
@@ -89,6 +89,18 @@ def test_what_a_user_can_correct_is_said_in_a_sentence(error, sentence):
 )
 def test_an_error_of_the_program_is_not_explained_away(error):
     assert messages.explain(error) is None
+
+
+def test_sentences_in_place_of_tracebacks_only_where_the_command_was_started(monkeypatch):
+    error = OSError(errno.EROFS, os.strerror(errno.EROFS), "a")
+    monkeypatch.setattr("sys.argv", ["/usr/bin/tfds", "build"])
+    with pytest.raises(SystemExit, match="^Error: a: Read-only file system; "), messages.sentences("tfds"):
+        raise error
+    with pytest.raises(KeyError), messages.sentences("tfds"):
+        raise KeyError
+    monkeypatch.setattr("sys.argv", ["pytest"])
+    with pytest.raises(OSError), messages.sentences("tfds"):
+        raise error
 
 
 def test_a_reason_is_the_systems():

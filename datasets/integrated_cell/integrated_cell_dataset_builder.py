@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import shuffle
 
-from icell_tf import structures
+from icell_tf import files, messages, structures
 from icell_tf.data.builder import examination, sources
 from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellConfig
 from icell_tf.data.builder.passes import open_passes
@@ -76,6 +76,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(config.arguments()),
         )
 
+    @messages.sentences("tfds")
     def download_and_prepare(self, *, download_dir=None, download_config=None, file_format=None, **kwargs):
         """As TFDS' method, but examines every cell first, so that a build that fails writes nothing.
 
@@ -90,8 +91,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         downloads = self._make_download_manager(download_dir, config)
         manual_dir = None if self.builder_config.simulated else downloads.manual_dir
-        cells, bad_cells, files = sources.list_cells(self.builder_config, manual_dir)
-        self._fingerprint = self.builder_config.arguments() | files
+        cells, bad_cells, listed = sources.list_cells(self.builder_config, manual_dir)
+        self._fingerprint = self.builder_config.arguments() | listed
         if config.max_examples_per_split is not None:  # a part of a data set must not pass for the whole
             self._fingerprint["max_examples_per_split"] = config.max_examples_per_split
         if self.data_path.exists() and not config.download_mode.overwrite_dataset:
@@ -99,7 +100,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             return prepare_super()
         self._describe(cell.structure for cell in cells)  # refuses a structure's name before it examines any cell
         beam = config.beam_options, config.beam_runner
-        with contextlib.closing(open_passes(self.builder_config, cells, self.data_dir_root, *beam)) as passes:
+        with (
+            files.naming(self.data_dir_root),
+            contextlib.closing(open_passes(self.builder_config, cells, self.data_dir_root, *beam)) as passes,
+        ):
             self._examination = examination.examine(
                 self.builder_config, cells, bad_cells, passes, config.max_examples_per_split
             )

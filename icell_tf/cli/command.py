@@ -16,7 +16,7 @@ from absl import app, flags, logging
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
 from icell_tf.config import PHASES, PRESETS  # noqa: E402
-from icell_tf.messages import explain, make_printable  # noqa: E402
+from icell_tf.messages import sentences  # noqa: E402
 
 DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -170,7 +170,6 @@ def start(main):
     Ends with a message instead of a traceback where the user can correct what is wrong. --help lists the flags of the
     module in which main stands.
     """
-    make_printable()
     for flag in flags.FLAGS.get_flags_for_module(main.__module__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(functools.partial(_call, main))
@@ -182,12 +181,8 @@ def _call(main, argv):
         raise app.UsageError(f"unexpected arguments {' '.join(argv[1:])}: settings are given as --name=value")
     logging.set_verbosity(logging.ERROR)  # TFDS logs every file it opens, and warnings about itself
     try:
-        main([argv[0], *map(os.path.expanduser, argv[1:])]) if takes_arguments else main()
-    except Exception as error:
-        sentence = explain(error)
-        if sentence is None:  # an error of the program
-            raise
-        sys.exit(f"Error: {sentence}")
+        with sentences():
+            main([argv[0], *map(os.path.expanduser, argv[1:])]) if takes_arguments else main()
     except KeyboardInterrupt as stopped:
         sys.exit(
             str(stopped)

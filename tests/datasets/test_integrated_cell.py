@@ -1,6 +1,8 @@
 """The data set: what a build holds, that it is the same every time, and what stops it."""
 
+import errno
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -229,3 +231,14 @@ def test_command_line(tmp_path):
     assert f"\n{(builder.data_path / report.REPORT).read_text()}" in done.stdout
     assert "\nlysosome_1,/" in done.stderr and "the frame of 32 x 32 px at 0.5 µm/px" in done.stderr
     assert not (tmp_path / "integrated_cell" / "other").exists()
+
+
+def test_a_disk_that_is_full_ends_a_build_with_a_sentence_and_nothing_is_left(tmp_path, manual_dir, monkeypatch):
+    def write_report(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module, "write_report", write_report)
+    monkeypatch.setattr("sys.argv", ["tfds"])
+    with pytest.raises(SystemExit, match=f"^Error: {tmp_path}: No space left on device; free space"):
+        build(tmp_path, STACKS, manual_dir)
+    assert not list(tmp_path.glob("integrated_cell/stacks/*"))
