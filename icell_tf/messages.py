@@ -14,7 +14,7 @@ ADVICE = {
     errno.EFBIG: "raise the limit on the size of files (ulimit -f), or give another folder",
     errno.EACCES: "change its permissions, or give another path",
     errno.EPERM: "change its permissions, or give another path",
-    errno.EROFS: "its file system can only be read: give another folder",
+    errno.EROFS: "give another folder",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.EIO: "its disk failed: look at the disk, then run the same command again",
     errno.ESTALE: "its network file system was lost: run the same command again",
@@ -50,6 +50,8 @@ def sentences(command=None):
         sentence = explain(error)
         if sentence is None:  # an error of the program
             raise
+        if command:  # its progress bar has not ended the line
+            print(file=sys.stderr)
         sys.exit(f"Error: {sentence}")
 
 
@@ -58,13 +60,13 @@ def system_error(error):
 
     Returns: an `OSError` with errno, strerror and, where it is told, filename; None if there is none.
     """
-    if isinstance(error, OSError) and error.errno:
-        return error
     if isinstance(error, OSError | RuntimeError) or _is_of_tensorflow(error):
         text = str(error)
-        if found := re.search(r"\berrno = (\d+)", text):  # HDF5's
+        if found := re.search(r"\berrno = (\d+)", text):  # HDF5's, which may be an OSError with these words as strerror
             path = re.search(r"name = '(.*?)'", text)
             return _system_error(int(found[1]), path and path[1])
+        if isinstance(error, OSError) and error.errno:
+            return error
         for number in _TOLD:
             if found := re.search(rf"(?:([^\n{{}}]+); )?{re.escape(os.strerror(number))}", text):
                 return _system_error(number, found[1])  # "FILE; No space left on device", as TensorFlow has it

@@ -54,11 +54,18 @@ def chained(error, cause):
             tf.errors.PermissionDeniedError(None, None, "/x; Permission denied"),
             "/x: Permission denied; change its perm",
         ),
-        (tf.errors.FailedPreconditionError(None, None, "/x; Read-only file system"), "/x: Read-only.*another folder"),
+        (
+            tf.errors.FailedPreconditionError(None, None, "/x; Read-only file system"),
+            "/x: Read-only file system; give another folder",
+        ),
         (tf.errors.NotFoundError(None, None, "/x; No such file or directory"), "^/x: No such file or directory$"),
         (
             OSError(f"Can't write data (file write failed: filename = 'a.h5', errno = 28, error message = '{FULL}')"),
             "^a.h5: No space left on device; free space",
+        ),
+        (
+            OSError(28, "Can't write (filename = 'a.h5',\n errno = 28, error message = ...)"),
+            "^a.h5: No space left on device;",
         ),
         (
             RuntimeError("Can't decrement id ref count (file write failed: filename = 'a.h5', errno = 5, error)"),
