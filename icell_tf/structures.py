@@ -2,7 +2,10 @@
 
 import colorsys
 import re
+import unicodedata
 from dataclasses import dataclass
+
+from icell_tf.spec import GENERATED
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ ALLEN_GENES = (
     "AAVS1 ACTB ACTN1 ATP2A2 CETN2 CTNNB1 DSP FBL GJA1 HIST1H2BJ LAMP1 LMNB1 MYH10 "
     "NPM1 NUP153 PXN RAB5A SEC61B SLC25A17 SMC1A SON ST6GAL1 TJP1 TOMM20 TUBA1B"
 ).split()
+MAX_LENGTH = 100  # letters of a structure's name
 KNOWN = frozenset(NAMES) | frozenset(ALLEN_GENES)  # never misspellings of other names
 
 # Those that lie in the nucleus or in its envelope.
@@ -61,7 +65,7 @@ def in_nucleus(name):
 
 def spelling_key(label):
     """Returns a name without case, space and hyphens, and with α and β written out, for comparison of spellings."""
-    label = label.casefold().replace("α", "alpha").replace("β", "beta")
+    label = unicodedata.normalize("NFC", label).casefold().replace("α", "alpha").replace("β", "beta")
     return re.sub(r"[\s_\u2010-\u2015-]+", "", label)
 
 
@@ -69,8 +73,22 @@ _BY_KEY = {spelling_key(spelling): s.name for s in STRUCTURES for spelling in (s
 
 
 def canonical_name(label):
-    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); only strips any other name."""
-    return _BY_KEY.get(spelling_key(label), label.strip())
+    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); only strips any other name.
+
+    Letters with accents, which may be written as one character or as two, are one (Unicode's NFC).
+    """
+    return _BY_KEY.get(spelling_key(label), unicodedata.normalize("NFC", label).strip())
+
+
+def name_problem(name):
+    """Returns why a text can't be the name of a structure, or "". Data sets keep the names one a line."""
+    if not name.strip() or not name.isprintable():
+        return f"{name!r}, expected printable text on one line"
+    if len(name) > MAX_LENGTH:
+        return f"{name[:MAX_LENGTH]!r}... of {len(name)} letters, expected {MAX_LENGTH} at most"
+    if spelling_key(name) == GENERATED:
+        return f"{name!r}, which is what the model calls its own cells (class K of eq. 14): give it another name"
+    return ""
 
 
 def display(name):

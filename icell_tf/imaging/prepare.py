@@ -115,7 +115,8 @@ def load_and_preprocess(
         file = f"{loaded.mask_file}: " if loaded.mask_file else ""
         raise BadCell(cell.cell_id, cell.source, f"{file}{error}") from error
     except (ValueError, OSError) as error:
-        raise BadCell(cell.cell_id, cell.source, str(error).removeprefix(f"{cell.source}: ")) from error
+        reason = str(error).removeprefix(f"{cell.source}: ")
+        raise BadCell(cell.cell_id, cell.source, reason, getattr(error, "reach", ())) from error
     except Exception as error:  # a parser may raise any error on a damaged file, which must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
     return loaded, prepared
@@ -130,11 +131,16 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
       many other draws; `noise_free` (*shape, C) uint8, the image without background and noise; and `spread` (K,), the
       root of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws.
       Without draws the numbers are 0, and the images have no pixels: (0, 0, K) and (0, 0, C) in 2D.
+
+    Raises: BadCell: the frame doesn't hold the cell, or its pixels are too large to show one.
     """
     y = structures.NAMES.index(cell.structure)
     *depth, _, _ = frame.pixel_size
-    simulated = simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
-    prepared = preprocess(simulated.channels, simulated.cell_mask, simulated.nucleus_mask, simulated.scale, frame)
+    try:
+        simulated = simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
+        prepared = preprocess(simulated.channels, simulated.cell_mask, simulated.nucleus_mask, simulated.scale, frame)
+    except ValueError as error:  # no frame for cells
+        raise BadCell(cell.cell_id, "simulated", str(error), getattr(error, "reach", ())) from error
     truths = _truths(simulated, prepared.transform, cell.expected_draws)
     return _record(cell, prepared) | truths, _findings(prepared, simulated.scale)
 

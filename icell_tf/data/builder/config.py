@@ -1,6 +1,8 @@
 """The version of the data set, the arguments of a build, as `tfds build --config='{...}'` takes them, and configs."""
 
 import dataclasses
+import difflib
+import re
 from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
@@ -8,17 +10,22 @@ import tensorflow_datasets as tfds
 from icell_tf import simulate
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.manifest import splits
+from icell_tf.imaging.manifest.spelling import SIMILAR_NAMES, SUSPECT
+from icell_tf.imaging.read.axes import check_letters
 from icell_tf.spec import AXES, CellSpec, Preparation, SpecError
-from icell_tf.structures import NAMES, STRUCTURES
+from icell_tf.structures import NAMES, STRUCTURES, canonical_name, name_problem
 
 NAME = "integrated_cell"
 VERSION = "2.0.0"  # of the data set; RELEASE_NOTES in its builder say what each version changed
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")
 # The kinds that an argument is for. An argument that is not listed is for all kinds.
-FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures"), KINDS[1:])
+FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures", "similar_names"), KINDS[1:])
 FOR_KINDS |= {"axes": ("stacks", "hipsc_single_cell")}
-FOR_KINDS |= dict.fromkeys(("cells_per_structure", "seed", "expected_draws"), ("simulated",))
+FOR_KINDS |= dict.fromkeys(COUNTS := ("cells_per_structure", "seed", "expected_draws"), ("simulated",))
+_NAME = re.compile(r"(?=.*[A-Za-z_])\w[\w.-]{0,99}", re.ASCII)  # 1.0.0 would be taken for a version
+PIXEL_SIZES = 0.001, 100  # µm; what lies outside is no microscope's
+_LARGEST_SIMULATED = 5  # µm a pixel: a simulated nucleus measures about two
 
 
 @dataclasses.dataclass(eq=False)
@@ -26,6 +33,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     """The arguments of a build: the keys of `tfds build --config='{"name": ..., ...}'`.
 
     Attributes:
+      name: of the config; it becomes a folder's.
       kind: "simulated"; "stacks": a user's own, listed in manifest.csv in the manual_dir; "paper_2d" or
         "hipsc_single_cell": a public collection, as downloaded into the manual_dir.
       image_size: pixels: a number, for a square picture; or a list, [y, x] for a picture, [z, y, x] for a volume. See
@@ -36,6 +44,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       on_bad_cell: (not simulated) "fail": a cell that can't be used stops the build, before anything is written;
         "skip": the build goes on without it and lists it in set_aside.csv.
       structures: (not simulated) the only names that structures may have; empty: any name.
+      similar_names: (not simulated) "suspect": a rare name that resembles another is a bad cell's; "allow": it is
+        right. See `spelling.misspelt`.
       axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays; needed where the
         files' own axes are wrong.
       cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
@@ -43,6 +53,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
     """
 
+    name: str = ""
     kind: str = "stacks"
     image_size: int | Sequence[int] = 256
     pixel_size: float | Sequence[float] = 0.317
@@ -52,24 +63,63 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     normalization: str = "maximum"
     on_bad_cell: str = "fail"
     structures: Sequence[str] = ()
+    similar_names: str = SUSPECT
     axes: str = ""
     cells_per_structure: int = 0
     seed: int = 0
     expected_draws: int = 64
 
+    def __new__(cls, *_, **given):
+        """Refuses a key that is no argument."""
+        known = [field.name for field in dataclasses.fields(cls)]
+        for key in given.keys() - set(known):
+            near = difflib.get_close_matches(key, known, 1)
+            guess = f"did you mean {near[0]}" if near else f"expected one of {', '.join(cls.__annotations__)}"
+            raise ValueError(f"Config {given.get('name')!r}: {key!r} is no argument: {guess}.")
+        return super().__new__(cls)
+
     def __post_init__(self):
+        self._refuse_unless(
+            isinstance(self.name, str) and _NAME.fullmatch(self.name),
+            "name",
+            "1 to 100 of a-z, A-Z, 0-9, _, - and ., with a letter, and neither - nor . first: it names a folder",
+        )
+        self._refuse_unless(not self.version and not self.supported_versions, "version", f"none: it is {VERSION}")
         self._check_choice("kind", KINDS)
         self._check_choice("on_bad_cell", ON_BAD_CELL)
-        if isinstance(self.structures, str) or not all(isinstance(name, str) for name in self.structures):
-            raise ValueError(f'Config {self.name!r}: structures is {self.structures!r}, not a list: ["tom20", ...].')
-        splits.check_fractions(self.validation_fraction, self.test_fraction)
-        self.structures = list(self.structures)
+        self._check_choice("similar_names", SIMILAR_NAMES)
+        self._check_structures()
+        try:
+            splits.check_fractions(self.validation_fraction, self.test_fraction)
+        except ValueError as error:
+            raise ValueError(f"Config {self.name!r}: {error}") from None
+        for name in COUNTS:
+            value = getattr(self, name)
+            self._refuse_unless(type(value) is int and 0 <= value < 2**31, name, "a whole number from 0 to 2^31 - 1")
+        fits = isinstance(self.axes, str) and (not self.axes or check_letters(self.axes))
+        self._refuse_unless(fits, "axes", "different letters of TCZYXS, Y and X among them, one for each dimension")
         self._check_kinds()
         self._shape, self._pixel_size = self._sizes()
         spec = self.spec()
         if self.kind == "paper_2d" and spec.axes != "YX":
             raise ValueError(f"Config {self.name!r}: image_size is {self.image_size}, but paper_2d has pictures only.")
         self.frame, self.preparation = Frame(spec.shape, spec.pixel_size), spec.preparation
+
+    def _refuse_unless(self, holds, argument, expected):
+        if not holds:
+            raise ValueError(f"Config {self.name!r}: {argument} is {getattr(self, argument)!r}, expected {expected}.")
+
+    def _check_structures(self):
+        names = self.structures
+        fits = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        self._refuse_unless(fits, "structures", 'a list of names, such as ["tom20", "golgi"]; [] allows any name')
+        problems = [problem for name in names if (problem := name_problem(name))]
+        if problems:
+            raise ValueError(f"Config {self.name!r}: structures has {problems[0]}.")
+        self._refuse_unless(
+            len(set(map(canonical_name, names))) == len(names), "structures", "different structures, each once"
+        )
+        self.structures = list(names)
 
     def _sizes(self):
         """Returns pixels, and µm, along each axis."""
@@ -85,12 +135,15 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
                 "a whole number of px, for a square picture, or a list of them, [y, x] or [z, y, x]; and one number of "
                 "µm for all axes, or a list that is as long."
             )
+        low, high = PIXEL_SIZES
+        high = _LARGEST_SIMULATED if self.simulated else high
+        self._refuse_unless(
+            all(low <= size <= high for size in pixel_size), "pixel_size", f"numbers of µm from {low} to {high}"
+        )
         return tuple(shape), tuple(map(float, pixel_size))
 
     def _check_choice(self, argument, choices):
-        value = getattr(self, argument)
-        if value not in choices:
-            raise ValueError(f"Config {self.name!r}: {argument} is {value!r}, expected one of {', '.join(choices)}.")
+        self._refuse_unless(getattr(self, argument) in choices, argument, f"one of {', '.join(choices)}")
 
     def _check_kinds(self):
         """Refuses an argument that is given but has no effect on this kind of build."""

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from icell_tf import structures
-from icell_tf.data.builder import report, sources
+from icell_tf.data.builder import frames, report, sources
 from icell_tf.data.builder.passes import BeamPasses, LocalPasses
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
 
@@ -21,6 +21,7 @@ class Examination:
       divided: {split: [indices of its good cells]}.
       tally: `report.Tally` of the good cells.
       bad_cells: `BadCell`s, which the build goes without.
+      larger_frames: lines that say what larger frames would hold of them.
     """
 
     cells: list
@@ -28,6 +29,7 @@ class Examination:
     divided: dict[str, list[int]]
     tally: report.Tally
     bad_cells: list[BadCell]
+    larger_frames: list[str]
 
     @property
     def structures(self):
@@ -44,7 +46,8 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
       passes: `LocalPasses` or `BeamPasses` over the cells.
       cells_per_split: keeps so many cells of each split, the first ones; None keeps all.
 
-    Raises: BadCells: a cell can't be used and the config doesn't say to skip it, or no cell is good.
+    Raises: BadCells: a cell can't be used and the config doesn't say to skip it, or no cell is good. ValueError: a
+      simulated cell doesn't fit into the frame.
     """
     bad_cells, good, tally = list(bad_cells), [], report.Tally(config.frame.axes)
     for index, outcome in enumerate(passes.examine()):
@@ -53,12 +56,18 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
         else:
             good.append(index)
             tally.add(outcome)
+    larger = frames.larger_frames(config.frame, bad_cells, len(cells))
     unusable = [bad for bad in bad_cells if not isinstance(bad, ExcludedCell)]
+    if unusable and config.simulated:
+        why = larger or [f"{len(unusable)} of {len(cells)} simulated cells can't be made, such as {unusable[0]}"]
+        raise ValueError("\n".join([*why, "Give another pixel_size (µm/px) or image_size (px) in --config."]))
     if unusable and (config.on_bad_cell == "fail" or not good):
-        raise report.BadCells(unusable, may_skip=config.on_bad_cell == "fail")
+        skip = 'Correct or remove them, or set them aside with "on_bad_cell": "skip" in --config.'
+        remedy = skip if config.on_bad_cell == "fail" else "No cell is left. Correct them."
+        raise report.BadCells(unusable, remedy, larger)
     divided = sources.divide(config, cells, good)
     divided = {split: indices[:cells_per_split] for split, indices in divided.items()}
-    return Examination(cells, passes, divided, tally, bad_cells)
+    return Examination(cells, passes, divided, tally, bad_cells, larger)
 
 
 def check_prepared(folder, wanted):

@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 
 from icell_tf.imaging import prepare
+from icell_tf.imaging.manifest import spelling
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.messages import show
@@ -22,11 +23,14 @@ CELLS_IN_MESSAGE = 1000  # bad cells in an error's message
 
 
 class BadCells(ValueError):
-    """Cells that can't be used; the message lists CellId, file and reason of each, and how to go on without them."""
+    """Cells that can't be used. The message lists CellId, file and reason of each, larger frames, and what to do.
 
-    def __init__(self, bad_cells, may_skip):
+    Args: bad_cells: `BadCell`s. remedy: a sentence. larger_frames: as `frames.larger_frames` returns them.
+    """
+
+    def __init__(self, bad_cells, remedy, larger_frames=()):
         super().__init__(bad_cells)
-        self.bad_cells, self.may_skip = bad_cells, may_skip
+        self.bad_cells, self._remedy, self._larger_frames = bad_cells, remedy, larger_frames
 
     def __str__(self):
         count = len(self.bad_cells)
@@ -38,9 +42,7 @@ class BadCells(ValueError):
             ) as file:
                 file.write(to_csv(self.bad_cells))
             text += f"These are the first {CELLS_IN_MESSAGE}; {file.name} lists all of them.\n"
-        if self.may_skip:
-            return text + 'Correct or remove them, or set them aside with "on_bad_cell": "skip" in --config.'
-        return text + "No cell is left. Correct them."
+        return text + "".join(f"{line}\n" for line in self._larger_frames) + self._remedy
 
 
 class Tally:
@@ -120,14 +122,16 @@ def _report_text(name, examination, pictured):
             f"{_cells(alone)} without a field of view (FOVId), each taken as a field of its own: cells of one field "
             "may lie in different splits."
         )
+    similar = spelling.resembling({row[0]: row[-1] for row in rows})
     reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
     if len(bad_cells) > CELLS_IN_REPORT:
         reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")
     blocks = [
         [f"{name}: {_cells(totals[-1])}."],
-        [*_table([("structure", *splits, "all"), *rows, totals]), *lacking],
+        [*_table([("structure", *splits, "all"), *rows, totals]), *lacking, *similar],
         examination.tally.lines(),
         [f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}", *reasons],
+        *([examination.larger_frames] if examination.larger_frames else []),
         [f"{CONTACT_SHEET} shows, from left to right:", *(f"  {s}: {', '.join(ids)}" for s, ids in pictured.items())],
     ]
     return "\n\n".join("\n".join(block) for block in blocks)

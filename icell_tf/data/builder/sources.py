@@ -24,16 +24,16 @@ def list_cells(config, manual_dir):
     """
     if config.simulated:
         return _simulated_cells(config), [], {}
-    names, axes = config.structures or None, config.axes or None
+    names, similar, axes = config.structures or None, config.similar_names, config.axes or None
     if config.kind == "paper_2d":
-        cells, bad_cells = paper_2d.list_cells(manual_dir, structures=names)
+        cells, bad_cells = paper_2d.list_cells(manual_dir, structures=names, similar=similar)
         return cells, bad_cells, {"pictures_sha256": _digest(cells)}
     if config.kind == "hipsc_single_cell":
-        cells, bad_cells = hipsc.list_cells(manual_dir, structures=names, axes=axes)
+        cells, bad_cells = hipsc.list_cells(manual_dir, structures=names, axes=axes, similar=similar)
         path, counted = hipsc.manifest_path(manual_dir), {"cells_found": len(cells)}
     else:
         path, counted = manual_dir / "manifest.csv", {}
-        cells, bad_cells = manifest.list_manifest(path, structures=names, axes=axes)
+        cells, bad_cells = manifest.list_manifest(path, structures=names, axes=axes, similar=similar)
     return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
 
 

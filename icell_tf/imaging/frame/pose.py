@@ -12,6 +12,14 @@ MIN_AXIS_RATIO, MIN_SKEWNESS = 1.1, 0.05  # below one of them the pose is ambigu
 _MAX_PIXEL_RATIO = 100  # of height and width; a higher ratio is an error, which would make the low-pass very slow
 
 
+class BeyondFrame(ValueError):
+    """A cell that reaches beyond its frame. `reach`: from its nucleus's centre, µm along each axis of the frame."""
+
+    def __init__(self, message, reach=()):
+        super().__init__(message)
+        self.reach = tuple(map(float, reach))
+
+
 @dataclasses.dataclass(frozen=True)
 class Pose:
     """The properties of a cell's outline that decide its alignment.
@@ -43,7 +51,7 @@ def align(cell, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> 
       frame: the `Frame` of the image.
       alignment: "none" only centres the nucleus, without rotation and flips.
 
-    Raises: ValueError: the cell reaches beyond the frame, or the pixel size can't be right.
+    Raises: BeyondFrame: the cell reaches beyond the frame. ValueError: the pixel size can't be right.
     """
     scale = np.asarray(scale, np.float64)
     if max(scale) > min(_MAX_PIXEL_RATIO * min(scale), *frame.extent):
@@ -121,9 +129,10 @@ def _check_extent(reach, frame):
     half = np.array(frame.extent) / 2
     if (reach > half).any():
         depth = f", and {reach[0]:.1f} µm along z," if frame.axes != frame.plane.axes else ""
-        raise ValueError(
+        raise BeyondFrame(
             f"the cell reaches {along:.1f} µm along and {across:.1f} µm across its long axis{depth} from the "
             f"centre of its nucleus; the frame of {frame} reaches {listed(f'{side:.1f}' for side in half)} µm. Is the "
             "stack's own pixel size right (column scale_micron, or --pixel_size)? If so, prepare a data set with a "
-            "larger image_size (px) or pixel_size (µm/px) in its --config."
+            "larger image_size (px) or pixel_size (µm/px) in its --config.",
+            reach,
         )

@@ -40,13 +40,17 @@ class CellSource(Protocol):
 
 
 class BadCell(ValueError):
-    """A cell that can't be used; the message names its CellId, file and reason."""
+    """A cell that can't be used; the message names its CellId, file and reason.
 
-    def __init__(self, cell_id: str, source: str, reason: str):
+    `reach` is that of `pose.BeyondFrame`, if it reaches beyond the frame.
+    """
+
+    def __init__(self, cell_id: str, source: str, reason: str, reach: tuple[float, ...] = ()):
         # Bytes that are not UTF-8 are escaped, because otherwise no report could be written.
         texts = [text.encode("utf-8", "backslashreplace").decode("utf-8") for text in (cell_id, source, reason)]
         super().__init__(*texts)
         self.cell_id, self.source, self.reason = texts
+        self.reach = reach
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"

@@ -20,7 +20,12 @@ def manifest_digest(path) -> str:
 
 
 def list_manifest(
-    path, structures=None, labelled: bool = True, axes: str | None = None, partial: bool = False
+    path,
+    structures=None,
+    labelled: bool = True,
+    axes: str | None = None,
+    partial: bool = False,
+    similar: str = spelling.SUSPECT,
 ) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
     """Reads and checks every row before any image is opened.
 
@@ -47,7 +52,7 @@ def list_manifest(
         lines[row.cell_id].append(row.line)
     lines.pop("", None)
     try:
-        misspelt = spelling.misspelt(labels, structures) if labelled or structures else {}
+        misspelt = spelling.misspelt(labels, structures, similar) if labelled or structures else {}
     except ValueError as error:
         raise ValueError(f"{path}: column structure_name: {error}") from error
     cells, bad_cells = [], []

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import math
 import os
+import unicodedata
 from typing import NamedTuple
 
 from icell_tf.files import nfc, on_disk
@@ -21,11 +22,12 @@ from icell_tf.imaging.read.channels import (
     read_roles,
     rivals,
 )
-from icell_tf.structures import canonical_name
+from icell_tf.structures import canonical_name, name_problem
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
 OPTIONAL = ("FOVId", "scale_micron")
-_MAX_LENGTH = 200  # of a value in an error
+NAMES = ("CellId", "FOVId", "structure_name")  # accents may be one character or two
+_MAX_LENGTH = 200  # of an id, and of a value in an error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def read_rows(path, labelled, axes):
     files = FileIndex()
     for line, values, problem in read_table(path, required, REQUIRED + OPTIONAL):
         values = {column: values.get(column, "").strip() for column in REQUIRED + OPTIONAL}
+        values |= {column: unicodedata.normalize("NFC", values[column]) for column in NAMES}
         if problem:  # the values may stand in the wrong columns
             yield ManifestRow(line, values["CellId"], "", None, (problem,))
         else:
@@ -117,9 +120,14 @@ def _parse_row(values, root, required, labelled, axes, files):
         except ValueError as error:
             reasons.append(str(error))
 
-    for column in ("CellId", "FOVId", "structure_name"):  # TFDS keeps the names one a line
+    for column in ("CellId", "FOVId"):
         if not values[column].isprintable():
             reasons.append(f"{column} is {shorten(values[column])!r}, expected printable text on one line")
+        elif len(values[column]) > _MAX_LENGTH:
+            found = f"{len(values[column])} letters"
+            reasons.append(f"{column} is {shorten(values[column])!r} of {found}, expected {_MAX_LENGTH} at most")
+    if values["structure_name"] and (problem := name_problem(values["structure_name"])):
+        reasons.append(f"structure_name is {problem}")
     channels = attempt(parse_name_dict, values["name_dict"], labelled)
     scale = attempt(parse_scale, values["scale_micron"])
     paths = {column: attempt(_resolve, values[column], root, column) for column in ("crop_raw", "crop_seg")}

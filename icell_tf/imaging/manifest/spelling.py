@@ -1,5 +1,7 @@
 """Structure names that look like a misspelling of another name, so that a typing error doesn't become a class.
 
+A slip of the pen is rare beside the name that it resembles. Two similar frequent names are two structures.
+
 The distance is Levenshtein's, written here, because the messages count letters, and difflib's ratios count none.
 """
 
@@ -10,20 +12,26 @@ from collections.abc import Mapping
 from icell_tf.structures import KNOWN, canonical_name, spelling_key
 
 _MAX_DISTANCE = 2
+_FREQUENT = 10  # cells; names of fewer may be slips even if another is no more frequent
+_RARE = 0.1  # of the other name's cells; a name of fewer may be a slip
+SUSPECT, ALLOW = SIMILAR_NAMES = ("suspect", "allow")
 MAX_NAMES = 1000  # no data set has so many structures: the column holds something else
 
 
-def misspelt(counts: Mapping[str, int], allowed=None) -> dict[str, str]:
+def misspelt(counts: Mapping[str, int], allowed=None, similar=SUSPECT) -> dict[str, str]:
     """Finds the names that can't be used.
 
     Args:
       counts: {structure name as it was found: number of cells}.
       allowed: the correct names; any other is wrong. None: a name is suspected if it lies within edit distance 2 of
         another, or differs from it only in case, space or hyphens. Of two names the rarer one is suspected, or both if
-        they are equally frequent. Known names (`structures.KNOWN`) are never suspected.
+        they are equally frequent. Known names (`structures.KNOWN`) are never suspected. Nor is a name of 10 cells or
+        more that are at least a tenth of the other's.
+      similar: "allow" suspects no name.
 
     Returns: {name: why it can't be used}, with the other name.
-    Raises: ValueError: there are more than `MAX_NAMES` names.
+    Raises: ValueError: there are more than `MAX_NAMES` names; or two frequent names differ only in case, space or
+      hyphens, so that neither can be set aside.
     """
     if allowed is not None:
         right = {canonical_name(name) for name in allowed}
@@ -34,28 +42,57 @@ def misspelt(counts: Mapping[str, int], allowed=None) -> dict[str, str]:
             f"found {len(counts)} different structure names: does this column really hold the structure? If it does, "
             "list all names in the config's argument structures."
         )
+    reasons = {}
+    for name, near in _similar(counts).items() if similar != ALLOW else ():
+        suspects = [(distance, other) for distance, other in near if not _both_frequent(counts[name], counts[other])]
+        if suspects:
+            reasons[name] = f"{_compared(name, *suspects[0], counts)}: is it the same? {_REMEDY}"
+        elif not near[0][0]:
+            raise ValueError(f"{_compared(name, *near[0], counts)}: are they the same? {_REMEDY}")
+    return reasons
+
+
+_REMEDY = (
+    'Correct it; or, if all names are right, give "similar_names": "allow" in the config, or list the right ones in '
+    "its argument structures"
+)
+
+
+def resembling(counts: Mapping[str, int]) -> list[str]:
+    """Returns a sentence for each name that resembles another, though both are used. Args: counts: see `misspelt`."""
+    nearest = {frozenset((name, near[0][1])): (name, *near[0]) for name, near in _similar(counts).items()}
+    return [f"{_compared(*pair, counts)}: they are two structures." for pair in nearest.values()]
+
+
+def _similar(counts):
+    """Returns {name: [(distance, other)]}, the nearest and most frequent first, of names like one as frequent or known.
+
+    A known name is like none.
+    """
     known = {name for name in counts if canonical_name(name) in KNOWN}
     keys = {name: spelling_key(name) for name in counts}
-    reasons = {}
+    found = {}
     for name, count in counts.items():
-        if name in known:
-            continue
         near = []
         for other in counts:
-            if other != name and (other in known or counts[other] >= count):
+            if name not in known and other != name and (other in known or counts[other] >= count):
                 distance = edit_distance(keys[name], keys[other], _MAX_DISTANCE)
                 # Two names of one or two letters (ER, PM) are never far apart, so the names must share a letter.
                 if distance <= _MAX_DISTANCE and distance < max(1, min(len(keys[name]), len(keys[other]))):
                     near.append((distance, -counts[other], other))
         if near:
-            distance, _, other = min(near)
-            letters = f"{distance} letter{'s' * (distance > 1)}"
-            how = f"differs by {letters} from" if distance else "differs only in case, space or hyphens from"
-            reasons[name] = (
-                f"structure_name {name!r} ({_cells(count)}) {how} {other!r} ({_cells(counts[other])}): is it the same? "
-                "Correct it, or list all correct names in the config's argument structures"
-            )
-    return reasons
+            found[name] = [(distance, other) for distance, _, other in sorted(near)]
+    return found
+
+
+def _both_frequent(count, other):
+    return count >= max(_FREQUENT, _RARE * other) and other >= _FREQUENT
+
+
+def _compared(name, distance, other, counts):
+    letters = f"{distance} letter{'s' * (distance > 1)}"
+    how = f"differs by {letters} from" if distance else "differs only in case, space or hyphens from"
+    return f"structure_name {name!r} ({_cells(counts[name])}) {how} {other!r} ({_cells(counts[other])})"
 
 
 def _not_allowed(name, counts, allowed):

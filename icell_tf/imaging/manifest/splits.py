@@ -8,11 +8,13 @@ SPLITS = ("train", "validation", "test")
 
 
 def check_fractions(validation_fraction: float, test_fraction: float) -> None:
-    """Raises a ValueError unless both fractions are in [0, 1) and leave cells to train on."""
-    if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
+    """Raises a ValueError unless both fractions are numbers in [0, 1) that leave cells to train on."""
+    fractions = validation_fraction, test_fraction
+    # NaN is not in the range either.
+    if not all(type(value) in (int, float) and 0 <= value < 1 for value in fractions) or sum(fractions) >= 1:
         raise ValueError(
-            f"validation_fraction={validation_fraction} and test_fraction={test_fraction}: expected fractions of at "
-            "least 0 that leave cells to train on (a sum below 1)."
+            f"validation_fraction is {validation_fraction!r} and test_fraction {test_fraction!r}: expected numbers of "
+            "at least 0 that leave cells to train on (a sum below 1)."
         )
 
 

@@ -52,9 +52,15 @@ def resolve_axes(path: str, source: Source, given: str | None, names, masks=Fals
     return axes, guess
 
 
+def check_letters(axes: str) -> bool:
+    """Whether a text names axes: different letters of TCZYXS in either case, Y and X among them."""
+    axes = axes.upper()
+    return len(axes) == len(set(axes)) and {"Y", "X"} <= set(axes) <= set(_KNOWN)
+
+
 def _given_axes(path, source, given):
     given, ndim = given.upper(), len(source.shape)
-    if not len(given) == len(set(given)) == ndim or not {"Y", "X"} <= set(given) <= set(_KNOWN):
+    if not check_letters(given) or len(given) != ndim:
         raise StackError(
             f"{path}: the axes {given!r} don't fit its array of shape {source.shape}: expected {ndim} different "
             f"letters of {_KNOWN}, Y and X among them {_FLAG}."

@@ -1,5 +1,8 @@
 """The arguments of a build: which are refused, and which decide what a data set holds."""
 
+import copy
+import math
+
 import pytest
 
 from icell_tf.data.builder import config as module
@@ -16,7 +19,6 @@ from tests.building import STACKS, TINY_3D
         ({"kind": "paper"}, "kind is 'paper'.* simulated, stacks"),
         ({"image_size": 100}, "'stacks': image_size is 100, .* 100 x 100, expected powers of two"),
         ({"image_size": [8, 8]}, r"image_size is \[8, 8\], .* largest at least 16"),
-        ({"pixel_size": 0}, "'stacks': .*pixel_size 0: pixel_size is .* above 0"),
         ({"image_size": "64"}, r"'stacks': image_size is '64' .* expected a whole number .* \[z, y, x\]"),
         ({"image_size": 32.0}, r"image_size is 32.0 .* expected a whole number"),
         ({"image_size": True}, r"image_size is True .* expected a whole number"),
@@ -33,11 +35,92 @@ from tests.building import STACKS, TINY_3D
         ({"kind": "paper_2d", "axes": "YX"}, "axes .*paper_2d.* stacks, hipsc_single_cell"),
         ({"kind": "simulated", "structures": ["tom20"]}, "structures .*simulated.* stacks, "),
         ({"kind": "simulated", "alignment": "none"}, "alignment .*simulated"),
+        ({"kind": None}, "kind is None, expected one of"),
+        ({"kind": ["stacks"]}, r"kind is \['stacks'\], expected one of"),
+        ({"structures": None}, "structures is None, expected a list of names, such as"),
+        ({"structures": "tom20"}, "structures is 'tom20', expected a list"),
+        ({"structures": {"tom20": 1}}, "structures is {'tom20': 1}, expected a list"),
+        ({"structures": ["tom20", 5]}, r"structures is \['tom20', 5\], expected a list"),
+        ({"structures": ["tom20", " "]}, "structures has ' ', expected printable text"),
+        ({"structures": ["tom20", "a\nb"]}, r"structures has 'a\\nb', expected printable text"),
+        ({"structures": ["Generated"]}, "structures has 'Generated', which is what the model calls its own cells"),
+        ({"structures": ["x" * 101]}, "structures has 'x+'... of 101 letters, expected 100"),
+        ({"structures": ["TOMM20", "tom20"]}, "structures is .*different structures, each once"),
+        ({"similar_names": True}, "similar_names is True, expected one of suspect, allow"),
+        ({"kind": "simulated", "similar_names": "allow"}, "similar_names .*simulated"),
+        *(
+            ({"on_bad_cell": value}, "on_bad_cell is .* expected one of fail, skip")
+            for value in (None, True, "Skip", [])
+        ),
+        *(
+            ({name: value}, f"'stacks': .*{name} (is )?.*expected numbers of at least 0")
+            for name in ("validation_fraction", "test_fraction")
+            for value in ("0.1", None, math.nan, math.inf, -0.1, 1.5, 1, True, [0.1])
+        ),
+        ({"validation_fraction": 0.5, "test_fraction": 0.5}, "a sum below 1"),
+        *(
+            ({"kind": "simulated", name: value}, f"{name} is .* expected a whole number from 0")
+            for name in ("seed", "cells_per_structure", "expected_draws")
+            for value in (-1, 1.5, "1", None, True, 2**31, math.nan)
+        ),
+        *(
+            ({"name": name}, "name is .* expected 1 to 100 of a-z")
+            for name in (
+                "",
+                "../x",
+                "a/b",
+                "..",
+                ".hidden",
+                "a b",
+                "1.0.0",
+                "x" * 101,
+                "a:b",
+                "a\n",
+                5,
+                None,
+                "é",
+                "-x",
+            )
+        ),
+        ({"kind": "simulated", "pixel_size": 5.1}, "pixel_size is 5.1, expected numbers of µm from 0.001 to 5"),
+        *(
+            ({"pixel_size": value}, "pixel_size is .* expected numbers of µm from 0.001 to 100")
+            for value in (0, -1.0, math.nan, math.inf, 1e9, 1e-9, 10**400, [1.0, 0.0], [1.0, math.nan])
+        ),
+        *(({"pixel_size": value}, "pixel_size .*: expected") for value in (None, "0.5", True, [1.0, "1"], {}, [])),
+        *(
+            ({"image_size": value}, "image_size is .*: expected")
+            for value in (None, "64", 64.0, math.nan, [], {}, [32, "32"])
+        ),
+        *(
+            ({"image_size": value}, "expected powers of two")
+            for value in (0, -64, 63, 1024, 10**400, [32, 33], [4, 8, 8])
+        ),
+        *(
+            ({"axes": value}, "axes is .* expected different letters of TCZYXS")
+            for value in (None, 5, "CZ", "CCYX", "CZYQ")
+        ),
+        *(({"alignment": value}, "alignment is .* expected one of major_axis") for value in (None, True, [])),
+        *(({"normalization": value}, "normalization is .* expected one of maximum") for value in (None, "max", 1)),
+        ({"pixelsize": 1.0}, "'stacks': 'pixelsize' is no argument: did you mean pixel_size"),
+        ({"threshold": 3}, "'threshold' is no argument: expected one of name, kind, image_size"),
+        ({"version": "9.9.9"}, "version is '9.9.9', expected none"),
     ],
 )
 def test_bad_arguments_are_refused(changes, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         IntegratedCellConfig(**STACKS | changes)
+    assert str(caught.value).startswith("Config ")
+
+
+def test_a_config_needs_a_name():
+    with pytest.raises(ValueError, match="name is '', expected"):
+        IntegratedCellConfig()
+
+
+@pytest.mark.parametrize("name", ["a", "64px", "hela_2.v-3", "x" * 100])
+def test_names_that_are_folders(name):
+    assert copy.deepcopy(IntegratedCellConfig(name=name)).name == name
 
 
 def test_arguments_for_other_kinds_may_stand_at_their_defaults():

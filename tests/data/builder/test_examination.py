@@ -1,6 +1,7 @@
 """Bad cells: they stop a build and are all named, or they are set aside, listed, and cost no other cell."""
 
 import csv
+import json
 import pathlib
 import re
 
@@ -79,6 +80,7 @@ def added(**arguments):
 
 CHANNELS, MASKS = make_cell()
 EMPTY = CHANNELS * np.uint16([1, 0, 1])[:, None, None, None]
+PAIR = "actin", "actinin"
 OFFENDERS = {
     "truncated": (truncated, "bad_raw.tif", "TIFF|cut short"),
     "wrong_channel_count": (added(channels=CHANNELS[:2]), "bad_raw.tif", "3 channels .* 2 "),
@@ -145,9 +147,52 @@ def test_structures_can_be_named(tmp_path):
 def test_the_name_of_class_k_is_no_structure(tmp_path, monkeypatch):
     folder = Folder(tmp_path / "manual")
     folder.add("bad", structure="generated")
-    monkeypatch.setattr(prepare, "examine", None)  # it is refused before that
-    with pytest.raises(ValueError, match="Config 'stacks': .* a structure is called 'generated'"):
+    folder.add("worse", structure="Generated")
+    cells, problems = manifest.list_manifest(folder.write() / "manifest.csv")
+    assert len(cells) == 4 and [problem.cell_id for problem in problems] == ["bad", "worse"]
+    assert re.search("manifest.csv, line 6: structure_name is 'generated', .* another name", str(problems[0]))
+
+
+def test_two_frequent_names_that_resemble_each_other_are_two_structures(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    folder.rows = [
+        [f"{name}-{i}", name, *folder.rows[0][2:5], f"{name}-{i}", SCALE] for name in PAIR for i in range(12)
+    ]
+    builder = build(tmp_path / "data", STACKS | {"on_bad_cell": "skip"}, folder.write())
+    assert builder.info.features["structure"].names == list(PAIR)
+    assert sum(split.num_examples for split in builder.info.splits.values()) == 24
+    text = (pathlib.Path(builder.data_dir) / report.REPORT).read_text()
+    assert "'actinin' (12 cells) differs by 2 letters from 'actin' (12 cells): they are two structures" in text
+
+
+def test_similar_names_may_be_allowed(tmp_path):
+    folder = Folder(tmp_path / "manual")
+    folder.add("other", structure="tom22")
+    with pytest.raises(report.BadCells, match="'tom22' .*similar_names"):
         build(tmp_path / "data", STACKS, folder.write())
+    builder = build(tmp_path / "data", STACKS | {"similar_names": "allow"}, folder.path)
+    assert builder.info.features["structure"].names == ["tom20", "tom22"]
+
+
+def test_a_frame_that_is_too_small_says_which_is_not(tmp_path):
+    folder = Folder(tmp_path / "manual").write()
+    small = STACKS | {"image_size": 16, "pixel_size": 0.5}
+    with pytest.raises(report.BadCells) as caught:
+        build(tmp_path / "data", small, folder)
+    found = re.findall(r"  (pixel|image)_size (\S+) \(at .*\): none", str(caught.value))
+    assert [name for name, _ in found] == ["pixel", "image"]
+    for name, value in found:
+        builder = build(tmp_path / "data", small | {"name": name, f"{name}_size": json.loads(value)}, folder)
+        assert sum(split.num_examples for split in builder.info.splits.values()) == 4
+    with pytest.raises(report.BadCells, match="4 of 4 cells reach"):
+        build(tmp_path / "data", small | {"pixel_size": float(found[0][1]) - 0.01}, folder)
+
+
+def test_simulated_cells_beyond_their_frame_end_in_a_sentence(tmp_path):
+    simulated = {"name": "small", "kind": "simulated", "image_size": 16, "pixel_size": 1.0, "cells_per_structure": 1}
+    with pytest.raises(ValueError, match=r"(?s)^10 of 10 cells reach .*\n  pixel_size .*\nGive another"):
+        build(tmp_path, simulated)
+    build(tmp_path, simulated | {"pixel_size": 5})
 
 
 def test_mixed_pixel_sizes_are_resampled(tmp_path):

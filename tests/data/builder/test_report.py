@@ -39,13 +39,13 @@ def test_report_of_volumes_and_of_unequal_sides(tmp_path, shape, axes):
 def test_bytes_that_are_not_utf_8_can_be_reported():
     problem = BadCell("g\udcfc", "file", "reason")
     assert report.to_csv([problem]).encode().endswith(b"g\\udcfc,file,reason\n")
-    text = str(report.BadCells([problem], may_skip=False))
-    assert "No cell is left" in text and "skip" not in text
+    text = str(report.BadCells([problem], "Correct it.", ["a larger frame"]))
+    assert text.endswith("reason\na larger frame\nCorrect it.")
 
 
 def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
     monkeypatch.setattr(report, "CELLS_IN_MESSAGE", 2)
-    text = str(report.BadCells([BadCell(str(i), "file", "reason") for i in range(5)], True))
+    text = str(report.BadCells([BadCell(str(i), "file", "reason") for i in range(5)], "Correct them."))
     path = pathlib.Path(re.search(r"\S+\.csv", text)[0])
     assert "1,file,reason\nThese are the first 2" in text
     assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]

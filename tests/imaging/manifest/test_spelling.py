@@ -1,11 +1,12 @@
 """Misspelt structures: which names are suspected, which never are, and the distance itself."""
 
 import random
+import unicodedata
 
 import pytest
 
 from icell_tf import structures
-from icell_tf.imaging.manifest.spelling import MAX_NAMES, edit_distance, misspelt
+from icell_tf.imaging.manifest.spelling import MAX_NAMES, edit_distance, misspelt, resembling
 
 
 def test_known_names_are_never_each_others_misspelling():
@@ -41,6 +42,53 @@ def test_the_rarer_is_suspected_and_both_are_named(rare, common, how):
 )
 def test_which_names_are_suspected(counts, wrong):
     assert set(misspelt(counts)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "counts"),
+    [
+        ("actin", "actinin", (240, 240)),
+        ("actin", "actinin", (24, 240)),  # a tenth
+        ("Rab5", "Rab7", (10, 30)),
+        ("Tubulin A", "Tubulin B", (500, 90)),
+        ("LAMP2", "LAMP1", (240, 20)),  # the other is a known one
+        ("lamin-b2", "lamin-b1", (60, 300)),
+        ("alpha-actin", "alpha-actinin", (40, 60)),
+    ],
+)
+def test_two_frequent_names_are_two_structures_and_are_told(name, other, counts):
+    counts = {**dict(zip((name, other), counts, strict=True)), "golgi": 99}
+    assert not misspelt(counts)
+    (line,) = resembling(counts)
+    assert repr(name) in line and repr(other) in line and "two structures" in line
+
+
+@pytest.mark.parametrize(
+    ("counts", "wrong"),
+    [
+        ({"actin": 23, "actinin": 240}, {"actin"}),
+        ({"actin": 9, "actinin": 9}, {"actin", "actinin"}),
+        ({"LAMP2": 240, "LAMP1": 2}, {"LAMP2"}),
+    ],
+)
+def test_a_rare_name_is_suspected_and_may_be_allowed_in_a_word(counts, wrong):
+    found = misspelt(counts)
+    assert set(found) == wrong and all('"similar_names": "allow"' in reason for reason in found.values())
+    assert not misspelt(counts, similar="allow")
+
+
+@pytest.mark.parametrize("pair", [("Lysosome", "lysosome"), ("early endosome", "early-endosome"), ("golgi", "GOLGI")])
+def test_two_frequent_spellings_of_one_name_are_asked_about_and_never_set_aside(pair):
+    counts = dict.fromkeys(pair, 240)
+    with pytest.raises(ValueError, match=r"\(240 cells\) differs only in case.* are they the same\? Correct .*allow"):
+        misspelt(counts)
+    assert not misspelt(counts, similar="allow") and not misspelt(counts, allowed=pair)
+
+
+def test_composed_and_decomposed_letters_are_the_same():
+    names = [unicodedata.normalize(form, "Noyau café") for form in ("NFC", "NFD")]
+    assert len({structures.canonical_name(name) for name in names}) == 1
+    assert not misspelt({names[1]: 3}, allowed=names[:1])
 
 
 def test_only_allowed_names_stand_where_they_are_given():

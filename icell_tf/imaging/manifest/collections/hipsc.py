@@ -10,6 +10,7 @@ import pathlib
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell, NotDownloaded
 from icell_tf.imaging.manifest.manifest import list_manifest
 from icell_tf.imaging.manifest.rows import ManifestCell
+from icell_tf.imaging.manifest.spelling import SUSPECT
 from icell_tf.structures import ALLEN_GENES, canonical_name
 
 _STRUCTURES = {canonical_name(gene) for gene in ALLEN_GENES}
@@ -28,13 +29,16 @@ def manifest_path(manual_dir) -> pathlib.Path:
     return found[0]
 
 
-def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
+def list_cells(
+    manual_dir, structures=None, axes: str | None = None, similar: str = SUSPECT
+) -> tuple[tuple[ManifestCell, ...], list[BadCell]]:
     """Finds the cells whose crops have been downloaded.
 
     Args:
       manual_dir: the folder with metadata.csv (or manifest.csv), crop_raw and crop_seg.
       structures: the selected structures, by gene or by our name. None: all.
       axes: of the crops, if their metadata are wrong: ZCYX.
+      similar: as of `spelling.misspelt`.
 
     Returns: the cells, and a `BadCell` for every other row: `NotDownloaded` if both its crops are missing,
       `NotSelected` if its structure isn't selected.
@@ -49,7 +53,7 @@ def list_cells(manual_dir, structures=None, axes: str | None = None) -> tuple[tu
             f"The config's structures name {', '.join(unknown)}, which the collection doesn't have. It has "
             f"{', '.join(ALLEN_GENES)}."
         )
-    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True)
+    cells, problems = list_manifest(path, structures=structures, axes=axes, partial=True, similar=similar)
     if not cells and all(isinstance(problem, ExcludedCell) for problem in problems):
         absent = [problem for problem in problems if isinstance(problem, NotDownloaded)] or problems
         wanted = f" of the structures {', '.join(structures)}" if structures else ""

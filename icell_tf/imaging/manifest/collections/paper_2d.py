@@ -71,12 +71,15 @@ class PictureCell:
             return file.read(self.size)
 
 
-def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], list[BadCell]]:
+def list_cells(
+    manual_dir, structures=None, similar: str = spelling.SUSPECT
+) -> tuple[tuple[PictureCell, ...], list[BadCell]]:
     """Finds the pictures in a folder, at any depth, or in the one .tar in it.
 
     Args:
       manual_dir: the folder that holds the structures' folders, or ic2D.tar; if it holds both, the folders count.
       structures: the selected structures, by any of their names. None: all.
+      similar: as of `spelling.misspelt`.
 
     Returns: the cells, ordered by id, and a `BadCell` for each picture that can't be used; `NotSelected` if its
       structure is a known one that isn't selected.
@@ -97,7 +100,7 @@ def list_cells(manual_dir, structures=None) -> tuple[tuple[PictureCell, ...], li
             f"{folder}: there is no picture of {', '.join(sorted(missing))}, which the config's structures name; found "
             f"the folders {', '.join(sorted(labels))}."
         )
-    wrong = spelling.misspelt(labels, structures or None)
+    wrong = spelling.misspelt(labels, structures or None, similar)
     ids = collections.Counter(cell.cell_id for _, cell in named)
     good, problems = [], problems + nameless
     for label, cell in named:
