@@ -25,7 +25,7 @@ FOR_KINDS |= {"axes": ("stacks", "hipsc_single_cell")}
 FOR_KINDS |= dict.fromkeys(COUNTS := ("cells_per_structure", "seed", "expected_draws"), ("simulated",))
 _NAME = re.compile(r"(?=.*[A-Za-z_])\w[\w.-]{0,99}", re.ASCII)  # 1.0.0 would be taken for a version
 PIXEL_SIZES = 0.001, 100  # µm; what lies outside is no microscope's
-_LARGEST_SIMULATED = 5  # µm a pixel: a simulated nucleus measures about two
+_LARGEST_SIMULATED = 2.5  # µm a pixel: larger ones show no nuclei
 
 
 @dataclasses.dataclass(eq=False)

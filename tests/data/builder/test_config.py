@@ -82,7 +82,7 @@ from tests.building import STACKS, TINY_3D
                 "-x",
             )
         ),
-        ({"kind": "simulated", "pixel_size": 5.1}, "pixel_size is 5.1, expected numbers of µm from 0.001 to 5"),
+        ({"kind": "simulated", "pixel_size": 5.1}, "pixel_size is 5.1, expected numbers of µm from 0.001 to 2.5"),
         *(
             ({"pixel_size": value}, "pixel_size is .* expected numbers of µm from 0.001 to 100")
             for value in (0, -1.0, math.nan, math.inf, 1e9, 1e-9, 10**400, [1.0, 0.0], [1.0, math.nan])

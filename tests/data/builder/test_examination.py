@@ -192,7 +192,7 @@ def test_simulated_cells_beyond_their_frame_end_in_a_sentence(tmp_path):
     simulated = {"name": "small", "kind": "simulated", "image_size": 16, "pixel_size": 1.0, "cells_per_structure": 1}
     with pytest.raises(ValueError, match=r"(?s)^10 of 10 cells reach .*\n  pixel_size .*\nGive another"):
         build(tmp_path, simulated)
-    build(tmp_path, simulated | {"pixel_size": 5})
+    build(tmp_path, simulated | {"pixel_size": 2.5})
 
 
 def test_mixed_pixel_sizes_are_resampled(tmp_path):
