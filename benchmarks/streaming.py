@@ -55,6 +55,8 @@ def write_cells(folder, spec, counts, seed=0):
     import tensorflow_datasets as tfds
     from array_record.python.array_record_module import ArrayRecordWriter
 
+    from icell_tf.data.records import FILES, FINGERPRINT, file_digests
+
     tensor = tfds.features.Tensor(shape=spec.image_shape, dtype=np.uint8, encoding="zlib")
     features = {
         "image": tfds.features.Image(shape=spec.image_shape, encoding_format="png") if spec.axes == "YX" else tensor,
@@ -85,7 +87,9 @@ def write_cells(folder, spec, counts, seed=0):
         features=features,
         split_infos=splits,
         check_data=False,
-        metadata=tfds.core.MetadataDict(spec=spec.to_dict()),
+        metadata=tfds.core.MetadataDict(
+            {"spec": spec.to_dict(), FINGERPRINT: str(seed), FILES: file_digests(folder.glob("*.array_record-*"))}
+        ),
     )
     return folder
 

@@ -2,16 +2,19 @@
 
 import contextlib
 import functools
+import sys
 
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import app
 from tensorflow_datasets.core import shuffle
 
-from icell_tf import files, messages, structures
-from icell_tf.data.builder import examination, sources
+from icell_tf import messages, structures
+from icell_tf.data.builder import examination, sources, storage
 from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellConfig
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
+from icell_tf.data.records import FILES, FINGERPRINT, file_digests
 
 __all__ = ["Builder", "IntegratedCellConfig"]
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
@@ -19,6 +22,19 @@ tfds.core.utils.gcs_utils._is_gcs_disabled = True
 # TFDS keeps up to a gigabyte of records in memory before it shuffles them through files. The order is the same.
 shuffle.MAX_MEM_BUFFER_SIZE = 32 << 20
 FILE_FORMAT = tfds.core.FileFormat.ARRAY_RECORD  # training reads records at random places
+
+
+class _Sentence(app.ExceptionHandler):
+    """Ends `tfds build` with what an error says to the user, without the traceback."""
+
+    def wants(self, error):
+        return messages.explain(error) is not None
+
+    def handle(self, error):
+        sys.excepthook = lambda *_: print(f"Error: {messages.explain(error)}", file=sys.stderr)
+
+
+app.install_exception_handler(_Sentence())
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -83,32 +99,33 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Raises:
           ValueError: the folder holds a data set of other arguments or files; or cells can't be used (`BadCells`); or
             the file format is another than ArrayRecord.
+          OSError: the data set can't be written, or another process builds it (`storage.BuildError`).
         """
         _check_file_format(file_format)
         config = download_config or tfds.download.DownloadConfig()
         prepare_super = functools.partial(
             super().download_and_prepare, download_dir=download_dir, download_config=config, **kwargs
         )
-        downloads = self._make_download_manager(download_dir, config)
+        folder = self.data_path.parent
+        with storage.explaining(folder):
+            downloads = self._make_download_manager(download_dir, config)
         manual_dir = None if self.builder_config.simulated else downloads.manual_dir
         cells, bad_cells, listed = sources.list_cells(self.builder_config, manual_dir)
         self._fingerprint = self.builder_config.arguments() | listed
         if config.max_examples_per_split is not None:  # a part of a data set must not pass for the whole
             self._fingerprint["max_examples_per_split"] = config.max_examples_per_split
-        if self.data_path.exists() and not config.download_mode.overwrite_dataset:
-            examination.check_prepared(self.data_path, self._fingerprint)
-            return prepare_super()
-        self._describe(cell.structure for cell in cells)  # refuses a structure's name before it examines any cell
-        beam = config.beam_options, config.beam_runner
-        with (
-            files.naming(self.data_dir_root),
-            contextlib.closing(open_passes(self.builder_config, cells, self.data_dir_root, *beam)) as passes,
-        ):
-            self._examination = examination.examine(
-                self.builder_config, cells, bad_cells, passes, config.max_examples_per_split
-            )
-            self._spec = self._describe(self._examination.structures)
-            return prepare_super()
+        with storage.building(folder):
+            if self.data_path.exists() and not config.download_mode.overwrite_dataset:
+                examination.check_prepared(self.data_path, self._fingerprint)
+                return prepare_super()
+            self._describe(cell.structure for cell in cells)  # refuses a structure's name before it examines any cell
+            beam = config.beam_options, config.beam_runner
+            with contextlib.closing(open_passes(self.builder_config, cells, folder, *beam)) as passes:
+                self._examination = examination.examine(
+                    self.builder_config, cells, bad_cells, passes, config.max_examples_per_split
+                )
+                self._spec = self._describe(self._examination.structures)
+                return prepare_super()
 
     def _describe(self, names):
         """Returns the cells' `CellSpec`. Args: names: the structures of all cells; simulated ones are known."""
@@ -128,6 +145,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _download_and_prepare(self, dl_manager, download_config):
         super()._download_and_prepare(dl_manager, download_config)
         # TFDS' folder is still the temporary one, so the reports appear with the data or not at all.
+        self.info.metadata.update(
+            {FINGERPRINT: self._examination.fingerprint, FILES: file_digests(self.data_path.glob(f"{NAME}-*"))}
+        )
         if self._examination.structures:
             write_report(self.info.full_name, self.data_path, self._examination, self._spec)
 

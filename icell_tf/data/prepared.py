@@ -12,7 +12,7 @@ from icell_tf.data.batches import ordered_batches, shuffled_batches
 from icell_tf.data.cells import StoredCells, cached
 from icell_tf.data.folders import find_prepared
 from icell_tf.data.folds import held_out
-from icell_tf.data.records import DatasetError, Records, decoder
+from icell_tf.data.records import FILES, FINGERPRINT, DatasetError, Records, decoder
 from icell_tf.spec import CellSpec, SpecError
 from icell_tf.structures import canonical_name
 
@@ -110,9 +110,20 @@ class PreparedCells:
         labels = {name: values[rows] for name, values in records.labels.items()}
         return labels | {"structure": self._numbers[labels["structure"]]}
 
+    @property
+    def fingerprint(self):
+        """Text that differs where any cell of any split differs, in its image, its labels or its split."""
+        return self._metadata(FINGERPRINT)
+
     def check(self):
-        """Opens all files of records. Raises: DatasetError: one is missing, or doesn't have the records it should."""
-        self._everything.check()
+        """Opens all files of records. Raises: DatasetError: one is missing, damaged, or of another data set."""
+        self._everything.check(self._metadata(FILES))
+
+    def _metadata(self, key):
+        found = (self.builder.info.metadata or {}).get(key)
+        if found is None:
+            raise DatasetError(f"{self.folder} has no {key} in metadata.json; prepare the data set anew")
+        return found
 
     def examples(self, split, batch_size):
         """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""

@@ -2,6 +2,7 @@
 
 import bisect
 import functools
+import hashlib
 import itertools
 import os
 import threading
@@ -14,6 +15,8 @@ from array_record.python.array_record_module import ArrayRecordReader
 # Random access: no reading ahead, no threads of the reader's own, and a small buffer a file.
 READER = {"options": "readahead_buffer_size:0,max_parallelism:0", "file_reader_buffer_size": 8192}
 LABELS_BATCH = 256
+FINGERPRINT, FILES = "cells_sha256", "files"  # keys of metadata.json: of all cells, and of the files of records
+_PART = 1 << 16  # bytes at either end of a file
 
 
 class DatasetError(ValueError):
@@ -49,11 +52,18 @@ class Records:
                 records[place] = record
         return records
 
-    def check(self):
-        """Opens all files. Raises: DatasetError: one is missing, or doesn't have the records that it should."""
-        for file in range(len(self._instructions)):
+    def check(self, digests):
+        """Opens all files.
+
+        Args: digests: of the files, as `file_digests` returned them when the data set was made.
+        Raises: DatasetError: one is missing, doesn't have the records that it should, or is of another data set.
+        """
+        for file, part in enumerate(self._instructions):
             if not self._reader(file).ok():
-                raise _damaged(self._instructions[file].filename, "it is no ArrayRecord file")
+                raise _damaged(part.filename, "it is no ArrayRecord file")
+            for name, digest in file_digests([part.filename]).items():
+                if digest != digests.get(name):
+                    raise _damaged(part.filename, "it is not the file that this data set was prepared with")
 
     def _read_file(self, file, positions):
         path = self._instructions[file].filename
@@ -110,6 +120,19 @@ def decoder(features, names):
         return {name: values.numpy() for name, values in found.items()}
 
     return decode_all
+
+
+def file_digests(paths):
+    """Returns {name: digest} of files of records: of their sizes and of 64 KiB at either end, which costs little."""
+    digests = {}
+    for path in map(os.fspath, paths):
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest = hashlib.sha256(f"{size} ".encode() + file.read(_PART))
+            file.seek(max(0, size - _PART))
+            digest.update(file.read(_PART))
+        digests[os.path.basename(path)] = digest.hexdigest()
+    return dict(sorted(digests.items()))
 
 
 def _damaged(path, found):

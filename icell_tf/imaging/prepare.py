@@ -60,12 +60,14 @@ class Findings:
       ranges: see `PreprocessedCell`.
       ambiguous_pose: see `Pose.ambiguous`.
       guesses: see `LoadedCell`.
+      digest: SHA-256 of its image and labels.
     """
 
     scale: tuple[float, float, float]
     ranges: tuple[tuple[float, float], ...]
     ambiguous_pose: bool
     guesses: tuple[str, ...] = ()
+    digest: bytes = b""
 
 
 def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings] | BadCell:
@@ -81,7 +83,14 @@ def examine(cell, frame: Frame, preparation: Preparation | None = None) -> tuple
             record, findings = prepare_cell(cell, frame, preparation)
     except BadCell as error:
         return error
+    findings = dataclasses.replace(findings, digest=_digest(record))
     return record | {"image": _encoded(record["image"])}, findings
+
+
+def _digest(record):
+    """Digests what a model sees of a cell, however it is encoded."""
+    labels = record["cell_id"], record["fov_id"], record["structure"], record["image"].shape
+    return hashlib.sha256(repr(labels).encode("utf-8", "surrogatepass") + record["image"].tobytes()).digest()
 
 
 def _encoded(image):

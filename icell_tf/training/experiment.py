@@ -73,7 +73,8 @@ def _train(
     with workers.explain_lost_worker():
         run, prepared = workers.together(lambda: _find(config, reference_dir, data_dir))
         workers.check_equal(
-            "settings or data", (config, run.reference, run.spec, run.dataset, prepared.splits, overwrite)
+            "settings or data",
+            (config, run.reference, run.spec, run.dataset, run.cells, prepared.splits, overwrite),
         )
         with explain_out_of_memory(config.batch_size, replicas), store.lock():
             workers.check_batch_size(config.batch_size)
@@ -105,7 +106,7 @@ def _find(config, reference_dir, data_dir):
     prepared = open_prepared(config, data_dir=data_dir)
     prepared.check()
     if reference_dir is None:
-        return Run("reference", config, prepared.spec, prepared.dataset), prepared
+        return Run("reference", config, prepared.spec, prepared.dataset, cells=prepared.fingerprint), prepared
     reference = Run.load(reference_dir)
     if reference.phase != "reference":
         raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
@@ -129,7 +130,7 @@ def _find(config, reference_dir, data_dir):
             "further, this run won't fit it any more."
         )
     about = prepared.spec, prepared.dataset, reference.config, str(Path(reference_dir).resolve())
-    return Run("conditional", config, *about), prepared
+    return Run("conditional", config, *about, cells=prepared.fingerprint), prepared
 
 
 def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):

@@ -201,6 +201,9 @@ def _check_same(run, run_dir):
     changed = differences(old.config, run.config, ignore=CHANGEABLE) + old.spec.differences(run.spec)
     if old.dataset != run.dataset:
         changed.append(f"the data set was {old.dataset}, now {run.dataset}")
+    elif old.cells != run.cells:
+        told = f"fingerprint {old.cells[:8]}, now {run.cells[:8]}"
+        changed.append(f"{run.dataset} has other cells or other splits than it had: {told}")
     if run.reference:
         changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
     if changed:

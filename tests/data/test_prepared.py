@@ -70,6 +70,24 @@ def test_a_data_set_in_another_format_is_refused(copy):
         _ = PreparedCells(copy).splits
 
 
+def test_a_file_of_another_data_set_is_named(tmp_path):
+    spec = CellSpec("YX", (16, 16), (0.5, 0.5), ("tom20", "zo1"))
+    here, there = (
+        write_cells(tmp_path / f"cells_{'ab'[seed]}" / "1.0.0", spec, {"train": [8]}, seed) for seed in (0, 1)
+    )
+    PreparedCells(here).check()
+    ours, theirs = (next(folder.glob("*array_record*")) for folder in (here, there))
+    ours.write_bytes(theirs.read_bytes())
+    with pytest.raises(DatasetError, match=f"{ours} can't be read .it is not the file that this data set was prepared"):
+        PreparedCells(here).check()
+
+
+def test_a_data_set_without_a_fingerprint_is_refused(copy):
+    change(copy / "metadata.json", cells_sha256=None)
+    with pytest.raises(DatasetError, match="has no cells_sha256 in metadata.json; prepare the data set anew"):
+        _ = PreparedCells(copy).fingerprint
+
+
 def test_volumes_are_read_as_they_were_written(tmp_path):
     spec = CellSpec("ZYX", (8, 16, 16), (0.5, 0.2, 0.2), ("tom20", "zo1"))
     cells = PreparedCells(write_cells(tmp_path / "volumes" / "1.0.0", spec, {"train": [12, 12], "validation": [5]}))

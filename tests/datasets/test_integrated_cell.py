@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+import tifffile
 
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import simulate, structures
 from icell_tf.data.builder import report
+from icell_tf.data.records import FILES, FINGERPRINT, file_digests
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.spec import PREPROCESSING_VERSION, CellSpec
@@ -139,6 +142,8 @@ def test_metadata_says_what_the_data_was_made_from(tiny):
     expected |= {"alignment": "major_axis", "normalization": "maximum"}
     expected |= {"preprocessing_version": PREPROCESSING_VERSION, "simulator_version": simulate.SIMULATOR_VERSION}
     expected |= {"spec": module.IntegratedCellConfig(**TINY).spec().to_dict()}
+    assert re.fullmatch("[0-9a-f]{64}", metadata.pop(FINGERPRINT))
+    assert metadata.pop(FILES) == file_digests(tiny.data_path.glob("integrated_cell-*"))
     assert metadata == {name: value for name, value in expected.items() if name != "name"}
     assert tiny.info.metadata["pixel_size"] == 1.2
 
@@ -172,6 +177,34 @@ def test_another_manifest_is_refused(tmp_path, manual_dir):
     manifest.write_text(manifest.read_text().replace("tomm20-field-2", "tomm20-field-1"))
     with pytest.raises(ValueError, match="manifest_sha256: it has '"):
         build(tmp_path, STACKS, manual_dir)
+
+
+def test_a_fingerprint_is_that_of_the_cells_wherever_they_are_built(tmp_path, manual_dir):
+    raw = manual_dir / "fbl_1_raw.ome.tif"
+    stack, sizes = tifffile.imread(raw), {f"PhysicalSize{axis}": 1.0 for axis in "XYZ"}
+    metadata = []
+    for name in "abc":
+        if name == "c":
+            stack[2, :, ::2] //= 2
+            tifffile.imwrite(raw, stack, ome=True, metadata={"axes": "CZYX", **sizes})
+        metadata.append(build(tmp_path / name, STACKS, manual_dir).info.metadata)
+    assert len({of_one["manifest_sha256"] for of_one in metadata}) == 1
+    first, again, other = (of_one[FINGERPRINT] for of_one in metadata)
+    assert first == again != other
+
+
+def test_a_data_set_that_lost_a_file_or_got_another_is_not_reused(tmp_path):
+    folder = pathlib.Path(build(tmp_path / "data", STACKS, DUMMY).data_dir)
+    train, test = (next(folder.glob(f"*-{split}.*")) for split in ("train", "test"))
+    whole = train.read_bytes()
+    train.write_bytes(test.read_bytes())
+    with pytest.raises(ValueError, match=f"{train} is not the file that was prepared there"):
+        build(tmp_path / "data", STACKS, DUMMY)
+    train.unlink()
+    with pytest.raises(ValueError, match=f"{folder} is not complete .*{train}.*--overwrite"):
+        build(tmp_path / "data", STACKS, DUMMY)
+    train.write_bytes(whole)
+    build(tmp_path / "data", STACKS, DUMMY)
 
 
 def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ def test_a_runs_key_is_that_of_its_settings_wherever_it_lies_and_however_long_it
     same = dataclasses.replace(run, reference_dir="there", config=ConditionalConfig(epochs=9, jit="on"))
     other = dataclasses.replace(run, config=ConditionalConfig(seed=1))
     assert run.with_key().key == same.with_key().key != other.with_key().key
+    assert run.with_key().key != dataclasses.replace(run, cells="1f3a").with_key().key
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
@@ -50,3 +51,35 @@ def test_an_edited_or_foreign_config_is_refused(content, tmp_path):
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ConfigError, match="not a configuration of this version"):
         Run.load(tmp_path)
+
+
+def edited(path, part, **changes):
+    content = json.loads(path.read_text())
+    (content[part] if part else content).update(changes)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("part", "changes"),
+    [
+        ("config", {"learning_rate": 0.1}),
+        ("config", {"dataset": "integrated_cell/other"}),
+        ("reference", {"seed": 3}),
+        ("spec", {"pixel_size": [0.6, 0.6]}),
+        ("spec", {"structures": ["zo1", "tom20"]}),
+        ("", {"dataset": "integrated_cell/tiny/1.0.1"}),
+        ("", {"key": 5}),
+    ],
+)
+def test_an_edited_value_is_refused(part, changes, tmp_path):
+    Run("conditional", ConditionalConfig(), *CELLS, RESOLVED).with_key().save(tmp_path)
+    edited(tmp_path / "config.json", part, **changes)
+    with pytest.raises(ConfigError, match="config.json was edited: its settings don't fit its key, .* as flags"):
+        Run.load(tmp_path)
+
+
+def test_what_may_change_may_be_edited(tmp_path):
+    Run("conditional", ConditionalConfig(), *CELLS, RESOLVED).with_key().save(tmp_path)
+    edited(tmp_path / "config.json", "config", epochs=500)
+    edited(tmp_path / "config.json", "", reference_dir="moved/here")
+    assert (run := Run.load(tmp_path)).config.epochs == 500 and run.reference_dir == "moved/here"

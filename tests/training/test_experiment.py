@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -42,10 +43,14 @@ def run_dir(reference_run, tmp_path):
 
 
 def change(run_dir, of_config=(), **changes):
-    """Writes a run's config.json anew, with other settings or other parts."""
+    """Makes a run one with other settings or other parts: its config.json, and the key of its weights."""
     run = Run.load(run_dir)
     config = dataclasses.replace(run.config, **dict(of_config))
-    dataclasses.replace(run, config=config, **changes).save(run_dir)
+    run = dataclasses.replace(run, config=config, **changes).with_key()
+    run.save(run_dir)
+    for path in run_dir.glob("*.weights.h5"):
+        with h5py.File(path, "r+") as file:
+            file[weights.RUN]["key"][()] = run.key
 
 
 def weights_of(run_dir):
@@ -59,7 +64,10 @@ def assert_equal(a, b):
 
 def test_a_run_leaves_config_weights_curves_and_events(reference_run, reference_config, prepared):
     on_a_cpu = dataclasses.replace(reference_config, precision="float32", jit="off")
-    assert Run.load(reference_run) == Run("reference", on_a_cpu, prepared.spec, prepared.dataset).with_key()
+    assert (
+        Run.load(reference_run)
+        == Run("reference", on_a_cpu, prepared.spec, prepared.dataset, cells=prepared.fingerprint).with_key()
+    )
     rows = history.read_history(reference_run)
     assert [row["epoch"] for row in rows] == [0, 1]
     assert all(np.isfinite(value) for row in rows for value in row.values())

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from icell_tf.config import ConfigError
+from icell_tf.config import ConfigError, ReferenceConfig
 from icell_tf.runs.history import HISTORY, read_history
+from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST, PREVIOUS
+from icell_tf.spec import CellSpec
 from icell_tf.training import metric_state, store
 from icell_tf.training.errors import TrainingError
 from icell_tf.training.store import REFUSED, RunStore
@@ -54,6 +56,19 @@ def test_damaged_weights_are_set_aside_and_the_ones_before_are_used(tmp_path, ca
     spoil(tmp_path / LAST)
     with pytest.raises(ConfigError, match=LAST):  # and there are none before
         resume(other, tmp_path)
+
+
+def test_a_run_is_not_continued_on_other_cells_of_the_same_name(tmp_path):
+    cells = CellSpec("YX", (16, 16), (0.5, 0.5), ("tom20", "zo1")), "integrated_cell/mine/1.0.0"
+    run, other = (Run("reference", ReferenceConfig(), *cells, cells=letter * 64).with_key() for letter in "ab")
+    run.save(tmp_path)
+    RunStore(tmp_path).find(run, False)
+    message = (
+        "--run_dir: .*integrated_cell/mine/1.0.0 has other cells .*fingerprint aaaaaaaa, now bbbbbbbb.*--overwrite"
+    )
+    with pytest.raises(ConfigError, match=message):
+        RunStore(tmp_path).find(other, False)
+    RunStore(tmp_path).find(other, True)
 
 
 def test_a_kill_between_two_renames_leaves_the_weights_before(tmp_path):

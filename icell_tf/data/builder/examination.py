@@ -1,11 +1,13 @@
 """What the first pass over the cells of a build finds, and whether an earlier build found the same."""
 
 import dataclasses
+import hashlib
 import json
 
 from icell_tf import structures
 from icell_tf.data.builder import frames, report, sources
 from icell_tf.data.builder.passes import BeamPasses, LocalPasses
+from icell_tf.data.records import FILES, FINGERPRINT, file_digests
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
 
 SPEC = "spec"  # the key of metadata.json that has the `CellSpec`
@@ -22,6 +24,7 @@ class Examination:
       tally: `report.Tally` of the good cells.
       bad_cells: `BadCell`s, which the build goes without.
       larger_frames: lines that say what larger frames would hold of them.
+      fingerprint: text that differs if any record's image, labels or split does.
     """
 
     cells: list
@@ -30,6 +33,7 @@ class Examination:
     tally: report.Tally
     bad_cells: list[BadCell]
     larger_frames: list[str]
+    fingerprint: str
 
     @property
     def structures(self):
@@ -49,12 +53,12 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
     Raises: BadCells: a cell can't be used and the config doesn't say to skip it, or no cell is good. ValueError: a
       simulated cell doesn't fit into the frame.
     """
-    bad_cells, good, tally = list(bad_cells), [], report.Tally(config.frame.axes)
+    bad_cells, good, tally = list(bad_cells), {}, report.Tally(config.frame.axes)
     for index, outcome in enumerate(passes.examine()):
         if isinstance(outcome, BadCell):
             bad_cells.append(outcome)
         else:
-            good.append(index)
+            good[index] = outcome.digest
             tally.add(outcome)
     larger = frames.larger_frames(config.frame, bad_cells, len(cells))
     unusable = [bad for bad in bad_cells if not isinstance(bad, ExcludedCell)]
@@ -67,7 +71,10 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
         raise report.BadCells(unusable, remedy, larger)
     divided = sources.divide(config, cells, good)
     divided = {split: indices[:cells_per_split] for split, indices in divided.items()}
-    return Examination(cells, passes, divided, tally, bad_cells, larger)
+    fingerprint = hashlib.sha256()
+    for split, indices in divided.items():
+        fingerprint.update(b"".join((split.encode(), *(good[index] for index in indices))))
+    return Examination(cells, passes, divided, tally, bad_cells, larger, fingerprint.hexdigest())
 
 
 def check_prepared(folder, wanted):
@@ -78,8 +85,12 @@ def check_prepared(folder, wanted):
     """
     try:
         stored = json.loads((folder / "metadata.json").read_text())
-        stored.pop(SPEC, None)  # it follows from the arguments and files
-    except (OSError, ValueError, AttributeError) as error:
+        files = stored.pop(FILES)
+        for key in (SPEC, FINGERPRINT):  # they follow from the arguments and files
+            stored.pop(key)
+    except KeyError as error:
+        raise ValueError(f"{folder} holds a data set without {error} in metadata.json: remove the folder.") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder} holds no finished data set ({error}): remove the folder.") from error
     differences = [
         f"{name}: it has {stored.get(name)!r}, this build {wanted.get(name)!r}"
@@ -92,3 +103,10 @@ def check_prepared(folder, wanted):
             + "\n  ".join(differences)
             + "\nGive this one another name (--config='{\"name\": ...}'), or replace the old one with --overwrite."
         )
+    try:
+        found = file_digests(folder / name for name in files)
+    except OSError as error:
+        raise ValueError(f"{folder} is not complete ({error}): remove it, or replace it with --overwrite.") from error
+    wrong = [name for name in files if found[name] != files[name]]
+    if wrong:
+        raise ValueError(f"{folder / wrong[0]} is not the file that was prepared there: replace all with --overwrite.")

@@ -1,0 +1,82 @@
+"""The folder that a build writes to: one build at a time, no leftovers, and errors in a sentence."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import pathlib
+import shutil
+
+from icell_tf import messages
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space there",
+    errno.EDQUOT: "Free space there",
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "Make it writable"),
+}
+
+
+@contextlib.contextmanager
+def building(folder):
+    """Makes the folder of a data set's versions, and locks it; removes what a killed build left in it.
+
+    The system releases the lock when the process ends, however it ends. Some network file systems have no locks.
+
+    Raises: OSError: the folder can't be made or written to, in a sentence, also at any time within the block; or
+      another process builds there.
+    """
+    folder = pathlib.Path(folder)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    with explaining(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _locked(folder) as alone:
+                if alone:
+                    for left in folder.glob("incomplete.*"):
+                        shutil.rmtree(left, ignore_errors=True)
+                yield
+        finally:
+            for path in made:  # those that are still empty
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Yields whether a folder could be locked."""
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BuildError(
+                f"Another process builds in {folder}: let it end, or give this one another name."
+            ) from error
+        except OSError:  # of a file system without locks
+            yield False
+            return
+        yield True
+    finally:
+        os.close(directory)
+
+
+class BuildError(OSError):
+    """A data set that can't be written. The message is a sentence."""
+
+
+@contextlib.contextmanager
+def explaining(folder):
+    """Turns errors of writing into a sentence. Raises: BuildError."""
+    try:
+        yield
+    except BuildError:
+        raise
+    except Exception as error:
+        found = messages.system_error(error)
+        if found is None and not isinstance(error, OSError):
+            raise  # no error of writing
+        remedy = _REMEDIES.get(found and found.errno, "Look at the disk")
+        raise BuildError(
+            f"The data set can't be written in {folder} ({found.strerror if found else error}), and nothing is left of it. {remedy}, or "
+            "give another --data_dir; then run the same command again."
+        ) from error
