@@ -68,8 +68,14 @@ def parse_fold(text):
 
 
 def split_names(text):
-    """Returns the names in a text, without the spaces around them. A name with a comma stands in double quotes."""
-    return [name.strip() for line in csv.reader([text], skipinitialspace=True) for name in line]
+    """Returns the names in a text, without the spaces around them. A name with a comma stands in double quotes.
+
+    Raises: ValueError: a quotation mark is not closed.
+    """
+    try:
+        return [name.strip() for line in csv.reader([text], strict=True, skipinitialspace=True) for name in line]
+    except csv.Error as error:
+        raise ValueError(f"{text!r} is no list of names: {error}") from error
 
 
 def join_names(names):
@@ -162,7 +168,11 @@ class ConditionalConfig(ReferenceConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        _require(self, "leave_out", all(split_names(self.leave_out)), "names separated by commas")
+        try:
+            fits = all(split_names(self.leave_out))
+        except ValueError:
+            fits = False
+        _require(self, "leave_out", fits, 'names separated by commas; one that has a comma in double quotes, "a, b"')
         _require(self, "integration_weight", 0 <= self.integration_weight < math.inf, "a number, 0 or more")
 
 

@@ -62,3 +62,10 @@ def test_names_with_commas_stand_in_quotes():
     assert split_names(join_names(names)) == names
     assert split_names("tom20, zo1") == ["tom20", "zo1"]
     assert split_names("") == []
+    assert split_names('"ER, rough", "say ""x""",zo1') == ["ER, rough", 'say "x"', "zo1"]
+
+
+@pytest.mark.parametrize("text", ["tom20,,zo1", ",", '"tom20', " ", 'tom20,"a"b'])
+def test_a_list_with_a_name_missing_is_refused(text):
+    with pytest.raises(ConfigError, match="leave_out is .*names separated by commas"):
+        ConditionalConfig(leave_out=text)

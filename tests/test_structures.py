@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from icell_tf import structures
 
@@ -57,3 +58,13 @@ def test_what_lies_in_the_nucleus():
         *("HIST1H2BJ", "NPM1", "NUP153", "SMC1A", "SON"),
         *("nucleolus", "Nuclear envelope", "nucleoli"),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [("golgi", ""), ("ER, rough", ""), ("", "printable"), (" ", "printable"), ("a\tb", "printable")]
+    + [("x" * 100, ""), ("x" * 101, "of 101 letters"), ("GENERATED", "class K"), ("gener-ated", "class K")],
+)
+def test_what_can_be_a_name(name, problem):
+    found = structures.name_problem(name)
+    assert problem in found and bool(found) == bool(problem)

@@ -99,7 +99,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         Raises:
           ValueError: the folder holds a data set of other arguments or files; or cells can't be used (`BadCells`); or
             the file format is another than ArrayRecord.
-          OSError: the data set can't be written, or another process builds it (`storage.BuildError`).
+          storage.BuildError: the data set can't be written, or another process builds it.
         """
         _check_file_format(file_format)
         config = download_config or tfds.download.DownloadConfig()

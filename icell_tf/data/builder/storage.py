@@ -22,7 +22,7 @@ def building(folder):
 
     The system releases the lock when the process ends, however it ends. Some network file systems have no locks.
 
-    Raises: OSError: the folder can't be made or written to, in a sentence, also at any time within the block; or
+    Raises: BuildError: the folder can't be made or written to, in a sentence, also at any time within the block; or
       another process builds there.
     """
     folder = pathlib.Path(folder)
@@ -60,7 +60,7 @@ def _locked(folder):
         os.close(directory)
 
 
-class BuildError(OSError):
+class BuildError(ValueError):
     """A data set that can't be written. The message is a sentence."""
 
 
