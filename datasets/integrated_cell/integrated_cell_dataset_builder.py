@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import sys
 
 import numpy as np
@@ -31,7 +32,10 @@ class _Sentence(app.ExceptionHandler):
         return messages.explain(error) is not None
 
     def handle(self, error):
-        sys.excepthook = lambda *_: print(f"Error: {messages.explain(error)}", file=sys.stderr)
+        text = messages.explain(error)
+        if isinstance(error, json.JSONDecodeError):
+            text = f"--config is no JSON: {error}."
+        sys.excepthook = lambda *_: print(f"Error: {text}", file=sys.stderr)
 
 
 app.install_exception_handler(_Sentence())
@@ -109,7 +113,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         folder = self.data_path.parent
         with storage.explaining(folder):
             downloads = self._make_download_manager(download_dir, config)
-        manual_dir = None if self.builder_config.simulated else downloads.manual_dir
+        manual_dir = None if self.builder_config.simulated else _manual_dir(downloads)
         cells, bad_cells, listed = sources.list_cells(self.builder_config, manual_dir)
         self._fingerprint = self.builder_config.arguments() | listed
         if config.max_examples_per_split is not None:  # a part of a data set must not pass for the whole
@@ -150,6 +154,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
         if self._examination.structures:
             write_report(self.info.full_name, self.data_path, self._examination, self._spec)
+
+
+def _manual_dir(downloads):
+    try:
+        return downloads.manual_dir
+    except AssertionError as error:  # TFDS': there is no such folder, or it is empty
+        raise ValueError(f"--manual_dir: {str(error).splitlines()[0]}") from error
 
 
 def _check_file_format(given):

@@ -70,6 +70,11 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     networks = {"enc_r": model.enc_r, "dec_r": reference.dec, "enc_d_r": reference.enc_d, "dec_d_r": reference.dec_d}
     networks |= {"enc_rs": model.enc, "dec_rs": model.dec, "enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
     prepared, name = open_prepared(run.config, dataset, data_dir), Path(run_dir).resolve().name
+    if prepared.dataset == run.dataset and prepared.fingerprint != run.cells:
+        print(
+            f"Warning: {prepared.dataset} has other cells or other splits than when {run_dir} was trained on it: its "
+            "test cells may have been training cells."
+        )
     integrator = integrator_of(model, run.config.mirror)
     return Subject(integrator, run, prepared, name, networks, curves, trained)
 

@@ -207,6 +207,13 @@ def test_a_data_set_that_lost_a_file_or_got_another_is_not_reused(tmp_path):
     build(tmp_path / "data", STACKS, DUMMY)
 
 
+def test_a_manual_dir_without_files_is_named(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match=f"^--manual_dir: Manual directory {folder} does not exist or is empty"):
+            build(tmp_path / "data", STACKS, folder)
+
+
 def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -262,6 +269,7 @@ def test_command_line(tmp_path):
     assert sum(info.num_examples for info in builder.info.splits.values()) == 8
     assert list(builder.data_path.glob("*-train.array_record-*"))
     assert f"\n{(builder.data_path / report.REPORT).read_text()}" in done.stdout
+    assert "Traceback" not in done.stderr and "Error: 8 cells can't be used" in done.stderr
     assert "\nlysosome_1,/" in done.stderr and "the frame of 32 x 32 px at 0.5 µm/px" in done.stderr
     assert not (tmp_path / "integrated_cell" / "other").exists()
 

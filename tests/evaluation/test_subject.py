@@ -4,6 +4,7 @@ import shutil
 import pytest
 
 from icell_tf.config import ConfigError
+from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation.subject import load_subject
 from icell_tf.runs import trained, weights
 from icell_tf.runs.run import Run
@@ -37,3 +38,11 @@ def test_a_run_without_weights_is_refused(reference_run, tmp_path):
     shutil.copy(reference_run / "config.json", tmp_path)
     with pytest.raises(ConfigError, match="best.weights.h5"):
         trained.load_model(tmp_path)
+
+
+def test_other_cells_of_the_same_name_are_told(conditional_run, monkeypatch, capsys):
+    load_subject(conditional_run)
+    assert "Warning" not in capsys.readouterr().out
+    monkeypatch.setattr(PreparedCells, "fingerprint", "other")
+    load_subject(conditional_run)
+    assert "has other cells or other splits than when" in capsys.readouterr().out

@@ -66,7 +66,8 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
         why = larger or [f"{len(unusable)} of {len(cells)} simulated cells can't be made, such as {unusable[0]}"]
         raise ValueError("\n".join([*why, "Give another pixel_size (µm/px) or image_size (px) in --config."]))
     if unusable and (config.on_bad_cell == "fail" or not good):
-        skip = 'Correct or remove them, or set them aside with "on_bad_cell": "skip" in --config.'
+        enlarge = ", take a larger frame" if larger else ""
+        skip = f'Correct or remove them{enlarge}, or set them aside with "on_bad_cell": "skip" in --config.'
         remedy = skip if config.on_bad_cell == "fail" else "No cell is left. Correct them."
         raise report.BadCells(unusable, remedy, larger)
     divided = sources.divide(config, cells, good)
