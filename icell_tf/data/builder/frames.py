@@ -9,63 +9,63 @@ from icell_tf.data.builder.config import PIXEL_SIZES
 from icell_tf.imaging.frame.frame import Frame, in_plane
 from icell_tf.spec import SIDES
 
-_SHARES = 0.1, 0.05, 0.01, 0.0  # of all cells, that a larger frame may lose
+_SHARES = 0.1, 0.05, 0.01, 0.0  # of all cells, that frames of larger pixels may lose
 
 
 def larger_frames(frame, bad_cells, count) -> list[str]:
-    """Returns lines of text: larger frames of the smallest pixels, or of the smallest image, and the cells each loses.
+    """Returns lines of text: frames of larger pixels, or of a larger image, up to the smallest that hold all cells.
 
     Args: frame: the build's `Frame`. bad_cells: `BadCell`s. count: of all cells, good and bad.
     """
     reaches = np.array([bad.reach for bad in bad_cells if bad.reach])
     if not len(reaches):
         return []
-    # Those that need the largest frame first; a frame that may lose n cells is made for the others.
-    reaches = reaches[np.argsort(-(reaches / frame.extent).max(axis=1), kind="stable")]
-    made = [reaches[min(int(share * count), len(reaches) - 1) :].max(axis=0) for share in _SHARES]
     lines = [f"{len(reaches)} of {count} cells reach beyond the frame of {frame}. What larger frames would lose:"]
-    shape, pixel_size = f"image_size {_value(frame.shape)}", f"pixel_size {_value(frame.pixel_size)}"
     for argument, attribute, larger, other in (
-        ("pixel_size", "pixel_size", _larger_pixels, shape),
-        ("image_size", "shape", _larger_image, pixel_size),
+        ("pixel_size", "pixel_size", _larger_pixels(frame, reaches, count), f"image_size {_value(frame.shape)}"),
+        ("image_size", "shape", _larger_images(frame, reaches), f"pixel_size {_value(frame.pixel_size)}"),
     ):
-        lost = {}
-        for candidate in (larger(frame, reach) for reach in made):
-            if candidate is not None:
-                beyond = (reaches > np.array(candidate.extent) / 2).any(axis=1)
-                lost[_value(getattr(candidate, attribute))] = int(beyond.sum())
-        rows = [f"  {argument} {value} (at {other}): {_cells(number)}" for value, number in lost.items()]
-        lines += rows or [f"  no {argument} (at {other}) holds them"]
-        if rows and min(lost.values()):
+        fewest = len(reaches) + 1
+        for candidate in larger:
+            lost = int((reaches > np.array(candidate.extent) / 2).any(axis=1).sum())
+            if lost < fewest:
+                fewest = lost
+                lines.append(f"  {argument} {_value(getattr(candidate, attribute))} (at {other}): {_cells(lost)}")
+        if fewest:
             lines.append(f"  no {argument} (at {other}) holds all")
     return lines
 
 
-def _larger_pixels(frame, reach):
-    """Returns the `Frame` of the smallest pixels that holds a reach, or None. Pixels keep their shape in the plane."""
-    factors = np.maximum(1, 2 * reach / frame.extent)
-    factors[-2:] = in_plane(factors).max()
-    sizes = [
-        size if factor == 1 else _rounded_up(size * factor)
-        for size, factor in zip(frame.pixel_size, factors, strict=True)
-    ]
-    return Frame(frame.shape, sizes) if max(sizes) <= PIXEL_SIZES[1] else None
+def _larger_pixels(frame, reaches, count):
+    """Yields the `Frame`s of the smallest pixels that lose a share of the cells, of unchanged shape in the plane."""
+    # Those that need the largest frame first; a frame that may lose n cells is made for the others.
+    reaches = reaches[np.argsort(-(reaches / frame.extent).max(axis=1), kind="stable")]
+    for share in _SHARES:
+        reach = reaches[min(int(share * count), len(reaches) - 1) :].max(axis=0)
+        factors = np.maximum(1, 2 * reach / frame.extent)
+        factors[-2:] = in_plane(factors).max()
+        pairs = zip(frame.pixel_size, factors, strict=True)
+        sizes = [size if factor == 1 else _rounded_up(size * factor) for size, factor in pairs]
+        if max(sizes) <= PIXEL_SIZES[1]:
+            yield Frame(frame.shape, sizes)
+
+
+def _larger_images(frame, reaches):
+    """Yields the `Frame`s of twice as many pixels along the axes that are short, and so on. A square stays one."""
+    shape, needed = np.array(frame.shape), 2 * reaches.max(axis=0) / frame.pixel_size
+    while (short := needed > shape).any():
+        if len(set(in_plane(frame.shape))) == 1:
+            short[-2:] = in_plane(short).any()
+        shape = np.where(short, 2 * shape, shape)
+        if shape.max() > SIDES[-1]:
+            return
+        yield Frame(shape.tolist(), frame.pixel_size)
 
 
 def _rounded_up(size):
     """Rounds up to three digits."""
     digits = 2 - math.floor(math.log10(size))
     return round(math.ceil(size * 10**digits) / 10**digits, max(0, digits))
-
-
-def _larger_image(frame, reach):
-    """Returns the `Frame` of the fewest pixels that holds a reach, or None. A square picture stays one."""
-    wanted = np.maximum(frame.shape, 2 * reach / frame.pixel_size)
-    if len(set(in_plane(frame.shape))) == 1:
-        wanted[-2:] = in_plane(wanted).max()
-    if wanted.max() > SIDES[-1]:
-        return None
-    return Frame([min(side for side in SIDES if side >= need) for need in wanted], frame.pixel_size)
 
 
 def _value(sizes):
