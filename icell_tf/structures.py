@@ -2,9 +2,9 @@
 
 import colorsys
 import re
-import unicodedata
 from dataclasses import dataclass
 
+from icell_tf.files import nfc
 from icell_tf.spec import GENERATED
 
 
@@ -65,19 +65,21 @@ def in_nucleus(name):
 
 def spelling_key(label):
     """Returns a name without case, space and hyphens, and with α and β written out, for comparison of spellings."""
-    label = unicodedata.normalize("NFC", label).casefold().replace("α", "alpha").replace("β", "beta")
+    label = nfc(label).casefold().replace("α", "alpha").replace("β", "beta")
     return re.sub(r"[\s_\u2010-\u2015-]+", "", label)
 
 
 _BY_KEY = {spelling_key(spelling): s.name for s in STRUCTURES for spelling in (s.name, s.display, s.gene)}
 
 
-def canonical_name(label):
-    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); only strips any other name.
+def tidied(label):
+    """Returns a name without what nobody sees: spaces around it, double spaces, accents as own characters."""
+    return re.sub(" +", " ", nfc(label)).strip()
 
-    Letters with accents, which may be written as one character or as two, are one (Unicode's NFC).
-    """
-    return _BY_KEY.get(spelling_key(label), unicodedata.normalize("NFC", label).strip())
+
+def canonical_name(label):
+    """Returns our name of one of the ten structures in any spelling (Beta actin, ACTB); only tidies any other name."""
+    return _BY_KEY.get(spelling_key(label), tidied(label))
 
 
 def name_problem(name):

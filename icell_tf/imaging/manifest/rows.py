@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import math
 import os
-import unicodedata
 from typing import NamedTuple
 
 from icell_tf.files import nfc, on_disk
@@ -22,11 +21,10 @@ from icell_tf.imaging.read.channels import (
     read_roles,
     rivals,
 )
-from icell_tf.structures import canonical_name, name_problem
+from icell_tf.structures import canonical_name, name_problem, tidied
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
 OPTIONAL = ("FOVId", "scale_micron")
-NAMES = ("CellId", "FOVId", "structure_name")  # accents may be one character or two
 _MAX_LENGTH = 200  # of an id, and of a value in an error
 
 
@@ -101,7 +99,8 @@ def read_rows(path, labelled, axes):
     files = FileIndex()
     for line, values, problem in read_table(path, required, REQUIRED + OPTIONAL):
         values = {column: values.get(column, "").strip() for column in REQUIRED + OPTIONAL}
-        values |= {column: unicodedata.normalize("NFC", values[column]) for column in NAMES}
+        values |= {column: nfc(values[column]) for column in ("CellId", "FOVId")}
+        values["structure_name"] = tidied(values["structure_name"])
         if problem:  # the values may stand in the wrong columns
             yield ManifestRow(line, values["CellId"], "", None, (problem,))
         else:

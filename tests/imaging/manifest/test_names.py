@@ -50,10 +50,13 @@ def test_strange_names_and_ids_are_held(write, tmp_path):
     assert found == {one: (name, one) for one, name in zip(IDS, STRANGE, strict=True)}
 
 
-def test_letters_with_accents_may_be_one_character_or_two(write):
+def test_what_nobody_sees_makes_no_other_name(write):
     forms = [{"structure_name": unicodedata.normalize(form, "Noyau café")} for form in ("NFC", "NFD", "NFC", "NFD")]
     cells, problems = list_manifest(write(*forms))
     assert len({cell.structure for cell in cells}) == 1 and len(cells) == 4 and not problems
+    spaces = [{"structure_name": name} for name in ("early endosome", " early endosome", "early  endosome ")]
+    cells, problems = list_manifest(write(*spaces))
+    assert {cell.structure for cell in cells} == {"early endosome"} and not problems
     forms = [{"CellId": unicodedata.normalize(form, "é1")} for form in ("NFC", "NFD")]
     cells, problems = list_manifest(write(*forms))
     assert not cells and all("occurs in 2 rows" in problem.reason for problem in problems)
