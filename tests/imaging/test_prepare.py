@@ -55,7 +55,11 @@ def test_a_worker_sends_back_a_png_without_loss_or_the_bad_cell(cell):
     np.testing.assert_array_equal(prepare.decoded(record["image"]), prepare_cell(cell, FRAME)[0]["image"])
     expected, expected_findings = prepare_cell(cell, FRAME)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(record["image"]))), expected["image"])
-    assert findings == expected_findings
+    assert findings == dataclasses.replace(expected_findings, digest=findings.digest)
+    moved = prepare.examine(dataclasses.replace(cell, structure="golgi"), FRAME)[1]
+    assert (
+        len({findings.digest, prepare.examine(cell, FRAME)[1].digest, moved.digest}) == 2
+    )  # it is that of the labels, too
     bad = prepare.examine(dataclasses.replace(cell, raw="nowhere.tif"), FRAME)
     assert isinstance(bad, prepare.BadCell) and bad.reason == "there is no such file."
 
