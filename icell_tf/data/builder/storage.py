@@ -75,8 +75,8 @@ def explaining(folder):
         found = messages.system_error(error)
         if found is None and not isinstance(error, OSError):
             raise  # no error of writing
-        remedy = _REMEDIES.get(found and found.errno, "Look at the disk")
+        remedy, why = _REMEDIES.get(found and found.errno, "Look at the disk"), found.strerror if found else error
         raise BuildError(
-            f"The data set can't be written in {folder} ({found.strerror if found else error}), and nothing is left of it. {remedy}, or "
+            f"The data set can't be written in {folder} ({why}), and nothing is left of it. {remedy}, or "
             "give another --data_dir; then run the same command again."
         ) from error
