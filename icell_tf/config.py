@@ -168,8 +168,11 @@ class ConditionalConfig(ReferenceConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        names = self.leave_out.split(",")
-        _require(self, "leave_out", not self.leave_out or all(map(str.strip, names)), "names separated by commas")
+        try:
+            fits = all(split_names(self.leave_out))
+        except ValueError:
+            fits = False
+        _require(self, "leave_out", fits, 'names separated by commas; one that has a comma in double quotes, "a, b"')
         _require(self, "integration_weight", 0 <= self.integration_weight < math.inf, "a number, 0 or more")
 
 

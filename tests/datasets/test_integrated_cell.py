@@ -252,7 +252,8 @@ for config in configs:
     try:
         launch_cli()
     except SystemExit as end:
-        assert not end.code, end.code
+        if end.code:
+            raise
     print("built")
 """
 
@@ -280,6 +281,6 @@ def test_a_disk_that_is_full_ends_a_build_with_a_sentence_and_nothing_is_left(tm
 
     monkeypatch.setattr(module, "write_report", write_report)
     monkeypatch.setattr("sys.argv", ["tfds"])
-    with pytest.raises(SystemExit, match=f"^Error: {tmp_path}: No space left on device; free space"):
+    with pytest.raises(SystemExit, match=r"^Error: .* can't be written .*No space left.*Free space there"):
         build(tmp_path, STACKS, manual_dir)
     assert not list(tmp_path.glob("integrated_cell/stacks/*"))

@@ -69,7 +69,7 @@ def explaining(folder):
     """Turns errors of writing into a sentence. Raises: BuildError."""
     try:
         yield
-    except BuildError:
+    except ValueError:  # of the cells, of what is there already, or said before
         raise
     except Exception as error:
         found = messages.system_error(error)

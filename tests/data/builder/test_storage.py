@@ -83,5 +83,5 @@ def test_a_disk_that_is_full_during_the_build_leaves_nothing(tmp_path, monkeypat
 
 def test_a_file_as_data_dir_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="can't be written in .*/file/integrated_cell/stacks"):
+    with pytest.raises(storage.BuildError, match="can't be written in .*/file/integrated_cell/stacks"):
         build(tmp_path / "file", STACKS, DUMMY)
