@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import filters
 
-from icell_tf.imaging.fields.components import largest_component
+from icell_tf.imaging.components import largest_component
 
 _MIN_CELL_SHARE = 0.9  # of the voxels that are not 0; the others are specks
 _MAX_INSIDE = 0.9  # share of a stack's voxels that are not 0; if it is higher, no cell was cut out

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from icell_tf.imaging.fields.components import largest_component
+from icell_tf.imaging.components import largest_component
 from icell_tf.imaging.frame.pose import centre_of_mass
 from icell_tf.imaging.manifest.cells import LoadedCell
 

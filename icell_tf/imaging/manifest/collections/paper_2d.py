@@ -17,7 +17,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import filters
 
-from icell_tf.imaging.fields.components import largest_component
+from icell_tf.imaging.components import largest_component
 from icell_tf.imaging.manifest import spelling
 from icell_tf.imaging.manifest.cells import BadCell, LoadedCell, NotSelected
 from icell_tf.structures import KNOWN, canonical_name

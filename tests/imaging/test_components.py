@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icell_tf.imaging.fields.components import largest_component
+from icell_tf.imaging.components import largest_component
 
 
 @pytest.mark.parametrize(("corners", "count", "size"), [(False, 3, 4), (True, 2, 5)])
