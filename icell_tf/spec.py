@@ -20,7 +20,7 @@ CATEGORICAL, CONTINUOUS = KINDS = ("categorical", "continuous")
 GENERATED = "generated"  # class K of eq. 14, after the structures
 ALIGNMENTS = ("major_axis", "none")
 NORMALIZATIONS = ("maximum", "percentile")
-PREPROCESSING_VERSION = 1  # rises with every change that alters a picture
+PREPROCESSING_VERSION = 2  # rises with every change that alters a picture
 
 
 class SpecError(ValueError):

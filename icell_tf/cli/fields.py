@@ -11,7 +11,7 @@ OUTPUT = define_folder("output", cut.DEFAULT_OUTPUT, f"folder for {cut.MANIFEST}
 STRUCTURE = flags.DEFINE_string("structure", "", "the labelled structure of all fields")
 CELL_LABELS = define_files("cell_labels", "label image of the cells, one for each field")
 NUCLEUS_LABELS = define_files("nucleus_labels", "label image of the nuclei, one for each field")
-READING = define_reading_flags("a field", "label images")
+READING = define_reading_flags("a field", "label images", of_one_cell=False)
 MAX_EXTENT = flags.DEFINE_float("max_extent", Limits.max_extent, "side of the frame that cells have to fit in, µm")
 MIN_DIAMETER = flags.DEFINE_float(
     "min_diameter", Limits.min_diameter, "smaller cells are debris, and nuclei below half of it, µm", lower_bound=0

@@ -2,17 +2,21 @@
 
 from absl import flags
 
+from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, LABEL, THRESHOLD, Choices
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES, parse_channels, parse_pixel_size
 
 flags.disclaim_key_flags()  # --help lists them as those of the command that defines them here
 
 
-def define_reading_flags(images, masks):
-    """Defines --channels, --segmentation_channels, --pixel_size, --axes and --scene.
+def define_reading_flags(images, masks, of_one_cell=True):
+    """Defines --channels, --segmentation_channels, --pixel_size, --axes and --scene, and what says what is inside.
 
-    Args: images, masks: what the command calls the files, for --help.
+    Args:
+      images, masks: what the command calls the files, for --help.
+      of_one_cell: whether masks are of one cell, so that a label can be chosen.
 
-    Returns: a function without arguments, which returns {flag: value} once the flags are parsed.
+    Returns: a function without arguments, which returns once the flags are parsed {channels, segmentation_channels,
+      pixel_size, axes, scene and choices: value}.
     """
     which = "names, or indices from 0; a channel called 1 is name=1"
     texts = {
@@ -22,12 +26,17 @@ def define_reading_flags(images, masks):
         "axes": f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX",
         "scene": f"of {images} that hold several (positions, series): its name or number",
     }
-    given = {name: flags.DEFINE_string(name, None, text) for name, text in texts.items()}
+    inside = {THRESHOLD: f"of {masks} that are probabilities, as 0.5 or cell:0.5,nucleus:0.4: what is higher is inside"}
+    if of_one_cell:
+        inside[LABEL] = f"the cell's label in {masks} that have several, as cell:2,nucleus:5"
+        inside[CHANNEL_THRESHOLD] = f"of channels of {images} that are segmentations, as membrane:127"
+    given = {name: flags.DEFINE_string(name, None, text) for name, text in (texts | inside).items()}
 
     def read():
         values = {name: flag.value for name, flag in given.items()}
         for name, roles in (("channels", CHANNEL_ROLES), ("segmentation_channels", SEGMENTATION_ROLES)):
             values[name] = parse_channels(values[name], roles, f"--{name}")
-        return values | {"pixel_size": parse_pixel_size(values["pixel_size"])}
+        choices = Choices.parse({name: values.pop(name) for name in inside}, "--{}")
+        return values | {"pixel_size": parse_pixel_size(values["pixel_size"]), "choices": choices}
 
     return read

@@ -9,7 +9,8 @@ from PIL import Image
 
 from icell_tf import simulate, structures
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import MaskError, PreprocessedCell, preprocess
+from icell_tf.imaging.frame.masks import MaskError
+from icell_tf.imaging.frame.preprocess import PreprocessedCell, preprocess
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
 from icell_tf.spec import CHANNELS, Preparation
 
@@ -59,7 +60,7 @@ class Findings:
       scale: (z, y, x) of its stack, µm per voxel.
       ranges: see `PreprocessedCell`.
       ambiguous_pose: see `Pose.ambiguous`.
-      guesses: see `LoadedCell`.
+      guesses: see `LoadedCell` and `PreprocessedCell`.
       digest: SHA-256 of its image and labels.
     """
 
@@ -110,7 +111,7 @@ def decoded(image) -> np.ndarray:
 def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
     """Reads and preprocesses one cell. Returns: its record and findings. Raises: BadCell."""
     loaded, prepared = load_and_preprocess(cell, frame, preparation)
-    return _record(cell, prepared), _findings(prepared, loaded.scale, loaded.guesses)
+    return _record(cell, prepared), _findings(prepared, loaded.scale, loaded.guesses + prepared.guesses)
 
 
 def load_and_preprocess(
@@ -119,16 +120,22 @@ def load_and_preprocess(
     """Reads and preprocesses one cell. Returns: its voxels and the cell in its frame. Raises: BadCell."""
     try:
         loaded = cell.load()
-        prepared = preprocess(loaded.channels, loaded.cell_mask, loaded.nucleus_mask, loaded.scale, frame, preparation)
-    except MaskError as error:
-        file = f"{loaded.mask_file}: " if loaded.mask_file else ""
-        raise BadCell(cell.cell_id, cell.source, f"{file}{error}") from error
+        prepared = _preprocess(loaded, frame, preparation)
     except (ValueError, OSError) as error:
         reason = str(error).removeprefix(f"{cell.source}: ")
         raise BadCell(cell.cell_id, cell.source, reason, getattr(error, "reach", ())) from error
     except Exception as error:  # a parser may raise any error on a damaged file, which must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
     return loaded, prepared
+
+
+def _preprocess(loaded, frame, preparation):
+    masks = loaded.cell_mask, loaded.nucleus_mask
+    try:
+        return preprocess(loaded.channels, *masks, loaded.scale, frame, preparation)
+    except MaskError as error:
+        file = f"{loaded.mask_file}: " if loaded.mask_file else ""
+        raise MaskError(f"{file}{error}") from error
 
 
 def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:

@@ -12,6 +12,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.files import on_disk, safe_names, stem
 from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.frame.masks import Choices, MaskError
 from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
@@ -64,6 +65,7 @@ class Reading:
       pixel_size: µm, one number for y and x, or (z, y, x).
       axes: of a stack's array, such as CZYX.
       scene: of a stack whose file has several, by name or number.
+      choices: what the user says about masks that are not 0 and one number.
       split: of a prepared data set.
       limit: of cells from a prepared data set or a manifest, each.
       on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
@@ -75,6 +77,7 @@ class Reading:
     pixel_size: tuple[float, ...] | None = None
     axes: str | None = None
     scene: str | None = None
+    choices: Choices = Choices()
     split: str = "test"
     limit: int | None = None
     on_bad_cell: str = "fail"
@@ -179,13 +182,14 @@ def _from_manifest(path, frame, preparation, reading):
         scale, differs = reading.pixel_size or row.scale, ""
         if row.scale and reading.pixel_size:
             scale, differs = resolve_scale(row.source, row.scale, reading.pixel_size, "scale_micron")
-        row = replace(row, scale=scale, axes=reading.axes or row.axes)
+        choices = reading.choices.over(row.choices)
+        row = replace(row, scale=scale, axes=reading.axes or row.axes, choices=choices)
         try:
             loaded, cell = load_and_preprocess(row, frame, preparation)
         except BadCell as error:
             bad.append(error)
             continue
-        for guess in filter(None, (differs, *loaded.guesses)):
+        for guess in filter(None, (differs, *loaded.guesses, *cell.guesses)):
             if guess not in guesses:
                 show(f"{row.source}: {guess}")
                 guesses.add(guess)
@@ -202,7 +206,8 @@ def _from_stack(path, segmentation, frame, preparation, reading):
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size, scene=reading.scene)
     roles, guesses = choose_channels(stack, reading.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
     print_guesses(path, stack.guesses + guesses)
-    planes = list(read_roles(stack, {role: roles[role] for role in CHANNEL_ROLES if role in roles}).values())
+    planes = read_roles(stack, {role: roles[role] for role in CHANNEL_ROLES if role in roles})
+    planes = [reading.choices.channel(plane, role) for role, plane in planes.items()]
     try:
         if segmentation:
             masks = _read_segmentation(segmentation, stack, reading)
@@ -210,8 +215,12 @@ def _from_stack(path, segmentation, frame, preparation, reading):
             masks = crop_masks(planes, planes[REFERENCE_ROLES.index(NUCLEUS)])
             planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
         cell = preprocess(planes, *masks, stack.scale, frame, preparation)
+    except MaskError as error:
+        file = f"{segmentation}: " if segmentation and Path(segmentation) != path else ""
+        raise ValueError(f"{path}: {file}{error}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    print_guesses(path, cell.guesses)
     return InputCell(stem(path), str(path), cell.image, None, cell.transform)
 
 
@@ -221,4 +230,5 @@ def _read_segmentation(path, image, reading):
     given = reading.segmentation_channels, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
     roles, guesses = choose_channels(found, *given)
     print_guesses(path, found.guesses + guesses)
-    return read_roles(found, {role: roles[role] for role in SEGMENTATION_ROLES}).values()
+    masks = read_roles(found, {role: roles[role] for role in SEGMENTATION_ROLES})
+    return [reading.choices.mask(mask, role) for role, mask in masks.items()]

@@ -39,7 +39,7 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
 def _displayed(plane):
     """A channel in [0, 1] between its 1st and its 99.8th percentile."""
     low, high = np.percentile(plane, (1, 99.8))
-    return np.clip((plane.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
+    return np.clip((plane.astype(np.float32) - low) / ((high - low) or 1), 0, 1)
 
 
 def _numbered(image, cells, kept):

@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, parse_channels
 from icell_tf.inference import inputs
@@ -261,11 +262,55 @@ def test_bad_inputs_name_the_file_and_the_flag(files):
         read(files.folder)
 
 
+def two_cells():
+    """Channels (3, Z, Y, X) and labels (2, Z, Y, X) of two cells: one has 1 and 3, the other 2 and 4."""
+    (first, masks), (second, _) = cell_stack(0), cell_stack(4)
+    labels = np.concatenate([masks * np.array([n, n + 2])[:, None, None, None] for n in (1, 2)], axis=-1)
+    return np.concatenate([first, second], axis=-1), labels.astype(np.uint8)
+
+
+def test_one_of_several_labels_is_chosen(tmp_path):
+    channels, labels = two_cells()
+    stack = write(tmp_path / "two.ome.tif", channels, ("Membrane", "DNA", "GFP"))
+    masks = write(tmp_path / "labels.ome.tif", labels, ("cell", "nucleus"))
+    model = SimpleNamespace(spec=dataclasses.replace(SPEC, shape=(64, 64)))
+    frame = Frame((64, 64), SPEC.pixel_size)
+    with pytest.raises(ValueError, match=r"two.ome.tif: .*labels.ome.tif: the cell mask has several values .* 1, 2\."):
+        inputs.read_inputs([stack], model, inputs.Reading((str(masks),)))
+    expected = preprocess(channels, labels[0] == 2, labels[1] == 4, SCALE, frame).image
+    choices = Choices({"cell": 2, "nucleus": 4})
+    (cell,) = inputs.read_inputs([stack], model, inputs.Reading((str(masks),), choices=choices))
+    np.testing.assert_array_equal(cell.image, expected)
+    columns = (*COLUMNS, "mask_label")
+    rows = [("a", "tom20", stack.name, masks.name, CHANNELS, list(SCALE), text) for text in ("cell:2,nucleus:4", "")]
+    with pytest.raises(ValueError, match="CellId a, .*labels.ome.tif: the cell mask has several values"):
+        inputs.read_inputs([write_manifest(tmp_path, rows[1:], columns)], model)
+    (cell,) = inputs.read_inputs([write_manifest(tmp_path, rows[:1], columns)], model)
+    np.testing.assert_array_equal(cell.image, expected)
+    rows[0] = (*rows[0][:-1], "two")
+    with pytest.raises(ValueError, match="column mask_label is 'two', but must look"):
+        inputs.read_inputs([write_manifest(tmp_path, rows[:1], columns)], model)
+
+
+def test_pixels_without_data_are_reported(files, capsys):
+    channels, _ = cell_stack()
+    channels[:, :, :5] = 0
+    padded = write(files.folder / "padded.ome.tif", channels, ("Membrane", "DNA", "GFP"))
+    (cell,) = inputs.read_inputs([padded], MODEL, inputs.Reading((str(files.masks),)))
+    assert np.abs(cell.image.astype(int) - expected_image()).max() <= 3
+    assert (
+        "padded.ome.tif: about 10 % of the membrane, nucleus, structure image holds no data" in capsys.readouterr().out
+    )
+
+
 def test_real_cell(real_data):
     path = real_data / "hela3d" / "LAM_cell01.ome.tif"
     numbers = {"membrane": 0, "nucleus": 1}, {"cell": 0, "nucleus": 1}
-    reading = inputs.Reading((str(path),), *numbers)
     model = SimpleNamespace(spec=dataclasses.replace(SPEC, shape=(64, 64)))
+    with pytest.raises(ValueError, match="cell mask has several values .*--mask_threshold=cell:NUMBER"):
+        inputs.read_inputs([path], model, inputs.Reading((str(path),), *numbers))
+    soft = dict.fromkeys(("cell", "nucleus", "membrane"), 127)
+    reading = inputs.Reading((str(path),), *numbers, choices=Choices({}, soft, soft))
     (cell,) = inputs.read_inputs([path], model, reading)
     membrane, nucleus = np.moveaxis(cell.image / 255, -1, 0)
     assert 200 < (membrane > 0.5).sum() < 2000  # µm², and the model's pixels are 1 µm

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from icell_tf import simulate
 from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, THRESHOLD, Choices
 from icell_tf.imaging.manifest import splits
 from icell_tf.imaging.manifest.spelling import SIMILAR_NAMES, SUSPECT
 from icell_tf.imaging.read.axes import check_letters
@@ -16,12 +17,12 @@ from icell_tf.spec import AXES, CellSpec, Preparation, SpecError
 from icell_tf.structures import NAMES, STRUCTURES, canonical_name, name_problem
 
 NAME = "integrated_cell"
-VERSION = "2.0.0"  # of the data set; RELEASE_NOTES in its builder say what each version changed
+VERSION = "3.0.0"  # of the data set; RELEASE_NOTES in its builder say what each version changed
 KINDS = ("simulated", "stacks", "paper_2d", "hipsc_single_cell")
 ON_BAD_CELL = ("fail", "skip")
 # The kinds that an argument is for. An argument that is not listed is for all kinds.
 FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures", "similar_names"), KINDS[1:])
-FOR_KINDS |= {"axes": ("stacks", "hipsc_single_cell")}
+FOR_KINDS |= dict.fromkeys(("axes", THRESHOLD, CHANNEL_THRESHOLD), ("stacks", "hipsc_single_cell"))
 FOR_KINDS |= dict.fromkeys(COUNTS := ("cells_per_structure", "seed", "expected_draws"), ("simulated",))
 _NAME = re.compile(r"(?=.*[A-Za-z_])\w[\w.-]{0,99}", re.ASCII)  # 1.0.0 would be taken for a version
 PIXEL_SIZES = 0.001, 100  # µm; what lies outside is no microscope's
@@ -48,6 +49,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         right. See `spelling.misspelt`.
       axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays; needed where the
         files' own axes are wrong.
+      mask_threshold, channel_threshold: (stacks, hipsc_single_cell) of masks, and of channels that are segmentations,
+        with more than two values; what is higher is inside: a number, or a text as "cell:0.5,nucleus:0.4".
       cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
@@ -65,6 +68,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     structures: Sequence[str] = ()
     similar_names: str = SUSPECT
     axes: str = ""
+    mask_threshold: float | str = ""
+    channel_threshold: float | str = ""
     cells_per_structure: int = 0
     seed: int = 0
     expected_draws: int = 64
@@ -99,6 +104,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         fits = isinstance(self.axes, str) and (not self.axes or check_letters(self.axes))
         self._refuse_unless(fits, "axes", "different letters of TCZYXS, Y and X among them, one for each dimension")
         self._check_kinds()
+        texts = {name: str(getattr(self, name)) for name in (THRESHOLD, CHANNEL_THRESHOLD)}
+        self.choices = Choices.parse(texts, f"Config {self.name!r}: {{}}")
         self._shape, self._pixel_size = self._sizes()
         spec = self.spec()
         if self.kind == "paper_2d" and spec.axes != "YX":

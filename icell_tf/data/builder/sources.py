@@ -9,6 +9,7 @@ from absl import logging
 
 from icell_tf import structures
 from icell_tf.imaging import prepare
+from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 
@@ -34,6 +35,8 @@ def list_cells(config, manual_dir):
     else:
         path, counted = manual_dir / "manifest.csv", {}
         cells, bad_cells = manifest.list_manifest(path, structures=names, axes=axes, similar=similar)
+    if config.choices != Choices():
+        cells = [dataclasses.replace(cell, choices=config.choices.over(cell.choices)) for cell in cells]
     return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
 
 

@@ -13,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+from scipy import ndimage
 
 from icell_tf.files import atomic_write, safe_names
 from icell_tf.imaging.fields import segmentation
 from icell_tf.imaging.fields.field_list import check_fields
-from icell_tf.imaging.fields.matching import MARGIN, Limits, check_labels, cut_cell, divide_field
-from icell_tf.imaging.manifest.rows import OPTIONAL, REQUIRED
+from icell_tf.imaging.fields.matching import MARGIN, Limits, cut_cell, divide_field
+from icell_tf.imaging.frame.masks import label_image
+from icell_tf.imaging.frame.no_data import describe_no_data, filled_plane, find_no_data
+from icell_tf.imaging.manifest.rows import REQUIRED
 from icell_tf.imaging.ome import ome_metadata, ome_type
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
 from icell_tf.messages import show
@@ -27,8 +30,10 @@ from icell_tf.viz import figures, outlines
 DEFAULT_OUTPUT = "cells"
 RAW_CHANNELS = dict(zip(CHANNEL_ROLES, ("membrane", "dna", "structure"), strict=True))  # role -> name in the manifest
 MASKS = ("cell_seg", "dna_seg")
+_NAMES = {"cell": "cells", "nucleus": "nuclei"}
 MANIFEST, SET_ASIDE = "manifest.csv", "set_aside.csv"
 SET_ASIDE_COLUMNS = ("FOVId", "kind", "label", "reason", "detail", "nuclei")
+_COLUMNS = (*REQUIRED, "FOVId", "scale_micron")  # of the manifest
 _RESULT = "field.json"  # in a field's folder: what it was made from, and the rows of both tables
 
 
@@ -84,7 +89,7 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=show) -> col
         (output / name).unlink(missing_ok=True)
     counts = collections.Counter()
     with atomic_write(output / MANIFEST) as manifest, atomic_write(output / SET_ASIDE) as set_aside:
-        with _table(manifest, REQUIRED + OPTIONAL) as add_cells, _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside:
+        with _table(manifest, _COLUMNS) as add_cells, _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside:
             for i, (field, name) in enumerate(zip(fields, names, strict=True), 1):
                 result = None if settings.overwrite else _read_result(output / name, field, settings)
                 resumed = " (done before)" * (result is not None)
@@ -155,12 +160,14 @@ def _cut_field(field, name, output, settings, report):
         stack, roles = field.open()
         channels = read_roles(stack, {role: roles[role] for role in RAW_CHANNELS if role in roles})
         dtype = ome_type(list(channels.values()))
-        cells, nuclei = _labels(field, channels, stack, settings, report)
+        no_data = {role: find_no_data(channel) for role, channel in channels.items()}
+        cells, nuclei = _labels(field, channels, no_data, stack, settings, report)
     except (ValueError, OSError) as error:
         raise ValueError(f"FieldId {field.field_id}: {error}") from error
     kept, set_aside = divide_field(cells, nuclei, stack.scale, settings.limits)
     if any(cell.cut_in_z for cell in kept):
         report(f"{field.field_id}: {sum(cell.cut_in_z for cell in kept)} kept cells reach the first or last plane")
+    _report_no_data(field, no_data, cells, kept, report)
     partial, folder = output / f".{name}.partial", output / name
     for leftover in (partial, folder):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -178,7 +185,7 @@ def _cut_field(field, name, output, settings, report):
         if math.isfinite(stack.scale[0]):  # else the file's own is read
             row["scale_micron"] = str(list(map(float, stack.scale)))
         rows.append(row)
-    planes = [channel.max(axis=0) for channel in channels.values()]
+    planes = [filled_plane(channel, no_data[role], np.max)[0] for role, channel in channels.items()]
     picture = outlines.field_with_outlines(planes, cells, nuclei, [cell.label for cell in kept])
     figures.to_png(picture, partial / "outlines.png")
     aside = [
@@ -192,29 +199,42 @@ def _cut_field(field, name, output, settings, report):
     return result
 
 
-def _labels(field, channels, image, settings, report):
+def _report_no_data(field, no_data, cells, kept, report):
+    """Says how much of a field holds no data, and how many of its cells touch it and may be cut off there."""
+    lacking = {role: found for role, found in no_data.items() if found is not None}
+    if not lacking:
+        return
+    around = ndimage.binary_dilation(np.any([found.any(axis=0) for found in lacking.values()], axis=0), iterations=2)
+    touching = set(np.unique(cells[:, around]).tolist()) & {cell.label for cell in kept}
+    text = describe_no_data({role: float(found.mean()) for role, found in lacking.items()})
+    text += f"; {len(touching)} kept cells touch it and may be cut off: look at the outlines" * bool(touching)
+    report(f"{field.field_id}: {text}")
+
+
+def _labels(field, channels, no_data, image, settings, report):
     """Returns label images of cells and nuclei, (1 or Z, Y, X), which it reads or segments."""
-    shape, scale = image.shape[1:], image.scale
+    scale = image.scale
     found = {}
     for role, path in field.labels.items():
         stack, channel = field.open_labels(role, image)
-        labels = stack.channel(channel)
         try:
-            found[role], mask = check_labels(labels, shape)
+            found[role], mask = label_image(stack.channel(channel), role, field.choices.mask_threshold.get(role))
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         if mask:
             count = int(found[role].max())
-            report(f"{path}: all labels are the same number, so it is taken for a mask of {count} connected pieces")
+            report(f"{path}: it has one value, so it is taken for a mask of {count} connected pieces")
     refuse_copies(" and ".join(field.labels.values()), found)
     missing = [role for role in ("cell", "nucleus") if role not in found]
     diameter = settings.nucleus_diameter
     if "nucleus" in missing:
-        found["nucleus"] = segmentation.segment_nuclei(channels["nucleus"], scale[1:], diameter)[None]
+        size = scale[1:], diameter, no_data["nucleus"]
+        found["nucleus"] = segmentation.segment_nuclei(channels["nucleus"], *size)[None]
     if "cell" in missing:
-        found["cell"] = segmentation.segment_cells(channels["membrane"], found["nucleus"], scale[1:], diameter)[None]
+        size = scale[1:], diameter, no_data["membrane"]
+        found["cell"] = segmentation.segment_cells(channels["membrane"], found["nucleus"], *size)[None]
     if missing:
-        images = " or ".join({"cell": "cells", "nucleus": "nuclei"}[role] for role in missing)
+        images = " or ".join(_NAMES[role] for role in missing)
         report(f"{field.field_id}: no label image of {images} is given; classical segmentation: look at the outlines")
     return found["cell"], found["nucleus"]
 

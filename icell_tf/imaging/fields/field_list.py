@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from icell_tf.files import on_disk, stem
-from icell_tf.imaging.fields.matching import check_shape
+from icell_tf.imaging.frame.masks import THRESHOLD, Choices, check_shape
 from icell_tf.imaging.manifest.rows import parse_scale
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.ome import ome_type
@@ -24,6 +24,7 @@ from icell_tf.imaging.read.channels import (
 )
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels", "scene")
+COLUMNS += (THRESHOLD,)
 REQUIRED = COLUMNS[:2]
 
 
@@ -42,6 +43,7 @@ class Field:
         files' own.
       segmentation_channels: {cell, nucleus: index or name} if a file of labels has several channels.
       scene: name or number of the image, if its file has several; the label images' files have one.
+      choices: `Choices`: the thresholds of label images that are probabilities.
     """
 
     field_id: str
@@ -54,6 +56,7 @@ class Field:
     axes: str | None = None
     segmentation_channels: dict[str, int | str] | None = None
     scene: str | None = None
+    choices: Choices = Choices()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -129,7 +132,7 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
       paths: images, or one .csv.
       structure: one for all, or empty.
       cell_labels, nucleus_labels: a label image for each path, or none at all.
-      **common: `Field`'s channels, scale, axes, segmentation_channels and scene.
+      **common: `Field`'s channels, scale, axes, segmentation_channels, scene and choices.
 
     Raises: ValueError: the numbers of label images and fields differ, or other arguments contradict the .csv.
     """
@@ -155,9 +158,10 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
 
 def read_fields(path, **common) -> list[Field]:
     """Reads a fields.csv: columns FieldId and path, and optionally structure_name, cell_labels, nucleus_labels,
-    scale_micron ([z, y, x]), channels (membrane:0,nucleus:1,structure:2) and scene. Paths are relative to it.
+    scale_micron ([z, y, x]), channels (membrane:0,nucleus:1,structure:2), scene and mask_threshold (0.5 or
+    cell:0.5,nucleus:0.5). Paths are relative to it.
 
-    Args: path: the file. **common: as in `find_fields`; channels, scale and scene are for rows that have none.
+    Args: path: the file. **common: as in `find_fields`; channels, scale, scene and choices are for rows without.
     Raises: ValueError: it can't be read, a column is missing, or rows are bad; each is named by its line and reason.
     """
     path = Path(path)
@@ -230,4 +234,7 @@ def _parse_row(row, root, common):
         given["scene"] = cells["scene"]
     paths = (on_disk(root / cells[name]) if cells[name] else "" for name in ("path", "cell_labels", "nucleus_labels"))
     image, cell_labels, nucleus_labels = paths
+    given["choices"] = Choices.parse({THRESHOLD: cells[THRESHOLD]}, "the column {}").over(
+        given.get("choices", Choices())
+    )
     return Field(cells["FieldId"], image, cells["structure_name"], cell_labels, nucleus_labels, **given)

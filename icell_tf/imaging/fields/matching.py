@@ -74,51 +74,6 @@ class SetAside:
     nuclei: tuple[int, ...] = ()
 
 
-def check_labels(labels, shape) -> tuple[np.ndarray, bool]:
-    """Checks a label image against its field.
-
-    Args:
-      labels: (Y, X), (1, Y, X) or (Z, Y, X); whole numbers of any type, 0 for background.
-      shape: (Z, Y, X) of the field.
-
-    Returns: the labels as integers, (1, Y, X) or (Z, Y, X), and whether the image was a mask (one number for all
-      cells); its connected components have then been numbered.
-
-    Raises: ValueError: another shape, numbers that are no labels, or no label at all.
-    """
-    labels = np.asarray(labels)
-    labels = labels[None] if labels.ndim == 2 else labels
-    check_shape(labels.shape, shape)
-    if labels.dtype.kind == "b":
-        labels = labels.astype(np.uint8)
-    if labels.dtype.kind == "f":
-        if not (np.isfinite(labels).all() and np.array_equal(labels, np.rint(labels))):
-            raise ValueError("the labels are not whole numbers: is this a picture or a map of probabilities?")
-        labels = labels.astype(np.int64)
-    if labels.dtype == np.uint64:
-        labels = labels.astype(np.int64)  # np.bincount takes any other type of labels
-    if labels.dtype.kind not in "ui":
-        raise ValueError(f"the labels are of type {labels.dtype}, expected whole numbers.")
-    if labels.min() < 0:
-        raise ValueError(f"the labels go down to {labels.min()}; expected 0 for background and numbers above it.")
-    found = _numbers(labels)
-    if not len(found):
-        raise ValueError("the label image is empty: it holds 0 only.")
-    if len(found) > 1:
-        return labels, False
-    components, count = ndimage.label(labels, np.ones((3, 3, 3)))
-    return (components, True) if count > 1 else (labels, False)
-
-
-def check_shape(labels_shape, shape):
-    """Checks that labels of a shape belong to a field of a shape, both (Z, Y, X). Raises: ValueError: they don't."""
-    if len(labels_shape) != 3 or labels_shape[0] not in (1, shape[0]) or tuple(labels_shape[1:]) != tuple(shape[1:]):
-        raise ValueError(
-            f"the labels have the shape {tuple(labels_shape)}, the field {tuple(shape)} (Z, Y, X); they need the "
-            "field's shape, or one plane of it. Are they of this field, and at its resolution?"
-        )
-
-
 def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[FieldCell], list[SetAside]]:
     """Matches nuclei to cells, and separates the cells that can be used from those that can't.
 
@@ -126,7 +81,7 @@ def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[
     counts: a stack seldom holds a layer of cells from bottom to top, and a projection suffers little from it.
 
     Args:
-      cell_labels, nucleus_labels: (1 or Z, Y, X) each, as `check_labels` returns them. A single plane holds for all
+      cell_labels, nucleus_labels: (1 or Z, Y, X) each, as `label_image` returns them. A single plane holds for all
         planes; nuclei in a single plane are compared with the projection of 3D cells.
       scale: (z, y, x), µm per voxel.
       limits: `Limits`.

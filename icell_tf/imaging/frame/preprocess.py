@@ -11,6 +11,8 @@ import numpy as np
 
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.intensity import background_intensity, mask_cell, project_cell
+from icell_tf.imaging.frame.masks import MaskError, check_masks, describe_pieces
+from icell_tf.imaging.frame.no_data import describe_no_data, find_no_data
 from icell_tf.imaging.frame.pose import Pose, align
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, REFERENCE_ROLES, STRUCTURE_ROLE
 from icell_tf.spec import PREPROCESSING_VERSION, Preparation
@@ -27,10 +29,6 @@ def check_version(preparation: Preparation):
         )
 
 
-class MaskError(ValueError):
-    """A mask that can't be used, or doesn't belong to its stack."""
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreprocessedCell:
     """A cell in its frame.
@@ -40,12 +38,14 @@ class PreprocessedCell:
       transform: from the stack into the frame.
       pose: the `Pose` of its outline.
       ranges: for each channel the intensity that became 0 and the one that became 255, in the stack's units.
+      guesses: what was taken to hold no data, and whether the cell is in pieces, for the user to check.
     """
 
     image: np.ndarray
     transform: Transform
     pose: Pose
     ranges: tuple[tuple[float, float], ...]
+    guesses: tuple[str, ...] = ()
 
 
 def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparation=None) -> PreprocessedCell:
@@ -53,40 +53,58 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
 
     Args:
       channels: (C, Z, Y, X), or a sequence of C arrays (Z, Y, X), integers or floats: membrane, nucleus[, structure].
-      cell_mask: (Z, Y, X), nonzero inside the cell; for a frame in 2D also (1, Y, X).
-      nucleus_mask: nonzero inside the nucleus, as the cell mask.
+        NaN, and zeros along the border beside another background, hold no data: see `find_no_data`.
+      cell_mask: (Z, Y, X), 0 outside the cell and one number inside; for a frame in 2D also (1, Y, X).
+      nucleus_mask: of the nucleus, as the cell mask.
       scale: (z, y, x), µm per voxel; for a frame in 2D z is not used and may be nan.
       frame: the `Frame` of the image. In 2D the stack is projected along z.
       preparation: a `Preparation`; None is the paper's.
 
-    Raises: ValueError: the shapes differ, a mask or channel is empty, the nucleus lies outside the cell, or the pixel
-      size can't be right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
+    Raises: ValueError: the shapes differ, a channel is empty or has no data within the cell, or the pixel size can't be
+      right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)
     rank = len(frame.shape)
     if rank == channels[0].ndim:
         _check_planes(channels[0], cell=cell_mask, nucleus=nucleus_mask)
-    cell_mask, nucleus_mask = _check_masks(cell_mask, nucleus_mask, channels[0].shape)
+    cell_mask, nucleus_mask = check_masks(cell_mask, nucleus_mask, channels[0].shape)
     _check_scale(scale, rank)
     projected = rank < channels[0].ndim
     cell, nucleus = (mask.any(axis=0) if projected else mask for mask in (cell_mask, nucleus_mask))
     transform, pose = align(cell, nucleus, scale[-rank:], frame, preparation.alignment)
-    images, ranges = [], []
+    images, ranges, left_out = [], [], {}
     for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
         # Subtraction, clipping and division keep the order of intensities, so they can follow a projection.
         image = (project_cell if projected else mask_cell)(channel, cell_mask, name)
-        background = background_intensity(channel, cell_mask)
-        highest = _highest(image[cell], background, name, preparation.normalization)
+        no_data, with_data = find_no_data(channel, cell_mask), cell
+        if no_data is not None:
+            left_out[name] = float(no_data.mean())
+            with_data = cell & ~(no_data.all(axis=0) if projected else no_data)
+        background = _background(channel, cell_mask, no_data, name)
+        highest = _highest(image[with_data], background, name, preparation.normalization)
         image = np.minimum(np.maximum(image.astype(np.float64) - float(background), 0) / highest, 1)
         images.append(image.astype(np.float32))
         ranges.append((float(background), float(background + highest)))
     image = np.moveaxis(transform.apply(np.stack(images)), 0, -1)
-    return PreprocessedCell(np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8), transform, pose, tuple(ranges))
+    image = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    guesses = describe_no_data(left_out), describe_pieces(cell_mask.any(axis=0))
+    return PreprocessedCell(image, transform, pose, tuple(ranges), tuple(filter(None, guesses)))
+
+
+def _background(channel, cell_mask, no_data, name):
+    try:
+        return background_intensity(channel, cell_mask, no_data=no_data)
+    except ValueError as error:
+        raise ValueError(f"the {name} channel can't be used: {error}") from error
 
 
 def _highest(intensities, background, name, normalization):
     """Returns the intensity that becomes 255, minus the background."""
+    if not len(intensities):
+        raise ValueError(
+            f"the {name} channel holds no data within the cell mask: it is 0 or NaN there, up to the border."
+        )
     highest = float(intensities.max()) - float(background)
     if highest <= 0:
         raise ValueError(
@@ -122,41 +140,6 @@ def _check_planes(channel, **masks):
     for name, mask in masks.items():
         if np.ndim(mask) == 2 or len(mask) == 1:
             raise MaskError(f"the {name} mask has one plane, but a volume needs a mask in each of its planes.")
-
-
-def _check_masks(cell_mask, nucleus_mask, shape):
-    """Both masks as bool arrays of the stack's shape."""
-    masks = []
-    for name, mask in (("cell", cell_mask), ("nucleus", nucleus_mask)):
-        mask = np.asarray(mask)
-        if mask.ndim == 2:
-            mask = mask[None]
-        if mask.ndim != 3 or mask.shape[0] not in (1, shape[0]) or mask.shape[1:] != shape[1:]:
-            raise MaskError(
-                f"the {name} mask has the shape {mask.shape}, the stack {shape} (Z, Y, X); a mask needs the stack's "
-                "shape, or one plane."
-            )
-        if mask.dtype.kind not in "buif":
-            raise MaskError(f"expected a {name} mask of bools or numbers, found {mask.dtype}.")
-        if mask.dtype.kind in "if" and not (mask.min() >= 0 and np.isfinite(mask.max())):  # NaN fails, too
-            raise MaskError(f"the {name} mask has negative, NaN or infinite values: expected 0 outside, more inside.")
-        inside = mask != 0
-        if not inside.any():
-            raise MaskError(f"the {name} mask is empty.")
-        masks.append(np.broadcast_to(inside, shape))
-    if np.count_nonzero(masks[1]) > np.count_nonzero(masks[0]):
-        raise MaskError(
-            "the nucleus mask is larger than the cell mask: are they exchanged? Check the names of their "
-            "channels (name_dict, or --segmentation_channels)."
-        )
-    if masks[0].all():
-        raise MaskError(
-            "the cell mask fills the whole stack, so the cell has no outline: expected a mask that is 0 outside the "
-            "cell, and a crop with a margin around it."
-        )
-    if not any((cell & nucleus).any() for cell, nucleus in zip(*masks, strict=True)):
-        raise MaskError("the nucleus mask lies outside the cell mask: are both of one cell?")
-    return masks
 
 
 def _check_scale(scale, rank):

@@ -8,6 +8,7 @@ import os
 from typing import NamedTuple
 
 from icell_tf.files import nfc, on_disk
+from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, LABEL, THRESHOLD, Choices, MaskError
 from icell_tf.imaging.manifest.cells import LoadedCell
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import is_stack_folder, read_masks, read_stack
@@ -24,7 +25,8 @@ from icell_tf.imaging.read.channels import (
 from icell_tf.structures import canonical_name, name_problem, tidied
 
 REQUIRED = ("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict")
-OPTIONAL = ("FOVId", "scale_micron")
+_CHOICES = (LABEL, THRESHOLD, CHANNEL_THRESHOLD)
+OPTIONAL = ("FOVId", "scale_micron", *_CHOICES)
 _MAX_LENGTH = 200  # of an id, and of a value in an error
 
 
@@ -40,6 +42,7 @@ class ManifestCell:
       mask_roles: cell, nucleus -> index of its channel of segmentation.
       scale: (z, y, x) in µm, or None to use the file's own metadata.
       axes: a letter for each dimension of the stack's array, and of the masks' if it has as many; None: the files' own.
+      choices: what the user says about masks that are not 0 and one number.
     """
 
     cell_id: str
@@ -53,6 +56,7 @@ class ManifestCell:
     mask_roles: dict[str, int]
     scale: tuple[float, float, float] | None
     axes: str | None = None
+    choices: Choices = Choices()
 
     @property
     def source(self) -> str:
@@ -68,9 +72,12 @@ class ManifestCell:
         for stack, roles in ((raw, self.roles), (masks, self.mask_roles)):
             guesses += contradictions(stack, roles, "name_dict")
         guesses += other_structure(raw, self.roles, self.structure)
-        mask = read_roles(masks, self.mask_roles)
+        try:
+            mask = {role: self.choices.mask(mask, role) for role, mask in read_roles(masks, self.mask_roles).items()}
+        except MaskError as error:
+            raise MaskError(f"{self.segmentation}: {error}") from error
         return LoadedCell(
-            channels=list(read_roles(raw, self.roles).values()),
+            channels=[self.choices.channel(channel, role) for role, channel in read_roles(raw, self.roles).items()],
             cell_mask=mask["cell"],
             nucleus_mask=mask["nucleus"],
             scale=raw.scale,
@@ -129,6 +136,7 @@ def _parse_row(values, root, required, labelled, axes, files):
         reasons.append(f"structure_name is {problem}")
     channels = attempt(parse_name_dict, values["name_dict"], labelled)
     scale = attempt(parse_scale, values["scale_micron"])
+    choices = attempt(_parse_choices, tuple(values[column] for column in _CHOICES))
     paths = {column: attempt(_resolve, values[column], root, column) for column in ("crop_raw", "crop_seg")}
     for column, path in paths.items():
         if path:
@@ -137,7 +145,11 @@ def _parse_row(values, root, required, labelled, axes, files):
     if reasons or missing:
         return None, reasons + ["; ".join(missing)] * bool(missing), len(missing) == 2 and not reasons
     structure, fov_id = canonical_name(values["structure_name"]), values["FOVId"] or values["CellId"]
-    return ManifestCell(values["CellId"], structure, fov_id, *paths.values(), *channels, scale, axes), [], False
+    return (
+        ManifestCell(values["CellId"], structure, fov_id, *paths.values(), *channels, scale, axes, choices),
+        [],
+        False,
+    )
 
 
 @functools.lru_cache(maxsize=1024)  # most manifests have the same name_dict in every row
@@ -181,6 +193,11 @@ def _resolve(text, root, column):
     if path.split(os.sep, 1)[0] == os.pardir:
         raise ValueError(f"{column} {text} leaves the manifest's folder; move the file there or give its full path")
     return os.path.join(root, path)
+
+
+@functools.lru_cache(maxsize=1024)
+def _parse_choices(texts):
+    return Choices.parse(dict(zip(_CHOICES, texts, strict=True)), "the column {}")
 
 
 @functools.lru_cache(maxsize=1024)

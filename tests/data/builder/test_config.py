@@ -32,6 +32,8 @@ from tests.building import STACKS, TINY_3D
         ({"test_fraction": 1.0}, "test_fraction"),
         ({"seed": 1}, "seed .*stacks.* simulated"),
         ({"expected_draws": 0}, "expected_draws .*stacks"),
+        ({"kind": "paper_2d", "mask_threshold": 0.5}, "mask_threshold .*paper_2d.* stacks, hipsc_single_cell"),
+        ({"mask_threshold": "soft"}, "'stacks': mask_threshold is 'soft', but must look like cell:NUMBER,nucleus:"),
         ({"kind": "paper_2d", "axes": "YX"}, "axes .*paper_2d.* stacks, hipsc_single_cell"),
         ({"kind": "simulated", "structures": ["tom20"]}, "structures .*simulated.* stacks, "),
         ({"kind": "simulated", "alignment": "none"}, "alignment .*simulated"),

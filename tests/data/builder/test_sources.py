@@ -5,6 +5,8 @@ import pytest
 from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf import structures
 from icell_tf.data.builder import sources
+from icell_tf.data.builder.config import IntegratedCellConfig
+from icell_tf.imaging import prepare
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,19 @@ def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, 
         assert found[0] / total == pytest.approx(0.9, abs=0.005)
     assert len({cell.cell_id for cell in cells}) == sum(found)
     assert {i for i, cell in enumerate(cells) if cell.expected_draws} == set(divided["test"])
+
+
+def test_thresholds_of_a_config_count_for_all_cells(real_data):
+    """The masks of `hela3d` have soft edges: without thresholds they are refused."""
+    frame = {"image_size": 64, "pixel_size": 1.0}
+    refused = IntegratedCellConfig(name="hela", **frame)
+    cells, _, _ = sources.list_cells(refused, real_data / "hela3d")
+    found = prepare.examine(cells[0], refused.frame)
+    assert isinstance(found, prepare.BadCell) and "mask_threshold in --config" in found.reason
+    soft = {"mask_threshold": 127, "channel_threshold": "membrane:127,nucleus:127"}
+    config = IntegratedCellConfig(name="hela", **frame, **soft)
+    assert config.arguments().items() >= soft.items()
+    cells, bad_cells, _ = sources.list_cells(config, real_data / "hela3d")
+    assert len(cells) == 151 and not bad_cells
+    record, findings = prepare.examine(cells[0], config.frame)
+    assert set(prepare.decoded(record["image"])[..., 0].ravel()) >= {0, 255} and findings.ranges[0] == (0, 1)

@@ -13,6 +13,7 @@ from icell_tf.imaging.fields import cut
 from icell_tf.imaging.fields.field_list import Field
 from icell_tf.imaging.fields.matching import Limits
 from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import prepare_cell
@@ -166,6 +167,29 @@ def test_a_mask_is_noticed(field, simulated, files, tmp_path):
     lines = []
     assert cut.cut_fields([field], tmp_path / "out", report=lines.append)["kept"] == 3
     assert "cells.tif: " in lines[0] and "a mask of 4 connected pieces" in lines[0]
+
+
+def test_probabilities_need_a_threshold(field, simulated, files, tmp_path):
+    tifffile.imwrite(files / "cells.tif", np.where(simulated.cells > 0, 0.8, 0.1).astype(np.float32))
+    with pytest.raises(ValueError, match="FieldId a: .*cells.tif: .*not whole numbers.*--mask_threshold=cell:NUMBER"):
+        cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+    field = Field(**{**vars(field), "choices": Choices(mask_threshold={"cell": 0.5})})
+    assert cut.cut_fields([field], tmp_path / "out", report=lambda line: None)["kept"] == 3
+
+
+def test_pixels_without_data_are_reported(field, simulated, files, tmp_path):
+    channels = simulated.channels.copy()
+    channels[:, :, :, -2:] = 0  # beside the cells
+    metadata = dict(zip(("PhysicalSizeZ", "PhysicalSizeY", "PhysicalSizeX"), simulated.scale, strict=True))
+    tifffile.imwrite(files / "a.ome.tif", channels, photometric="minisblack", metadata={"axes": "CZYX", **metadata})
+    lines = []
+    assert cut.cut_fields([field], tmp_path / "out", report=lines.append)["kept"] == 3
+    assert lines[0].startswith("a: about 1 % of the membrane, nucleus, structure image holds no data")
+    assert "cut off" not in lines[0]
+    channels[:, :, : np.flatnonzero((simulated.cells == 1).any(axis=(0, 2)))[3]] = 0  # three rows of cell 1 and more
+    tifffile.imwrite(files / "a.ome.tif", channels, photometric="minisblack", metadata={"axes": "CZYX", **metadata})
+    cut.cut_fields([field], tmp_path / "other", report=lines.append)
+    assert "kept cells touch it and may be cut off: look at the outlines" in lines[2]
 
 
 def test_nothing_is_overwritten_unasked(field, tmp_path):

@@ -29,7 +29,10 @@ from .conftest import CHANNELS
         ({"nucleus_labels": "cells.tif"}, "cells.tif: is given as label image of the cells and of the nuclei"),
         ({"nucleus_labels": "coarse.ome.tif"}, "coarse.ome.tif: the masks' file says a pixel size of z 1, y 1, x 1 µm"),
         ({"path": "bare.tif"}, "no pixel size"),
-        ({"nucleus_labels": "small.tif"}, "small.tif: the labels have the shape (1, 3, 4), the field (14, 118, 140)"),
+        (
+            {"nucleus_labels": "small.tif"},
+            "small.tif: the label image has the shape (1, 3, 4), the field (14, 118, 140)",
+        ),
     ],
 )
 def test_bad_fields_are_refused_before_anything_is_written(

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from icell_tf.imaging.fields import matching
-from icell_tf.imaging.fields.matching import FieldCell, Limits, check_labels, cut_cell, divide_field
+from icell_tf.imaging.fields.matching import FieldCell, Limits, cut_cell, divide_field
 from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.masks import label_image
 from icell_tf.imaging.frame.preprocess import preprocess
 
 from .conftest import simulate_field
@@ -162,48 +163,9 @@ def test_the_margin_ends_at_the_fields_edge():
     assert cut.cell_mask[0, 1:21, 5:25].all() and cut.cell_mask.sum() == 400
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.uint64, np.float32, np.float64])
-def test_whole_numbers_of_any_type_are_labels(dtype):
-    drawn = draw((20, 30), {3: [(2, 8, 2, 8)], 200 if dtype == np.uint8 else 3000: [(10, 16, 10, 16)]})
-    labels, mask = check_labels(drawn[0].astype(dtype), (5, 20, 30))
-    assert labels.dtype.kind in "ui" and labels.shape == (1, 20, 30) and not mask
-    np.testing.assert_array_equal(labels, drawn)
-
-
 def test_labels_of_any_size_are_matched():
     cells = draw((20, 30), {1: [(2, 8, 2, 8)], 2: [(10, 16, 10, 16)]}).astype(np.uint32)
     large = np.where(cells == 2, np.uint32(4_000_000_000), cells)
-    labels, _ = check_labels(large, (1, 20, 30))
+    labels, _ = label_image(large, "cell")
     kept, _ = divide_field(labels, cells.astype(np.int32), SCALE)
     assert [(cell.label, cell.nucleus) for cell in kept] == [(1, 1), (4_000_000_000, 2)]
-
-
-@pytest.mark.parametrize("inside", [True, np.uint8(255), 1.0])
-def test_a_mask_is_divided_into_its_pieces(inside):
-    drawn = draw((20, 30), {1: [(2, 8, 2, 8)], 2: [(8, 16, 8, 16)], 3: [(2, 6, 20, 26)]})
-    labels, mask = check_labels((drawn > 0) * inside, (1, 20, 30))
-    assert mask
-    np.testing.assert_array_equal(labels, np.where(drawn == 2, 1, np.where(drawn == 3, 2, drawn)))  # 1 and 2 touch
-
-
-def test_one_label_in_one_piece_is_no_mask():
-    drawn = draw((20, 30), {5: [(2, 8, 2, 8)]})
-    labels, mask = check_labels(drawn, (1, 20, 30))
-    assert not mask and set(np.unique(labels)) == {0, 5}
-
-
-@pytest.mark.parametrize(
-    "labels, message",
-    [
-        (np.ones((20, 31), int), r"shape \(1, 20, 31\), the field \(4, 20, 30\)"),
-        (np.ones((3, 20, 30), int), r"shape \(3, 20, 30\)"),
-        (np.zeros((20, 30), int), "empty"),
-        (np.full((20, 30), 0.5), "not whole numbers"),
-        (np.full((20, 30), np.nan), "not whole numbers"),
-        (np.full((20, 30), -1), "go down to -1"),
-        (np.full((20, 30), 1j), "complex"),
-    ],
-)
-def test_arrays_that_are_no_labels_are_refused(labels, message):
-    with pytest.raises(ValueError, match=message):
-        check_labels(labels, (4, 20, 30))

@@ -5,6 +5,7 @@ import pytest
 
 from icell_tf.imaging.fields.matching import divide_field
 from icell_tf.imaging.fields.segmentation import segment_cells, segment_nuclei
+from icell_tf.imaging.frame.no_data import find_no_data
 from icell_tf.imaging.read import read_stack
 
 SCALE = (0.5, 0.5)
@@ -75,6 +76,22 @@ def test_a_simulated_field_is_found(simulated):
 def test_images_without_nuclei_are_refused(plane, diameter, message):
     with pytest.raises(ValueError, match=message):
         segment_nuclei(plane, SCALE, diameter)
+
+
+@pytest.mark.parametrize("fill", [0, np.nan])
+def test_pixels_without_data_are_neither_nucleus_nor_cell(simulated, fill):
+    """Strips of a mosaic: without them the same nuclei and cells are found, and none reaches into them."""
+    scale, channels = simulated.scale[1:], simulated.channels.astype(np.float32)
+    expected = segment_nuclei(channels[1], scale, 8)
+    empty = np.zeros(channels.shape[1:], bool)
+    empty[:, :3] = empty[:, :, -2:] = True
+    channels[:, empty] = fill
+    nuclei = segment_nuclei(channels[1], scale, 8, find_no_data(channels[1]))
+    assert np.count_nonzero(nuclei != expected) < 0.01 * np.count_nonzero(expected)
+    no_data = find_no_data(channels[0])
+    np.testing.assert_array_equal(no_data, empty)
+    cells = segment_cells(channels[0], nuclei, scale, 8, no_data)
+    assert cells.max() == 4 and not cells[empty[0]].any()
 
 
 def test_cells_need_nuclei_of_their_field():
