@@ -91,6 +91,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             features["expected"] = tfds.features.Tensor(shape=(*some, None), dtype=np.uint8, encoding="zlib")
             features["ceiling"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
             features["noise_free"] = tfds.features.Tensor(shape=(*some, channels), dtype=np.uint8, encoding="zlib")
+            observed = (None, *spec.shape, count)
+            features["observations"] = tfds.features.Tensor(shape=observed, dtype=np.uint8, encoding="zlib")
             features["spread"] = tfds.features.Tensor(shape=(count,), dtype=np.float32)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),

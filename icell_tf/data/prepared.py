@@ -19,6 +19,7 @@ from icell_tf.structures import canonical_name
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
 TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
 TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
+OBSERVATIONS = "observations"  # of some test cells only, and large: read where they are asked for
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ class PreparedCells:
         Args:
           split: a split, or a part of one.
           rows: a sequence of integers from 0, or a slice, of the split's cells.
-          features: names of the features to read. None: all; where cells of several splits are mixed, as in a fold,
-            all but the truths, which only those of the test split have.
+          features: names of the features to read. None: all but the observations; where cells of several splits are
+            mixed, as in a fold, also all but the truths, which only those of the test split have.
 
         Returns: {feature: (n, ...)} in NumPy; image is (n, *shape, C) uint8.
         Raises: DatasetError: there are no cells, or a file is damaged. IndexError: there is no such cell.
@@ -148,13 +149,13 @@ class PreparedCells:
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:
             raise IndexError(f"rows are from {rows.min()} to {rows.max()}, but {split!r} has {count} cells")
         if features is None:
-            mixed = self.fold or "+" in split
-            features = tuple(name for name in self.builder.info.features if not (mixed and name in TRUTHS))
+            without = (OBSERVATIONS, *(TRUTHS if self.fold or "+" in split else ()))
+            features = tuple(name for name in self.builder.info.features if name not in without)
         found = stored.read(cells[rows] if len(rows) else cells[:1])  # of one cell, for the shapes of an empty result
         records = {name: values[: len(rows)] for name, values in self._decoder(features)(found).items()}
         if "structure" in records:
             records["structure"] = self._numbers[records["structure"]]
-        truths = [name for name in TRUTHS_BY_STRUCTURE if name in records and records[name].size]
+        truths = [name for name in (*TRUTHS_BY_STRUCTURE, OBSERVATIONS) if name in records and records[name].size]
         return records | {name: records[name][..., self._kept] for name in truths}
 
     def _decoder(self, features):
@@ -243,6 +244,16 @@ class PreparedCells:
         """Returns the first cells of a split in NumPy: x, (count, *shape, C) in [0, 1], and structure, (count,)."""
         records = self.read(split, slice(count), ("image", "structure"))
         return records["image"].astype(np.float32) / 255, records["structure"]
+
+    def observations(self, split, row):
+        """Returns what a camera would show of all structures in a cell, (n, *shape, K) uint8, or None if it has none.
+
+        Raises: DatasetError: a file is damaged.
+        """
+        if OBSERVATIONS not in self.builder.info.features:
+            return None
+        (found,) = self.read(split, [row], (OBSERVATIONS,))[OBSERVATIONS]
+        return found if len(found) else None
 
     def batches(self, split, batch_size, cache="off", free=None):
         """Returns the `Batches` of all cells, in order.

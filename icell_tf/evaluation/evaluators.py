@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from icell_tf.evaluation import (
     classification,
     compared,
+    distribution,
     draws,
     generated,
     integration,
@@ -77,6 +78,11 @@ def _draws(context):
     return draws.scores(measured, context.seed), None
 
 
+def _distribution(context):
+    measured = distribution.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    return distribution.scores(measured, context.seed), measured
+
+
 def _generated(context):
     seen, noise_free = context.seen, context.samples.get("noise-free")
     shapes = {name: of_sample.shapes for name, of_sample in seen.items()}
@@ -124,6 +130,13 @@ EVALUATORS = (
     ),
     Evaluator(
         "draws", "Draws of z_s", "Do draws of z_s vary as cells do, and does a structure stay where it can be?", _draws
+    ),
+    Evaluator(
+        "distribution",
+        "Distribution of draws",
+        "Are draws distributed as observed structures are, given the cell? Rivals are the structures of the training "
+        "cells nearest in shape, as they are, and Algorithm 3's image alone.",
+        _distribution,
     ),
     Evaluator(
         "generated",

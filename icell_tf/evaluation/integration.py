@@ -9,7 +9,7 @@ import numpy as np
 
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.permutation import shape_test
-from icell_tf.evaluation.metrics.scores import Score, mean_of_means, mean_score
+from icell_tf.evaluation.metrics.scores import Score, mean_score, over_structures
 from icell_tf.evaluation.neighbours import Neighbours
 from icell_tf.evaluation.pairs import Pairs
 
@@ -181,7 +181,7 @@ def _over_frame(integration, chosen, seed, structure=None):
     ]
     about = f"r of Algorithm 3 minus that of its best rival, {best}, {what}"
     fields = {"rivals": {"no better": 0.0}, "about": about, "structure": structure}
-    return [*found, _over_structures("margin", (r["model"] - r[best])[:, chosen], seed, **fields)]
+    return [*found, over_structures("margin", (r["model"] - r[best])[:, chosen], seed, **fields)]
 
 
 def _r(metric, values, prediction, chosen, seed, **fields):
@@ -189,14 +189,7 @@ def _r(metric, values, prediction, chosen, seed, **fields):
     rivals, landmarks = (
         {name: mean_r(r, chosen) for name, r in values.items() if name in names} for names in (RIVALS, ("ceiling",))
     )
-    return _over_structures(metric, values[prediction][:, chosen], seed, rivals=rivals, landmarks=landmarks, **fields)
-
-
-def _over_structures(metric, r, seed, **fields):
-    """Scores the mean over structures of r (N, K), which is NaN where a cell doesn't show a structure."""
-    if np.isnan(r).any():
-        return mean_of_means(metric, [column[~np.isnan(column)] for column in r.T], seed, **fields)
-    return mean_score(metric, r.mean(axis=1), seed, **fields)
+    return over_structures(metric, values[prediction][:, chosen], seed, rivals=rivals, landmarks=landmarks, **fields)
 
 
 def _shape_scores(pairs, seed):

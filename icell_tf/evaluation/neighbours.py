@@ -77,15 +77,22 @@ class Neighbours:
         """
         mean = np.zeros((*indices.shape[:-1], *self._spec.shape), np.float32)
         for nearest in np.moveaxis(indices, -1, 0):
-            pose, rows = np.divmod(nearest, len(self._training))  # in the search pose follows after pose
-            images = self._channels(rows)  # (B, K, *shape)
-            for number, axes in enumerate(self._poses):
-                images[pose == number] = np.flip(images[pose == number], axes)
-            images[nearest < 0] = 0
-            mean += images
+            mean += self.copies(nearest)
         counts = np.maximum((indices >= 0).sum(axis=-1), 1)
         mean /= counts.reshape(*counts.shape, *(1 for _ in self._spec.shape))
         return np.moveaxis(mean, 1, -1)
+
+    def copies(self, indices):
+        """Returns the structure channels of neighbours in the pose that is near.
+
+        Args: indices: of any shape, of `find`. Returns: (*indices.shape, *shape) uint8; 0 where there is no neighbour.
+        """
+        pose, rows = np.divmod(indices, len(self._training))  # in the search pose follows after pose
+        images = self._channels(rows)
+        for number, axes in enumerate(self._poses):
+            images[pose == number] = np.flip(images[pose == number], axes)
+        images[indices < 0] = 0
+        return images
 
     def _channels(self, rows):
         """Returns structure channels, (*rows.shape, *shape) uint8, of which many are kept for the next call."""

@@ -10,7 +10,7 @@ from PIL import Image
 from icell_tf import simulate, structures
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.masks import MaskError
-from icell_tf.imaging.frame.preprocess import PreprocessedCell, preprocess
+from icell_tf.imaging.frame.preprocess import PreprocessedCell, preprocess, preprocess_channel
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
 from icell_tf.spec import CHANNELS, Preparation
 
@@ -28,12 +28,14 @@ class SimulatedId:
       number: of the cell among those of its structure.
       seed: of the data set.
       expected_draws: number of draws whose mean is an expected localization; 0: it has none.
+      observations: number of images of each structure as a camera would show it; 0: it has none.
     """
 
     structure: str
     number: int
     seed: int = 0
     expected_draws: int = 0
+    observations: int = 0
 
     @property
     def cell_id(self) -> str:
@@ -147,6 +149,8 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
       many other draws; `noise_free` (*shape, C) uint8, the image without background and noise; and `spread` (K,), the
       root of the mean over the frame of the variance of x_s given cell and y, in units of 1 = 255, from 16 draws.
       Without draws the numbers are 0, and the images have no pixels: (0, 0, K) and (0, 0, C) in 2D.
+      `observations` (n, *shape, K) uint8 are images of each structure with other molecules and noise each time,
+      prepared as the cell's own; n = 0 for most cells.
 
     Raises: BadCell: the frame doesn't hold the cell, or its pixels are too large to show one.
     """
@@ -158,6 +162,7 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
     except ValueError as error:  # no frame for cells
         raise BadCell(cell.cell_id, "simulated", str(error), getattr(error, "reach", ())) from error
     truths = _truths(simulated, prepared.transform, cell.expected_draws)
+    truths["observations"] = _observations(simulated, prepared.transform, cell.observations)
     return _record(cell, prepared) | truths, _findings(prepared, simulated.scale)
 
 
@@ -180,6 +185,15 @@ def _truths(simulated, transform, draws):
             drawn = [*simulate.draw_structure(simulated, k, SPREAD_DRAWS, seed=2, projected=projected)]
             spread[k] = np.sqrt(transform.apply(np.concatenate(drawn)).var(axis=0, ddof=1).mean())
     return {"expected": expected, "ceiling": ceiling.astype(np.float32), "noise_free": noise_free, "spread": spread}
+
+
+def _observations(simulated, transform, count):
+    """Images of all structures as a camera would show them, (count, *shape, K) uint8."""
+    images = np.zeros((count, *transform.frame.shape, len(structures.NAMES)), np.uint8)
+    for k in range(images.shape[-1]):
+        for i, stack in enumerate(simulate.observe_structure(simulated, k, count)):
+            images[i, ..., k] = preprocess_channel(stack, simulated.cell_mask, transform)
+    return images
 
 
 def _to_image(channels):

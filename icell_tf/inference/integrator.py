@@ -51,20 +51,32 @@ class Integrator:
           population), (B, ..., K) each.
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
-        if _integers(samples, "samples") < 0:
-            raise ValueError(f"samples is {samples}, but must be 0 or more")
+        _check_count(samples, "samples")
         seed = _integers(seed, "seed")
         result = self._call("integrate", x_r=x_r)
         mean = deviations = np.zeros_like(result["structures"])
-        for i in range(samples):  # Welford's running mean and sum of squared deviations
-            indices = {"seed": np.full(len(x_r), seed), "draw": np.full(len(x_r), i)}
-            drawn = self._call("integrate_draw", x_r=x_r, **indices)["structures"]
+        for i, drawn in enumerate(self._draws(x_r, samples, seed)):  # Welford's running mean, sum of squared deviations
             difference = drawn - mean
             mean = mean + difference / (i + 1)
             deviations = deviations + difference * (drawn - mean)
         if samples:
             result |= {"mean": mean, "std": np.sqrt(deviations / samples)}
         return result
+
+    def draw(self, x_r, count, seed=0):
+        """Draws every structure in every cell, as `integrate` does for its mean.
+
+        Args: x_r: (B, ..., R). count: number of draws. seed: integer.
+        Yields: (B, ..., K) in [0, 1], one draw after the other.
+        """
+        x_r = self._images(x_r, self.spec.reference_shape, "x_r")
+        _check_count(count, "count")
+        yield from self._draws(x_r, count, _integers(seed, "seed"))
+
+    def _draws(self, x_r, count, seed):
+        for i in range(count):
+            indices = {"seed": np.full(len(x_r), seed), "draw": np.full(len(x_r), i)}
+            yield self._call("integrate_draw", x_r=x_r, **indices)["structures"]
 
     def encode_reference(self, x_r):
         """Codes cell and nuclear shape: x_r (B, ..., R) -> `z_r` (B, Z)."""
@@ -148,6 +160,11 @@ class Integrator:
                 f"{name} ranges from {images.min()} to {images.max()}, but must lie in [0, 1], without NaN"
             )
         return images.astype(np.float32)
+
+
+def _check_count(count, name):
+    if _integers(count, name) < 0:
+        raise ValueError(f"{name} is {count}, but must be 0 or more")
 
 
 def _integers(values, name):

@@ -14,7 +14,7 @@ from icell_tf.simulate.reference import membrane, nucleus
 from icell_tf.simulate.shapes import Shape, sample_shape
 
 __all__ = ["PROGRAMS", "SIMULATOR_VERSION", "SimulatedCell", "simulate_cell"]
-__all__ += ["draw_structure", "expected_structure", "signals_in_cell"]
+__all__ += ["draw_structure", "expected_structure", "observe_structure", "signals_in_cell"]
 
 SIMULATOR_VERSION = "1.0.0"
 
@@ -67,8 +67,7 @@ def simulate_cell(seed, y, pixel_size, depth=None):
     signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]
     exposures = [expose(signal, rng) for signal in signals]
     rng = np.random.default_rng([seed, 3, y])
-    volume = _draw(shape, grid, y, 1, rng)[0]
-    signals.append(volume / volume[cell_mask].max())
+    signals.append(_signal(shape, grid, cell_mask, y, rng))
     exposures.append(expose(signals[-1], rng))
     channels, offsets = zip(*exposures, strict=True)
     return SimulatedCell(
@@ -130,6 +129,25 @@ def draw_structure(cell, y, draws, seed=0, projected=True):
         images = np.zeros((len(drawn), *shape), np.float32)
         images[:, *window] = drawn / _highest(drawn)
         yield images
+
+
+def observe_structure(cell, y, count, seed=0):
+    """Images a structure in a cell many times, each time with other molecules, brightness, background and noise.
+
+    Args: cell: `SimulatedCell`. y: index of any structure. count: number of images. seed: integer, 0 or more.
+    Yields: (Z, Y, X) uint16 counts, as the channels of a `SimulatedCell`.
+    Raises: ValueError: y is out of its range.
+    """
+    _check_structure(y)
+    rng = np.random.default_rng([cell.shape.seed, 5, y, seed])
+    for _ in range(count):
+        yield expose(_signal(cell.shape, cell.grid, cell.cell_mask, y, rng), rng)[0]
+
+
+def _signal(shape, grid, cell_mask, y, rng):
+    """One blurred draw of a structure, (Z, Y, X), 1 in the brightest voxel of the cell."""
+    volume = _draw(shape, grid, y, 1, rng)[0]
+    return volume / volume[cell_mask].max()
 
 
 def _projected(volumes, projected):

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from icell_tf import simulate
+from icell_tf import simulate, structures
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
@@ -122,3 +122,19 @@ def test_a_simulated_cell_in_3d_has_its_truths_as_volumes():
     plain, _ = prepare_simulated(dataclasses.replace(cell, expected_draws=0), frame)
     np.testing.assert_array_equal(plain["image"], record["image"])
     assert plain["expected"].shape == (0, 0, 0, 10) and plain["noise_free"].shape == (0, 0, 0, 3)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (8, 16, 16)])
+def test_observations_of_a_simulated_cell_are_prepared_as_its_own_image(shape):
+    frame = Frame(shape, (2.4,) * len(shape) if len(shape) == 3 else (1.2, 1.2))
+    cell = prepare.SimulatedId("lamin-b1", 0, observations=3)
+    record, _ = prepare.prepare_simulated(cell, frame)
+    observations, own = record["observations"], record["image"][..., 2]
+    assert observations.shape == (3, *shape, 10) and observations.dtype == np.uint8
+    lamin = observations[..., structures.NAMES.index("lamin-b1")]
+    assert all(np.corrcoef(own.ravel(), each.ravel())[0, 1] > 0.6 for each in lamin)
+    assert not np.array_equal(lamin[0], lamin[1])
+    assert observations[:, record["image"].max(axis=-1) == 0].mean() < 1  # outside the cell
+    without, _ = prepare.prepare_simulated(dataclasses.replace(cell, observations=0), frame)
+    assert without["observations"].shape == (0, *shape, 10)
+    np.testing.assert_array_equal(without["image"], record["image"])

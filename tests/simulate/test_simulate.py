@@ -300,3 +300,16 @@ def test_the_simulator_draws_what_its_version_drew():
     assert (cell.cell_mask.sum(), cell.nucleus_mask.sum()) == pytest.approx(MASKS, rel=1e-3)
     found = [expected_structure(cell, y, draws=2).sum() for y in range(10)]
     assert found == pytest.approx(EXPECTED, rel=1e-3)
+
+
+def test_observations_are_new_exposures_of_the_structure_in_the_same_cell(cells):
+    cell = cells[INDEX["lamin-b1"]]
+    stacks = [*simulate.observe_structure(cell, cell.y, 3)]
+    assert all(stack.shape == cell.cell_mask.shape and stack.dtype == np.uint16 for stack in stacks)
+    lamin, other = cell.signals[2], next(simulate.observe_structure(cell, INDEX["tom20"], 1))
+    for first, second in ((0, 1), (1, 2)):
+        assert 0.5 < correlation(stacks[first], stacks[second]) < 1
+    assert correlation(stacks[0], lamin) > correlation(other, lamin) + 0.2
+    again = [*simulate.observe_structure(cell, cell.y, 3)]
+    np.testing.assert_array_equal(stacks, again)
+    assert not np.array_equal(stacks[0], next(simulate.observe_structure(cell, cell.y, 1, seed=1)))

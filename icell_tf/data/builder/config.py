@@ -23,7 +23,8 @@ ON_BAD_CELL = ("fail", "skip")
 # The kinds that an argument is for. An argument that is not listed is for all kinds.
 FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures", "similar_names"), KINDS[1:])
 FOR_KINDS |= dict.fromkeys(("axes", THRESHOLD, CHANNEL_THRESHOLD), ("stacks", "hipsc_single_cell"))
-FOR_KINDS |= dict.fromkeys(COUNTS := ("cells_per_structure", "seed", "expected_draws"), ("simulated",))
+COUNTS = ("cells_per_structure", "seed", "expected_draws", "observations")
+FOR_KINDS |= dict.fromkeys(COUNTS, ("simulated",))
 _NAME = re.compile(r"(?=.*[A-Za-z_])\w[\w.-]{0,99}", re.ASCII)  # 1.0.0 would be taken for a version
 PIXEL_SIZES = 0.001, 100  # µm; what lies outside is no microscope's
 _LARGEST_SIMULATED = 2.5  # µm a pixel: larger ones show no nuclei
@@ -54,6 +55,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
+      observations: (simulated) number of images of each structure in some test cells as a camera would show them; 0:
+        none. 32 images of 100 cells take minutes at 64 px, and hours at 256 px.
     """
 
     name: str = ""
@@ -73,6 +76,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     cells_per_structure: int = 0
     seed: int = 0
     expected_draws: int = 64
+    observations: int = 0
 
     def __new__(cls, *_, **given):
         """Refuses a key that is no argument."""
@@ -217,6 +221,7 @@ CONFIGS = [
         validation_fraction=1 / 7,
         test_fraction=1 / 7,
         cells_per_structure=280,
+        observations=32,
     ),
     IntegratedCellConfig(
         name="paper_2d",

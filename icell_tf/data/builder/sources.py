@@ -13,6 +13,8 @@ from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 
+OBSERVED_CELLS = 10  # of each structure, in the test split: each has many images
+
 
 def list_cells(config, manual_dir):
     """Lists the cells of a build.
@@ -41,14 +43,18 @@ def list_cells(config, manual_dir):
 
 
 def _simulated_cells(config):
-    """The `SimulatedId`s of a config; those of the test split have expected localizations."""
+    """The `SimulatedId`s of a config; those of the test split have expected localizations, some also observations."""
     cells = [
         prepare.SimulatedId(structure.name, number, config.seed)
         for structure in structures.STRUCTURES
         for number in range(config.cells_per_structure or structure.total)
     ]
+    met = collections.Counter()
     for index in divide(config, cells, range(len(cells)))["test"]:
-        cells[index] = dataclasses.replace(cells[index], expected_draws=config.expected_draws)
+        met[cells[index].structure] += 1
+        observed = met[cells[index].structure] <= OBSERVED_CELLS
+        truths = {"expected_draws": config.expected_draws, "observations": config.observations if observed else 0}
+        cells[index] = dataclasses.replace(cells[index], **truths)
     return cells
 
 

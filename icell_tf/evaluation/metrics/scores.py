@@ -158,6 +158,40 @@ def mean_of_means(metric, groups, seed=0, **fields):
     return Score(metric, float(np.mean([values.mean() for values in groups])), n, interval, **fields)
 
 
+def over_structures(metric, values, seed=0, **fields):
+    """Returns the `Score` of the mean over structures of values (N, K), NaN where a cell doesn't show a structure.
+
+    Where each cell shows all structures, cells are resampled; else those of each structure, see `mean_of_means`.
+    """
+    if np.isnan(values).any():
+        return mean_of_means(metric, [column[~np.isnan(column)] for column in values.T], seed, **fields)
+    return mean_score(metric, values.mean(axis=1), seed, **fields)
+
+
+def ratio_over_structures(metric, a, b, seed=0, transform=lambda ratio: ratio, **fields):
+    """Returns the `Score` of the mean over structures of mean a over mean b, with a bootstrap interval over cells.
+
+    Args:
+      metric: of the score.
+      a, b: (N, K), NaN where a cell doesn't show a structure.
+      seed: of the bootstrap.
+      transform: of a structure's ratio, such as np.sqrt where a and b are variances.
+      fields: more of the score.
+    """
+    shown = ~np.isnan(a).all(axis=0)
+    a, b = a[:, shown], b[:, shown]
+    cells = np.flatnonzero(~np.isnan(a).all(axis=1))
+
+    def statistic(rows, axis=-1):
+        rows = np.moveaxis(np.asarray(rows), axis, 0)
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a resample without a structure
+            ratio = np.nanmean(a[rows], axis=0) / np.nanmean(b[rows], axis=0)
+            return np.nanmean(transform(ratio), axis=-1)
+
+    interval = bootstrap([cells], statistic, seed)
+    return Score(metric, float(statistic(cells)), len(cells), interval, **fields)
+
+
 def bootstrap(samples, statistic, seed=0, resamples=RESAMPLES, paired=False):
     """Returns the 95% percentile bootstrap interval of a statistic, or None if a sample has fewer than two values.
 

@@ -75,21 +75,44 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     transform, pose = align(cell, nucleus, scale[-rank:], frame, preparation.alignment)
     images, ranges, left_out = [], [], {}
     for name, channel in zip(CHANNEL_ROLES, channels, strict=False):
-        # Subtraction, clipping and division keep the order of intensities, so they can follow a projection.
-        image = (project_cell if projected else mask_cell)(channel, cell_mask, name)
-        no_data, with_data = find_no_data(channel, cell_mask), cell
-        if no_data is not None:
-            left_out[name] = float(no_data.mean())
-            with_data = cell & ~(no_data.all(axis=0) if projected else no_data)
-        background = _background(channel, cell_mask, no_data, name)
-        highest = _highest(image[with_data], background, name, preparation.normalization)
-        image = np.minimum(np.maximum(image.astype(np.float64) - float(background), 0) / highest, 1)
-        images.append(image.astype(np.float32))
-        ranges.append((float(background), float(background + highest)))
-    image = np.moveaxis(transform.apply(np.stack(images)), 0, -1)
-    image = np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+        image, reach, without_data = _normalized(channel, cell_mask, name, projected, preparation)
+        images.append(image)
+        ranges.append(reach)
+        left_out |= {name: without_data} if without_data else {}
     guesses = describe_no_data(left_out), describe_pieces(cell_mask.any(axis=0))
+    image = _in_frame(images, transform)
     return PreprocessedCell(image, transform, pose, tuple(ranges), tuple(filter(None, guesses)))
+
+
+def preprocess_channel(channel, cell_mask, transform: Transform, preparation=None) -> np.ndarray:
+    """Prepares another structure channel of a preprocessed cell, as `preprocess` did its own.
+
+    Args: channel: (Z, Y, X). cell_mask: (Z, Y, X) bool. transform: the cell's own. preparation: as of `preprocess`.
+    Returns: (*shape) uint8. Raises: ValueError: the channel is empty.
+    """
+    projected = len(transform.frame.shape) < channel.ndim
+    image, *_ = _normalized(channel, cell_mask, STRUCTURE_ROLE, projected, preparation or Preparation())
+    return _in_frame([image], transform)[..., 0]
+
+
+def _normalized(channel, cell_mask, name, projected, preparation):
+    """Returns a channel in [0, 1], projected or not, its range, and the share of it that holds no data."""
+    # Subtraction, clipping and division keep the order of intensities, so they can follow a projection.
+    image = (project_cell if projected else mask_cell)(channel, cell_mask, name)
+    no_data, with_data = find_no_data(channel, cell_mask), cell_mask.any(axis=0) if projected else cell_mask
+    if no_data is not None:
+        with_data = with_data & ~(no_data.all(axis=0) if projected else no_data)
+    background = _background(channel, cell_mask, no_data, name)
+    highest = _highest(image[with_data], background, name, preparation.normalization)
+    image = np.minimum(np.maximum(image.astype(np.float64) - float(background), 0) / highest, 1)
+    share = 0.0 if no_data is None else float(no_data.mean())
+    return image.astype(np.float32), (float(background), float(background + highest)), share
+
+
+def _in_frame(images, transform):
+    """Returns channels in [0, 1] as an image of the frame, (*shape, C) uint8."""
+    image = np.moveaxis(transform.apply(np.stack(images)), 0, -1)
+    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
 
 
 def _background(channel, cell_mask, no_data, name):

@@ -1,0 +1,205 @@
+"""Are draws distributed as observed structures are, given the cell? Proper scores, calibration, spread and detail.
+
+What is compared is an observation: an image with the camera's noise, prepared as the data are. In real cells it is the
+structure that a cell shows. Of simulated cells that know observations of all structures, the first one is it, and the
+others are true draws: what a perfect model would score. Only pixels inside the cell count.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from icell_tf.evaluation.metrics import correlation, ensembles
+from icell_tf.evaluation.metrics.scores import over_structures, ratio_over_structures
+from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
+
+MOST_CELLS, BATCH = 400, 10
+PATCH = 4  # pixels
+BANDS = ((0.03, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5))  # cycles a pixel
+COVERED = (0.5, 0.9)
+BINS = 20  # of a rank histogram
+DRAWN, NEAREST, MODE, TRUE = "draws", f"{MEAN_OF}_nearest", "algorithm_3", "true_draws"
+PROPER = {
+    "crps": "continuous ranked probability score by pixel, images in [0, 1]",
+    "crps_of_patches": f"the same of means over {PATCH} x {PATCH} pixels",
+    "energy_score": "energy score, Euclidean distance over the pixels inside the cell",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """What is measured of the ensembles for N cells and K structures; NaN where a cell tells nothing of a structure.
+
+    Attributes:
+      structures: K names.
+      draws: per cell and structure.
+      proper: {score: {ensemble: (N, K)}}, scores as `PROPER` names them; the ensembles: the model's draws, the copies
+        of the nearest training cells, Algorithm 3's image alone, and where they are known true draws.
+      covered: {ensemble: {share: (N, K)}}, the part of the pixels within the central interval that holds that share.
+      histograms: {ensemble: (K, BINS)}, counts of the `ensembles.ranks` of all pixels.
+      variance: {ensemble: (N, K)}, mean over the pixels of the variance over the draws, images in [0, 1].
+      power: {ensemble or "observed": (N, K, bands)}, mean power in `BANDS`.
+    """
+
+    structures: tuple[str, ...]
+    draws: int
+    proper: dict[str, dict[str, np.ndarray]]
+    covered: dict[str, dict[float, np.ndarray]]
+    histograms: dict[str, np.ndarray]
+    variance: dict[str, np.ndarray]
+    power: dict[str, np.ndarray]
+
+
+def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS):
+    """Draws the structures of which there are observations, in test cells, and compares.
+
+    Args:
+      integrator: the trained `Integrator`.
+      test, training: `CodedCells` of the test and the training split.
+      draws: per cell and structure, 2 or more.
+      seed: of the draws, and of ties between ranks.
+      most: how many cells at most, the first ones; where some have observations of all structures, only those.
+
+    Returns: `Distribution`.
+    """
+    spec, neighbours = test.spec, Neighbours(integrator, training)
+    known = test.observed_rows
+    rows = known if len(known) else np.arange(min(most, len(test)))
+    pixels = neighbours.find(test)
+    nearest = pixels.get("mean_of_nearest_pixels_mirrored", pixels["mean_of_nearest_pixels"])[rows]
+    table, rng = _Table(len(rows), len(spec.structures)), np.random.default_rng(seed)
+    for start in range(0, len(rows), BATCH):
+        part = rows[start : start + BATCH]
+        x = test.x(part)
+        x_r, masks = spec.reference(x), correlation.cell_mask(spec.reference(x))
+        modes = integrator.integrate(x_r)["structures"]
+        drawn = np.stack([*integrator.draw(x_r, draws, seed)], axis=1)
+        for place, row in enumerate(part):
+            observations = test.observations(row) if len(known) else None
+            for k in range(len(spec.structures)) if len(known) else [test.y[row]]:
+                found = {DRAWN: drawn[place, ..., k], MODE: modes[place, None, ..., k]}
+                copies = nearest[start + place, k]
+                found[NEAREST] = neighbours.copies(copies[copies >= 0]) / np.float32(255)
+                if observations is None:
+                    observed = spec.structure(x[place])
+                else:
+                    observed, *true = observations[..., k] / np.float32(255)
+                    found[TRUE] = np.stack(true)
+                table.add(start + place, k, observed, found, masks[place], rng)
+    return table.measured(spec.structures, draws)
+
+
+class _Table:
+    """Collects what is measured of one cell and structure after the other."""
+
+    def __init__(self, cells, structures):
+        self._shape, self._values, self._histograms = (cells, structures), {}, {}
+
+    def add(self, i, k, observed, found, mask, rng):
+        """Args: observed (*shape); found, {ensemble: (M, *shape)}; mask (*shape) bool."""
+        patches = ensembles.averaged(mask[None].astype(np.float32), PATCH) >= 0.5
+        small = ensembles.averaged(observed[None], PATCH)
+        self._set(("power", "observed"), i, k, _power(observed[None], mask))
+        for name, draws in found.items():
+            if not len(draws):  # a structure without training cells has no nearest ones
+                continue
+            one = [draws], observed[None], mask[None]
+            self._set(("proper", "crps", name), i, k, ensembles.crps(*one))
+            self._set(("proper", "energy_score", name), i, k, ensembles.energy_score(*one))
+            if patches.any():
+                of_patches = ensembles.crps([ensembles.averaged(draws, PATCH)], small, patches)
+                self._set(("proper", "crps_of_patches", name), i, k, of_patches)
+            self._set(("power", name), i, k, _power(draws, mask))
+            if len(draws) < 2:
+                continue
+            ranks = ensembles.ranks(draws, observed, mask, rng)
+            for share in COVERED:
+                self._set(("covered", name, share), i, k, np.mean(np.abs(ranks - 0.5) <= share / 2))
+            histogram = self._histograms.setdefault(name, np.zeros((self._shape[1], BINS), np.int64))
+            histogram[k] += np.histogram(ranks, BINS, (0, 1))[0]
+            self._set(("variance", name), i, k, draws[:, mask].var(axis=0, ddof=1, dtype=np.float64).mean())
+
+    def _set(self, key, i, k, value):
+        shape = (*self._shape, *np.shape(np.squeeze(value)))
+        self._values.setdefault(key, np.full(shape, np.nan))[i, k] = np.squeeze(value)
+
+    def measured(self, structures, draws):
+        nested = {"proper": {}, "covered": {}, "variance": {}, "power": {}}
+        for (kind, *names, last), values in self._values.items():
+            place = nested[kind]
+            for name in names:
+                place = place.setdefault(name, {})
+            place[last] = values
+        return Distribution(tuple(structures), draws, histograms=self._histograms, **nested)
+
+
+def _power(images, mask):
+    """The mean power of images (M, *shape), of pixels inside a mask (*shape) alone. Returns: (bands,)."""
+    return ensembles.radial_power(np.where(mask, images, 0), BANDS).mean(axis=0)
+
+
+def scores(measured, seed=0):
+    """Returns the `Score`s of a `Distribution`, over all structures and for each.
+
+    crps, crps_of_patches, energy_score: of the draws. crps_gain and so on: the nearest cells' minus the draws', cell by
+    cell; above 0 the draws are ahead. coverage_50, coverage_90: of the central intervals. spread_of_draws: root of the
+    draws' variance over that of true draws, where these are known. power_1 to power_4: mean power of the draws over
+    that of observed cells, from coarse to fine.
+    """
+    found = []
+    for structure, columns in ((None, slice(None)), *((name, [k]) for k, name in enumerate(measured.structures))):
+        if np.isnan(measured.variance[DRAWN][:, columns]).all():  # no cell tells anything of it
+            continue
+        shared = {"seed": seed, "structure": structure}
+        for metric, about in PROPER.items():
+            by_name = {name: values[:, columns] for name, values in measured.proper[metric].items()}
+            found += _proper_scores(metric, by_name, about, shared)
+        for share in COVERED:
+            by_name = {name: shares[share][:, columns] for name, shares in measured.covered.items()}
+            landmarks = {"calibrated": share} | _means(by_name, TRUE)
+            about = f"part of the pixels inside the cell within the central {share:.0%} of {measured.draws} draws"
+            fields = {"landmarks": landmarks, "better": "near", "about": about} | shared
+            found.append(over_structures(f"coverage_{share:.0%}"[:-1], by_name[DRAWN], **fields))
+        if TRUE in measured.variance:
+            pair = (measured.variance[name][:, columns] for name in (DRAWN, TRUE))
+            about = "root of the variance of draws over that of true ones, mean over the pixels inside the cell"
+            fields = {"landmarks": {"true draws": 1.0}, "better": "near", "about": about} | shared
+            found.append(ratio_over_structures("spread_of_draws", *pair, transform=np.sqrt, **fields))
+        found += _power_scores({name: values[:, columns] for name, values in measured.power.items()}, shared)
+    return found
+
+
+def _proper_scores(metric, by_name, about, shared):
+    drawn, nearest = by_name[DRAWN], by_name.get(NEAREST)
+    fields = {"rivals": _means(by_name, NEAREST, MODE), "landmarks": _means(by_name, TRUE), "better": "lower"}
+    found = [over_structures(metric, drawn, about=f"{about}, of {DRAWN}", **fields, **shared)]
+    if nearest is not None:
+        gain = f"{about}: that of the copies of the {MEAN_OF} nearest training cells minus that of the draws"
+        found.append(
+            over_structures(f"{metric}_gain", nearest - drawn, rivals={"no better": 0.0}, about=gain, **shared)
+        )
+    return found
+
+
+def _power_scores(power, shared):
+    found = []
+    for number, (low, high) in enumerate(BANDS):
+        drawn, observed = power[DRAWN][..., number], power["observed"][..., number]
+        others = [name for name in (NEAREST, MODE, TRUE) if name in power]
+        landmarks = {"observed": 1.0}
+        for name in others:
+            landmarks[name] = ratio_over_structures("power", power[name][..., number], observed).value
+        about = f"power of draws over that of observed cells, {low:g} to {high:g} cycles a pixel"
+        fields = {"landmarks": landmarks, "better": "near", "about": about} | shared
+        found.append(ratio_over_structures(f"power_{number + 1}", drawn, observed, **fields))
+    return found
+
+
+def _means(by_name, *names):
+    """{name: mean over structures} of the ensembles that there are."""
+    shown = {name: by_name[name] for name in names if name in by_name}
+    return {
+        name: float(np.nanmean(values[:, ~np.isnan(values).all(axis=0)], axis=0).mean())
+        for name, values in shown.items()
+        if not np.isnan(values).all()
+    }
