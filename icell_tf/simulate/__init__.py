@@ -67,7 +67,8 @@ def simulate_cell(seed, y, pixel_size, depth=None):
     signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]
     exposures = [expose(signal, rng) for signal in signals]
     rng = np.random.default_rng([seed, 3, y])
-    signals.append(_signal(shape, grid, cell_mask, y, rng))
+    volume = _draw(shape, grid, y, 1, rng)[0]
+    signals.append(volume / volume[cell_mask].max())
     exposures.append(expose(signals[-1], rng))
     channels, offsets = zip(*exposures, strict=True)
     return SimulatedCell(
@@ -115,16 +116,13 @@ def draw_structure(cell, y, draws, seed=0, projected=True):
     _check_structure(y)
     if draws < 1:
         raise ValueError(f"draw_structure expects draws >= 1, but found {draws}")
-    grid, window = cell.grid.crop(cell.cell_mask)  # the mask removes everything outside the cell
-    cell_mask = cell.cell_mask[window]
-    shape = cell.cell_mask.shape
+    shape, (planes, *window) = cell.cell_mask.shape, cell.grid.crop(cell.cell_mask)[1]
     if projected:
-        _, *window = window
-        _, *shape = shape
+        shape = shape[1:]
+    else:
+        window = [planes, *window]
     rng = np.random.default_rng([cell.shape.seed, 4, y, seed])
-    chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
-    for start in range(0, draws, chunk):
-        volume = _draw(cell.shape, grid, y, min(chunk, draws - start), rng)
+    for volume, cell_mask in _draws_around(cell, y, draws, rng):
         drawn = _projected(np.multiply(volume, cell_mask, out=volume), projected)
         images = np.zeros((len(drawn), *shape), np.float32)
         images[:, *window] = drawn / _highest(drawn)
@@ -139,15 +137,22 @@ def observe_structure(cell, y, count, seed=0):
     Raises: ValueError: y is out of its range.
     """
     _check_structure(y)
+    _, window = cell.grid.crop(cell.cell_mask)
     rng = np.random.default_rng([cell.shape.seed, 5, y, seed])
-    for _ in range(count):
-        yield expose(_signal(cell.shape, cell.grid, cell.cell_mask, y, rng), rng)[0]
+    for volume, cell_mask in _draws_around(cell, y, count, rng):
+        for drawn in volume:
+            signal = np.zeros(cell.cell_mask.shape, np.float32)  # light beyond the cell's box is left out
+            signal[window] = drawn / drawn[cell_mask].max()
+            yield expose(signal, rng)[0]
 
 
-def _signal(shape, grid, cell_mask, y, rng):
-    """One blurred draw of a structure, (Z, Y, X), 1 in the brightest voxel of the cell."""
-    volume = _draw(shape, grid, y, 1, rng)[0]
-    return volume / volume[cell_mask].max()
+def _draws_around(cell, y, draws, rng):
+    """Yields blurred draws of a structure in the box around its cell, (n, Z, Y, X), and the cell's mask in that box."""
+    grid, window = cell.grid.crop(cell.cell_mask)
+    cell_mask = cell.cell_mask[window]
+    chunk = max(1, min(16, MAX_VOXELS // cell_mask.size))
+    for start in range(0, draws, chunk):
+        yield _draw(cell.shape, grid, y, min(chunk, draws - start), rng), cell_mask
 
 
 def _projected(volumes, projected):
