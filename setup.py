@@ -22,6 +22,7 @@ REQUIREMENTS = [
     "psutil>=7.2,<8",
     "scikit-image>=0.26,<0.27",
     "scikit-learn>=1.9,<1.10",
+    "scoringrules>=0.10,<0.11",
     "scipy>=1.17,<1.18",
     "tensorboard>=2.21,<2.22",  # TensorFlow 2.21 no longer brings it
     "tensorflow>=2.21,<2.22",

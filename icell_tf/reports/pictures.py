@@ -7,6 +7,7 @@ from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import figures
 
 PICTURED = 5  # cells, each in all structures
+DRAWN_BESIDE = 5  # draws beside the observed cell
 
 
 def draw(context, part):
@@ -55,6 +56,28 @@ def _integration(context, measured):
     return [*pictures, Exhibit("integration_beside_its_rivals", "Integration beside its rivals", caption, picture)]
 
 
+def _distribution(context, measured):
+    test, spec, names = context.test, context.test.spec, context.integrator.structures
+    rows = _one_of_each(test)
+    parts, y = [test.x(rows)], test.y[rows]
+    x_r = spec.reference(parts[0])
+    for images in (context.integrator.integrate(x_r)["structures"], *context.integrator.draw(x_r, DRAWN_BESIDE)):
+        parts.append(np.concatenate([x_r, images[np.arange(len(y)), ..., y][..., None]], axis=-1))
+    columns = ["observed", "Algorithm 3", *(f"draw {i + 1}" for i in range(DRAWN_BESIDE))]
+    cells = zip(*map(spec.plane, parts), strict=True)
+    panels = [[figures.overlay(image, contrast="percentile") for image in row] for row in cells]
+    picture = figures.montage(panels, columns, [names[k] for k in y])
+    caption = "Test cells, each with its structure as observed, as Algorithm 3 predicts it, and as the model draws it."
+    ranks = (
+        "How often an observed pixel lies at each rank among the draws. Draws of the true distribution are flat; the "
+        "more the ends stand out, the less the draws vary."
+    )
+    return [
+        Exhibit("drawn", "Draws beside observed cells", caption, picture),
+        Exhibit("ranks", "Ranks among the draws", ranks, score_figures.rank_histograms(measured)),
+    ]
+
+
 def _generated(context, shapes):
     names = context.integrator.structures
     plane, sample = context.integrator.spec.plane, context.integrator.sample
@@ -88,6 +111,7 @@ DRAWN = {
     "reconstruction": _reconstruction,
     "classification": _classification,
     "integration": _integration,
+    "distribution": _distribution,
     "generated": _generated,
     "memorisation": _memorisation,
     "latent": _latent,

@@ -1,8 +1,9 @@
-"""Drawings of scores: the reliability of the model's probabilities, and integration compared with its rivals."""
+"""Drawings of scores: the reliability of probabilities, integration beside its rivals, ranks among draws."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from icell_tf.evaluation import distribution
 from icell_tf.evaluation.classification import reliability
 from icell_tf.evaluation.integration import known_structures, mean_r
 from icell_tf.evaluation.metrics.scores import proportion
@@ -62,4 +63,32 @@ def integration_by_structure(integration):
     ax.set_xlabel(f"Pearson r with the {integration.compared_with} localization")
     ax.grid(alpha=0.25)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=9)
+    return plots.render(figure)
+
+
+def rank_histograms(measured):
+    """Draws where observed pixels lie among the draws, a panel a structure that was compared; uint8 (h, w, 3).
+
+    Args: measured: a `Distribution`.
+    """
+    drawn = measured.histograms[distribution.DRAWN]
+    shown = np.flatnonzero(drawn.sum(axis=1))
+    columns = min(5, len(shown))
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(1.2 + 1.7 * columns, 0.8 + 1.5 * rows), dpi=100, layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    edges = np.linspace(0, 1, distribution.BINS + 1)
+    for k, ax in zip(shown, axes, strict=False):
+        for name, color in ((distribution.DRAWN, "tab:blue"), (distribution.TRUE, "black")):
+            if name in measured.histograms:
+                counts = measured.histograms[name][k]
+                label = name.replace("_", " ") if ax is axes[0] else None
+                ax.stairs(counts / counts.mean(), edges, color=color, fill=name == distribution.DRAWN, label=label)
+        ax.axhline(1, linestyle=":", color="grey")
+        ax.set_title(measured.structures[k], fontsize=9)
+    for ax in axes[len(shown) :]:
+        ax.set_visible(False)
+    figure.supxlabel("rank of the observed pixel among the draws", fontsize=9)
+    figure.supylabel("pixels, 1: calibrated", fontsize=9)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=9, frameon=False)
     return plots.render(figure)

@@ -17,14 +17,15 @@ from icell_tf.reports.page import PAGE_FILE
 from icell_tf.reports.report import make_writable, table, why_not_recorded, write
 from icell_tf.spec import CellSpec
 
-HEADINGS = "Reconstruction, Classification, None of these, Integration, Draws of z_s, Generated cells".split(", ")
-HEADINGS += ["Memorisation", "Latent space"]
+HEADINGS = "Reconstruction, Classification, None of these, Integration, Draws of z_s, Distribution of draws".split(", ")
+HEADINGS += ["Generated cells", "Memorisation", "Latent space"]
 PICTURES = {  # of each part
     "reconstruction": {"reconstructed"},
     "classification": {"calibration"},
     "unseen": set(),
     "integration": {"integrated", "structures", "expected", "integration_beside_its_rivals"},
     "draws": set(),
+    "distribution": {"drawn", "ranks"},
     "generated": {"generated", "shapes"},
     "memorisation": {"nearest_training_cells"},
     "latent": {"dimensions"},
