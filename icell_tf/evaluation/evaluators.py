@@ -14,6 +14,7 @@ from icell_tf.evaluation import (
     memorisation,
     reconstruction,
     unseen,
+    variation,
 )
 from icell_tf.evaluation.metrics.scores import Part
 
@@ -106,6 +107,11 @@ def _latent(context):
     return scores, latent.tables(posed, lost)
 
 
+def _variation(context):
+    measured = variation.measure(context.integrator, context.test, context.train, context.seed)
+    return variation.scores(measured, context.integrator.structures, context.seed), None
+
+
 EVALUATORS = (
     Evaluator(
         "reconstruction",
@@ -147,4 +153,10 @@ EVALUATORS = (
     ),
     Evaluator("memorisation", "Memorisation", "Are generated cells copies of training cells?", _memorisation),
     Evaluator("latent", "Latent space", "Do the codes follow their prior, and which dimensions tell what?", _latent),
+    Evaluator(
+        "variation",
+        "What z_s holds",
+        "z_s should hold what the shape leaves open, and neither the shape nor which structure it is. Does it?",
+        _variation,
+    ),
 )

@@ -18,7 +18,7 @@ from icell_tf.reports.report import make_writable, table, why_not_recorded, writ
 from icell_tf.spec import CellSpec
 
 HEADINGS = "Reconstruction, Classification, None of these, Integration, Draws of z_s, Distribution of draws".split(", ")
-HEADINGS += ["Generated cells", "Memorisation", "Latent space"]
+HEADINGS += ["Generated cells", "Memorisation", "Latent space", "What z_s holds"]
 PICTURES = {  # of each part
     "reconstruction": {"reconstructed"},
     "classification": {"calibration"},
@@ -29,6 +29,7 @@ PICTURES = {  # of each part
     "generated": {"generated", "shapes"},
     "memorisation": {"nearest_training_cells"},
     "latent": {"dimensions"},
+    "variation": set(),
 }
 
 

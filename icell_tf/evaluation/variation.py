@@ -1,0 +1,137 @@
+"""What z_s holds: it should say what the shape leaves open, and neither the shape itself nor which structure it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import r2_score
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from icell_tf.evaluation.metrics import correlation
+from icell_tf.evaluation.metrics.scores import Score, bootstrap, over_structures, proportion
+from icell_tf.spec import image_axes
+
+HIDDEN = (64, 64)  # units of the perceptrons that read z_s
+ENOUGH = 20  # training cells of each structure, so that a tenth can be held back to stop a perceptron in time
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """How well N cells' structures are decoded with three codes z_s, and what z_s gives away.
+
+    Attributes:
+      y: (N,) structure indices.
+      r: {"encoded", "zero", "swapped": (N,)}, Pearson r over the frame of the decoded structure with the observed one:
+        with the cell's own z_s, with 0, and with that of another cell that shows the same structure (NaN if none does).
+      residual: {"encoded", "zero", "swapped": (N,)}, sums of the squared differences, images in [0, 1].
+      recognised: {reader: (N,) bool}, whether a classifier trained on training cells' z_s tells the structure from z_s.
+      explained_shape: {reader: R²}, the part of z_r's variance that a regression predicts from z_s.
+    """
+
+    y: np.ndarray
+    r: dict[str, np.ndarray]
+    residual: dict[str, np.ndarray]
+    recognised: dict[str, np.ndarray]
+    explained_shape: dict[str, float]
+
+
+def measure(integrator, test, training, seed=0):
+    """Decodes test cells with their own z_s and others, and reads structure and shape off z_s.
+
+    Args: the trained `Integrator`; `CodedCells` of the test and the training split; seed of partners and perceptrons.
+    Returns: `Variation`.
+    """
+    swapped, r, residual = _partners(test.y, seed), {}, {}
+    codes = {"encoded": test.z_s, "zero": 0 * test.z_s, "swapped": test.z_s[swapped]}
+    one_hot = np.eye(len(integrator.structures), dtype=np.float32)[test.y]
+    for rows in test.batches():
+        observed = test.spec.structure(test.x(rows))[..., None]
+        for name, z_s in codes.items():
+            x_hat = integrator.decode(one_hot[rows], test.z_r[rows], z_s[rows])["x_rs_hat"]
+            decoded = test.spec.structure(x_hat)[..., None]
+            r.setdefault(name, []).append(correlation.pearson(decoded, observed)[:, 0])
+            squares = np.square(decoded - observed, dtype=np.float64)
+            residual.setdefault(name, []).append(squares.sum(axis=image_axes(squares)))
+    r, residual = ({name: np.concatenate(parts) for name, parts in found.items()} for found in (r, residual))
+    alone = swapped == np.arange(len(test))
+    for found in (r, residual):
+        found["swapped"] = np.where(alone, np.nan, found["swapped"])
+    counts = np.bincount(training.y)
+    stop = bool(counts[counts > 0].min() >= ENOUGH)
+    options = {"hidden_layer_sizes": HIDDEN, "early_stopping": stop, "max_iter": 300, "random_state": seed}
+    classifiers = {"logistic regression": LogisticRegression(max_iter=1000), "perceptron": MLPClassifier(**options)}
+    regressors = {"ridge regression": RidgeCV(np.logspace(-3, 3, 7)), "perceptron": MLPRegressor(**options)}
+    recognised, explained = {}, {}
+    for name, reader in classifiers.items():
+        reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.y)
+        recognised[name] = reader.predict(test.z_s) == test.y
+    for name, reader in regressors.items():
+        reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.z_r)
+        explained[name] = float(r2_score(test.z_r, reader.predict(test.z_s), multioutput="variance_weighted"))
+    return Variation(test.y, r, residual, recognised, explained)
+
+
+def _partners(y, seed):
+    """Returns for each cell the row of another one that shows the same structure; its own if there is none. (N,)."""
+    rng, partners = np.random.default_rng(seed), np.arange(len(y))
+    for k in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == k))
+        partners[rows] = np.roll(rows, 1)
+    return partners
+
+
+def scores(measured, structures, seed=0):
+    """Returns the `Score`s of a `Variation`, for z_s.
+
+    explained, also of each structure: the share of the squared differences from the observed structure at z_s = 0 that
+    the cell's own z_s removes. r_encoded, r_swapped: Pearson r of the structure decoded with the cell's own z_s, and
+    with another cell's of the same structure. structure_read, shape_read: what the better of two readers tells.
+    """
+    found, n = [], len(measured.y)
+    about = "share of the squared differences from the observed structure at z_s = 0 that the cell's own z_s removes"
+    for structure, k in ((None, None), *((name, k) for k, name in enumerate(structures))):
+        rows = np.flatnonzero(measured.y == k) if structure else np.arange(n)
+        if not len(rows):
+            continue
+        parts = [measured.residual[name][rows] for name in ("encoded", "zero")]
+        fields = {"rivals": {"nothing": 0.0}, "about": about, "code": "z_s", "structure": structure}
+        interval = bootstrap(parts, _explained, seed, paired=True)
+        found.append(Score("explained", float(_explained(*parts)), len(rows), interval, **fields))
+    by_structure = {
+        name: np.where(measured.y[:, None] == np.arange(len(structures)), values[:, None], np.nan)
+        for name, values in measured.r.items()
+    }
+    for name, rivals, whose in (
+        ("encoded", ("zero", "swapped"), "the cell's own"),
+        ("swapped", ("zero",), "another cell's"),
+    ):
+        means = {
+            f"z_s {rival}": _mean(by_structure[rival]) for rival in rivals if not np.isnan(measured.r[rival]).all()
+        }
+        about = f"Pearson r over the frame of the structure decoded with {whose} z_s with the observed one"
+        kind = "rivals" if name == "encoded" else "landmarks"
+        if not np.isnan(measured.r[name]).all():
+            found.append(
+                over_structures(f"r_{name}", by_structure[name], seed, about=about, code="z_s", **{kind: means})
+            )
+    best = max(measured.recognised, key=lambda name: measured.recognised[name].mean())
+    chance = float(np.bincount(measured.y).max() / n)
+    about = f"cells whose structure a {best} tells from z_s alone; the better of {' and '.join(measured.recognised)}"
+    fields = {"landmarks": {"chance": chance}, "better": "lower", "about": about, "code": "z_s"}
+    found.append(proportion("structure_read", measured.recognised[best].sum(), n, **fields))
+    best = max(measured.explained_shape, key=measured.explained_shape.get)
+    about = f"R² of z_r that a {best} predicts from z_s alone; the better of {' and '.join(measured.explained_shape)}"
+    fields = {"landmarks": {"none": 0.0}, "better": "lower", "about": about, "code": "z_s"}
+    return [*found, Score("shape_read", measured.explained_shape[best], n, **fields)]
+
+
+def _explained(encoded, zero, axis=0):
+    """1 minus the ratio of two sums; 0 where there is nothing to explain."""
+    encoded, zero = encoded.sum(axis=axis), zero.sum(axis=axis)
+    return 1 - np.divide(encoded, zero, out=np.ones(np.shape(zero)), where=zero > 0)
+
+
+def _mean(values):
+    return float(np.nanmean(values[:, ~np.isnan(values).all(axis=0)], axis=0).mean())
