@@ -1,8 +1,10 @@
 """What z_s holds: it should say what the shape leaves open, and neither the shape itself nor which structure it is."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -58,19 +60,25 @@ def measure(integrator, test, training, seed=0):
     alone = swapped == np.arange(len(test))
     for found in (r, residual):
         found["swapped"] = np.where(alone, np.nan, found["swapped"])
+    return Variation(test.y, r, residual, *_read(test, training, seed))
+
+
+def _read(test, training, seed):
+    """Returns what readers tell from z_s, as `Variation` has it; nothing where there is only one structure or cell."""
     counts = np.bincount(training.y)
     stop = bool(counts[counts > 0].min() >= ENOUGH)
     options = {"hidden_layer_sizes": HIDDEN, "early_stopping": stop, "max_iter": 300, "random_state": seed}
     classifiers = {"logistic regression": LogisticRegression(max_iter=1000), "perceptron": MLPClassifier(**options)}
     regressors = {"ridge regression": RidgeCV(np.logspace(-3, 3, 7)), "perceptron": MLPRegressor(**options)}
     recognised, explained = {}, {}
-    for name, reader in classifiers.items():
-        reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.y)
-        recognised[name] = reader.predict(test.z_s) == test.y
-    for name, reader in regressors.items():
-        reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.z_r)
-        explained[name] = float(r2_score(test.z_r, reader.predict(test.z_s), multioutput="variance_weighted"))
-    return Variation(test.y, r, residual, recognised, explained)
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # of few cells; they read well enough
+        for name, reader in classifiers.items() if np.count_nonzero(counts) > 1 else ():
+            reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.y)
+            recognised[name] = reader.predict(test.z_s) == test.y
+        for name, reader in regressors.items() if len(test) > 1 else ():
+            reader = make_pipeline(StandardScaler(), reader).fit(training.z_s, training.z_r)
+            explained[name] = float(r2_score(test.z_r, reader.predict(test.z_s), multioutput="variance_weighted"))
+    return recognised, explained
 
 
 def _partners(y, seed):
@@ -116,15 +124,22 @@ def scores(measured, structures, seed=0):
             found.append(
                 over_structures(f"r_{name}", by_structure[name], seed, about=about, code="z_s", **{kind: means})
             )
-    best = max(measured.recognised, key=lambda name: measured.recognised[name].mean())
-    chance = float(np.bincount(measured.y).max() / n)
-    about = f"cells whose structure a {best} tells from z_s alone; the better of {' and '.join(measured.recognised)}"
-    fields = {"landmarks": {"chance": chance}, "better": "lower", "about": about, "code": "z_s"}
-    found.append(proportion("structure_read", measured.recognised[best].sum(), n, **fields))
-    best = max(measured.explained_shape, key=measured.explained_shape.get)
-    about = f"R² of z_r that a {best} predicts from z_s alone; the better of {' and '.join(measured.explained_shape)}"
-    fields = {"landmarks": {"none": 0.0}, "better": "lower", "about": about, "code": "z_s"}
-    return [*found, Score("shape_read", measured.explained_shape[best], n, **fields)]
+    return found + _read_scores(measured)
+
+
+def _read_scores(measured):
+    found, n = [], len(measured.y)
+    fields = {"better": "lower", "code": "z_s"}
+    if readers := measured.recognised:
+        best = max(readers, key=lambda name: readers[name].mean())
+        about = f"cells whose structure a {best} tells from z_s alone; the better of {' and '.join(readers)}"
+        landmarks = {"chance": float(np.bincount(measured.y).max() / n)}
+        found.append(proportion("structure_read", readers[best].sum(), n, landmarks=landmarks, about=about, **fields))
+    if readers := measured.explained_shape:
+        best = max(readers, key=readers.get)
+        about = f"R² of z_r that a {best} predicts from z_s alone; the better of {' and '.join(readers)}"
+        found.append(Score("shape_read", readers[best], n, landmarks={"none": 0.0}, about=about, **fields))
+    return found
 
 
 def _explained(encoded, zero, axis=0):

@@ -87,9 +87,10 @@ def test_a_structure_of_one_cell_has_no_partner():
     assert by_name(variation.scores(measured, NAMES))["z_s_r_swapped"].n == 39
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_few_cells_of_a_structure_are_enough_for_the_readers():
     y = np.zeros(12, int)
     y[0] = 1
     measured = variation.measure(Decoder(), cells(0, 40), cells(1, 12, y=y))
     assert all(np.isfinite(values).all() for values in measured.recognised.values())
+    one = variation.measure(Decoder(), cells(0, 1), cells(1, 12, y=0 * y))
+    assert {score.metric for score in variation.scores(one, NAMES)} == {"explained", "r_encoded"}
