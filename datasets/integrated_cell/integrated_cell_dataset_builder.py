@@ -48,7 +48,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     RELEASE_NOTES = {
         "3.0.0": "Masks and segmentations have exactly two values, or a threshold; pixels without data are no "
         "background. Pictures differ where a channel is a mask with soft edges, is overexposed, or has pixels without "
-        "data; the others are unchanged.",
+        "data; the others are unchanged. metadata.json has `cells_sha256` and `files`, and some simulated test cells "
+        "have `observations`.",
         "2.0.0": "ArrayRecord files; volumes beside pictures; the description `spec` of the cells in metadata.json, in "
         "place of the feature `pixel_size`. The pictures are unchanged.",
         "1.2.0": "The features `noise_free` and `spread` of simulated test cells. All that was there is unchanged.",
