@@ -203,6 +203,11 @@ def _from_manifest(path, frame, preparation, reading):
 
 
 def _from_stack(path, segmentation, frame, preparation, reading):
+    if not segmentation and (reading.choices.mask_label or reading.choices.mask_threshold):
+        raise ValueError(
+            f"{path}: --mask_label and --mask_threshold say what is inside masks, but --segmentation={AUTO} takes "
+            "none: leave them out, or give files of masks"
+        )
     stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size, scene=reading.scene)
     roles, guesses = choose_channels(stack, reading.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
     print_guesses(path, stack.guesses + guesses)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from icell_tf.imaging import read
+from icell_tf.imaging.frame.masks import Choices
 from icell_tf.inference import inputs
 
 from .test_inputs import CHANNELS, COLUMNS, MODEL, SCALE, cell_stack, write, write_manifest
@@ -62,3 +63,9 @@ def test_copies_and_masks_of_another_size_are_refused(files):
         inputs.read_inputs([write_manifest(files.folder, [row], COLUMNS[:5])], MODEL)
     given = inputs.Reading(segmentation=(str(other),), pixel_size=SCALE)
     assert len(inputs.read_inputs([files.stack], MODEL, given)) == 1
+
+
+@pytest.mark.parametrize("choices", [Choices({"cell": 2}), Choices({}, {"cell": 0.5})])
+def test_what_is_said_of_masks_that_are_not_given_is_refused(files, choices):
+    with pytest.raises(ValueError, match="a.ome.tif: --mask_label and --mask_threshold .* leave them out"):
+        inputs.read_inputs([files.stack], MODEL, inputs.Reading((inputs.AUTO,), choices=choices))

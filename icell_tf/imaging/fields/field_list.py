@@ -149,6 +149,11 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
                 f"--{flag} names {len(labels)} files, but there are {len(paths)} fields: give one for each, in their "
                 "order, separated by commas"
             )
+    if not cell_labels and not nucleus_labels and common.get("choices", Choices()).mask_threshold:
+        raise ValueError(
+            "--mask_threshold says what is inside label images, but there are none: leave it out, or give "
+            "--cell_labels or --nucleus_labels"
+        )
     none = [""] * len(paths)
     return [
         Field(stem(path), on_disk(path), structure, on_disk(cells), on_disk(nuclei), **common)

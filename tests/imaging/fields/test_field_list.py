@@ -8,6 +8,7 @@ import tifffile
 
 from icell_tf.imaging.fields import cut
 from icell_tf.imaging.fields.field_list import Field, find_fields, read_fields
+from icell_tf.imaging.frame.masks import Choices
 
 from .conftest import CHANNELS
 
@@ -117,6 +118,8 @@ def test_a_bad_fields_csv_names_line_and_reason(tmp_path, text, message):
 def test_each_field_needs_its_labels():
     with pytest.raises(ValueError, match="--cell_labels .*1 files.* 2 fields"):
         find_fields(["a.tif", "b.tif"], cell_labels=["c.tif"])
+    with pytest.raises(ValueError, match="--mask_threshold .* --nucleus_labels"):
+        find_fields(["a.tif"], choices=Choices({}, {"cell": 0.5}))
 
 
 @pytest.mark.parametrize("axes, several", [("CYX", False), ("TYX", False), ("CZYX", True)])
