@@ -39,8 +39,8 @@ demo: $(STAMP)  ## Prepare simulated cells, train both phases small, evaluate: t
 	$(BIN)/python train/conditional.py --preset=demo
 	$(BIN)/python train/evaluate.py --model=runs/demo-conditional --output=runs/demo
 
-# No GPU: the tests say what the code computes, and that must not depend on the machine. Two processes share the tests:
-# each trains the small models that they need, so that more would take longer on two cores.
+# No GPU: the tests say what the code computes, and that must not depend on the machine. Two processes share the tests;
+# more would take longer, because each trains the small models that its tests need.
 test: $(STAMP)  ## Run all tests, on the CPU
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10
 

@@ -20,7 +20,7 @@ DATA_DIR = define_data_dir()
 OUTPUT = define_folder(
     "output", None, "where the report goes (default: MODEL/evaluation, or MODEL/evaluation-PART with --parts)"
 )
-DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s for the mean prediction and their spread", lower_bound=2)
+DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s in each cell", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
 PARTS = flags.DEFINE_list(

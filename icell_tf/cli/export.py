@@ -18,6 +18,6 @@ def main():
     print(f"exported {len(integrator.structures)} structures, {integrator.spec.described_shape} px, to {path}")
     if special := [character for character in PATTERN if character in str(path.resolve())]:
         print(
-            f"TensorFlow itself, and so TensorFlow Serving, can't load it from there, since the path has "
-            f"{' '.join(special)}, which it takes for a pattern: copy the folder, or mount it, for them. icell_tf can."
+            f"icell_tf can load it from there, but TensorFlow Serving can't: TensorFlow takes {' '.join(special)} in a "
+            "path for a pattern. Copy the folder to a path without, or mount it there, before you serve it."
         )

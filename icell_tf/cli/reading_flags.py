@@ -9,14 +9,16 @@ flags.disclaim_key_flags()  # --help lists them as those of the command that def
 
 
 def define_reading_flags(images, masks, of_one_cell=True):
-    """Defines --channels, --segmentation_channels, --pixel_size, --axes and --scene, and what says what is inside.
+    """Defines --channels, --segmentation_channels, --pixel_size, --axes, --scene and --mask_threshold.
+
+    Where masks are of one cell, it also defines --mask_label and --channel_threshold.
 
     Args:
       images, masks: what the command calls the files, for --help.
-      of_one_cell: whether masks are of one cell, so that a label can be chosen.
+      of_one_cell: whether masks are of one cell, so that its label can be chosen.
 
-    Returns: a function without arguments, which returns once the flags are parsed {channels, segmentation_channels,
-      pixel_size, axes, scene and choices: value}.
+    Returns: a function without arguments, to be called once the flags are parsed. It returns a dict with the keys
+      channels, segmentation_channels, pixel_size, axes and scene, and choices, the `Choices` of the other flags.
     """
     which = "names, or indices from 0; a channel called 1 is name=1"
     texts = {
@@ -24,12 +26,12 @@ def define_reading_flags(images, masks, of_one_cell=True):
         "segmentation_channels": f"of {masks} with several channels, as cell:0,nucleus:1; {which}",
         "pixel_size": f"µm per pixel of {images}: one number, or z,y,x",
         "axes": f"of the array of {images}, and of {masks} with as many dimensions, such as CZYX",
-        "scene": f"of {images} that hold several (positions, series): its name or number",
+        "scene": f"name or number from 0 of the scene (position, series) in {images} with several",
     }
     inside = {THRESHOLD: f"of {masks} that are probabilities, as 0.5 or cell:0.5,nucleus:0.4: what is higher is inside"}
     if of_one_cell:
-        inside[LABEL] = f"the cell's label in {masks} that have several, as cell:2,nucleus:5"
-        inside[CHANNEL_THRESHOLD] = f"of channels of {images} that are segmentations, as membrane:127"
+        inside[LABEL] = f"the cell's label in {masks} with several labels, as 2 or cell:2,nucleus:5"
+        inside[CHANNEL_THRESHOLD] = f"of channels of {images} that are segmentations with soft edges, as membrane:127"
     given = {name: flags.DEFINE_string(name, None, text) for name, text in (texts | inside).items()}
 
     def read():

@@ -32,7 +32,7 @@ class Distribution:
 
     Attributes:
       structures: K names.
-      draws: per cell and structure.
+      draws: the number of draws of each structure in each cell.
       proper: {score: {ensemble: (N, K)}}, scores as `PROPER` names them; the ensembles: the model's draws, the copies
         of the nearest training cells, Algorithm 3's image alone, and where they are known true draws.
       covered: {ensemble: {share: (N, K)}}, the part of the pixels within the central interval that holds that share.
@@ -56,9 +56,10 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS):
     Args:
       integrator: the trained `Integrator`.
       test, training: `CodedCells` of the test and the training split.
-      draws: per cell and structure, 2 or more.
+      draws: number of draws of each structure in each cell, 2 or more.
       seed: of the draws, and of ties between ranks.
-      most: how many cells at most, the first ones; where some have observations of all structures, only those.
+      most: the first test cells are taken, at most so many; but where some cells have observations of all structures,
+        all of these and no others.
 
     Returns: `Distribution`.
     """

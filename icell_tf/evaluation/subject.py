@@ -71,7 +71,7 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
     networks |= {"enc_rs": model.enc, "dec_rs": model.dec, "enc_d_s": model.enc_d, "dec_d_rs": model.dec_d}
     prepared, name = open_prepared(run.config, dataset, data_dir), Path(run_dir).resolve().name
     if prepared.dataset == run.dataset and prepared.fingerprint != run.cells:
-        print(
+        show(
             f"Warning: {prepared.dataset} has other cells or other splits than when {run_dir} was trained on it: its "
             "test cells may have been training cells."
         )

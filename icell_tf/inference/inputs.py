@@ -96,8 +96,8 @@ def read_inputs(paths, integrator, reading=None):
     """
     reading, paths = reading or Reading(), [Path(on_disk(path)) for path in paths]
     stacks = [path for path in paths if _is_stack(path)]
-    segmentation = (None,) * len(stacks) if reading.segmentation == (AUTO,) else map(on_disk, reading.segmentation)
-    segmentation = tuple(segmentation)
+    auto = reading.segmentation == (AUTO,)
+    segmentation = (None,) * len(stacks) if auto else tuple(map(on_disk, reading.segmentation))
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")

@@ -55,8 +55,8 @@ def read_cluster(text):
         addresses = {job: list(hosts) for job, hosts in jobs.items()}
         kind, index = task["type"], int(task["index"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise _refusal(f"is {text!r}, which can't be used ({reason})") from error
+        found = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise _refusal(f"is {text!r}, which can't be used ({found})") from error
     if others := sorted(set(addresses) - set(JOBS)):
         raise _refusal(f"has a job {others[0]!r} in its cluster, but training takes only {' and '.join(JOBS)}")
     if not 0 <= index < len(addresses.get(kind, ())):
