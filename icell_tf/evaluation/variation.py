@@ -93,12 +93,13 @@ def _partners(y, seed):
 def scores(measured, structures, seed=0):
     """Returns the `Score`s of a `Variation`, for z_s.
 
-    explained, also of each structure: the share of the squared differences from the observed structure at z_s = 0 that
-    the cell's own z_s removes. r_encoded, r_swapped: Pearson r of the structure decoded with the cell's own z_s, and
-    with another cell's of the same structure. structure_read, shape_read: what the better of two readers tells.
+    explained, also of each structure: by which share the squared differences from the observed structure are smaller
+    with the cell's own z_s than with z_s = 0. r_encoded, r_swapped: Pearson r of the structure decoded with the cell's
+    own z_s, and with another cell's of the same structure. structure_read, shape_read: what the better of two readers
+    tells.
     """
     found, n = [], len(measured.y)
-    about = "share of the squared differences from the observed structure at z_s = 0 that the cell's own z_s removes"
+    about = "share by which squared differences from the observed structure are smaller with the cell's z_s than with 0"
     for structure, k in ((None, None), *((name, k) for k, name in enumerate(structures))):
         rows = np.flatnonzero(measured.y == k) if structure else np.arange(n)
         if not len(rows):
