@@ -133,7 +133,7 @@ def wait_for(others, own):
     Args: addresses HOST:PORT, of the others and of this machine. Raises: TrainingError: this one's port can't be used.
     """
     try:
-        listening = socket.create_server(("", int(own.rpartition(":")[2])))  # for the others
+        listening = _listen(int(own.rpartition(":")[2]))  # for the others
     except OSError as error:
         raise TrainingError(
             f"{own}, this machine's address in {VARIABLE}, can't be used ({reason(error)}): give it another port, on "
@@ -142,6 +142,14 @@ def wait_for(others, own):
     with listening:
         while others := [host for host in others if not _answers(host)]:
             time.sleep(PAUSE)
+
+
+def _listen(port):
+    """Listens to IPv6 and IPv4, as TensorFlow's server does afterwards; only to IPv4 where there is no IPv6."""
+    try:
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    except (OSError, ValueError):  # no address; or, with ValueError, no dual stack
+        return socket.create_server(("", port))
 
 
 def _answers(host):

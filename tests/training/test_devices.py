@@ -118,6 +118,13 @@ def test_a_signal_ends_the_wait_for_a_machine_that_never_comes(monkeypatch, numb
         signal.signal(number, before)
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+def test_a_waiting_machine_answers_at_addresses_of_either_kind():
+    port = free_hosts(1)[0].rpartition(":")[2]
+    with devices._listen(int(port)):
+        assert devices._answers(f"[::1]:{port}") and devices._answers(f"127.0.0.1:{port}")
+
+
 def test_a_port_in_use_is_named():
     with socket.create_server(("", 0)) as held:
         own = f"127.0.0.1:{held.getsockname()[1]}"
