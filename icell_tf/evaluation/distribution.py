@@ -84,8 +84,8 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS):
                 if observations is None:
                     observed = spec.structure(x[place])
                 else:
-                    observed, *true = observations[..., k] / np.float32(255)
-                    found[TRUE] = np.stack(true)
+                    images = observations[..., k] / np.float32(255)
+                    observed, found[TRUE] = images[0], images[1:]
                 table.add(start + place, k, observed, found, masks[place], rng)
     return table.measured(spec.structures, draws)
 
@@ -102,7 +102,7 @@ class _Table:
         small = ensembles.averaged(observed[None], PATCH)
         self._set(("power", "observed"), i, k, _power(observed[None], mask))
         for name, draws in found.items():
-            if not len(draws):  # a structure without training cells has no nearest ones
+            if not len(draws):  # no training cell has the structure, or no observation is left as a true draw
                 continue
             one = [draws], observed[None], mask[None]
             self._set(("proper", "crps", name), i, k, ensembles.crps(*one))

@@ -49,7 +49,7 @@ def _places(x_r):
     return np.stack(np.unravel_index(x_r[..., 1].reshape(len(x_r), -1).argmax(axis=1), (SIZE, SIZE)), axis=1)
 
 
-def cells(seed, count=N, observed=False):
+def cells(seed, count=N, observed=False, observations=DRAWS + 1):
     rng = np.random.default_rng(seed)
     places, y = rng.integers(10, 22, (count, 2)), np.arange(count) % 2
     images = np.zeros((count, SIZE, SIZE, 3), np.uint8)
@@ -60,7 +60,7 @@ def cells(seed, count=N, observed=False):
     coded = coded_cells(images, y, places.astype(np.float32), SPEC)
     if not observed:
         return coded
-    known = np.rint(255 * structures(places, DRAWS + 1, seed + 1)).astype(np.uint8)
+    known = np.rint(255 * structures(places, observations, seed + 1)).astype(np.uint8)
     return dataclasses.replace(coded, observe=lambda row: known[:, row] if row < count // 2 else None)
 
 
@@ -122,3 +122,10 @@ def test_a_structure_that_no_cell_shows_has_no_scores_and_one_without_training_c
     test, training = (dataclasses.replace(each, y=0 * each.y) for each in (test, training))
     found = by_name(distribution.scores(distribution.measure(Model(), test, training, DRAWS)))
     assert {score.structure for score in found.values()} == {None, "tom20"}
+
+
+def test_a_single_observation_leaves_no_true_draws():
+    test, training = cells(1, observed=True, observations=1), cells(2, 60)
+    found = by_name(distribution.scores(distribution.measure(Model(), test, training, DRAWS)))
+    assert "spread_of_draws" not in found and "true_draws" not in found["crps"].landmarks
+    assert found["crps"].n == N // 2
