@@ -37,6 +37,13 @@ class MadeUpCells:
         records = self._records[split]
         return {name: records[name][rows] for name in features or records}
 
+    def observations(self, split, row):
+        """Of every other cell that has truths."""
+        expected = self._records[split].get("expected")
+        if expected is None or row % 2:
+            return None
+        return np.random.default_rng(row).binomial(expected[row], 0.9, (3, *expected[row].shape)).astype(np.uint8)
+
     def examples(self, split, batch_size):
         for start in range(0, self.size(split), batch_size):
             yield self.read(split, slice(start, start + batch_size))
@@ -105,6 +112,11 @@ class MadeUpModel:
         images = [self.decode(y, z_r, np.zeros(LATENT))["x_rs_hat"] for y in every]
         structures = np.stack([self.spec.structure(x) for x in images], axis=-1)
         return {"structures": structures, "mean": structures / 2, "std": structures / 4}
+
+    def draw(self, x_r, count, seed=0):
+        structures = self.integrate(x_r)["structures"]
+        for rng in np.random.default_rng(seed).spawn(count):
+            yield structures * rng.random(structures.shape)
 
 
 def subject(spec, counts, mirrored=False, truths=True):

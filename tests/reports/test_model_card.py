@@ -8,7 +8,7 @@ from icell_tf.config import PRESETS
 from icell_tf.evaluation.metrics.scores import Part, Score, proportion
 from icell_tf.reports import model_card
 from icell_tf.runs.run import Run
-from icell_tf.spec import CellSpec
+from icell_tf.spec import PREPROCESSING_VERSION, CellSpec
 
 NAMES = ("tom20", "zo1")
 SPEC = CellSpec("ZYX", (16, 64, 64), (1.2, 0.6, 0.6), NAMES)
@@ -37,8 +37,9 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
     assert text.startswith("# Model card: my-run\n")
     assert "trained for 2 of 80 epochs" in text
     assert lines(text, "Data")[0] == (
-        "hela/1.0.0: frames of 16 x 64 x 64 px at 1.2 x 0.6 x 0.6 µm, prepared with major_axis, maximum, version 1 "
-        "(alignment, normalization, version); channels membrane, nucleus, structure. Cells by split:"
+        "hela/1.0.0: frames of 16 x 64 x 64 px at 1.2 x 0.6 x 0.6 µm, prepared with major_axis, maximum, version "
+        f"{PREPROCESSING_VERSION} (alignment, normalization, version); channels membrane, nucleus, structure. Cells by "
+        "split:"
     )
     assert "| tom20 | 200 | 30 |" in text and "| all | 300 | 59 |" in text
     assert "| `epochs` | 80 | 80 |" in text and "| `generate_from` | targets |  |" in text
