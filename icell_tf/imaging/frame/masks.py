@@ -44,7 +44,7 @@ class Choices:
         """Reads {mask_label, mask_threshold, channel_threshold: text}, as cell:2,nucleus:5, or 2 for both masks.
 
         Args: texts: those that are given. where: the source, for errors, such as "the column {}".
-        Raises: ValueError: a text is something else, or a mask has a label and a threshold.
+        Raises: ValueError: a text is something else, a label is 0 or less, or a mask has a label and a threshold.
         """
         roles = {LABEL: SEGMENTATION_ROLES, THRESHOLD: SEGMENTATION_ROLES, CHANNEL_THRESHOLD: CHANNEL_ROLES}
         given = {
@@ -52,6 +52,8 @@ class Choices:
             for name, known in roles.items()
             if texts.get(name)
         }
+        if any(label <= 0 for label in given.get(LABEL, {}).values()):
+            raise ValueError(f"{where.format(LABEL)} is {texts[LABEL]!r}, but labels are above 0, which is the outside")
         if both := given.get(LABEL, {}).keys() & given.get(THRESHOLD, {}).keys():
             raise ValueError(
                 f"{where.format(LABEL)} and {where.format(THRESHOLD)} are both given for the {min(both)} mask: a label "
@@ -83,10 +85,11 @@ def _parse_numbers(text, roles, where):
         numbers = {role.strip(): float(number) for role, _, number in pairs}
     except ValueError:
         numbers = {}
+    once = len(numbers) == len(pairs)  # 0,5 is no number
     if set(numbers) == {""} and roles == SEGMENTATION_ROLES:  # which channels are segmentations has to be said
         numbers = dict.fromkeys(roles, numbers[""])
     known = set(numbers) <= set(roles) and all(map(math.isfinite, numbers.values()))
-    if not numbers or not known or len(numbers) not in (len(pairs), len(roles)):
+    if not once or not known:
         example = ",".join(f"{role}:NUMBER" for role in roles)
         raise ValueError(f"{where} is {text!r}, but must look like {example}; a role may be left out")
     return numbers

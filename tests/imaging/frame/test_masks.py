@@ -63,8 +63,11 @@ def test_choices_are_read_and_combined():
     assert Choices.parse({}, where) == Choices()
     both = Choices({}, {"cell": 0.5}).over(given)
     assert both == Choices({"nucleus": 5}, {"cell": 0.5}, {"membrane": 127})
-    for text in ("a", "cell:2,cell:3", "cell:2,5", "dna:1", "cell:nan", "cell"):
+    for text in ("a", "cell:2,cell:3", "cell:2,nucleus:5,cell:3", "cell:2,5", "2,5", "dna:1", "cell:nan", "cell"):
         with pytest.raises(ValueError, match=f"--mask_label is '{text}', but must look like cell:NUMBER"):
+            Choices.parse({"mask_label": text}, where)
+    for text in ("0", "cell:2,nucleus:-5"):
+        with pytest.raises(ValueError, match=f"--mask_label is '{text}', but labels are above 0"):
             Choices.parse({"mask_label": text}, where)
     with pytest.raises(ValueError, match="--channel_threshold is '127', but must look like membrane:NUMBER"):
         Choices.parse({"channel_threshold": "127"}, where)
