@@ -46,12 +46,14 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       on_bad_cell: (not simulated) "fail": a cell that can't be used stops the build, before anything is written;
         "skip": the build goes on without it and lists it in set_aside.csv.
       structures: (not simulated) the only names that structures may have; empty: any name.
-      similar_names: (not simulated) "suspect": a rare name that resembles another is a bad cell's; "allow": it is
-        right. See `spelling.misspelt`.
+      similar_names: (not simulated) "suspect": a cell is bad if the name of its structure is rare and resembles
+        another; "allow": no name is suspected. See `spelling.misspelt`.
       axes: (stacks, hipsc_single_cell) a letter of TCZYXS for each dimension of the files' arrays; needed where the
         files' own axes are wrong.
-      mask_threshold, channel_threshold: (stacks, hipsc_single_cell) of masks, and of channels that are segmentations,
-        with more than two values; what is higher is inside: a number, or a text as "cell:0.5,nucleus:0.4".
+      mask_threshold: (stacks, hipsc_single_cell) for masks with more than two values; what is higher is inside: a
+        number for both masks, or a text such as "cell:0.5,nucleus:0.4".
+      channel_threshold: (stacks, hipsc_single_cell) for channels that are segmentations with more than two values; what
+        is higher is inside: a text such as "membrane:127,nucleus:127".
       cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
@@ -72,7 +74,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     similar_names: str = SUSPECT
     axes: str = ""
     mask_threshold: float | str = ""
-    channel_threshold: float | str = ""
+    channel_threshold: str = ""
     cells_per_structure: int = 0
     seed: int = 0
     expected_draws: int = 64
@@ -81,7 +83,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     def __new__(cls, *_, **given):
         """Refuses a key that is no argument."""
         known = [field.name for field in dataclasses.fields(cls)]
-        for key in given.keys() - set(known):
+        for key in [key for key in given if key not in known]:
             near = difflib.get_close_matches(key, known, 1)
             guess = f"did you mean {near[0]}" if near else f"expected one of {', '.join(cls.__annotations__)}"
             raise ValueError(f"Config {given.get('name')!r}: {key!r} is no argument: {guess}.")

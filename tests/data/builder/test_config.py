@@ -105,7 +105,7 @@ from tests.building import STACKS, TINY_3D
         *(({"alignment": value}, "alignment is .* expected one of major_axis") for value in (None, True, [])),
         *(({"normalization": value}, "normalization is .* expected one of maximum") for value in (None, "max", 1)),
         ({"pixelsize": 1.0}, "'stacks': 'pixelsize' is no argument: did you mean pixel_size"),
-        ({"threshold": 3}, "'threshold' is no argument: expected one of name, kind, image_size"),
+        ({"colour": 3}, "'colour' is no argument: expected one of name, kind, image_size"),
         ({"version": "9.9.9"}, "version is '9.9.9', expected none"),
     ],
 )
