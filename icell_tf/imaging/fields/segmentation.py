@@ -37,12 +37,11 @@ def segment_nuclei(dna, scale, diameter: float = NUCLEUS_DIAMETER, no_data=None)
     _check(scale, diameter)
     plane, known = filled_plane(_stack(dna), no_data, np.max)
     smooth = _gaussian(plane, diameter / 30, scale)
-    darkest, brightest = np.percentile(smooth[known], (0.1, 99.9))
+    darkest, brightest = _percentiles(smooth[known], 0.1, 99.9)
     if not brightest > darkest:
         raise ValueError("the nucleus channel is the same everywhere: no nuclei can be found in it.")
-    logarithm = np.log(
-        np.maximum(smooth - darkest, _FLOOR * (brightest - darkest))
-    )  # bright nuclei don't hide dim ones
+    # The logarithm, so that bright nuclei don't hide dim ones.
+    logarithm = np.log(np.maximum(smooth - darkest, _FLOOR * (brightest - darkest)))
     foreground = _opened((logarithm > filters.threshold_otsu(logarithm[known])) & known, diameter / 8, scale)
     depth = _gaussian(ndimage.distance_transform_edt(foreground, scale), diameter / 30, scale)
     tops = _on_coarse_pixels(_tops, [depth], diameter, scale)
@@ -80,7 +79,7 @@ def segment_cells(membrane, nuclei, scale, diameter: float = NUCLEUS_DIAMETER, n
     if plane.shape != nuclei.shape or not nuclei.any():
         raise ValueError(f"expected nuclei in a plane of {plane.shape}, found {nuclei.max()} in {nuclei.shape}.")
     ridges = _gaussian(plane, diameter / 40, scale)
-    lowest, middle, high = np.percentile(ridges[known], (0.1, 50, 99))
+    lowest, middle, high = _percentiles(ridges[known], 0.1, 50, 99)
     if not high > lowest:
         raise ValueError("the membrane channel is the same everywhere: no cells can be found in it.")
     # The logarithm, so that faint ridges count beside bright ones.
@@ -99,6 +98,12 @@ def _check(scale, diameter):
             f"a nucleus of {diameter:g} µm has {pixels:.1f} pixels across at {max(scale):g} µm per pixel; at least "
             f"{_MIN_NUCLEUS_PIXELS} are needed to segment it. Check --pixel_size and --nucleus_diameter (µm)."
         )
+
+
+def _percentiles(values, *percents):
+    """Returns percentiles, ascending; in place of the last the maximum if nearly all pixels are equally dark."""
+    *lower, high = np.percentile(values, percents)
+    return (*lower, high if high > lower[0] else values.max())
 
 
 def _stack(channel):

@@ -94,6 +94,19 @@ def test_pixels_without_data_are_neither_nucleus_nor_cell(simulated, fill):
     assert cells.max() == 4 and not cells[empty[0]].any()
 
 
+def test_a_lone_cell_on_a_dark_ground_is_found():
+    """Without noise, nucleus and membrane fill less of the field than the percentiles leave out."""
+    shape, centre = (700, 700), [(100, 100)]
+    nucleus = discs(shape, centre, 6)
+    membrane = discs(shape, centre, 15) & ~discs(shape, centre, 14)
+    found = segment_nuclei(1000.0 * nucleus, SCALE)
+    assert found.max() == 1 and np.count_nonzero((found > 0) != nucleus) < 0.02 * np.count_nonzero(nucleus)
+    cell = segment_cells(1000.0 * membrane, found, SCALE) > 0
+    assert not (discs(shape, centre, 14) & ~cell).any() and not (cell & ~discs(shape, centre, 17)).any()
+    with pytest.raises(ValueError, match="membrane channel is the same everywhere"):
+        segment_cells(np.zeros(shape), found, SCALE)
+
+
 def test_cells_need_nuclei_of_their_field():
     with pytest.raises(ValueError, match=r"plane of \(4, 5\), found 0"):
         segment_cells(np.ones((4, 5)), np.zeros((4, 5), int), SCALE)
