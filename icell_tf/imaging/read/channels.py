@@ -1,5 +1,6 @@
 """Which channel plays which role: the roles, the names of their channels, and how commands and tables give them."""
 
+import functools
 import itertools
 import math
 import re
@@ -233,7 +234,8 @@ def read_roles(stack, roles) -> dict[str, np.ndarray]:
 def refuse_copies(path, channels):
     """Raises a `StackError` if two of the channels {role: (Z, Y, X)} hold the same voxels."""
     for (role, first), (other, second) in itertools.combinations(channels.items(), 2):
-        if first.shape == second.shape and all(map(np.array_equal, first, second)):
+        equal = functools.partial(np.array_equal, equal_nan=first.dtype.kind == second.dtype.kind == "f")
+        if first.shape == second.shape and all(map(equal, first, second)):
             raise StackError(
                 f"{path}: the channels of {role} and {other} hold the same voxels, but must differ. Is one saved "
                 "twice, or a grey picture as colours? Check which channel is which (--channels and "

@@ -186,9 +186,12 @@ def test_another_structure_in_the_file_is_said(own, structure, differs):
     assert channels.other_structure(stack, {"membrane": 0, "nucleus": 1}, "zo1") == ()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("copy", [(0, 1), (1, 2)])
-def test_channels_that_hold_the_same_voxels_are_refused(copy):
-    data = np.random.default_rng(0).integers(0, 9, (3, 4, 5)).astype(np.uint8)
+def test_channels_that_hold_the_same_voxels_are_refused(copy, dtype):
+    data = np.random.default_rng(0).integers(0, 9, (3, 4, 5)).astype(dtype)
+    if dtype == np.float32:
+        data[:, 0] = np.nan  # pixels without data
     stack = stack_of(("a", "b", "c"), data=data)
     roles = {role: i for i, role in enumerate(ROLES)}
     assert list(channels.read_roles(stack, roles)) == [*ROLES]
