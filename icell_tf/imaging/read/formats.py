@@ -53,6 +53,8 @@ def open_source(path: str, scene=None) -> Source:
             f"{path}: its values are of the type {source.dtype}, expected integers or floats of at most 64 bits, or "
             "booleans. Convert it."
         )
+    if 0 in source.shape:
+        raise StackError(f"{path}: its array of shape {source.shape} has no voxels. Copy or export it again.")
     return source
 
 

@@ -66,6 +66,14 @@ def test_other_types_are_refused(tmp_path, dtype):
         read_stack(tmp_path / "a.npy", scale=1)
 
 
+@pytest.mark.parametrize("save", [np.save, np.savez])
+def test_an_array_without_voxels(tmp_path, save):
+    path = tmp_path / ("a.npy" if save is np.save else "a.npz")
+    save(path, np.zeros((0, 5)))
+    with pytest.raises(ValueError, match=r"of shape \(0, 5\) has no voxels. Copy or export it again"):
+        read_stack(path, scale=1)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.9])
 @pytest.mark.parametrize("name", ["a.npy", "a.npz"])
 def test_a_file_that_is_cut_short(tmp_path, pixels, name, share):
