@@ -19,7 +19,7 @@ from icell_tf.files import atomic_write, safe_names
 from icell_tf.imaging.fields import segmentation
 from icell_tf.imaging.fields.field_list import check_fields
 from icell_tf.imaging.fields.matching import MARGIN, Limits, cut_cell, divide_field
-from icell_tf.imaging.frame.masks import label_image
+from icell_tf.imaging.frame.masks import MaskError, label_image
 from icell_tf.imaging.frame.no_data import describe_no_data, filled_plane, find_no_data
 from icell_tf.imaging.manifest.rows import REQUIRED
 from icell_tf.imaging.ome import ome_metadata, ome_type
@@ -212,27 +212,30 @@ def _report_no_data(field, no_data, cells, kept, report):
 
 
 def _labels(field, channels, no_data, image, settings, report):
-    """Returns label images of cells and nuclei, (1 or Z, Y, X), which it reads or segments."""
-    scale = image.scale
+    """Returns label images of cells and nuclei, (1 or Z, Y, X), which it reads or segments.
+
+    Args: field: the `Field`. channels, no_data: {role: (Z, Y, X)}, the latter as `find_no_data` returns it. image: the
+      field's `Stack`. settings, report: as of `cut_fields`.
+    """
     found = {}
     for role, path in field.labels.items():
         stack, channel = field.open_labels(role, image)
         try:
             found[role], mask = label_image(stack.channel(channel), role, field.choices.mask_threshold.get(role))
-        except ValueError as error:
+        except MaskError as error:
             raise ValueError(f"{path}: {error}") from error
         if mask:
             count = int(found[role].max())
             report(f"{path}: it has one value, so it is taken for a mask of {count} connected pieces")
-    refuse_copies(" and ".join(field.labels.values()), found)
+    refuse_copies(" and ".join(dict.fromkeys(field.labels.values())), found)
     missing = [role for role in ("cell", "nucleus") if role not in found]
-    diameter = settings.nucleus_diameter
+    sizes = image.scale[1:], settings.nucleus_diameter
     if "nucleus" in missing:
-        size = scale[1:], diameter, no_data["nucleus"]
-        found["nucleus"] = segmentation.segment_nuclei(channels["nucleus"], *size)[None]
+        labels = segmentation.segment_nuclei(channels["nucleus"], *sizes, no_data["nucleus"])
+        found["nucleus"] = labels[None]
     if "cell" in missing:
-        size = scale[1:], diameter, no_data["membrane"]
-        found["cell"] = segmentation.segment_cells(channels["membrane"], found["nucleus"], *size)[None]
+        labels = segmentation.segment_cells(channels["membrane"], found["nucleus"], *sizes, no_data["membrane"])
+        found["cell"] = labels[None]
     if missing:
         images = " or ".join(_NAMES[role] for role in missing)
         report(f"{field.field_id}: no label image of {images} is given; classical segmentation: look at the outlines")
