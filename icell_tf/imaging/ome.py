@@ -23,7 +23,7 @@ def ome_type(channels) -> np.dtype:
         return dtype
     if dtype.kind == "b":
         return np.dtype(np.uint8)
-    if dtype.kind not in "iu":  # float16, or 64-bit integers of both kinds
+    if dtype.kind not in "iu":  # float16
         return np.dtype(np.float32)
     low, high = min(int(channel.min()) for channel in channels), max(int(channel.max()) for channel in channels)
     for fitting in _INTEGERS:

@@ -69,7 +69,7 @@ def _rounded_up(size):
 
 
 def _value(sizes):
-    """A value for --config: one number if all are equal."""
+    """A value for --config: one number of a picture whose sides are equal, else a list."""
     sizes = list(sizes)
     return json.dumps(sizes[0] if len(set(sizes)) == 1 and len(sizes) == 2 else sizes)
 

@@ -69,7 +69,10 @@ def filled_plane(channel, no_data, project) -> tuple[np.ndarray, np.ndarray]:
     known = ~np.ma.getmaskarray(plane)
     plane = np.ma.filled(plane, 0).astype(np.float64)
     if not known.any() or not np.isfinite(plane).all():
-        raise ValueError("the image has infinite intensities, or holds no data at all.")
+        raise ValueError(
+            "the image has infinite intensities, or holds no data at all. Replace infinite ones by NaN, which marks "
+            "pixels without data, or export it again."
+        )
     plane -= plane[known].min()
     if not known.all():
         nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)

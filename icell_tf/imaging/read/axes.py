@@ -124,7 +124,7 @@ def _check_time(path, source, axes):
             raise StackError(
                 f"{path}: found {size} time points (axis {letter} of {axes}, shape {source.shape}); one is expected. "
                 "Save each time point as a file of its own."
-                + f" If they are none, give its axes: {'; '.join(hints)} {_FLAG}."
+                + f" If they are no time points, give its axes: {'; '.join(hints)} {_FLAG}."
                 * bool(hints)
             )
 

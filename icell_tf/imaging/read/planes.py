@@ -158,9 +158,9 @@ def _check_alike(path, files, planes):
                 f"{path}: {name} has the shape {plane.shape} (axes {plane.axes}), but one plane is expected. If it "
                 "lists the other files, or holds a whole stack, give it in place of the folder."
             )
-        for what in ("shape", "dtype", "scale"):
-            first, other = getattr(planes[0], what), getattr(plane, what)
-            if first != other and not (what == "scale" and np.allclose(first, other, equal_nan=True)):
+        for attribute, what in (("shape", "shape"), ("dtype", "type"), ("scale", "pixel size (z, y, x in µm)")):
+            first, other = getattr(planes[0], attribute), getattr(plane, attribute)
+            if first != other and not (attribute == "scale" and np.allclose(first, other, equal_nan=True)):
                 raise StackError(
                     f"{path}: its planes differ in {what}: {files[0]} has {first}, {name} has {other}. {_ADVICE}"
                 )

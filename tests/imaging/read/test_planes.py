@@ -124,7 +124,7 @@ def test_planes_that_differ_are_refused_by_name(write):
     folder = write("a1.tif", "a2.tif")
     for other, problem in (
         (np.zeros((4, 6), np.uint16), r"shape: a1\.tif has \(4, 5\), a2\.tif has \(4, 6\)"),
-        (np.zeros((4, 5), np.uint8), r"dtype: a1\.tif has uint16, a2\.tif has uint8"),
+        (np.zeros((4, 5), np.uint8), r"type: a1\.tif has uint16, a2\.tif has uint8"),
         (np.zeros((3, 4, 5), np.uint16), r"a2\.tif has the shape \(3, 4, 5\).*in place of the folder"),
     ):
         tifffile.imwrite(folder / "a2.tif", other, photometric="minisblack")
