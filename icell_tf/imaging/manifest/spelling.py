@@ -16,6 +16,10 @@ _FREQUENT = 10  # cells; names of fewer may be slips even if another is no more 
 _RARE = 0.1  # of the other name's cells; a name of fewer may be a slip
 SUSPECT, ALLOW = SIMILAR_NAMES = ("suspect", "allow")
 MAX_NAMES = 1000  # no data set has so many structures: the column holds something else
+_REMEDY = (
+    'Correct it; or, if all names are right, give "similar_names": "allow" in the config, or list the right ones in '
+    "its argument structures"
+)
 
 
 def misspelt(counts: Mapping[str, int], allowed=None, similar=SUSPECT) -> dict[str, str]:
@@ -24,9 +28,9 @@ def misspelt(counts: Mapping[str, int], allowed=None, similar=SUSPECT) -> dict[s
     Args:
       counts: {structure name as it was found: number of cells}.
       allowed: the correct names; any other is wrong. None: a name is suspected if it lies within edit distance 2 of
-        another, or differs from it only in case, space or hyphens. Of two names the rarer one is suspected, or both if
-        they are equally frequent. Known names (`structures.KNOWN`) are never suspected. Nor is a name of 10 cells or
-        more that are at least a tenth of the other's.
+        another, or differs from it only in case, space or hyphens, and one of them is rare: it has fewer than 10 cells,
+        or fewer than a tenth of the other's. Of the two the rarer one is suspected, or both if they are equally
+        frequent. Known names (`structures.KNOWN`) are never suspected, but the names that resemble them are.
       similar: "allow" suspects no name.
 
     Returns: {name: why it can't be used}, with the other name.
@@ -52,12 +56,6 @@ def misspelt(counts: Mapping[str, int], allowed=None, similar=SUSPECT) -> dict[s
     return reasons
 
 
-_REMEDY = (
-    'Correct it; or, if all names are right, give "similar_names": "allow" in the config, or list the right ones in '
-    "its argument structures"
-)
-
-
 def resembling(counts: Mapping[str, int]) -> list[str]:
     """Returns a sentence for each name that resembles another, though both are used. Args: counts: see `misspelt`."""
     nearest = {frozenset((name, near[0][1])): (name, *near[0]) for name, near in _similar(counts).items()}
@@ -65,9 +63,10 @@ def resembling(counts: Mapping[str, int]) -> list[str]:
 
 
 def _similar(counts):
-    """Returns {name: [(distance, other)]}, the nearest and most frequent first, of names like one as frequent or known.
+    """Returns {name: [(distance, other)]}: which names each one may be a misspelling of, the nearest first.
 
-    A known name is like none.
+    The others are at least as frequent, or known; of equally near ones the most frequent is first. Known names, and
+    those that resemble no other, are left out.
     """
     known = {name for name in counts if canonical_name(name) in KNOWN}
     keys = {name: spelling_key(name) for name in counts}
