@@ -127,7 +127,10 @@ class PreparedCells:
         return found
 
     def examples(self, split, batch_size):
-        """Yields batches of whole records, in order and in NumPy, image uint8. Raises: DatasetError: there are none."""
+        """Yields batches of all cells, in order, with the features that `read` returns by default.
+
+        Raises: DatasetError: there are no cells.
+        """
         count = self.size(split)
         return (self.read(split, slice(start, start + batch_size)) for start in range(0, count, batch_size))
 
