@@ -148,8 +148,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
                 "a whole number of px, for a square picture, or a list of them, [y, x] or [z, y, x]; and one number of "
                 "µm for all axes, or a list that is as long."
             )
-        low, high = PIXEL_SIZES
-        high = _LARGEST_SIMULATED if self.simulated else high
+        low, high = PIXEL_SIZES[0], self.largest_pixel
         self._refuse_unless(
             all(low <= size <= high for size in pixel_size), "pixel_size", f"numbers of µm from {low} to {high}"
         )
@@ -171,6 +170,11 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     def simulated(self) -> bool:
         """Whether the cells are simulated."""
         return self.kind == "simulated"
+
+    @property
+    def largest_pixel(self) -> float:
+        """The largest pixel_size that is accepted, µm."""
+        return _LARGEST_SIMULATED if self.simulated else PIXEL_SIZES[1]
 
     @property
     def cells(self) -> int:

@@ -60,7 +60,7 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
         else:
             good[index] = outcome.digest
             tally.add(outcome)
-    larger = frames.larger_frames(config.frame, bad_cells, len(cells))
+    larger = frames.larger_frames(config.frame, bad_cells, len(cells), config.largest_pixel)
     unusable = [bad for bad in bad_cells if not isinstance(bad, ExcludedCell)]
     if unusable and config.simulated:
         why = larger or [f"{len(unusable)} of {len(cells)} simulated cells can't be made, such as {unusable[0]}"]

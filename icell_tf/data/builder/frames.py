@@ -12,18 +12,20 @@ from icell_tf.spec import SIDES
 _SHARES = 0.1, 0.05, 0.01, 0.0  # of all cells, that frames of larger pixels may lose
 
 
-def larger_frames(frame, bad_cells, count) -> list[str]:
+def larger_frames(frame, bad_cells, count, largest_pixel=PIXEL_SIZES[1]) -> list[str]:
     """Returns lines of text: frames of larger pixels, or of a larger image, up to the smallest that hold all cells.
 
-    Args: frame: the build's `Frame`. bad_cells: `BadCell`s. count: of all cells, good and bad.
+    Args: frame: the build's `Frame`. bad_cells: `BadCell`s. count: of all cells, good and bad. largest_pixel: µm, the
+      largest pixel_size that a build accepts.
     """
     reaches = np.array([bad.reach for bad in bad_cells if bad.reach])
     if not len(reaches):
         return []
     lines = [f"{len(reaches)} of {count} cells reach beyond the frame of {frame}. What larger frames would lose:"]
+    pixels, images = _larger_pixels(frame, reaches, count, largest_pixel), _larger_images(frame, reaches)
     for argument, attribute, larger, other in (
-        ("pixel_size", "pixel_size", _larger_pixels(frame, reaches, count), f"image_size {_value(frame.shape)}"),
-        ("image_size", "shape", _larger_images(frame, reaches), f"pixel_size {_value(frame.pixel_size)}"),
+        ("pixel_size", "pixel_size", pixels, f"image_size {_value(frame.shape)}"),
+        ("image_size", "shape", images, f"pixel_size {_value(frame.pixel_size)}"),
     ):
         fewest = len(reaches) + 1
         for candidate in larger:
@@ -36,8 +38,8 @@ def larger_frames(frame, bad_cells, count) -> list[str]:
     return lines
 
 
-def _larger_pixels(frame, reaches, count):
-    """Yields the `Frame`s of the smallest pixels that lose a share of the cells, of unchanged shape in the plane."""
+def _larger_pixels(frame, reaches, count, largest_pixel):
+    """Yields the `Frame`s of the smallest pixels that lose a share of the cells; in the plane they keep their shape."""
     # Those that need the largest frame first; a frame that may lose n cells is made for the others.
     reaches = reaches[np.argsort(-(reaches / frame.extent).max(axis=1), kind="stable")]
     for share in _SHARES:
@@ -46,7 +48,7 @@ def _larger_pixels(frame, reaches, count):
         factors[-2:] = in_plane(factors).max()
         pairs = zip(frame.pixel_size, factors, strict=True)
         sizes = [size if factor == 1 else _rounded_up(size * factor) for size, factor in pairs]
-        if max(sizes) <= PIXEL_SIZES[1]:
+        if max(sizes) <= largest_pixel:
             yield Frame(frame.shape, sizes)
 
 

@@ -51,6 +51,9 @@ def test_what_no_frame_holds():
     lines = larger_frames(Frame((512, 512), (50.0, 50.0)), cells((1e5, 1e5)), 1)
     assert [line.split(" (")[0] for line in lines[1:]] == ["  no pixel_size", "  no image_size"]
     assert not larger_frames(Frame((32, 32), (1.0, 1.0)), [BadCell("x", "file", "reason")], 3)
+    lines = larger_frames(Frame((32, 32), (1.0, 1.0)), cells((48.0, 1.0)), 1, largest_pixel=2.5)
+    assert lines[1] == "  no pixel_size (at image_size 32) holds all"
+    assert lines[-1] == "  image_size 128 (at pixel_size 1.0): none"
 
 
 @pytest.mark.parametrize("pixel_size", [0.108, 0.317, 0.5, 1.0])
