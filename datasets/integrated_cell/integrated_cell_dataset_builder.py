@@ -26,16 +26,17 @@ FILE_FORMAT = tfds.core.FileFormat.ARRAY_RECORD  # training reads records at ran
 
 
 class _Sentence(app.ExceptionHandler):
-    """Ends `tfds build` with what an error says to the user, without the traceback."""
+    """Ends `tfds build` with a sentence, without the traceback, after an error that comes before the build.
 
-    def wants(self, error):
-        return messages.explain(error) is not None
+    Such an error is one of `--config`. From `download_and_prepare` on, `messages.sentences` does it.
+    """
 
     def handle(self, error):
         text = messages.explain(error)
-        if isinstance(error, json.JSONDecodeError):
-            text = f"--config is no JSON: {error}."
-        sys.excepthook = lambda *_: print(f"Error: {text}", file=sys.stderr)
+        if isinstance(error, json.JSONDecodeError):  # of --config, of --download_config, or of a file
+            text = f"{error.doc[:200]!r} is no JSON: {error}."
+        if text is not None:
+            sys.excepthook = lambda *_: print(f"Error: {text}", file=sys.stderr)
 
 
 app.install_exception_handler(_Sentence())
