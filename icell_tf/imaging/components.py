@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+MAX_STRAY = 0.05  # share of a cell outside its largest component; if it is more, the cell is in pieces
+
 
 def largest_component(mask, corners: bool = False) -> tuple[np.ndarray, float, int]:
     """Finds the largest connected component of a mask.

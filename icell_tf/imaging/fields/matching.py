@@ -11,7 +11,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from icell_tf.imaging.components import largest_component
+from icell_tf.imaging.components import MAX_STRAY, largest_component
+from icell_tf.imaging.frame.masks import LEAST_WITHIN
 from icell_tf.imaging.frame.pose import centre_of_mass
 from icell_tf.imaging.manifest.cells import LoadedCell
 
@@ -21,7 +22,6 @@ OUTSIDE = "outside every cell"
 REASONS = (BORDER, SMALL, PIECES, NO_NUCLEUS, NUCLEI, LARGE, OUTSIDE)
 
 MARGIN = 10.0  # µm of the field around a cell
-_MAX_STRAY = 0.05  # share of a cell outside its largest component that is cut off; if it is more, the cell is in pieces
 _TABLE_SIZE = 1 << 24  # labels below this are counted in a table, others by sorting
 
 
@@ -97,7 +97,7 @@ def divide_field(cell_labels, nucleus_labels, scale, limits=None) -> tuple[list[
         diameter = _diameter(nuclei.mask(i), scale)
         if diameter < limits.min_diameter / 2:
             set_aside.append(SetAside("nucleus", number, SMALL, f"{diameter:.1f} µm across"))
-        elif shares[i] < 0.5:
+        elif shares[i] < LEAST_WITHIN:
             where = f"{shares[i]:.0%} of it in cell {cells.numbers[owners[i] - 1]}" if owners[i] else ""
             set_aside.append(SetAside("nucleus", number, OUTSIDE, where))
         else:
@@ -203,7 +203,7 @@ def _rejection(i, cells, members, nuclei, scale, limits):
     if diameter < limits.min_diameter:
         return SMALL, f"{diameter:.1f} µm across"
     mask, share, count = largest_component(mask, corners=True)
-    if share < 1 - _MAX_STRAY:
+    if share < 1 - MAX_STRAY:
         return PIECES, f"{count} pieces, the largest {share:.0%} of it"
     if not members:
         return NO_NUCLEUS, ""

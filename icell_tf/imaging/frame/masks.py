@@ -11,14 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 from skimage import measure
 
-from icell_tf.imaging.components import largest_component
+from icell_tf.imaging.components import MAX_STRAY, largest_component
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES
 
 LABEL, THRESHOLD, CHANNEL_THRESHOLD = "mask_label", "mask_threshold", "channel_threshold"  # columns, flags and keys
 _LISTED = 5  # values in a message
-_LEAST_WITHIN = 0.5  # share of a nucleus within its cell, as for nuclei of a field
+LEAST_WITHIN = 0.5  # share of a nucleus within its cell; if it is less, the nucleus is another cell's
 _SPECK = 5  # pixels; a label whose pieces are smaller is none
-_STRAY = 0.05  # share of a label outside its largest piece; if it is more, the label is in pieces
 
 
 class MaskError(ValueError):
@@ -161,7 +160,7 @@ def check_masks(cell_mask, nucleus_mask, shape) -> list[np.ndarray]:
     if outline[[0, -1]].all() and outline[:, [0, -1]].all():
         raise MaskError("the cell mask is inside all along the stack's border: is it inverted? Expected 0 outside.")
     share = sum(np.count_nonzero(c & n) for c, n in zip(*masks, strict=True)) / np.count_nonzero(nucleus)
-    if share < _LEAST_WITHIN:
+    if share < LEAST_WITHIN:
         where = f"only {share:.0%} of the nucleus mask lies within" if share else "the nucleus mask lies outside"
         raise MaskError(f"{where} the cell mask: are both of one cell, and of no other?")
     if np.array_equal(cell, nucleus):
@@ -175,7 +174,7 @@ def check_masks(cell_mask, nucleus_mask, shape) -> list[np.ndarray]:
 def describe_pieces(outline) -> str:
     """Says that a cell is in pieces, if it is; "" if not. Args: outline: (Y, X) bool, its mask projected along z."""
     _, share, count = largest_component(outline, corners=True)
-    if share >= 1 - _STRAY:
+    if share >= 1 - MAX_STRAY:
         return ""
     return f"the cell mask is in {count} pieces, the largest {share:.0%} of it: they are taken for one cell"
 
@@ -237,7 +236,7 @@ def _check_pieces(labels, what, role):
     numbers, index = np.unique(label_of[1:], return_inverse=True)
     total, largest = np.bincount(index, sizes), np.zeros(len(numbers))
     np.maximum.at(largest, index, sizes)
-    scattered = np.count_nonzero((largest < (1 - _STRAY) * total) | (largest < _SPECK))
+    scattered = np.count_nonzero((largest < (1 - MAX_STRAY) * total) | (largest < _SPECK))
     if len(numbers) > 1 and 2 * scattered > len(numbers):
         raise MaskError(
             f"the {what} has {len(numbers)} values, {_listed(plane)}, and {scattered} of them are in several pieces or "
