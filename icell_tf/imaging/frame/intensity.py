@@ -201,7 +201,8 @@ def _masked_planes(channel, cell_mask, name):
             if np.isinf(plane).any() or np.isnan(plane[inside]).any():
                 raise ValueError(
                     f"the {name} channel has infinite intensities, or NaN within the cell, the first ones in plane "
-                    f"{z}. NaN marks pixels without data, which may lie outside the cell only."
+                    f"{z}. NaN marks pixels without data, which may lie outside the cell only: export the stack again, "
+                    "or leave the cell out."
                 )
         if unsigned:
             np.multiply(plane, inside, out=masked)

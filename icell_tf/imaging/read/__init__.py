@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from icell_tf.imaging.read.axes import resolve_axes
+from icell_tf.imaging.read.axes import FLAG, resolve_axes
 from icell_tf.imaging.read.channels import has_meaning
 from icell_tf.imaging.read.formats import is_stack_folder, open_source
 from icell_tf.imaging.read.source import StackError
@@ -93,7 +93,7 @@ def _read_headers(path, axes, channels, scene=None, masks=False):
     axes, guess = resolve_axes(path, source, axes, channels, masks)
     guesses = [guess]
     if source.note:
-        taken = f"its axes are given as {axes}." if given else f"taken as {axes}. If not, give its axes with --axes."
+        taken = f"its axes are given as {axes}." if given else f"taken as {axes}. If not, say so {FLAG}."
         guesses.insert(0, f"{source.note}; {taken}")
     count = czyx_shape(source.shape, axes)[0]
     if channels is None:

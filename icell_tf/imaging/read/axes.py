@@ -15,7 +15,7 @@ from icell_tf.imaging.read.source import Source, StackError
 from icell_tf.imaging.read.stack import czyx_shape, read_part
 
 _KNOWN = "TCZYXS"
-_FLAG = '(--axes, or for a data set its config argument "axes")'
+FLAG = '(--axes, or for a data set its config argument "axes")'  # what gives the axes, for messages
 _MAX_CHANNELS = 8  # of a stack without names
 # Neighbouring planes correlate more than channels do; tests/imaging/read/test_similarity.py measures by how much.
 _CLEAR_DIFFERENCE = 0.2
@@ -63,7 +63,7 @@ def _given_axes(path, source, given):
     if not check_letters(given) or len(given) != ndim:
         raise StackError(
             f"{path}: the axes {given!r} don't fit its array of shape {source.shape}: expected {ndim} different "
-            f"letters of {_KNOWN}, Y and X among them {_FLAG}."
+            f"letters of {_KNOWN}, Y and X among them {FLAG}."
         )
     return given
 
@@ -98,11 +98,11 @@ def _found_axes(path, source, names):
         examples = {2: "YX", 3: "ZYX or CYX", 4: "CZYX or ZCYX"}.get(len(shape), "TCZYX")
         raise StackError(
             f"{path}: its metadata doesn't say what the axes of its array of shape {shape} are ({source.axes}). Give "
-            f"them, for instance {examples} {_FLAG}."
+            f"them, for instance {examples} {FLAG}."
         )
     if not why:
         return axes, ""
-    return axes, f"the file doesn't name its axes ({source.axes}); taken as {axes}: {why[0]}. If not, say so {_FLAG}."
+    return axes, f"the file doesn't name its axes ({source.axes}); taken as {axes}: {why[0]}. If not, say so {FLAG}."
 
 
 def _channel_axis(shape, unnamed, names):
@@ -124,7 +124,7 @@ def _check_time(path, source, axes):
             raise StackError(
                 f"{path}: found {size} time points (axis {letter} of {axes}, shape {source.shape}); one is expected. "
                 "Save each time point as a file of its own."
-                + f" If they are no time points, give its axes: {'; '.join(hints)} {_FLAG}."
+                + f" If they are no time points, give its axes: {'; '.join(hints)} {FLAG}."
                 * bool(hints)
             )
 
@@ -135,9 +135,9 @@ def _check_count(path, source, axes, names):
         return
     swapped = _swapped(axes)
     if czyx_shape(source.shape, swapped)[0] == len(names):
-        advice = f"They fit if Z and C are exchanged: give its axes as {swapped} {_FLAG}."
+        advice = f"They fit if Z and C are exchanged: give its axes as {swapped} {FLAG}."
     else:
-        advice = f"Check the names, or the axes {_FLAG}."
+        advice = f"Check the names, or the axes {FLAG}."
     raise StackError(
         f"{path}: {len(names)} channels are named ({', '.join(names)}), the file has {count} with {planes} planes each "
         f"(axes {axes}, shape {source.shape}). {advice}"
@@ -168,7 +168,7 @@ def _check_similarity(path, source, axes, names, masks):
     if count == 1 or names is not None and count != planes:  # as many names as channels, and not as many as planes
         return ""
     found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
-    advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {_FLAG}."
+    advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {FLAG}."
     if planes == 1:
         if masks or "S" in axes or count == 2:
             return ""
@@ -176,7 +176,7 @@ def _check_similarity(path, source, axes, names, masks):
         alike = not many and min(similarities(source, axes, "C", pairs=count), default=0) > _ALIKE
         if named:
             guess = f"its {count} channels look as alike as planes of one channel do; if they are, its axes are"
-            return f"{guess} {_swapped(axes)} {_FLAG}." if alike else ""
+            return f"{guess} {_swapped(axes)} {FLAG}." if alike else ""
         if many or alike:
             raise StackError(f"{found}, without names: C seems to be Z. {advice}")
         return ""

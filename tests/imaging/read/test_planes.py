@@ -67,9 +67,7 @@ def test_names_and_their_order(write, names, channels, expected):
     stack = read_stack(folder, scale=1)
     assert (stack.channels, numbers(stack), stack.dtype) == (channels, expected, np.uint16)
     axes = "CZYX" if len(channels) > 1 else "ZYX"
-    assert (
-        stack.guesses[0].startswith(NOTE) and f"taken as {axes}. If not, give its axes with --axes." in stack.guesses[0]
-    )
+    assert stack.guesses[0].startswith(NOTE) and f"taken as {axes}. If not, say so (--axes, " in stack.guesses[0]
     np.testing.assert_array_equal(stack.channel(len(channels) - 1), stack.data[-1])
     assert is_stack_folder(folder)
 
