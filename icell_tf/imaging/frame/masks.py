@@ -61,7 +61,7 @@ class Choices:
         return cls(**given)
 
     def over(self, others: "Choices") -> "Choices":
-        """Returns these choices, and for all that they leave open the others."""
+        """Returns these choices, completed by the others where these say nothing of a mask or channel."""
         mine, theirs = dataclasses.asdict(self), dataclasses.asdict(others)
         for first, second in ((LABEL, THRESHOLD), (THRESHOLD, LABEL)):  # a label replaces a threshold
             theirs[first] = {role: value for role, value in theirs[first].items() if role not in mine[second]}
@@ -226,7 +226,11 @@ def label_image(labels, role: str, threshold: float | None = None) -> tuple[np.n
 
 
 def _check_pieces(labels, what, role):
-    """Refuses labels most of which are in pieces or specks, in the plane that has most of them: a picture, no cells."""
+    """Refuses a picture in place of labels: one in which most labels are in pieces or are specks.
+
+    Args: labels: (Z, Y, X) integers; only the plane with the fewest zeros is looked at. what, role: for errors.
+    Raises: MaskError: it is a picture.
+    """
     plane = labels[np.argmax(np.count_nonzero(labels, axis=(1, 2)))]
     pieces = measure.label(plane, background=0)
     places = np.flatnonzero(np.diff(pieces.ravel(), prepend=0))  # at least one in each piece

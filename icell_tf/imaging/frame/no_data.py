@@ -14,10 +14,10 @@ from icell_tf.imaging.frame.intensity import most_frequent
 
 _LEAST_REST = 0.05  # share of the surroundings that isn't 0; if it is less, 0 fills them
 _LEAST_PIECE = 0.5  # of the pixels that hold data are connected
-_NEAR_ZERO = 0.25  # of the pixels darker than the background: at most so many are nearer to 0 than to the background
-_STRAY = 0.02  # of all pixels may be so all the same: the rim of what holds no data
-_LEAST_DARKER = 0.05  # of all pixels are darker than the background, as noise makes them
-_LEAST_STEPS = 16  # between 0 and the lowest intensity, of an image with little noise
+_NEAR_ZERO = 0.25  # share of the pixels darker than the background that may be nearer to 0 than to the background
+_STRAY = 0.02  # share of all pixels that may be so as well: the rim of what holds no data
+_LEAST_DARKER = 0.05  # share of all pixels that is darker than a background with noise
+_LEAST_STEPS = 16  # from 0 to the lowest intensity of an image with hardly any noise, in steps between its intensities
 _SAMPLE = 1 << 20  # pixels that are looked at, about
 _IN_PLANE = ndimage.generate_binary_structure(3, 1) & np.array([False, True, False])[:, None, None]
 _BLOCK = np.ones((1, 2, 2), bool)
@@ -26,10 +26,13 @@ _BLOCK = np.ones((1, 2, 2), bool)
 def find_no_data(channel, cell_mask=None) -> np.ndarray | None:
     """Finds the voxels of a channel that hold no data.
 
-    They are NaN, or zeros in solid regions that reach the border of their plane, if the rest of the surroundings has
-    another background: its most frequent intensity lies apart from 0, and the cell is hardly ever darker. Where it
-    doesn't, as in images whose background was subtracted or masked, 0 is an intensity like any other; so it is where it
-    fills the surroundings, and where it divides the image into many pieces, as the ground between nuclei does.
+    They are NaN, or zeros in solid regions that reach the border of their plane. Zeros hold no data only if the rest of
+    the surroundings has another background: its most frequent intensity lies apart from 0, and the cell is hardly ever
+    darker. Zeros are intensities like any other
+
+    - in images without such a background, as after its subtraction, or after masking;
+    - where they fill the surroundings;
+    - where they divide the image into many pieces, as the ground between nuclei does.
 
     Args: channel: (Z, Y, X) numbers. cell_mask: (Z, Y, X) bool; None: there is no cell, as in a whole field.
     Returns: (Z, Y, X) bool, or None if all voxels hold data.
@@ -96,10 +99,10 @@ def _solid_at_the_border(zeros):
 
 
 def _has_other_background(channel, with_data, cell, known):
-    """Whether the surroundings have a background apart from 0, with noise around it, than which the cell isn't darker.
+    """Whether the surroundings have a background that lies apart from 0, and the cell is hardly ever darker than it.
 
-    Args: channel: (Z, Y, X). with_data, cell, known: (Z, Y, X) bool, as they would be if zeros were no data; the last
-      without NaN.
+    Args: channel: (Z, Y, X). with_data, cell, known: (Z, Y, X) bool: what holds data if zeros hold none, the cell, and
+      what isn't NaN.
     """
     values = channel[with_data & ~cell]
     if len(values) < max(1, _LEAST_REST * np.count_nonzero(known & ~cell)):

@@ -155,7 +155,7 @@ def _exchanged(axes, first, second):
 
 
 def _swapped(axes):
-    """Exchanges Z and the channels; the samples S of colours are those if there is no C."""
+    """Exchanges Z and C; without C, Z and the samples S of colours, which are then the channels."""
     return _exchanged(axes if "C" in axes else axes.replace("S", "C"), "C", "Z")
 
 

@@ -27,7 +27,7 @@ _MASK_NAMES = {
     "nucleus": "dna_segmentation_fill dna_segmentation nucleus_segmentation dna_seg nucleus_seg nuc_seg nucleus dna",
 }
 SEGMENTATION_NAMES = {role: names.split() for role, names in _MASK_NAMES.items()}
-_OWNER = {"cell": MEMBRANE, "nucleus": NUCLEUS}  # the role of an image whose names a mask may have
+_OWNER = {"cell": MEMBRANE, "nucleus": NUCLEUS}  # which channel of an image shows what a mask outlines
 _ROLE_OF_NAME = {name: role for role, names in RAW_NAMES.items() for name in names}
 _ROLE_OF_NAME |= {name: _OWNER[mask] for mask, names in SEGMENTATION_NAMES.items() for name in names}
 _NUMBER = re.compile(r"(channel|ch|c)?[\s:=_-]*[\d:]*", re.IGNORECASE)  # C=1, Ch 2, Channel:0:3, or nothing

@@ -72,7 +72,10 @@ def _read_chunks(path):
 
 
 def _picture(path, chunks):
-    """Returns the PNG with its picture alone: Pillow refuses others for long texts; its `open`, large pictures."""
+    """Returns the PNG's needed chunks as a file in memory: Pillow refuses a PNG that has long texts, too.
+
+    (It is not read by Pillow's `open`, because that refuses large pictures.)
+    """
     with open(path, "rb") as file:
         parts = [MAGIC]
         for position, length in chunks:

@@ -67,7 +67,7 @@ class Source:
       read: takes an int or slice for each dimension, returns that part of the array; ints drop their dimension.
       channels: names; empty if the file has none.
       scale: (z, y, x) in µm; nan if the file doesn't say.
-      note: how several files were put together, for the user to check; the same for all that are like these.
+      note: how several files were put together, for the user to check; the same text for all that are put together so.
     """
 
     shape: tuple[int, ...]

@@ -54,7 +54,7 @@ def open_companion(path: str, scene=None, given=None) -> Source:
 
 
 def _open(path, file, scene, xml=None):
-    """Opens a file, by other metadata if `xml` is given. Args: path: what the user gave."""
+    """Opens a TIFF. Args: path: what the user gave, for errors. file: the TIFF. xml: OME-XML in place of its own."""
     handler = _DamageHandler()
     logging.getLogger("tifffile").addHandler(handler)
     try:
