@@ -31,17 +31,20 @@ def list_manifest(
 
     Args:
       path: manifest.csv with the columns CellId, structure_name, crop_raw, crop_seg, name_dict, and optionally FOVId
-        (else each cell is a field of its own) and scale_micron ([z, y, x]; else the files' pixel size).
+        (else each cell is a field of its own), scale_micron ([z, y, x]; else the files' pixel size), mask_label,
+        mask_threshold and channel_threshold (see `Choices`).
       structures: the correct names; None: any name that isn't a likely misspelling of another (`spelling.misspelt`).
       labelled: whether every cell needs its structure, as name and as channel; if there is one, it is read anyway.
       axes: of all stacks, if the files' own are missing or wrong: see `ManifestCell`.
       partial: whether this is a public collection of which a part is enough: a row is `NotDownloaded` if both its files
         are missing, and `NotSelected` if its structure is a known one that isn't in `structures`.
+      similar: as of `spelling.misspelt`.
 
     Returns:
       The cells, and a `BadCell` for each row that can't be used, with all its reasons; both in the manifest's order.
 
-    Raises: ValueError: the file is missing or no table in UTF-8, a column is missing, or there are no rows.
+    Raises: ValueError: the file is missing or no table in UTF-8, a column is missing, there are no rows, or as
+      `spelling.misspelt`.
     """
     path = _existing(path)
     rows = list(read_rows(path, labelled, axes))
