@@ -15,7 +15,7 @@ from icell_tf.data.builder import examination, sources, storage
 from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellConfig
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
-from icell_tf.data.records import FILES, FINGERPRINT, file_digests
+from icell_tf.data.records import FILES, FINGERPRINT, SPEC, file_digests
 
 __all__ = ["Builder", "IntegratedCellConfig"]
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
@@ -146,7 +146,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         if not self.builder_config.simulated:
             self.info.features["structure"].names = self._spec.structures
-        self.info.metadata.update(self._fingerprint | {examination.SPEC: self._spec.to_dict()})
+        self.info.metadata.update(self._fingerprint | {SPEC: self._spec.to_dict()})
         divided = self._examination.divided
         return {split: self._generate_examples(indices) for split, indices in divided.items() if indices}
 

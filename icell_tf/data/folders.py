@@ -1,9 +1,12 @@
-"""Where prepared data sets lie."""
+"""Folders of prepared data sets: where they lie, and what they say of themselves."""
 
 import os
 from pathlib import Path
 
-from icell_tf.data.records import DatasetError
+import tensorflow_datasets as tfds
+
+from icell_tf.data.records import SPEC, DatasetError
+from icell_tf.spec import CellSpec, SpecError
 
 
 def default_data_dir():
@@ -34,3 +37,47 @@ def find_prepared(dataset, data_dir=None):
             "README.md), or give --dataset and --data_dir"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
+
+
+def open_builder(folder):
+    """Returns TFDS' builder of a data set, which reads it. Raises: DatasetError: it isn't an `integrated_cell`."""
+    try:
+        builder = tfds.builder_from_directory(folder)
+        _ = builder.info.metadata  # read on demand
+    except Exception as error:  # each of the folder's files has a parser with errors of its own
+        raise DatasetError(f"{folder} can't be read ({error}); prepare the data set anew") from error
+    features = set(builder.info.features)
+    if not {"image", "structure", "cell_id", "fov_id"} <= features:
+        raise DatasetError(f"{folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
+    if builder.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
+        raise DatasetError(
+            f"{folder} is stored as {builder.info.file_format.value}, expected array_record, which can be read in any "
+            "order; prepare the data set anew"
+        )
+    return builder
+
+
+def stored_metadata(folder, builder, key):
+    """Returns what metadata.json has of a key. Raises: DatasetError: it hasn't that key."""
+    found = (builder.info.metadata or {}).get(key)
+    if found is None:
+        raise DatasetError(f"{folder} has no {key} in metadata.json; prepare the data set anew")
+    return found
+
+
+def stored_spec(folder, builder):
+    """Returns the `CellSpec` of a data set. Raises: DatasetError: there is none, or the cells are others."""
+    try:
+        spec = CellSpec.from_dict(stored_metadata(folder, builder, SPEC))
+    except SpecError as error:
+        raise DatasetError(f"{folder} can't be used: {error}; prepare the data set anew") from error
+    features = builder.info.features
+    stored = {"image": tuple(features["image"].shape), "structure": tuple(features["structure"].names)}
+    described = {"image": spec.image_shape, "structure": spec.structures}
+    for name, value in stored.items():
+        if value != described[name]:
+            raise DatasetError(
+                f"{folder} can't be used: metadata.json describes the feature {name!r} as {described[name]}, "
+                f"but it is stored as {value}; restore metadata.json, or prepare the data set anew"
+            )
+    return spec

@@ -5,15 +5,13 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from icell_tf.config import split_names
 from icell_tf.data.batches import ordered_batches, shuffled_batches
 from icell_tf.data.cells import StoredCells, cached
-from icell_tf.data.folders import find_prepared
+from icell_tf.data.folders import find_prepared, open_builder, stored_metadata, stored_spec
 from icell_tf.data.folds import held_out
 from icell_tf.data.records import FILES, FINGERPRINT, DatasetError, Records, decoder
-from icell_tf.spec import CellSpec, SpecError
 from icell_tf.structures import canonical_name
 
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
@@ -43,20 +41,7 @@ class PreparedCells:
 
     @cached_property
     def builder(self):
-        try:
-            builder = tfds.builder_from_directory(self.folder)
-            _ = builder.info.metadata  # read on demand
-        except Exception as error:  # each of the folder's files has a parser with errors of its own
-            raise DatasetError(f"{self.folder} can't be read ({error}); prepare the data set anew") from error
-        features = set(builder.info.features)
-        if not {"image", "structure", "cell_id", "fov_id"} <= features:
-            raise DatasetError(f"{self.folder} is a data set of {sorted(features)}, not one of `integrated_cell`")
-        if builder.info.file_format is not tfds.core.FileFormat.ARRAY_RECORD:
-            raise DatasetError(
-                f"{self.folder} is stored as {builder.info.file_format.value}, expected array_record, which can be "
-                "read in any order; prepare the data set anew"
-            )
-        return builder
+        return open_builder(self.folder)
 
     @cached_property
     def spec(self):
@@ -65,23 +50,7 @@ class PreparedCells:
 
     @cached_property
     def _stored_spec(self):
-        found = (self.builder.info.metadata or {}).get("spec")
-        if found is None:
-            raise DatasetError(f"{self.folder} doesn't describe its cells; prepare the data set anew")
-        try:
-            spec = CellSpec.from_dict(found)
-        except SpecError as error:
-            raise DatasetError(f"{self.folder} can't be used: {error}; prepare the data set anew") from error
-        features = self.builder.info.features
-        stored = {"image": tuple(features["image"].shape), "structure": tuple(features["structure"].names)}
-        described = {"image": spec.image_shape, "structure": spec.structures}
-        for name, value in stored.items():
-            if value != described[name]:
-                raise DatasetError(
-                    f"{self.folder} can't be used: metadata.json describes the feature {name!r} as {described[name]}, "
-                    f"but it is stored as {value}; restore metadata.json, or prepare the data set anew"
-                )
-        return spec
+        return stored_spec(self.folder, self.builder)
 
     @property
     def dataset(self):
@@ -114,23 +83,14 @@ class PreparedCells:
     @property
     def fingerprint(self):
         """Text that differs where any cell of any split differs, in its image, its labels or its split."""
-        return self._metadata(FINGERPRINT)
+        return stored_metadata(self.folder, self.builder, FINGERPRINT)
 
     def check(self):
         """Opens all files of records. Raises: DatasetError: one is missing, damaged, or of another data set."""
-        self._everything.check(self._metadata(FILES))
-
-    def _metadata(self, key):
-        found = (self.builder.info.metadata or {}).get(key)
-        if found is None:
-            raise DatasetError(f"{self.folder} has no {key} in metadata.json; prepare the data set anew")
-        return found
+        self._everything.check(stored_metadata(self.folder, self.builder, FILES))
 
     def examples(self, split, batch_size):
-        """Yields batches of all cells, in order, with the features that `read` returns by default.
-
-        Raises: DatasetError: there are no cells.
-        """
+        """Yields batches of all cells, in order, as `read` returns them. Raises: DatasetError: there are none."""
         count = self.size(split)
         return (self.read(split, slice(start, start + batch_size)) for start in range(0, count, batch_size))
 

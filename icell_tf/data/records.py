@@ -15,7 +15,8 @@ from array_record.python.array_record_module import ArrayRecordReader
 # Random access: no reading ahead, no threads of the reader's own, and a small buffer a file.
 READER = {"options": "readahead_buffer_size:0,max_parallelism:0", "file_reader_buffer_size": 8192}
 LABELS_BATCH = 256
-FINGERPRINT, FILES = "cells_sha256", "files"  # keys of metadata.json: of all cells, and of the files of records
+# Keys of metadata.json: the description of the cells, the fingerprint of all of them, and digests of the record files.
+SPEC, FINGERPRINT, FILES = "spec", "cells_sha256", "files"
 _PART = 1 << 16  # bytes at either end of a file
 
 

@@ -43,7 +43,7 @@ def change(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"spec": None}, "doesn't describe its cells; prepare the data set anew"),
+        ({"spec": None}, "has no spec in metadata.json; prepare the data set anew"),
         ({"spec": {"format": 0}}, "can't be used: its format is 0, .* reads 1; prepare the data set anew"),
         ({"spec": [1]}, "can't be used: .*; prepare the data set anew"),
     ],

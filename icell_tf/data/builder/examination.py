@@ -7,10 +7,8 @@ import json
 from icell_tf import structures
 from icell_tf.data.builder import frames, report, sources
 from icell_tf.data.builder.passes import BeamPasses, LocalPasses
-from icell_tf.data.records import FILES, FINGERPRINT, file_digests
+from icell_tf.data.records import FILES, FINGERPRINT, SPEC, file_digests
 from icell_tf.imaging.manifest.cells import BadCell, ExcludedCell
-
-SPEC = "spec"  # the key of metadata.json that has the `CellSpec`
 
 
 @dataclasses.dataclass
