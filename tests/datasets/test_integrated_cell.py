@@ -138,7 +138,7 @@ def test_records_come_from_the_simulator_whatever_the_number_of_workers(tiny):
 
 def test_metadata_says_what_the_data_was_made_from(tiny):
     metadata = json.loads((pathlib.Path(tiny.data_dir) / "metadata.json").read_text())
-    expected = TINY | {"validation_fraction": 0.1, "test_fraction": 0.25, "seed": 0}
+    expected = TINY | {"validation_fraction": 0.1, "test_fraction": 0.25, "seed": 0, "observations": 0}
     expected |= {"alignment": "major_axis", "normalization": "maximum"}
     expected |= {"preprocessing_version": PREPROCESSING_VERSION, "simulator_version": simulate.SIMULATOR_VERSION}
     expected |= {"spec": module.IntegratedCellConfig(**TINY).spec().to_dict()}
