@@ -47,17 +47,11 @@ def arrays(path):
     return found
 
 
-@pytest.mark.parametrize("phase", ["reference", "conditional"])
-def test_a_run_that_is_continued_ends_as_one_that_was_not(phase, runs, volumes, tmp_path):
-    whole = runs[phase == "conditional"]
-    of_phase = {"reference": ReferenceConfig, "conditional": ConditionalConfig}[phase]
-    config = of_phase(**SETTINGS, dataset=str(volumes.folder))
+def test_a_run_that_is_continued_ends_as_one_that_was_not(runs, volumes, tmp_path):
+    reference, whole = runs
+    config = ConditionalConfig(**SETTINGS, dataset=str(volumes.folder))
     for epochs in (1, 2):
-        part = dataclasses.replace(config, epochs=epochs)
-        if phase == "reference":
-            experiment.train_reference(part, tmp_path)
-        else:
-            experiment.train_conditional(part, runs[0], tmp_path)
+        experiment.train_conditional(dataclasses.replace(config, epochs=epochs), reference, tmp_path)
     once, continued = arrays(Path(whole) / LAST), arrays(tmp_path / LAST)
     assert once.keys() == continued.keys()
     for name, values in once.items():
