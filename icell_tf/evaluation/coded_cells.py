@@ -27,7 +27,8 @@ class CodedCells:
       probabilities: (N, K) of the structures.
       z_r: (N, Z), enc_r's codes of shape. z_r_hat, z_s: (N, Z), enc_rs' codes of shape and of what shape leaves open.
       truths: names of what the data set knows of these cells beside their images.
-      observe: a function from a row to observations of all structures in that cell, (n, *shape, K) uint8, or None.
+      observations: a function from a row to images of all structures in that cell as a camera would show them, (n,
+        *shape, K) uint8; or to None where the data set doesn't know them.
       ceiling: (N, K), correlation of the expected localization with an independent mean; spread: (N, K), root of the
         mean over the frame of the variance of the localization. Each is None where the data set doesn't know it.
     """
@@ -43,7 +44,7 @@ class CodedCells:
     z_r_hat: np.ndarray
     z_s: np.ndarray
     truths: tuple[str, ...] = ()
-    observe: Callable = lambda row: None
+    observations: Callable = lambda row: None
     ceiling: np.ndarray | None = None
     spread: np.ndarray | None = None
 
@@ -66,14 +67,10 @@ class CodedCells:
         """Returns the cells without background and noise, as `images`, or None where the data set lacks them."""
         return self._read("noise_free", rows) if "noise_free" in self.truths else None
 
-    def observations(self, row):
-        """Returns observations of all structures in a cell, (n, *shape, K) uint8, or None where there are none."""
-        return self.observe(row)
-
     @cached_property
     def observed_rows(self):
         """The rows of the cells that have `observations`, integers."""
-        return np.array([row for row in range(len(self)) if self.observe(row) is not None], int)
+        return np.array([row for row in range(len(self)) if self.observations(row) is not None], int)
 
     def planes(self, rows):
         """Returns what pictures show of some cells, (n, Y, X, C) float32 in [0, 1]. Args: a sequence of integers."""
@@ -156,5 +153,5 @@ def code_cells(integrator, prepared, split):
     ids = ([text.decode() for text in few[name]] for name in ("cell_id", "fov_id"))
     codes = (coded[name] for name in ("probabilities", "shape", "z_r", "z_s"))
     numbers = {name: few[name] for name in known if name not in IMAGES}
-    read, observe = partial(prepared.read, split), partial(prepared.observations, split)
-    return CodedCells(split, spec, read, few["structure"], *ids, *codes, tuple(sorted(known)), observe, **numbers)
+    read, observations = partial(prepared.read, split), partial(prepared.observations, split)
+    return CodedCells(split, spec, read, few["structure"], *ids, *codes, tuple(sorted(known)), observations, **numbers)

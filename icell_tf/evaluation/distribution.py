@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icell_tf.evaluation.metrics import correlation, ensembles
-from icell_tf.evaluation.metrics.scores import over_structures, ratio_over_structures
+from icell_tf.evaluation.metrics.scores import mean_ratio, over_structures, ratio_over_structures
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
 MOST_CELLS, BATCH = 400, 10
@@ -189,7 +189,7 @@ def _power_scores(power, shared):
         others = [name for name in (NEAREST, MODE, TRUE) if name in power]
         landmarks = {"observed": 1.0}
         for name in others:
-            landmarks[name] = ratio_over_structures("power", power[name][..., number], observed).value
+            landmarks[name] = float(mean_ratio(power[name][..., number], observed))
         about = f"power of draws over that of observed cells, {low:g} to {high:g} cycles a pixel"
         fields = {"landmarks": landmarks, "better": "near", "about": about} | shared
         found.append(ratio_over_structures(f"power_{number + 1}", drawn, observed, **fields))

@@ -61,7 +61,7 @@ def cells(seed, count=N, observed=False, observations=DRAWS + 1):
     if not observed:
         return coded
     known = np.rint(255 * structures(places, observations, seed + 1)).astype(np.uint8)
-    return dataclasses.replace(coded, observe=lambda row: known[:, row] if row < count // 2 else None)
+    return dataclasses.replace(coded, observations=lambda row: known[:, row] if row < count // 2 else None)
 
 
 def scores(change=lambda drawn: drawn, observed=True):

@@ -178,18 +178,21 @@ def ratio_over_structures(metric, a, b, seed=0, transform=lambda ratio: ratio, *
       transform: of a structure's ratio, such as np.sqrt where a and b are variances.
       fields: more of the score.
     """
-    shown = ~np.isnan(a).all(axis=0)
-    a, b = a[:, shown], b[:, shown]
     cells = np.flatnonzero(~np.isnan(a).all(axis=1))
 
     def statistic(rows, axis=-1):
         rows = np.moveaxis(np.asarray(rows), axis, 0)
-        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a resample without a structure
-            ratio = np.nanmean(a[rows], axis=0) / np.nanmean(b[rows], axis=0)
-            return np.nanmean(transform(ratio), axis=-1)
+        return mean_ratio(a[rows], b[rows], transform)
 
     interval = bootstrap([cells], statistic, seed)
-    return Score(metric, float(statistic(cells)), len(cells), interval, **fields)
+    return Score(metric, float(mean_ratio(a, b, transform)), len(cells), interval, **fields)
+
+
+def mean_ratio(a, b, transform=lambda ratio: ratio):
+    """Returns the mean over structures of mean a over mean b. Args: as of `ratio_over_structures`; cells come first."""
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # a structure that no cell shows
+        ratio = np.nanmean(a, axis=0) / np.nanmean(b, axis=0)
+        return np.nanmean(transform(ratio), axis=-1)
 
 
 def bootstrap(samples, statistic, seed=0, resamples=RESAMPLES, paired=False):
