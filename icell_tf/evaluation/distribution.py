@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from icell_tf.evaluation.metrics import correlation, ensembles
-from icell_tf.evaluation.metrics.scores import mean_ratio, over_structures, ratio_over_structures
+from icell_tf.evaluation.metrics.scores import mean_over_structures, mean_ratio, over_structures, ratio_over_structures
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
 MOST_CELLS, BATCH = 400, 10
@@ -199,8 +199,4 @@ def _power_scores(power, shared):
 def _means(by_name, *names):
     """{name: mean over structures} of the ensembles that there are."""
     shown = {name: by_name[name] for name in names if name in by_name}
-    return {
-        name: float(np.nanmean(values[:, ~np.isnan(values).all(axis=0)], axis=0).mean())
-        for name, values in shown.items()
-        if not np.isnan(values).all()
-    }
+    return {name: mean_over_structures(values) for name, values in shown.items() if not np.isnan(values).all()}

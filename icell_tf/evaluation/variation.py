@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from icell_tf.evaluation.metrics import correlation
-from icell_tf.evaluation.metrics.scores import Score, bootstrap, over_structures, proportion
+from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_over_structures, over_structures, proportion
 from icell_tf.spec import image_axes
 
 HIDDEN = (64, 64)  # units of the perceptrons that read z_s
@@ -108,24 +108,22 @@ def scores(measured, structures, seed=0):
         fields = {"rivals": {"nothing": 0.0}, "about": about, "code": "z_s", "structure": structure}
         interval = bootstrap(parts, _explained, seed, paired=True)
         found.append(Score("explained", float(_explained(*parts)), len(rows), interval, **fields))
-    by_structure = {
-        name: np.where(measured.y[:, None] == np.arange(len(structures)), values[:, None], np.nan)
-        for name, values in measured.r.items()
-    }
-    for name, rivals, whose in (
-        ("encoded", ("zero", "swapped"), "the cell's own"),
-        ("swapped", ("zero",), "another cell's"),
-    ):
-        means = {
-            f"z_s {rival}": _mean(by_structure[rival]) for rival in rivals if not np.isnan(measured.r[rival]).all()
-        }
-        about = f"Pearson r over the frame of the structure decoded with {whose} z_s with the observed one"
-        kind = "rivals" if name == "encoded" else "landmarks"
-        if not np.isnan(measured.r[name]).all():
-            found.append(
-                over_structures(f"r_{name}", by_structure[name], seed, about=about, code="z_s", **{kind: means})
-            )
-    return found + _read_scores(measured)
+    return found + _r_scores(measured, len(structures), seed) + _read_scores(measured)
+
+
+def _r_scores(measured, count, seed):
+    shown = measured.y[:, None] == np.arange(count)
+    r = {name: np.where(shown, values[:, None], np.nan) for name, values in measured.r.items()}
+    r = {name: values for name, values in r.items() if not np.isnan(values).all()}  # a lone cell can't swap
+    means = {f"z_s {name}": mean_over_structures(values) for name, values in r.items()}
+    about = "Pearson r over the frame of the structure decoded with {} z_s with the observed one"
+    found = []
+    for name, whose, kind in (("encoded", "the cell's own", "rivals"), ("swapped", "another cell's", "landmarks")):
+        if name in r:
+            others = {key: means[key] for key in ("z_s zero", "z_s swapped") if key in means and key != f"z_s {name}"}
+            fields = {"about": about.format(whose), "code": "z_s", kind: others}
+            found.append(over_structures(f"r_{name}", r[name], seed, **fields))
+    return found
 
 
 def _read_scores(measured):
@@ -147,7 +145,3 @@ def _explained(encoded, zero, axis=0):
     """1 minus the ratio of two sums; 0 where there is nothing to explain."""
     encoded, zero = encoded.sum(axis=axis), zero.sum(axis=axis)
     return 1 - np.divide(encoded, zero, out=np.ones(np.shape(zero)), where=zero > 0)
-
-
-def _mean(values):
-    return float(np.nanmean(values[:, ~np.isnan(values).all(axis=0)], axis=0).mean())

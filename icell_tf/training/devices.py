@@ -6,9 +6,7 @@ import json
 import os
 import re
 import signal
-import socket
 import threading
-import time
 import zlib
 from dataclasses import dataclass
 
@@ -16,13 +14,13 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.config import ConfigError
-from icell_tf.messages import reason, show
+from icell_tf.messages import show
 from icell_tf.training.errors import GO_ON, TrainingError
+from icell_tf.training.rendezvous import wait_for
 
 VARIABLE = "TF_CONFIG"
 EXAMPLE = '{"cluster": {"worker": ["host-0:12345", "host-1:12345"]}, "task": {"type": "worker", "index": 0}}'
 JOBS = ("chief", "worker")
-PAUSE = 1.0  # seconds, between two looks for the other machines
 # What TensorFlow raises, within some 20 s, when it has lost another machine.
 LOST = (
     tf.errors.UnavailableError,
@@ -118,47 +116,11 @@ def _connected(cluster):
         f"{role}; waiting for the same command on {', '.join(others)}. To train on this machine alone, end this with "
         f"Ctrl-C, and put env -u {VARIABLE} before the command."
     )
-    wait_for(others, own)
+    wait_for(others, own, VARIABLE)
     with workers.explain_lost_worker(), _interruptible():
         workers.strategy = tf.distribute.MultiWorkerMirroredStrategy()
         workers.gather([0])  # returns once all have started
     return workers
-
-
-def wait_for(others, own):
-    """Returns once each of the other machines has been reached, and so runs the command, too.
-
-    TensorFlow would wait as well, but in C++, where it catches SIGTERM and lets no other thread of Python run.
-
-    Args: addresses HOST:PORT, of the others and of this machine. Raises: TrainingError: this one's port can't be used.
-    """
-    try:
-        listening = _listen(int(own.rpartition(":")[2]))  # for the others
-    except OSError as error:
-        raise TrainingError(
-            f"{own}, this machine's address in {VARIABLE}, can't be used ({reason(error)}): give it another port, on "
-            "all machines, or end the program that uses it"
-        ) from error
-    with listening:
-        while others := [host for host in others if not _answers(host)]:
-            time.sleep(PAUSE)
-
-
-def _listen(port):
-    """Listens to IPv6 and IPv4, as TensorFlow's server does afterwards; only to IPv4 where there is no IPv6."""
-    try:
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    except (OSError, ValueError):  # no address; or, with ValueError, no dual stack
-        return socket.create_server(("", port))
-
-
-def _answers(host):
-    name, _, port = host.rpartition(":")
-    try:
-        with socket.create_connection((name.strip("[]"), int(port)), timeout=PAUSE):  # an IPv6 address is [..]:PORT
-            return True
-    except OSError:  # no name yet, no route, or nothing that listens
-        return False
 
 
 @contextlib.contextmanager

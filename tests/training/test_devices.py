@@ -22,7 +22,7 @@ from icell_tf.data import prepared
 from icell_tf.models.adam import SkipCountingLossScaleOptimizer
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from icell_tf.runs import history, trained, weights
-from icell_tf.training import devices, errors, experiment
+from icell_tf.training import devices, errors, experiment, rendezvous
 
 TOLERANCE = 1e-5
 SETTINGS = dict(width=1 / 16, latent_dim=4, batch_size=16, white_noise=0.0, learning_rate=1e-3)
@@ -88,13 +88,13 @@ def test_alone_a_worker_is_the_chief_and_waits_for_nobody():
 
 
 def test_a_machine_waits_until_the_others_answer(monkeypatch):
-    monkeypatch.setattr(devices, "PAUSE", 0.05)
+    monkeypatch.setattr(rendezvous, "PAUSE", 0.05)
     own, other = free_hosts(2)
-    waiting = threading.Thread(target=devices.wait_for, args=([other], own), daemon=True)
+    waiting = threading.Thread(target=rendezvous.wait_for, args=([other], own, devices.VARIABLE), daemon=True)
     waiting.start()
     waiting.join(0.2)
     assert waiting.is_alive()
-    devices.wait_for([own], other)  # the other machine, which finds the first and is found by it
+    rendezvous.wait_for([own], other, devices.VARIABLE)  # the other machine, which finds the first and is found by it
     with socket.create_server(("127.0.0.1", int(other.rpartition(":")[2]))):  # as TensorFlow does then
         waiting.join(10)
     assert not waiting.is_alive()
@@ -105,14 +105,14 @@ def test_a_signal_ends_the_wait_for_a_machine_that_never_comes(monkeypatch, numb
     def stop(*_):
         raise errors.Stopped
 
-    monkeypatch.setattr(devices, "PAUSE", 0.05)
+    monkeypatch.setattr(rendezvous, "PAUSE", 0.05)
     before = signal.signal(number, stop)
     own, other = free_hosts(2)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), number))
     timer.start()
     try:
         with pytest.raises(errors.Stopped):
-            devices.wait_for([other], own)
+            rendezvous.wait_for([other], own, devices.VARIABLE)
     finally:
         timer.join()
         signal.signal(number, before)
@@ -121,19 +121,19 @@ def test_a_signal_ends_the_wait_for_a_machine_that_never_comes(monkeypatch, numb
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
 def test_a_waiting_machine_answers_at_addresses_of_either_kind():
     port = free_hosts(1)[0].rpartition(":")[2]
-    with devices._listen(int(port)):
-        assert devices._answers(f"[::1]:{port}") and devices._answers(f"127.0.0.1:{port}")
+    with rendezvous.listen(int(port)):
+        assert rendezvous.answers(f"[::1]:{port}") and rendezvous.answers(f"127.0.0.1:{port}")
 
 
 def test_a_port_in_use_is_named():
     with socket.create_server(("", 0)) as held:
         own = f"127.0.0.1:{held.getsockname()[1]}"
         with pytest.raises(errors.TrainingError, match=f"{own}, this machine's address in TF_CONFIG.*in use.*port"):
-            devices.wait_for(["127.0.0.1:1"], own)
+            rendezvous.wait_for(["127.0.0.1:1"], own, devices.VARIABLE)
 
 
 def test_the_variable_is_named_before_the_wait_and_how_to_train_alone(monkeypatch, capsys):
-    def wait(others, own):
+    def wait(others, own, variable):
         raise errors.Stopped
 
     monkeypatch.setattr(devices, "wait_for", wait)

@@ -168,6 +168,11 @@ def over_structures(metric, values, seed=0, **fields):
     return mean_score(metric, values.mean(axis=1), seed, **fields)
 
 
+def mean_over_structures(values):
+    """Returns the mean over structures of the mean over cells of values (N, K), NaN where a cell doesn't show one."""
+    return float(np.nanmean(values[:, ~np.isnan(values).all(axis=0)], axis=0).mean())
+
+
 def ratio_over_structures(metric, a, b, seed=0, transform=lambda ratio: ratio, **fields):
     """Returns the `Score` of the mean over structures of mean a over mean b, with a bootstrap interval over cells.
 
