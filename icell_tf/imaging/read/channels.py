@@ -59,9 +59,12 @@ def parse_channels(text, roles, where) -> dict[str, int | str] | None:
 
 
 def _index_or_name(text):
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    return text.removeprefix("name=")
+    return int(text) if _is_number(text) else text.removeprefix("name=")
+
+
+def _is_number(text):
+    text = text.strip()
+    return text.isascii() and text.isdecimal()
 
 
 def parse_pixel_size(text):
@@ -130,14 +133,15 @@ def _given_index(stack, role, channel, flag):
     """Returns the index of a given channel; refuses digits that are the name of another channel."""
     if isinstance(channel, str):
         return stack.channel_number(channel)
-    called = [i for i, name in enumerate(stack.channels) if name.strip() == str(channel)]
+    called = [i for i, name in enumerate(stack.channels) if _is_number(name) and int(name) == channel]  # 02 is one, too
     if not called or channel in called:
         return stack.channel_number(channel)
     own = stack.channels[channel] if channel < len(stack.channels) else ""
     other = f", for channel {channel} {role}:name={own}" if own else ""
+    name = stack.channels[called[0]].strip()
     raise StackError(
         f"{stack.path}: {flag} has {role}:{channel}. Digits are an index from 0, but channel {called[0]} is called "
-        f"{channel}: for that one give {role}:name={channel}{other}. {_listed(stack)}"
+        f"{name}: for that one give {role}:name={name}{other}. {_listed(stack)}"
     )
 
 

@@ -93,8 +93,10 @@ def choose_scene(path: str, names: Sequence[str], scene) -> int:
             "--scene or in the column scene of a fields.csv, or save each as a file of its own."
         )
     scene = str(scene)
+    number = int(scene) if scene.isdecimal() else None
     by_name = [i for i, name in enumerate(names) if name == scene.removeprefix("name=")]
-    by_number = [int(scene)] if scene.isdecimal() and int(scene) < len(names) else []
+    by_name += [i for i, name in enumerate(names) if name.isdecimal() and int(name) == number]  # 01 is 1, too
+    by_number = [] if number is None or number >= len(names) else [number]
     found = set(by_name + by_number)
     if len(found) > 1:
         raise StackError(

@@ -104,6 +104,12 @@ def test_a_channel_that_could_have_the_role_too_is_said():
         ),
         (("1", "2", "3"), "membrane:name=1,nucleus:3", r"nucleus:3\. .*channel 2 is called 3: .*nucleus:name=3\. "),
         (("2", "dna", ""), "membrane:2,nucleus:1", r"membrane:2\. .*channel 0 is called 2: .*membrane:name=2\. "),
+        (
+            ("01", "02", "03"),
+            "membrane:01,nucleus:02",
+            r"membrane:1\. .*channel 0 is called 01: .*membrane:name=01, for",
+        ),
+        (("a", "b", "02"), "membrane:0,nucleus:02", {"membrane": 0, "nucleus": 2}),  # its index, in its spelling
         (("a", "b"), "membrane:0,nucleus:0", "membrane and nucleus are both channel 0"),
         (("a", "b"), "membrane:1,nucleus:b", "membrane and nucleus are both channel 1"),
         (("a", "b", "c"), "membrane:0,nucleus:1,structure:a", "membrane and structure are both channel 0"),

@@ -61,7 +61,8 @@ def test_scenes():
     assert choose_scene("a.czi", ["only"], None) == 0
     assert choose_scene("a.czi", ["P2", "1", "P0"], "1") == 1  # its name and its number
     assert choose_scene("a.czi", ["1", "2"], "2") == choose_scene("a.czi", ["1", "2"], "name=2") == 1
-    for names, scene in ((["1", "2"], "1"), (["P1", "P1"], "P1")):
+    assert choose_scene("a.czi", ["01", "02"], "2") == choose_scene("a.czi", ["01", "02"], "name=02") == 1
+    for names, scene in ((["1", "2"], "1"), (["01", "02"], "1"), (["P1", "P1"], "P1")):
         with pytest.raises(ValueError, match=rf"a\.czi: the scene '{scene}' may be any of 0, 1; .*name=NAME"):
             choose_scene("a.czi", names, scene)
     assert choose_scene("a.czi", ["P2", "P1", "P0"], 2) == 2
