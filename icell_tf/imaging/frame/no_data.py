@@ -109,8 +109,11 @@ def _has_other_background(channel, with_data, cell, known):
         return False
     values = values[:: max(1, len(values) // _SAMPLE)]
     levels, counts = np.unique(values, return_counts=True)
-    mode = float(most_frequent(levels, counts))
-    if mode <= 0 or not all(_are_apart_from_zero(part, mode) for part in (values, channel[with_data & cell])):
+    mode, inside = float(most_frequent(levels, counts)), channel[with_data & cell]
+    if mode < 0:  # as if it lay as far above 0
+        values, levels, inside = (part.astype(np.float64) - 2 * mode for part in (values, levels, inside))
+        mode = -mode
+    if mode == 0 or not all(_are_apart_from_zero(part, mode) for part in (values, inside)):
         return False
     near, darker, equal = (np.count_nonzero(found) for found in (values <= mode / 2, values < mode, values == mode))
     if darker - near >= _LEAST_DARKER * len(values) or 2 * equal >= len(values):

@@ -51,6 +51,19 @@ def test_zeros_along_the_border_change_nothing(name, offset, noise, dtype):
     np.testing.assert_array_equal(find_no_data(padded[0], CELL), np.broadcast_to(padded[0] == 0, SHAPE))
 
 
+@pytest.mark.parametrize("name", ZEROS)
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_zeros_beside_a_background_below_0_hold_no_data_either(name, dtype):
+    """As in signed integers, and after an offset was subtracted that is larger than the background."""
+    channels = (np.rint(make_channels(dtype=np.float64)) - 300).astype(dtype)
+    padded = np.where(ZEROS[name] & ~CELL, 0, channels).astype(dtype)
+    whole, found = prepare(channels), prepare(padded)
+    np.testing.assert_allclose(np.array(found.ranges)[:, 0], -200, atol=7)
+    assert np.abs(found.image.astype(int) - whole.image).max() <= 1 + 1.5 * 255 * 6 / 200
+    (guess,) = found.guesses
+    assert guess.endswith("is left out") and whole.guesses == ()
+
+
 def test_a_sample_leaves_them_out_too():
     padded = np.where(ZEROS["more than half"] & ~CELL, 0, make_channels(1000, 10)[0])
     cell = np.broadcast_to(CELL, SHAPE)
@@ -100,6 +113,9 @@ INTENSITIES = {  # zeros that are intensities like any other
     "background subtracted": np.clip(6 * NOISE + IMAGES, 0, None),
     "more subtracted": np.clip(6 * NOISE - 6 + IMAGES, 0, None),
     "deconvolved": np.where(IMAGES > 0, np.clip(ndimage.gaussian_filter(IMAGES, 4) - 5, 0, None), 0) + 0 * NOISE,
+    "background subtracted, not clipped": (Y > 9) * (6 * NOISE + IMAGES),
+    "more subtracted, not clipped": (Y > 9) * (6 * NOISE - 6 + IMAGES),
+    "standardized and masked": CELL * (IMAGES + NOISE - IMAGES.mean()) / IMAGES.std(),
     "masked": CELL * (40 + IMAGES + NOISE),
     "masked with a rim": ndimage.binary_dilation(CELL, iterations=2) * (40 + SIGNAL[2] + NOISE),
     "a segmentation, and the neighbour's": 255 * ((CELL | (NEIGHBOUR > 0)) + 0 * NOISE),
@@ -109,10 +125,11 @@ INTENSITIES = {  # zeros that are intensities like any other
 
 
 @pytest.mark.parametrize("name", INTENSITIES)
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
 def test_zeros_that_are_the_background_stay_it(name, dtype):
     image = INTENSITIES[name]
-    image = (np.rint(image) if dtype == np.uint16 else image).astype(dtype)
+    image = image if dtype == np.float32 else np.clip(np.rint(image), np.iinfo(dtype).min, None)
+    image = image.astype(dtype)
     assert find_no_data(image, np.broadcast_to(CELL, SHAPE)) is None
 
 
