@@ -14,6 +14,7 @@ from icell_tf.structures import KNOWN, canonical_name, spelling_key
 _MAX_DISTANCE = 2
 _FREQUENT = 10  # cells; names of fewer may be slips even if another is no more frequent
 _RARE = 0.1  # of the other name's cells; a name of fewer may be a slip
+_MANY = 100  # cells; a name of so many is none, however many the other has
 SUSPECT, ALLOW = SIMILAR_NAMES = ("suspect", "allow")
 MAX_NAMES = 1000  # no data set has so many structures: the column holds something else
 _REMEDY = (
@@ -29,8 +30,8 @@ def misspelt(counts: Mapping[str, int], allowed=None, similar=SUSPECT) -> dict[s
       counts: {structure name as it was found: number of cells}.
       allowed: the correct names; any other is wrong. None: a name is suspected if it lies within edit distance 2 of
         another, or differs from it only in case, space or hyphens, and one of them is rare: it has fewer than 10 cells,
-        or fewer than a tenth of the other's. Of the two the rarer one is suspected, or both if they are equally
-        frequent. Known names (`structures.KNOWN`) are never suspected, but the names that resemble them are.
+        or fewer than a tenth of the other's and than 100. Of the two the rarer one is suspected, or both if they are
+        equally frequent. Known names (`structures.KNOWN`) are never suspected, but the names that resemble them are.
       similar: "allow" suspects no name.
 
     Returns: {name: why it can't be used}, with the other name.
@@ -85,7 +86,7 @@ def _similar(counts):
 
 
 def _both_frequent(count, other):
-    return count >= max(_FREQUENT, _RARE * other) and other >= _FREQUENT
+    return count >= max(_FREQUENT, min(_RARE * other, _MANY)) and other >= _FREQUENT
 
 
 def _compared(name, distance, other, counts):

@@ -49,6 +49,7 @@ def test_which_names_are_suspected(counts, wrong):
     [
         ("actin", "actinin", (240, 240)),
         ("actin", "actinin", (24, 240)),  # a tenth
+        ("rab11", "rab5", (400, 5000)),
         ("Rab5", "Rab7", (10, 30)),
         ("Tubulin A", "Tubulin B", (500, 90)),
         ("LAMP2", "LAMP1", (240, 20)),  # the other is a known one
