@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, their names, and folders for output."""
 
 import contextlib
+import fcntl
 import os
 import re
 import unicodedata
@@ -38,6 +39,27 @@ def naming(path):
         if error.errno and not error.filename:
             error.filename = os.fspath(path)
         raise
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Locks a folder against other processes. The system releases the lock when the process ends, however it ends.
+
+    Yields: whether it could: some network file systems have no locks.
+    Raises: BlockingIOError: another process holds the lock. OSError: the folder can't be opened.
+    """
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        alone = True
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            alone = False
+        yield alone
+    finally:
+        os.close(directory)
 
 
 def sync(path):

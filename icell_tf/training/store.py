@@ -8,11 +8,9 @@ last ones after the commit.
 import contextlib
 import csv
 import dataclasses
-import fcntl
 import filecmp
 import functools
 import math
-import os
 import shutil
 from pathlib import Path
 
@@ -261,25 +259,21 @@ def lock_run(run_dir):
     Raises: ConfigError: if the folder can't be made or read, or another process trains there.
     """
     run_dir = Path(run_dir)
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        directory = os.open(run_dir, os.O_RDONLY)
-    except OSError as error:
-        raise _unwritable(run_dir, error) from error
-    try:
+    with contextlib.ExitStack() as lock:
         try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            run_dir.mkdir(parents=True, exist_ok=True)
+            lock.enter_context(files.locked(run_dir))
         except BlockingIOError as error:
             raise ConfigError(
                 f"--run_dir: another process trains in {run_dir}: let it end, or give another directory"
             ) from error
-        except OSError:  # of a file system without locks
-            pass
-        yield
-    finally:
-        os.close(directory)
-        with contextlib.suppress(OSError):
-            run_dir.rmdir()
+        except OSError as error:
+            raise _unwritable(run_dir, error) from error
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                run_dir.rmdir()
 
 
 def _unwritable(run_dir, error):

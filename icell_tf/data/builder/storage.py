@@ -2,12 +2,10 @@
 
 import contextlib
 import errno
-import fcntl
-import os
 import pathlib
 import shutil
 
-from icell_tf import messages
+from icell_tf import files, messages
 
 _REMEDIES = {
     errno.ENOSPC: "Free space there",
@@ -30,7 +28,8 @@ def building(folder):
     with explaining(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder) as alone:
+            lock, alone = _locked(folder)
+            with lock:
                 if alone:
                     for left in folder.glob("incomplete.*"):
                         shutil.rmtree(left, ignore_errors=True)
@@ -41,23 +40,13 @@ def building(folder):
                     path.rmdir()
 
 
-@contextlib.contextmanager
 def _locked(folder):
-    """Yields whether a folder could be locked."""
-    directory = os.open(folder, os.O_RDONLY)
+    """Enters `files.locked`; returns the `ExitStack` that leaves it, and what it yields. Raises: BuildError."""
+    stack = contextlib.ExitStack()
     try:
-        try:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BuildError(
-                f"Another process builds in {folder}: let it end, or give this one another name."
-            ) from error
-        except OSError:  # of a file system without locks
-            yield False
-            return
-        yield True
-    finally:
-        os.close(directory)
+        return stack, stack.enter_context(files.locked(folder))
+    except BlockingIOError as error:
+        raise BuildError(f"Another process builds in {folder}: let it end, or give this one another name.") from error
 
 
 class BuildError(ValueError):
