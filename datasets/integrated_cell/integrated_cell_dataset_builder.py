@@ -88,6 +88,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "fov_id": tfds.features.Text(),
             "ambiguous_pose": np.bool_,
         }
+        if config.truth:
+            features["truth"] = tfds.features.Tensor(shape=(*spec.shape, None), dtype=np.uint8, encoding="zlib")
         if config.simulated:
             count, channels = len(spec.structures), len(spec.channels)
             features["expected"] = tfds.features.Tensor(shape=(*some, None), dtype=np.uint8, encoding="zlib")

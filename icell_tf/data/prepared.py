@@ -17,7 +17,9 @@ from icell_tf.structures import canonical_name
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
 TRUTHS_BY_STRUCTURE = ("expected", "ceiling", "spread")
 TRUTHS = (*TRUTHS_BY_STRUCTURE, "noise_free")
+TRUTH = "truth"  # all structures that are known of a real cell: read where they are asked for
 OBSERVATIONS = "observations"  # of some test cells only, and large: read where they are asked for
+BY_STRUCTURE = (*TRUTHS_BY_STRUCTURE, TRUTH, OBSERVATIONS)
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class PreparedCells:
         Args:
           split: a split, or a part of one.
           rows: a sequence of integers from 0, or a slice, of the split's cells.
-          features: names of the features to read. None: all but the observations; where cells of several splits are
-            mixed, as in a fold, also all but the truths, which only those of the test split have.
+          features: names of the features to read. None: all but the truth and the observations; where cells of several
+            splits are mixed, as in a fold, also all but the truths, which only those of the test split have.
 
         Returns: {feature: (n, ...)} in NumPy; image is (n, *shape, C) uint8.
         Raises: DatasetError: there are no cells, or a file is damaged. IndexError: there is no such cell.
@@ -112,14 +114,14 @@ class PreparedCells:
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:
             raise IndexError(f"rows are from {rows.min()} to {rows.max()}, but {split!r} has {count} cells")
         if features is None:
-            without = (OBSERVATIONS, *(TRUTHS if self.fold or "+" in split else ()))
+            without = (TRUTH, OBSERVATIONS, *(TRUTHS if self.fold or "+" in split else ()))
             features = tuple(name for name in self.builder.info.features if name not in without)
         found = stored.read(cells[rows] if len(rows) else cells[:1])  # of one cell, for the shapes of an empty result
         records = {name: values[: len(rows)] for name, values in self._decoder(features)(found).items()}
         if "structure" in records:
             records["structure"] = self._numbers[records["structure"]]
-        truths = [name for name in (*TRUTHS_BY_STRUCTURE, OBSERVATIONS) if name in records and records[name].size]
-        return records | {name: records[name][..., self._kept] for name in truths}
+        known = [name for name in BY_STRUCTURE if name in records and records[name].size]
+        return records | {name: records[name][..., self._kept] for name in known}
 
     def _decoder(self, features):
         if features not in self._decoders:
@@ -217,6 +219,13 @@ class PreparedCells:
             return None
         (found,) = self.read(split, [row], (OBSERVATIONS,))[OBSERVATIONS]
         return found if len(found) else None
+
+    def truth(self, split, rows):
+        """Returns all structures that are known of some cells, (n, *shape, K) uint8, zeros where one isn't known.
+
+        None of a data set that was built without truth.csv. Args, Raises: as of `read`.
+        """
+        return self.read(split, rows, (TRUTH,))[TRUTH] if TRUTH in self.builder.info.features else None
 
     def batches(self, split, batch_size, cache="off", free=None):
         """Returns the `Batches` of all cells, in order.

@@ -9,7 +9,7 @@ from PIL import Image
 
 from icell_tf import simulate, structures
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.masks import MaskError
+from icell_tf.imaging.frame.masks import MaskError, check_masks
 from icell_tf.imaging.frame.preprocess import PreprocessedCell, preprocess, preprocess_channel
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
 from icell_tf.spec import CHANNELS, Preparation
@@ -111,9 +111,16 @@ def decoded(image) -> np.ndarray:
 
 
 def prepare_cell(cell: CellSource, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
-    """Reads and preprocesses one cell. Returns: its record and findings. Raises: BadCell."""
+    """Reads and preprocesses one cell. Returns: its record and findings. Raises: BadCell.
+
+    Where several structures of the cell are known, the record has `truth` (*shape, K) uint8: each structure prepared as
+    the cell's own; zeros where it isn't known.
+    """
     loaded, prepared = load_and_preprocess(cell, frame, preparation)
-    return _record(cell, prepared), _findings(prepared, loaded.scale, loaded.guesses + prepared.guesses)
+    record = _record(cell, prepared)
+    if loaded.truth:
+        record["truth"] = _known_structures(cell, loaded, prepared.transform, preparation)
+    return record, _findings(prepared, loaded.scale, loaded.guesses + prepared.guesses)
 
 
 def load_and_preprocess(
@@ -129,6 +136,19 @@ def load_and_preprocess(
     except Exception as error:  # a parser may raise any error on a damaged file, which must not stop a build
         raise BadCell(cell.cell_id, cell.source, f"{type(error).__name__}: {error}") from error
     return loaded, prepared
+
+
+def _known_structures(cell, loaded, transform, preparation):
+    """All known structures of a cell, (*shape, K) uint8. Raises: BadCell: one of them is empty."""
+    cell_mask, _ = check_masks(loaded.cell_mask, loaded.nucleus_mask, loaded.channels[0].shape)
+    images = np.zeros((*transform.frame.shape, len(loaded.truth)), np.uint8)
+    for k, (name, channel) in enumerate(loaded.truth.items()):
+        try:
+            if channel is not None:
+                images[..., k] = preprocess_channel(channel, cell_mask, transform, preparation)
+        except ValueError as error:
+            raise BadCell(cell.cell_id, cell.source, f"the structure {name} by truth.csv: {error}") from error
+    return images
 
 
 def _preprocess(loaded, frame, preparation):

@@ -24,7 +24,7 @@ ON_BAD_CELL = ("fail", "skip")
 FOR_KINDS = dict.fromkeys(("alignment", "normalization", "on_bad_cell", "structures", "similar_names"), KINDS[1:])
 FOR_KINDS |= dict.fromkeys(("axes", THRESHOLD, CHANNEL_THRESHOLD), ("stacks", "hipsc_single_cell"))
 COUNTS = ("cells_per_structure", "seed", "expected_draws", "observations")
-FOR_KINDS |= dict.fromkeys(COUNTS, ("simulated",))
+FOR_KINDS |= dict.fromkeys(COUNTS, ("simulated",)) | {"truth": ("stacks",)}
 _NAME = re.compile(r"(?=.*[A-Za-z_])\w[\w.-]{0,99}", re.ASCII)  # 1.0.0 would be taken for a version
 PIXEL_SIZES = 0.001, 100  # µm; what lies outside is no microscope's
 _LARGEST_SIMULATED = 2.5  # µm a pixel: larger ones show no nuclei
@@ -54,6 +54,8 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         number for both masks, or a text such as "cell:0.5,nucleus:0.4".
       channel_threshold: (stacks, hipsc_single_cell) for channels that are segmentations with more than two values; what
         is higher is inside: a text such as "membrane:127,nucleus:127".
+      truth: (stacks) whether truth.csv, beside manifest.csv, lists several structures of the same cells: records hold
+        them all, and the splits are by field of view across structures. See `truth.add_truth`.
       cells_per_structure: (simulated) number of cells; 0: the counts of Table S8.
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
@@ -75,6 +77,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
     axes: str = ""
     mask_threshold: float | str = ""
     channel_threshold: str = ""
+    truth: bool = False
     cells_per_structure: int = 0
     seed: int = 0
     expected_draws: int = 64
@@ -100,6 +103,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         self._check_choice("on_bad_cell", ON_BAD_CELL)
         self._check_choice("similar_names", SIMILAR_NAMES)
         self._check_structures()
+        self._refuse_unless(type(self.truth) is bool, "truth", "true or false")
         try:
             splits.check_fractions(self.validation_fraction, self.test_fraction)
         except ValueError as error:
@@ -200,7 +204,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         """Everything that decides the content of the records, except a user's files; metadata.json stores it."""
         names = ["kind", "image_size", "pixel_size", "validation_fraction", "test_fraction", "alignment"]
         names += ["normalization"] + [name for name, kinds in FOR_KINDS.items() if self.kind in kinds]
-        arguments = {name: getattr(self, name) for name in names}
+        arguments = {name: getattr(self, name) for name in names if name != "truth" or self.truth}
         arguments |= {"image_size": self._shortest(self._shape), "pixel_size": self._shortest(self._pixel_size)}
         arguments |= {"preprocessing_version": self.preparation.version}
         return arguments | ({"simulator_version": simulate.SIMULATOR_VERSION} if self.simulated else {})

@@ -70,10 +70,22 @@ def examine(config, cells, bad_cells, passes, cells_per_split=None) -> Examinati
         raise report.BadCells(unusable, remedy, larger)
     divided = sources.divide(config, cells, good)
     divided = {split: indices[:cells_per_split] for split, indices in divided.items()}
+    if config.truth:
+        _refuse_lost_structures(cells, divided)
     fingerprint = hashlib.sha256()
     for split, indices in divided.items():
         fingerprint.update(b"".join((split.encode(), *(good[index] for index in indices))))
     return Examination(cells, passes, divided, tally, bad_cells, larger, fingerprint.hexdigest())
+
+
+def _refuse_lost_structures(cells, divided):
+    """Raises a ValueError if no cell is left that shows a structure: the records of the others hold its images."""
+    left = {cells[index].structure for indices in divided.values() for index in indices}
+    if lost := {cell.structure for cell in cells} - left:
+        raise ValueError(
+            f"No cell is left that shows {', '.join(sorted(lost))}, so no model could learn what truth.csv says of it. "
+            "Correct its cells, or remove its rows from manifest.csv and truth.csv."
+        )
 
 
 def check_prepared(folder, wanted):

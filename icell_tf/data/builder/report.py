@@ -129,12 +129,29 @@ def _report_text(name, examination, pictured):
     blocks = [
         [f"{name}: {_cells(totals[-1])}."],
         [*_table([("structure", *splits, "all"), *rows, totals]), *lacking, *similar],
+        *([truth] if (truth := _known_structures(cells, examination.divided)) else []),
         examination.tally.lines(),
         [f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}", *reasons],
         *([examination.larger_frames] if examination.larger_frames else []),
         [f"{CONTACT_SHEET} shows, from left to right:", *(f"  {s}: {', '.join(ids)}" for s, ids in pictured.items())],
     ]
     return "\n\n".join("\n".join(block) for block in blocks)
+
+
+def _known_structures(cells, divided):
+    """Says of how many cells each structure is known, and how fields are divided; nothing without truth.csv."""
+    chosen = [cells[index] for indices in divided.values() for index in indices]
+    known = collections.Counter(
+        name for cell in chosen for name, channel in getattr(cell, "truth", {}).items() if channel is not None
+    )
+    if not known:
+        return []
+    fields = {split: len({cells[index].fov_id for index in indices}) for split, indices in divided.items()}
+    return [
+        f"Known beside the structure shown (truth.csv): {', '.join(f'{s} of {_cells(n)}' for s, n in known.items())}.",
+        "Divided by field of view, all structures together: "
+        f"{', '.join(f'{count} fields in {split}' for split, count in fields.items() if count)}.",
+    ]
 
 
 def _cells(count):

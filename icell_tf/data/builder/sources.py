@@ -12,6 +12,7 @@ from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
+from icell_tf.imaging.manifest.truth import TRUTH_FILE, add_truth
 
 OBSERVED_CELLS = 10  # of each structure, in the test split: each has many images
 
@@ -37,6 +38,12 @@ def list_cells(config, manual_dir):
     else:
         path, counted = manual_dir / "manifest.csv", {}
         cells, bad_cells = manifest.list_manifest(path, structures=names, axes=axes, similar=similar)
+        truth = path.with_name(TRUTH_FILE)
+        if config.truth:
+            cells, unusable = add_truth(truth, cells, axes)
+            bad_cells, counted = bad_cells + unusable, {"truth_sha256": manifest.manifest_digest(truth)}
+        elif truth.is_file():
+            logging.warning(f'{truth} is not used: give "truth": true in --config if it lists the same cells.')
     if config.choices != Choices():
         cells = [dataclasses.replace(cell, choices=config.choices.over(cell.choices)) for cell in cells]
     return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
@@ -65,20 +72,24 @@ def _digest(cells):
 
 
 def divide(config, cells, indices):
-    """Divides the cells of these indices into splits, by field of view within each structure: {split: [indices]}."""
-    by_structure = collections.defaultdict(list)
+    """Divides the cells of these indices into splits, by field of view: {split: [indices]}.
+
+    Each structure is divided by itself. Where several structures of a cell are known, all are divided together, so that
+    no field is in two splits.
+    """
+    groups = collections.defaultdict(list)
     for index in indices:
-        by_structure[cells[index].structure].append(index)
+        groups["all structures" if config.truth else cells[index].structure].append(index)
     divided = {split: [] for split in splits.SPLITS}
-    for structure, members in by_structure.items():
+    for name, members in groups.items():
         fields = [cells[index].fov_id for index in members]
-        assigned = splits.split_fields(fields, config.validation_fraction, config.test_fraction, structure)
+        assigned = splits.split_fields(fields, config.validation_fraction, config.test_fraction, name)
         for index, field in zip(members, fields, strict=True):
             divided[assigned[field]].append(index)
         if len(assigned) < 3:
             where = ", ".join(sorted(set(assigned.values())))
             logging.warning(
-                f"Structure {structure} has cells in {len(assigned)} field(s) of view. Train, validation and test need "
+                f"Structure {name} has cells in {len(assigned)} field(s) of view. Train, validation and test need "
                 f"three. Its cells are in {where} only."
             )
     return divided

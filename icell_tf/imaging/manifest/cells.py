@@ -1,7 +1,7 @@
 """What all cells have in common: id, structure, field of view and voxels; and the kinds of cells that are left out."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ class LoadedCell:
       scale: (z, y, x), µm per voxel; z may be nan.
       guesses: how axes were guessed that its files don't name, for the user to check.
       mask_file: the masks' file, for errors; empty if it is the cell's `source`.
+      truth: {structure: (Z, Y, X), or None where it isn't known}, the cell's own among them; empty in most data sets.
     """
 
     channels: Sequence[np.ndarray]
@@ -25,6 +26,7 @@ class LoadedCell:
     scale: tuple[float, float, float]
     guesses: tuple[str, ...] = ()
     mask_file: str = ""
+    truth: Mapping[str, np.ndarray | None] = dataclasses.field(default_factory=dict)
 
 
 class CellSource(Protocol):

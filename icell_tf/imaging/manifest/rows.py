@@ -43,6 +43,7 @@ class ManifestCell:
       scale: (z, y, x) in µm, or None to use the file's own metadata.
       axes: a letter for each dimension of the stack's array, and of the masks' if it has as many; None: the files' own.
       choices: what the user says about masks that are not 0 and one number.
+      truth: {structure: index of its channel of raw, or None}, of a cell with several known structures; see `truth`.
     """
 
     cell_id: str
@@ -57,6 +58,7 @@ class ManifestCell:
     scale: tuple[float, float, float] | None
     axes: str | None = None
     choices: Choices = Choices()
+    truth: dict[str, int | None] = dataclasses.field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -72,6 +74,7 @@ class ManifestCell:
         for stack, roles in ((raw, self.roles), (masks, self.mask_roles)):
             guesses += contradictions(stack, roles, "name_dict")
         guesses += other_structure(raw, self.roles, self.structure)
+        known = read_roles(raw, {name: index for name, index in self.truth.items() if index is not None})
         try:
             mask = {role: self.choices.mask(mask, role) for role, mask in read_roles(masks, self.mask_roles).items()}
         except MaskError as error:
@@ -83,6 +86,10 @@ class ManifestCell:
             scale=raw.scale,
             guesses=tuple(guesses),
             mask_file=self.segmentation if self.segmentation != self.raw else "",
+            truth={
+                name: self.choices.channel(known[name], STRUCTURE_ROLE) if name in known else None
+                for name in self.truth
+            },
         )
 
 

@@ -19,7 +19,7 @@ def check_fractions(validation_fraction: float, test_fraction: float) -> None:
 
 
 def split_fields(fields: Iterable[str], validation_fraction: float, test_fraction: float, salt: str) -> dict[str, str]:
-    """Assigns each field of view of one structure to a split.
+    """Assigns each field of view to a split, of one structure or of all.
 
     Fields are ordered by a hash of their id. Test, then validation, get fields until they hold their share of the
     cells, at least one field each; the others are for training. With three fields each split thus has a cell; with two,
@@ -28,7 +28,7 @@ def split_fields(fields: Iterable[str], validation_fraction: float, test_fractio
     Args:
       fields: the field of each cell: a field occurs once for each of its cells.
       validation_fraction, test_fraction: shares of the cells; 0 leaves a split empty.
-      salt: the structure's name, so that structures are divided independently.
+      salt: the structure's name, so that structures are divided independently; or one text for all of them together.
 
     Returns: {field: "train", "validation" or "test"}.
     """
