@@ -44,6 +44,10 @@ class MadeUpCells:
             return None
         return np.random.default_rng(row).binomial(expected[row], 0.9, (3, *expected[row].shape)).astype(np.uint8)
 
+    def truth(self, split, rows):
+        """Of no cell: these are simulated ones."""
+        return None
+
     def examples(self, split, batch_size):
         for start in range(0, self.size(split), batch_size):
             yield self.read(split, slice(start, start + batch_size))

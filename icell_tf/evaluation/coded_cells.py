@@ -29,6 +29,8 @@ class CodedCells:
       truths: names of what the data set knows of these cells beside their images.
       observations: a function from a row to images of all structures in that cell as a camera would show them, (n,
         *shape, K) uint8; or to None where the data set doesn't know them.
+      truth: a function from rows to all structures that are known of real cells, (n, *shape, K) uint8, zeros where one
+        isn't known; or to None where the data set knows only the structure that a cell shows.
       ceiling: (N, K), correlation of the expected localization with an independent mean; spread: (N, K), root of the
         mean over the frame of the variance of the localization. Each is None where the data set doesn't know it.
     """
@@ -45,6 +47,7 @@ class CodedCells:
     z_s: np.ndarray
     truths: tuple[str, ...] = ()
     observations: Callable = lambda row: None
+    truth: Callable = lambda rows: None
     ceiling: np.ndarray | None = None
     spread: np.ndarray | None = None
 
@@ -151,7 +154,9 @@ def code_cells(integrator, prepared, split):
             )
     few = {name: np.ascontiguousarray(np.concatenate([batch[name] for batch in records])) for name in records[0]}
     ids = ([text.decode() for text in few[name]] for name in ("cell_id", "fov_id"))
-    codes = (coded[name] for name in ("probabilities", "shape", "z_r", "z_s"))
+    names = {"probabilities": "probabilities", "z_r": "shape", "z_r_hat": "z_r", "z_s": "z_s"}
+    codes = {name: coded[of_model] for name, of_model in names.items()}
     numbers = {name: few[name] for name in known if name not in IMAGES}
-    read, observations = partial(prepared.read, split), partial(prepared.observations, split)
-    return CodedCells(split, spec, read, few["structure"], *ids, *codes, tuple(sorted(known)), observations, **numbers)
+    functions = {name: partial(getattr(prepared, name), split) for name in ("read", "observations", "truth")}
+    labels = {"y": few["structure"], **dict(zip(("cell_ids", "fov_ids"), ids, strict=True))}
+    return CodedCells(split, spec, **functions, **labels, **codes, truths=tuple(sorted(known)), **numbers)

@@ -13,6 +13,7 @@ from icell_tf.evaluation import (
     latent,
     memorisation,
     reconstruction,
+    truth,
     unseen,
     variation,
 )
@@ -74,6 +75,11 @@ def _integration(context):
     return integration.scores(measured, context.seed), measured
 
 
+def _truth(context):
+    measured = truth.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    return truth.scores(measured, context.seed), measured
+
+
 def _draws(context):
     measured = draws.measure(context.integrator, context.test, context.draws, context.seed)
     return draws.scores(measured, context.seed), None
@@ -133,6 +139,15 @@ EVALUATORS = (
         "Is each structure predicted where it is, given membrane and nucleus alone? Rivals take it from the training "
         "cells: its mean image, or that of the nearest cells, in codes of shape or in pixels.",
         _integration,
+    ),
+    Evaluator(
+        "truth",
+        "Truth in the same cell",
+        "Real cells of which several structures were imaged, while training saw one of each: is every structure "
+        "predicted where it is in that very cell, also one that the model was never shown there? Rivals are those of "
+        "integration. Only pixels inside the cell count, without its rim.",
+        _truth,
+        lambda context: truth.why_not(context.prepared),
     ),
     Evaluator(
         "draws", "Draws of z_s", "Do draws of z_s vary as cells do, and does a structure stay where it can be?", _draws

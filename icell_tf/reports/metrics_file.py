@@ -4,18 +4,23 @@ import json
 from pathlib import Path
 
 from icell_tf import files
-from icell_tf.evaluation import classification, integration
+from icell_tf.evaluation import classification, integration, truth
 
 METRICS_FILE = "metrics.json"
 SCHEMA_VERSION = 2
-MAIN_FIGURES = {"classification": classification.main_figures, "integration": integration.main_figures}
+MAIN_FIGURES = {
+    "classification": classification.main_figures,
+    "integration": integration.main_figures,
+    "truth": truth.main_figures,
+}
 
 
 def content_of(parts, **about):
     """Returns the content of metrics.json or pooled.json: what it is about, and main figures and scores of `Part`s."""
     content = {"schema_version": SCHEMA_VERSION, **about, "parts": [part.key for part in parts]}
     for part in parts:
-        content |= MAIN_FIGURES[part.key](part.measured) if part.key in MAIN_FIGURES else {}
+        if part.key in MAIN_FIGURES and part.measured is not None:
+            content |= MAIN_FIGURES[part.key](part.measured)
     content["scores"] = [{"part": part.key} | score.to_json() for part in parts for score in part.scores]
     return content
 

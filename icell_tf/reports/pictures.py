@@ -56,6 +56,28 @@ def _integration(context, measured):
     return [*pictures, Exhibit("integration_beside_its_rivals", "Integration beside its rivals", caption, picture)]
 
 
+def _truth(context, measured):
+    if measured is None:  # the data set doesn't know it
+        return []
+    test, spec, names = context.test, context.test.spec, context.integrator.structures
+    rows = _one_of_each(test)[:PICTURED]
+    x_r, known = spec.reference(test.x(rows)), test.truth(rows) / np.float32(255)
+    predicted = context.integrator.integrate(x_r)["structures"]
+    columns, panels = [], [[] for _ in rows]
+    for k, name in enumerate(names):
+        columns += [name, "predicted"]
+        for images in (known, predicted):
+            shown = spec.plane(np.concatenate([x_r, images[..., k : k + 1]], axis=-1))
+            for row, image in zip(panels, shown, strict=True):
+                row.append(figures.overlay(image, contrast="percentile"))
+    picture = figures.montage(panels, columns, [names[k] for k in test.y[rows]])
+    caption = (
+        "Test cells, each in a row that is called after the structure it would be shown with in training: every "
+        "structure as observed in that cell (without one that isn't known), and as Algorithm 3 predicts it."
+    )
+    return [Exhibit("truth", "Known structures of the same cell", caption, picture)]
+
+
 def _distribution(context, measured):
     test, spec, names = context.test, context.test.spec, context.integrator.structures
     rows = _one_of_each(test)
@@ -111,6 +133,7 @@ DRAWN = {
     "reconstruction": _reconstruction,
     "classification": _classification,
     "integration": _integration,
+    "truth": _truth,
     "distribution": _distribution,
     "generated": _generated,
     "memorisation": _memorisation,

@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from icell_tf import files
-from icell_tf.evaluation import classification, integration
+from icell_tf.evaluation import classification, integration, truth
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.metrics.scores import Part
-from icell_tf.reports import cell_table, metrics_file
+from icell_tf.reports import cell_table, metrics_file, truth_table
+from icell_tf.reports.truth_table import aligned, with_interval
 
 POOLED_FILE = "pooled.json"
 ACCURACIES = ("accuracy", "balanced_accuracy")
@@ -18,10 +19,12 @@ ACCURACIES = ("accuracy", "balanced_accuracy")
 def measure_fold(integrator, prepared, output, draws=32, seed=0):
     """Measures classification and integration of one fold's test cells, and writes them cell by cell.
 
+    Also the truth in the same cell, where the data set knows it.
+
     Args:
       integrator: the `Integrator` trained on the fold.
       prepared: the fold's `PreparedCells`.
-      output: folder for `cell_table.write`.
+      output: folder for `cell_table.write` and `truth_table.write`.
       draws, seed: of z_s, for the prediction mean_of_draws.
     """
     Path(output).mkdir(parents=True, exist_ok=True)
@@ -29,6 +32,8 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
     classified = classification.measure(test, training, integrator.structures)
     integrated = integration.measure(integrator, test, training, draws, seed)
     cell_table.write(test, classified, integrated, output)
+    if not truth.why_not(prepared):
+        truth_table.write(truth.measure(integrator, test, training, draws, seed), output)
 
 
 def pool(folders, prepared, output, seed=0):
@@ -40,8 +45,8 @@ def pool(folders, prepared, output, seed=0):
       output: folder for pooled.json.
       seed: of resampling and permutations.
 
-    Returns: its content: dataset, spec, folds, test_cells, and the rest as metrics.json of the parts classification and
-    integration.
+    Returns: its content: dataset, spec, folds, test_cells, and the rest as metrics.json of the parts classification,
+    integration and, where all folds have it, truth.
 
     Raises: ValueError: if a cell is in two folds, or the files don't belong together.
     """
@@ -51,6 +56,9 @@ def pool(folders, prepared, output, seed=0):
         Part("classification", "", "", tuple(classification.scores(classified, seed)), classified),
         Part("integration", "", "", tuple(integration.scores(integrated, seed)), integrated),
     ]
+    if all((Path(folder) / truth_table.TRUTH_FILE).is_file() for folder in folders):
+        known = truth_table.read(folders, prepared.spec.structures)
+        parts.append(Part("truth", "", "", tuple(truth.scores(known, seed)), known))
     about = {"dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "folds": len(folders), "seed": seed}
     content = metrics_file.content_of(parts, **about, test_cells=len(classified.y))
     with files.atomic_write(Path(output) / POOLED_FILE) as partial:
@@ -60,7 +68,7 @@ def pool(folders, prepared, output, seed=0):
 
 def table(content):
     """Returns what `pool` returned as text: accuracies, then a line a structure, with each prediction's r."""
-    scores = {(score["metric"], score["structure"]): score for score in content["scores"]}
+    scores = {(s["metric"], s["structure"]): s for s in content["scores"] if s["part"] != "truth"}
     predictions = list(content["integration_mean"])
     rows = content["integration"] | {"mean": content["integration_mean"]}
     lines = [["structure", "recall", *predictions, "margin"]]
@@ -68,27 +76,17 @@ def table(content):
         recall = scores[("balanced_accuracy", None) if name == "mean" else ("recall", name)]["value"]
         margin = scores["margin", None if name == "mean" else name]
         values = [f"{value:.3f}" for value in (recall, *(row[prediction] for prediction in predictions))]
-        lines.append([name, *values, _with_interval(margin)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    ]
-    accuracies = [f"{name.replace('_', ' ')} {_with_interval(scores[name, None])}" for name in ACCURACIES]
+        lines.append([name, *values, with_interval(margin)])
+    below = aligned(lines)
+    accuracies = [f"{name.replace('_', ' ')} {with_interval(scores[name, None])}" for name in ACCURACIES]
     summary = [f"{content['dataset']}: {content['test_cells']} cells, each tested once, in {content['folds']} folds"]
     summary += [f"{'; '.join(accuracies)} (95% intervals)"]
     localization = f"{content['compared_with']} localization"
     summary += [f"correlation of predicted with {localization}; margin of the model over its best rival:"]
     if ("shape_p", None) in scores:
-        gain, p = _with_interval(scores["shape_gain", None]), scores["shape_p", None]["value"]
-        aligned += [f"a cell's own shape, against those of other cells, gains {gain}, permutation p = {p:.4f}"]
-    return "\n".join([*summary, *aligned])
-
-
-def _with_interval(score):
-    if score["interval"] is None:
-        return f"{score['value']:.3f}"
-    low, high = score["interval"]
-    return f"{score['value']:.3f} ({low:.3f} to {high:.3f})"
+        gain, p = with_interval(scores["shape_gain", None]), scores["shape_p", None]["value"]
+        below += [f"a cell's own shape, against those of other cells, gains {gain}, permutation p = {p:.4f}"]
+    return "\n".join([*summary, *below, *truth_table.lines(content)])
 
 
 def _check_tested_once(folders):

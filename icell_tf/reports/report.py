@@ -6,7 +6,7 @@ from pathlib import Path
 from icell_tf import files
 from icell_tf.evaluation.evaluators import is_complete
 from icell_tf.evaluation.integration import RIVALS
-from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard
+from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard, truth_table
 from icell_tf.viz import figures
 
 
@@ -35,6 +35,8 @@ def write(context, parts, output, exhibits=(), run_dir=None):
     paths = [page.write(output / page.PAGE_FILE, title, _summary(content), parts, exhibits, further)]
     if {"classification", "integration"} <= measured.keys():
         paths += cell_table.write(context.test, measured["classification"], measured["integration"], output)
+    if measured.get("truth") is not None:
+        paths += truth_table.write(measured["truth"], output)
     drawn = {exhibit.key: exhibit.picture for exhibit in (*exhibits, *further) if exhibit.picture is not None}
     for name, picture in drawn.items():
         paths.append(output / f"{name}.png")
@@ -67,7 +69,7 @@ def table(content):
         lines.append(f"correlation of predicted with {content['compared_with']} localization:")
         for name, row in texts.items():
             lines.append(name.ljust(width) + "".join(map(str.rjust, row, widths)))
-    return "\n".join(lines)
+    return "\n".join([*lines, *truth_table.lines(content)])
 
 
 def _summary(content):
@@ -84,6 +86,13 @@ def _summary(content):
         lines.append(
             f"Predicted and {content['compared_with']} localizations correlate with r = {means['model']:.3f}; the best "
             f"that training cells alone offer is {means[best]:.3f} ({best})."
+        )
+    if "truth" in content:
+        means = content["truth_mean"]
+        best = max(RIVALS, key=means.get)
+        lines.append(
+            f"With all structures that are known of the same cells, inside these, predictions correlate with r = "
+            f"{means['model']:.3f}; the best that training cells alone offer is {means[best]:.3f} ({best})."
         )
     return lines
 

@@ -5,6 +5,8 @@ from scipy import ndimage
 
 from icell_tf.spec import spatial_axes
 
+RIM = 2  # pixels: in MCF-7 cells at 64 px, actin and tubulin have r 0.59, 0.14, 0.11, 0.13, 0.10 without 0 to 4 of them
+
 
 def pearson(a, b, mask=None):
     """Pearson correlation over the pixels of each image.
@@ -36,6 +38,16 @@ def cell_mask(x):
     inside = np.asarray(x).max(axis=-1) > 0
     across = np.ones((1, *(3 for _ in spatial_axes(x))), bool)
     return inside | ndimage.binary_closing(inside, across, iterations=2)  # the closing eats into what touches the edge
+
+
+def interior(x_r):
+    """Returns where the cell is, (N, *shape) bool, without its rim of `RIM` pixels.
+
+    Beyond the mask's edge all channels are 0 and resampling blurs this edge, so that in the rim any two structures of
+    one outline look alike. Args: x_r (N, *shape, C), the reference channels.
+    """
+    across = np.ones((1, *(3 for _ in spatial_axes(x_r))), bool)
+    return ndimage.binary_erosion(cell_mask(x_r), across, iterations=RIM)
 
 
 def pearson_of_pairs(a, b):
