@@ -17,13 +17,16 @@ from icell_tf.reports.page import PAGE_FILE
 from icell_tf.reports.report import make_writable, table, why_not_recorded, write
 from icell_tf.spec import CellSpec
 
-HEADINGS = "Reconstruction, Classification, None of these, Integration, Draws of z_s, Distribution of draws".split(", ")
-HEADINGS += ["Generated cells", "Memorisation", "Latent space", "What z_s holds"]
+HEADINGS = "Reconstruction, Classification, None of these, Integration, Truth in the same cell, Draws of z_s".split(
+    ", "
+)
+HEADINGS += ["Distribution of draws", "Generated cells", "Memorisation", "Latent space", "What z_s holds"]
 PICTURES = {  # of each part
     "reconstruction": {"reconstructed"},
     "classification": {"calibration"},
     "unseen": set(),
     "integration": {"integrated", "structures", "expected", "integration_beside_its_rivals"},
+    "truth": set(),
     "draws": set(),
     "distribution": {"drawn", "ranks"},
     "generated": {"generated", "shapes"},
@@ -94,7 +97,10 @@ def test_a_report_on_some_parts_has_theirs_alone(evaluation, tmp_path, keys):
     context, parts, _ = evaluation
     parts = [part for part in parts if part.key in keys]
     content, paths = write(context, parts, tmp_path)
-    assert content["parts"] == keys and {score["part"] for score in content["scores"]} == set(keys) - {"unseen"}
+    assert content["parts"] == keys and {score["part"] for score in content["scores"]} == set(keys) - {
+        "unseen",
+        "truth",
+    }
     tables = {"cells.csv", "pairs.npz"} if len(keys) == 2 else set()
     pictures = {f"{name}.png" for key in keys for name in PICTURES[key]}
     assert {path.name for path in paths} == {PAGE_FILE, METRICS_FILE} | tables | pictures

@@ -149,8 +149,8 @@ def _known_structures(cells, divided):
     fields = {split: len({cells[index].fov_id for index in indices}) for split, indices in divided.items()}
     return [
         f"Known beside the structure shown (truth.csv): {', '.join(f'{s} of {_cells(n)}' for s, n in known.items())}.",
-        "Divided by field of view, all structures together: "
-        f"{', '.join(f'{count} fields in {split}' for split, count in fields.items() if count)}.",
+        "Fields of view, divided for all structures together: "
+        f"{', '.join(f'{count} in {split}' for split, count in fields.items() if count)}.",
     ]
 
 

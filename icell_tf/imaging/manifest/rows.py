@@ -73,7 +73,8 @@ class ManifestCell:
         guesses = [*raw.guesses, *masks.guesses, *rivals(self.raw_channels, self.roles, "name_dict")]
         for stack, roles in ((raw, self.roles), (masks, self.mask_roles)):
             guesses += contradictions(stack, roles, "name_dict")
-        guesses += other_structure(raw, self.roles, self.structure)
+        for name, index in ({self.structure: self.roles.get(STRUCTURE_ROLE)} | self.truth).items():
+            guesses += other_structure(raw, {STRUCTURE_ROLE: index}, name)
         known = read_roles(raw, {name: index for name, index in self.truth.items() if index is not None})
         try:
             mask = {role: self.choices.mask(mask, role) for role, mask in read_roles(masks, self.mask_roles).items()}

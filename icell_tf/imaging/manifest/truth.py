@@ -95,7 +95,7 @@ def _differences(cell, other):
     columns = {
         "crop_raw": lambda each: each.raw,
         "crop_seg": lambda each: each.segmentation,
-        "FOVId": lambda each: each.fov_id,
+        "FOVId": lambda each: each.fov_id if each.fov_id != each.cell_id else "not given",
         "scale_micron": lambda each: each.scale,
         "number of channels in name_dict": lambda each: len(each.raw_channels),
         "masks": lambda each: (each.segmentation_channels, each.mask_roles, each.choices),

@@ -46,3 +46,14 @@ def test_cell_mask_of_a_volume_closes_gaps_in_it():
     expected = x[..., 0] > 0
     x[0, 5:7, 5:7, 5:7] = 0
     np.testing.assert_array_equal(correlation.cell_mask(x), expected)
+
+
+def test_the_interior_is_the_cell_without_two_pixels_of_rim():
+    x_r = np.zeros((1, 16, 20, 2))
+    x_r[0, 3:12, 4:17, 0] = 0.3
+    expected = np.zeros((1, 16, 20), bool)
+    expected[0, 5:10, 6:15] = True
+    np.testing.assert_array_equal(correlation.interior(x_r), expected)
+    volume = np.zeros((1, 9, 16, 16, 2))
+    volume[0, 1:8, 3:12, 3:12] = 0.3
+    assert correlation.interior(volume).sum() == 3 * 5 * 5
