@@ -52,17 +52,9 @@ def add_truth(path, cells, axes: str | None = None) -> tuple[list[ManifestCell],
             f"{path}: there is no such file. Put {TRUTH_FILE} beside manifest.csv, with a row for each structure that "
             'is known of a cell, or leave "truth" out of --config.'
         )
-    nothing = dict.fromkeys(in_table_order(cell.structure for cell in cells))
-    shown, known, bad_cells = {}, {}, []
-    for cell in cells:
-        name = cell_name(cell.cell_id, cell.structure)
-        if name in shown:
-            other = shown[name].cell_id
-            reason = f"manifest.csv has this cell twice, also as CellId {other}; with {TRUTH_FILE} it shows a cell once"
-            bad_cells.append(BadCell(cell.cell_id, cell.source, f"{reason}: remove one of the rows"))
-        else:
-            shown[name] = cell
-            known[name] = nothing | {cell.structure: cell.roles[STRUCTURE_ROLE]}
+    structures = in_table_order(cell.structure for cell in cells)
+    shown, bad_cells = _by_name(cells)
+    known = {name: dict.fromkeys(structures) | {cell.structure: _channel(cell)} for name, cell in shown.items()}
     lines = {}
     for row in read_rows(path, True, axes):
         reasons = [*row.reasons]
@@ -70,24 +62,44 @@ def add_truth(path, cells, axes: str | None = None) -> tuple[list[ManifestCell],
             name, structure = cell_name(row.cell_id, row.cell.structure), row.cell.structure
             first = lines.setdefault((name, structure), row.line)
             if first != row.line:
-                reasons.append(f"line {first} gives the structure {structure} of the cell {name}, too: remove one")
-            elif name not in shown:
-                reasons.append(
-                    f"manifest.csv has no usable row of the cell {name}, a CellId of {name} or {name}-STRUCTURE: add "
-                    "one, or remove this row"
-                )
-            elif structure not in nothing:
-                reasons.append(
-                    f"manifest.csv has no cell that shows the structure {structure}, only {', '.join(nothing)}: no "
-                    "model could learn it. Correct the name, or remove this row"
-                )
-            elif differences := _differences(shown[name], row.cell):
-                reasons.append(f"differs from the row of CellId {shown[name].cell_id} in manifest.csv: {differences}")
+                reasons = [f"line {first} gives the structure {structure} of the cell {name}, too: remove one"]
             else:
-                known[name][structure] = row.cell.roles[STRUCTURE_ROLE]
+                reasons = _mismatches(name, row.cell, shown, structures)
         if reasons:
             bad_cells.append(BadCell(shorten(row.cell_id) or "(none)", f"{path}, line {row.line}", "; ".join(reasons)))
+        else:
+            known[name][structure] = _channel(row.cell)
     return [dataclasses.replace(cell, truth=known[name]) for name, cell in shown.items()], bad_cells
+
+
+def _by_name(cells):
+    """Returns {name: cell}, and a `BadCell` for each further row of the same cell."""
+    shown, bad_cells = {}, []
+    for cell in cells:
+        first = shown.setdefault(cell_name(cell.cell_id, cell.structure), cell)
+        if first is not cell:
+            reason = (
+                f"manifest.csv has this cell twice, also as CellId {first.cell_id}; with {TRUTH_FILE} it has one row"
+            )
+            bad_cells.append(BadCell(cell.cell_id, cell.source, f"{reason}: remove the other"))
+    return shown, bad_cells
+
+
+def _channel(cell):
+    return cell.roles[STRUCTURE_ROLE]
+
+
+def _mismatches(name, cell, shown, structures):
+    """Says why a row of truth.csv, as a cell of that name, can't be of one in manifest.csv; a list, empty if it can."""
+    if name not in shown:
+        what = f"manifest.csv has no usable row of the cell {name}, a CellId of {name} or {name}-STRUCTURE"
+        return [f"{what}: add one, or remove this row"]
+    if cell.structure not in structures:
+        what = f"manifest.csv has no cell that shows the structure {cell.structure}, only {', '.join(structures)}"
+        return [f"{what}: no model could learn it. Correct the name, or remove this row"]
+    if differences := _differences(shown[name], cell):
+        return [f"differs from the row of CellId {shown[name].cell_id} in manifest.csv: {differences}"]
+    return []
 
 
 def _differences(cell, other):
@@ -102,7 +114,7 @@ def _differences(cell, other):
         **{f"{role} channel": lambda each, role=role: each.roles[role] for role in REFERENCE_ROLES},
     }
     if cell.structure == other.structure:
-        columns[f"{STRUCTURE_ROLE} channel"] = lambda each: each.roles[STRUCTURE_ROLE]
+        columns[f"{STRUCTURE_ROLE} channel"] = _channel
     found = {name: (of(other), of(cell)) for name, of in columns.items()}
     different = [f"{name} is {here}, there {there}" for name, (here, there) in found.items() if here != there]
     return "; ".join(different)

@@ -75,6 +75,7 @@ OWN = row("cell_0", "actin", "field 0")
         ),
         ([TRUE | {"crop_seg": "cell_1.tif"}], 2, "crop_seg is .*/cell_1.tif, there .*/cell_0.tif$"),
         ([TRUE | {"FOVId": "field 1"}], 2, "FOVId is field 1, there field 0$"),
+        ([TRUE | {"FOVId": ""}], 2, "FOVId is not given, there field 0$"),
         (
             [TRUE | {"scale_micron": "[1.0, 2.0, 2.0]"}],
             2,
@@ -106,7 +107,7 @@ def test_a_cell_that_the_manifest_shows_twice_is_refused(folder):
     write_table(folder / "manifest.csv", rows)
     (cell,), (bad, *_) = add(folder, rows)
     assert cell.cell_id == "cell_0-actin" and str(bad).startswith(f"CellId cell_0-tubulin, {folder}/cell_0.tif: ")
-    assert "this cell twice, also as CellId cell_0-actin" in bad.reason and "remove one of the rows" in bad.reason
+    assert "this cell twice, also as CellId cell_0-actin" in bad.reason and "remove the other" in bad.reason
 
 
 def test_one_channel_is_not_two_structures(folder):
