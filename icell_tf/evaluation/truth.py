@@ -86,10 +86,17 @@ def known_structures(measured):
 
 
 def main_figures(measured):
-    """Returns what metrics.json says of this part beside the scores: mean correlations of every prediction."""
+    """Returns what metrics.json says of this part beside the scores: mean correlations of every prediction.
+
+    None where there is none, as of another structure where each cell has only one.
+    """
     known = known_structures(measured)
-    rows = {measured.structures[k]: {name: _mean(r, [k]) for name, r in measured.r.items()} for k in known}
-    return {"truth": rows, "truth_mean": {name: _mean(r, known) for name, r in measured.r.items()}}
+
+    def row(chosen):
+        means = {name: _mean(r, chosen) for name, r in measured.r.items()}
+        return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
+
+    return {"truth": {measured.structures[k]: row([k]) for k in known}, "truth_mean": row(known)}
 
 
 def scores(measured, seed=0):
@@ -142,6 +149,6 @@ def _by_field(metric, values, fields_of_view, seed, **fields):
 
 
 def _mean(r, chosen):
-    """`mean_r`, or NaN where nothing is known, as of another structure where a cell has none."""
+    """Returns `mean_r` of those chosen structures of which something is known, or NaN if there are none."""
     values = r[:, [k for k in chosen if not np.isnan(r[:, k]).all()]]
     return mean_r(values, slice(None)) if values.size else float("nan")

@@ -67,7 +67,7 @@ def lines(content):
     rows = [["structure", *content["truth_mean"]]]
     margins = [["structure", *RIVALS]]
     for name, row in {**content["truth"], "mean": content["truth_mean"]}.items():
-        rows.append([name, *(f"{value:.3f}" for value in row.values())])
+        rows.append([name, *("-" if value is None else f"{value:.3f}" for value in row.values())])
         of = [scores[f"margin_over_{rival}", None if name == "mean" else name] for rival in RIVALS]
         margins.append([name, *map(with_interval, of)])
     fields = scores["r", None]["n"]

@@ -11,7 +11,7 @@ from icell_tf.evaluation.evaluators import choose
 from icell_tf.evaluation.integration import RIVALS
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.subject import Subject
-from icell_tf.reports import pooled, report
+from icell_tf.reports import pooled, report, truth_table
 from icell_tf.spec import CellSpec
 from tests.building import build
 from tests.made_up import MadeUpModel, subject
@@ -102,7 +102,10 @@ def test_only_known_structures_count():
     one = measure(Oracle(), cells(12, seed=0, known=np.tile([True, False], (12, 1))))
     assert {score.structure for score in truth.scores(one)} == {None, "actin"}
     assert np.isnan(by_name(truth.scores(one))["r"].landmarks["other_structure"])
-    assert list(truth.main_figures(one)["truth"]) == ["actin"]
+    figures = truth.main_figures(one)
+    assert list(figures["truth"]) == ["actin"] and figures["truth_mean"]["other_structure"] is None
+    scores = [{"part": "truth"} | score.to_json() for score in truth.scores(one)]
+    assert truth_table.lines(figures | {"scores": scores})[2].split()[::8] == ["actin", "-"]
 
 
 def test_pixels_of_the_rim_and_beyond_do_not_count():
