@@ -7,6 +7,7 @@ from absl import flags
 from icell_tf import paper
 from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared
 from icell_tf.evaluation.context import Context
+from icell_tf.evaluation.detection import STEPS
 from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.subject import load_subject
 from icell_tf.reports import report
@@ -23,6 +24,12 @@ OUTPUT = define_folder(
 DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s in each cell", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
+DETECTOR_STEPS = flags.DEFINE_multi_integer(
+    "detector_steps",
+    list(STEPS),
+    "steps for which a network learns to tell draws from observed cells; after more it sees more; given twice, both",
+    lower_bound=1,
+)
 PARTS = flags.DEFINE_list(
     "parts",
     [evaluator.key for evaluator in EVALUATORS],
@@ -36,7 +43,7 @@ def main():
     ensure_prepared(DATASET.value or Run.load(MODEL.value).config.dataset, DATA_DIR.value)
     weights = BEST if WEIGHTS.value == "best" else LAST
     subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
-    context = Context(subject, DRAWS.value, SEED.value, lambda step: print(f"Evaluating: {step}", flush=True))
+    context = Context(subject, DRAWS.value, SEED.value, _tell, DETECTOR_STEPS.value)
     name = "evaluation" if complete else "-".join(["evaluation", *(evaluator.key for evaluator in evaluators)])
     output = Path(OUTPUT.value or Path(MODEL.value) / name)
     report.make_writable(output)
@@ -49,3 +56,7 @@ def main():
     content, paths = report.write(context, parts, output, exhibits, run_dir)
     print(report.table(content))
     print("\n".join(f"wrote {path}" for path in paths))
+
+
+def _tell(step):
+    print(f"Evaluating: {step}", flush=True)

@@ -2,8 +2,9 @@
 
 from functools import cached_property
 
-from icell_tf.evaluation import compared, judge
+from icell_tf.evaluation import compared, detection, judge
 from icell_tf.evaluation.coded_cells import code_cells
+from icell_tf.evaluation.neighbours import Neighbours
 from icell_tf.messages import show
 
 
@@ -15,14 +16,16 @@ class Context:
       draws: draws of z_s for the prediction `mean_of_draws` and for their spread, 2 or more.
       seed: of draws, generated cells, resampling and permutations.
       progress: called with a line before each step that takes time.
+      detector_steps: numbers of steps for which detectors of draws are trained, one after the other.
 
     Raises: ValueError: the data set has no test cells, or other structures or another frame than the model.
     """
 
-    def __init__(self, subject, draws=32, seed=0, progress=show):
+    def __init__(self, subject, draws=32, seed=0, progress=show, detector_steps=detection.STEPS):
         _check_same_cells(subject.integrator, subject.prepared)
         subject.prepared.size("test")  # raises an error, before any work
         self.subject, self.draws, self.seed, self.progress = subject, draws, seed, progress
+        self.detector_steps = detector_steps
         self.integrator, self.prepared = subject.integrator, subject.prepared
 
     @cached_property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from icell_tf.evaluation import (
     classification,
     compared,
+    detection,
     distribution,
     draws,
     generated,
@@ -90,6 +91,13 @@ def _distribution(context):
     return distribution.scores(measured, context.seed), measured
 
 
+def _detection(context):
+    measured = detection.measure(
+        context.integrator, context.validation, context.test, context.detector_steps, context.seed
+    )
+    return detection.scores(measured, context.integrator.structures, context.seed), None
+
+
 def _generated(context):
     seen, noise_free = context.seen, context.samples.get("noise-free")
     shapes = {name: of_sample.shapes for name, of_sample in seen.items()}
@@ -158,6 +166,14 @@ EVALUATORS = (
         "Are draws distributed as observed structures are, given the cell? Rivals are the structures of the training "
         "cells nearest in shape, as they are, and Algorithm 3's image alone.",
         _distribution,
+    ),
+    Evaluator(
+        "detection",
+        "Detection of draws",
+        "Can a small network that learns to tell draws from observed cells do so in cells that it has not seen? 0.5 is "
+        "chance, where it finds no difference; 1 means that every draw is found out.",
+        _detection,
+        lambda context: detection.why_not(context.prepared.splits),
     ),
     Evaluator(
         "generated",

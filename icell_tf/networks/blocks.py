@@ -67,9 +67,13 @@ def leaky_relu():
     return keras.layers.LeakyReLU(negative_slope=0.2)
 
 
-def down_conv(filters, shape, use_bias=False):
-    """Convolution from images (B, *shape, C) to (B, *halved(shape), filters)."""
-    return _convolution(HalvingConv2D, CONVOLUTIONS, shape, filters=filters, use_bias=use_bias)
+def down_conv(filters, shape, use_bias=False, initializer=None):
+    """Convolution from images (B, *shape, C) to (B, *halved(shape), filters).
+
+    `initializer` makes its kernel; None: a normal distribution with a standard deviation of 0.02.
+    """
+    use = dict(filters=filters, use_bias=use_bias, kernel_initializer=initializer)
+    return _convolution(HalvingConv2D, CONVOLUTIONS, shape, **use)
 
 
 def up_conv(filters, shape, bias=None):
@@ -97,10 +101,10 @@ def _strides(shape):
     return tuple(STRIDE if side > BOTTOM else 1 for side in shape)
 
 
-def _convolution(fast, plain, shape, **arguments):
+def _convolution(fast, plain, shape, kernel_initializer=None, **arguments):
     """A fast layer where both axes of a plane are halved; elsewhere Keras' own, which takes strides axis by axis."""
     strides = _strides(shape)
-    arguments["kernel_initializer"] = keras.initializers.RandomNormal(0.0, 0.02)
+    arguments["kernel_initializer"] = kernel_initializer or keras.initializers.RandomNormal(0.0, 0.02)
     if strides == (STRIDE, STRIDE):
         return fast(**arguments)
     kernel_size = tuple(KERNEL if stride == STRIDE else KEPT_KERNEL for stride in strides)

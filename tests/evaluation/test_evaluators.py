@@ -63,7 +63,8 @@ def test_the_parts_are_measured_in_order_and_told(evaluation):
     assert ", ".join(told) == f"reconstruction, {coded}, classification, {later}"
     assert [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS] and is_complete(parts)
     for part in parts:
-        assert bool(by_name(part.scores)) == (part.key not in ("unseen", "truth"))
+        assert bool(by_name(part.scores)) == (part.key not in ("unseen", "truth", "detection"))
+        assert part.key != "detection" or "10 of them" in part.about
         assert part.key != "unseen" or "--leave_out=" in part.about
         assert part.key != "truth" or "truth.csv" in part.about
         assert part.key != "latent" or all(np.isfinite(score.value) and score.code for score in part.scores)

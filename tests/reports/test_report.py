@@ -17,10 +17,9 @@ from icell_tf.reports.page import PAGE_FILE
 from icell_tf.reports.report import make_writable, table, why_not_recorded, write
 from icell_tf.spec import CellSpec
 
-HEADINGS = "Reconstruction, Classification, None of these, Integration, Truth in the same cell, Draws of z_s".split(
-    ", "
-)
-HEADINGS += ["Distribution of draws", "Generated cells", "Memorisation", "Latent space", "What z_s holds"]
+HEADINGS = ["Reconstruction", "Classification", "None of these", "Integration", "Truth in the same cell"]
+HEADINGS += ["Draws of z_s", "Distribution of draws", "Detection of draws", "Generated cells", "Memorisation"]
+HEADINGS += ["Latent space", "What z_s holds"]
 PICTURES = {  # of each part
     "reconstruction": {"reconstructed"},
     "classification": {"calibration"},
@@ -29,6 +28,7 @@ PICTURES = {  # of each part
     "truth": set(),
     "draws": set(),
     "distribution": {"drawn", "ranks"},
+    "detection": set(),
     "generated": {"generated", "shapes"},
     "memorisation": {"nearest_training_cells"},
     "latent": {"dimensions"},
@@ -97,10 +97,8 @@ def test_a_report_on_some_parts_has_theirs_alone(evaluation, tmp_path, keys):
     context, parts, _ = evaluation
     parts = [part for part in parts if part.key in keys]
     content, paths = write(context, parts, tmp_path)
-    assert content["parts"] == keys and {score["part"] for score in content["scores"]} == set(keys) - {
-        "unseen",
-        "truth",
-    }
+    measured = set(keys) - {"unseen", "truth", "detection"}
+    assert content["parts"] == keys and {score["part"] for score in content["scores"]} == measured
     tables = {"cells.csv", "pairs.npz"} if len(keys) == 2 else set()
     pictures = {f"{name}.png" for key in keys for name in PICTURES[key]}
     assert {path.name for path in paths} == {PAGE_FILE, METRICS_FILE} | tables | pictures
@@ -141,3 +139,18 @@ def test_table_has_a_line_a_structure():
     assert lines[0] == "d: 4 test cells" and "0.500, balanced 0.250" in lines[1]
     rows = ["model ceiling", "tom20 0.123 0.900", "zo1 -0.500 0.800", "mean -0.188 0.850"]
     assert [" ".join(line.split()) for line in lines[3:]] == rows
+
+
+def test_table_says_what_the_model_is_ahead_in_and_what_a_detector_sees():
+    def score(metric, value, interval, structure=None, **fields):
+        return {"part": "", "metric": metric, "structure": structure, "value": value, "interval": interval, **fields}
+
+    scores = [score("margin", 0.1, [0.05, 0.15])]
+    scores += [score("margin", 0.2, [0.1, 0.3], "tom20"), score("margin", 0.01, [-0.1, 0.12], "zo1")]
+    scores += [score("crps_gain", -0.0021, [-0.003, -0.001]), score("crps_gain", -0.002, None, "tom20")]
+    landmarks = {"chance": 0.5, "real cells": 0.52}
+    scores += [score("auc_of_draws_1000", 0.9, [0.8, 0.95], landmarks=landmarks) | {"part": "detection"}]
+    lines = table({"dataset": "d", "test_cells": 4, "scores": scores}).splitlines()
+    assert "0.100 (0.050 to 0.150); above 0 in 1 of 2 structures" in lines[1] and "Algorithm 3" in lines[1]
+    assert "-0.0021 (-0.003 to -0.001); above 0 in 0 of 1 structures" in lines[2]
+    assert lines[3] == "detector: auc of draws 1000 0.900 (0.800 to 0.950); chance 0.500, real cells 0.520"
