@@ -50,6 +50,11 @@ class Context:
         return {split: getattr(self, split) for split in splits}
 
     @cached_property
+    def neighbours(self):
+        """The `Neighbours` of other cells among those that the model was trained on."""
+        return Neighbours(self.integrator, self.train)
+
+    @cached_property
     def judge(self):
         """The `Judge`, trained on the training cells."""
         self.progress("training the judge of generated cells")

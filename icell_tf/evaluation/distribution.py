@@ -50,7 +50,7 @@ class Distribution:
     power: dict[str, np.ndarray]
 
 
-def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS):
+def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neighbours=None):
     """Draws the structures of which there are observations, in test cells, and compares.
 
     Args:
@@ -60,10 +60,11 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS):
       seed: of the draws, and of ties between ranks.
       most: the first test cells are taken, at most so many; but where some cells have observations of all structures,
         all of these and no others.
+      neighbours: `Neighbours` of that training split, if there are any yet.
 
     Returns: `Distribution`.
     """
-    spec, neighbours = test.spec, Neighbours(integrator, training)
+    spec, neighbours = test.spec, neighbours or Neighbours(integrator, training)
     known = test.observed_rows
     rows = known if len(known) else np.arange(min(most, len(test)))
     pixels = neighbours.find(test)

@@ -71,8 +71,12 @@ def _unseen(context):
     return unseen.scores(unseen.measure(context.integrator, context.prepared, context.cells), context.seed), None
 
 
+def _with_training(context):
+    return context.integrator, context.test, context.train, context.draws, context.seed
+
+
 def _integration(context):
-    measured = integration.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    measured = integration.measure(*_with_training(context), neighbours=context.neighbours)
     return integration.scores(measured, context.seed), measured
 
 
@@ -87,7 +91,7 @@ def _draws(context):
 
 
 def _distribution(context):
-    measured = distribution.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    measured = distribution.measure(*_with_training(context), neighbours=context.neighbours)
     return distribution.scores(measured, context.seed), measured
 
 

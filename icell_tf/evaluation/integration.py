@@ -47,7 +47,7 @@ class Integration:
     pairs: dict[str, list[np.ndarray]]
 
 
-def measure(integrator, test, training, draws=32, seed=0):
+def measure(integrator, test, training, draws=32, seed=0, neighbours=None):
     """Predicts every structure in every cell by the model and its rivals, and correlates them with what is known.
 
     For a model trained on mirrored cells, `Neighbours` searches the training cells once as they are and once in four
@@ -58,10 +58,11 @@ def measure(integrator, test, training, draws=32, seed=0):
       test, training: `CodedCells` of the test and the training split.
       draws: draws of z_s ~ N(0, I) for the prediction mean_of_draws.
       seed: of the draws.
+      neighbours: `Neighbours` of that training split, if there are any yet.
 
     Returns: `Integration`.
     """
-    neighbours, pairs = Neighbours(integrator, training), Pairs(test)
+    neighbours, pairs = neighbours or Neighbours(integrator, training), Pairs(test)
     found, parts = neighbours.find(test), []
     compared_with = "expected" if "expected" in test.truths else "observed"
     compare = _with_expected if compared_with == "expected" else _with_observed

@@ -39,6 +39,7 @@ class Neighbours:
 
     def __init__(self, integrator, training):
         self._training, self._spec, self._kept = training, training.spec, {}
+        self._found = None, None  # cells, and their neighbours
         self.class_mean = training.class_means / np.float32(255)
         self._poses = poses_along(self._spec.mirrored_axes)[: 4 if integrator.mirrored else 1]
         codes = [[] for _ in self._poses[1:]]
@@ -51,8 +52,15 @@ class Neighbours:
     def find(self, cells):
         """Finds the neighbours of N `CodedCells`, for `structures`; reads the training cells once.
 
+        They are remembered until others are asked for.
+
         Returns: {rival: (N, K, n) indices}, n = 1 or `MEAN_OF`, nearest first; -1 where a structure has too few cells.
         """
+        if self._found[0] is not cells:
+            self._found = cells, self._search(cells)
+        return self._found[1]
+
+    def _search(self, cells):
         n, poses = len(self._training), {"": 1} if len(self._poses) == 1 else {"": 1, "_mirrored": len(self._poses)}
         points = {"nearest": cells.z_r, "nearest_pixels": np.concatenate(list(self._pixels(cells)))}
         candidates = {"nearest": [self._codes], "nearest_pixels": self._posed_pixels()}
