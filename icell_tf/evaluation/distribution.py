@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icell_tf.evaluation.metrics import correlation, ensembles
+from icell_tf.evaluation.metrics import correlation, ensembles, similarity
 from icell_tf.evaluation.metrics.scores import mean_over_structures, mean_ratio, over_structures, ratio_over_structures
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
@@ -19,11 +19,20 @@ BANDS = ((0.03, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5))  # cycles a pixel
 COVERED = (0.5, 0.9)
 BINS = 20  # of a rank histogram
 DRAWN, NEAREST, MODE, TRUE = "draws", f"{MEAN_OF}_nearest", "algorithm_3", "true_draws"
+MEAN, ONE, NEAREST_CELL, TRUE_ONE = "mean_of_draws", "draw", "nearest_cell", "true_draw"  # single images
 PROPER = {
     "crps": "continuous ranked probability score by pixel, images in [0, 1]",
     "crps_of_patches": f"the same of means over {PATCH} x {PATCH} pixels",
     "energy_score": "energy score, Euclidean distance over the pixels inside the cell",
 }
+SIMILARITY = {
+    "ssim": (similarity.ssim, "structural similarity index with the observed structure, mean inside the cell"),
+    "dice": (
+        similarity.dice,
+        "Dice coefficient with the observed structure, each above its Otsu threshold inside",
+    ),
+}
+PICTURED = {MODE: "Algorithm 3's image", MEAN: "the mean of the draws", ONE: "one draw"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,8 @@ class Distribution:
       covered: {ensemble: {share: (N, K)}}, the part of the pixels within the central interval that holds that share.
       histograms: {ensemble: (K, BINS)}, counts of the `ensembles.ranks` of all pixels.
       variance: {ensemble: (N, K)}, mean over the pixels of the variance over the draws, images in [0, 1].
+      similarity: {score: {image: (N, K)}}, scores as `SIMILARITY` names them; the images: Algorithm 3's, the mean of
+        the draws, one draw, the structure of the nearest training cell, and where they are known a true draw.
       power: {ensemble or "observed": (N, K, bands)}, mean power in `BANDS`.
     """
 
@@ -47,6 +58,7 @@ class Distribution:
     covered: dict[str, dict[float, np.ndarray]]
     histograms: dict[str, np.ndarray]
     variance: dict[str, np.ndarray]
+    similarity: dict[str, dict[str, np.ndarray]]
     power: dict[str, np.ndarray]
 
 
@@ -101,6 +113,9 @@ class _Table:
         """Args: observed (*shape); found, {ensemble: (M, *shape)}; mask (*shape) bool."""
         patches = ensembles.averaged(mask[None].astype(np.float32), PATCH) >= 0.5
         small = ensembles.averaged(observed[None], PATCH)
+        for name, image in _single_images(found).items():
+            for metric, (compare, _) in SIMILARITY.items():
+                self._set(("similarity", metric, name), i, k, compare(image, observed, mask))
         self._set(("power", "observed"), i, k, _power(observed[None], mask))
         for name, draws in found.items():
             if not len(draws):  # no training cell has the structure, or no observation is left as a true draw
@@ -126,13 +141,20 @@ class _Table:
         self._values.setdefault(key, np.full(shape, np.nan))[i, k] = np.squeeze(value)
 
     def measured(self, structures, draws):
-        nested = {"proper": {}, "covered": {}, "variance": {}, "power": {}}
+        nested = {"proper": {}, "covered": {}, "variance": {}, "similarity": {}, "power": {}}
         for (kind, *names, last), values in self._values.items():
             place = nested[kind]
             for name in names:
                 place = place.setdefault(name, {})
             place[last] = values
         return Distribution(tuple(structures), draws, histograms=self._histograms, **nested)
+
+
+def _single_images(found):
+    """Returns {name: (*shape)} of ensembles, {name: (M, *shape)}; none of an empty one."""
+    first = {ONE: DRAWN, MODE: MODE, NEAREST_CELL: NEAREST, TRUE_ONE: TRUE}
+    images = {name: found[ensemble][0] for name, ensemble in first.items() if len(found.get(ensemble, ()))}
+    return images | {MEAN: found[DRAWN].mean(axis=0)}
 
 
 def _power(images, mask):
@@ -146,7 +168,8 @@ def scores(measured, seed=0):
     crps, crps_of_patches, energy_score: of the draws. crps_gain and so on: the nearest cells' minus the draws', cell by
     cell; above 0 the draws are ahead. coverage_50, coverage_90: of the central intervals. spread_of_draws: root of the
     draws' variance over that of true draws, where these are known. power_1 to power_4: mean power of the draws over
-    that of observed cells, from coarse to fine.
+    that of observed cells, from coarse to fine. ssim_of_algorithm_3, ssim_of_mean_of_draws, ssim_of_draw, and dice_of_
+    the same: how similar single images are to the observed one.
     """
     found = []
     for structure, columns in ((None, slice(None)), *((name, [k]) for k, name in enumerate(measured.structures))):
@@ -167,6 +190,7 @@ def scores(measured, seed=0):
             about = "root of the variance of draws over that of true ones, mean over the pixels inside the cell"
             fields = {"landmarks": {"true draws": 1.0}, "better": "near", "about": about} | shared
             found.append(ratio_over_structures("spread_of_draws", *pair, transform=np.sqrt, **fields))
+        found += _similarity_scores(measured.similarity, columns, shared)
         found += _power_scores({name: values[:, columns] for name, values in measured.power.items()}, shared)
     return found
 
@@ -180,6 +204,17 @@ def _proper_scores(metric, by_name, about, shared):
         found.append(
             over_structures(f"{metric}_gain", nearest - drawn, rivals={"no better": 0.0}, about=gain, **shared)
         )
+    return found
+
+
+def _similarity_scores(similarities, columns, shared):
+    found = []
+    for metric, (_, about) in SIMILARITY.items():
+        by_name = {name: values[:, columns] for name, values in similarities[metric].items()}
+        fields = {"rivals": _means(by_name, NEAREST_CELL), "landmarks": _means(by_name, TRUE_ONE)} | shared
+        for name, what in PICTURED.items():
+            if not np.isnan(by_name[name]).all():
+                found.append(over_structures(f"{metric}_of_{name}", by_name[name], about=f"{about}: {what}", **fields))
     return found
 
 

@@ -84,6 +84,12 @@ def test_true_draws_are_calibrated_sharp_and_ahead(observed):
             assert found[metric].value == pytest.approx(found[metric].landmarks["true_draws"], rel=0.05)
     assert found["coverage_50"].value == pytest.approx(0.5, abs=0.05)
     assert found["coverage_90"].value == pytest.approx(0.9, abs=0.05)
+    for metric in distribution.SIMILARITY:
+        means = [found[f"{metric}_of_{image}"] for image in ("algorithm_3", "mean_of_draws", "draw")]
+        assert means[0].value == pytest.approx(means[1].value, abs=0.1)
+        assert not means[0].ahead and not means[2].ahead and means[2].n == means[0].n
+        if observed:
+            assert means[2].value == pytest.approx(means[2].landmarks["true_draw"], abs=0.05)
     for number in (1, 2, 3, 4):
         assert found[f"power_{number}"].value == pytest.approx(1, abs=0.15)
         assert found[f"power_{number}"].landmarks["algorithm_3"] < 0.9
@@ -107,6 +113,10 @@ def test_blurred_narrow_shuffled_and_mistaken_draws_fail_where_they_must():
             assert worse[metric].value > true[metric].value, metric
         for worse in (other_cell, other_structure):
             assert worse[f"{metric}_gain"].interval[1] < 0
+    for metric in distribution.SIMILARITY:
+        for image in ("mean_of_draws", "draw"):
+            for worse in (other_cell, other_structure):
+                assert worse[f"{metric}_of_{image}"].value < true[f"{metric}_of_{image}"].value
 
 
 def test_a_rank_histogram_counts_all_pixels_inside_the_cell():
