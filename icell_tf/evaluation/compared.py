@@ -62,6 +62,7 @@ def samples(integrator, heldout, training, seed=0):
       generated: G >= N cells, the first N with the structures of the held-out ones;
       held-out: N cells, real and not trained on, all or a random part of `MOST`;
       training: real ones, N where there are as many: a random part;
+      drawn: the held-out ones, with a draw of their structure in its place;
       reconstructed: the held-out ones, encoded and decoded: blurred like generated ones, real in shape;
       noise-free: the held-out ones without noise, where the data set knows them.
 
@@ -87,12 +88,19 @@ def samples(integrator, heldout, training, seed=0):
     def reconstructed(rows):
         return _to_uint8(integrator.reconstruct(real(rows).astype(np.float32) / 255)["x_rs_hat"])
 
+    def drawn(rows):
+        images, k = real(rows), real_y[rows]
+        (structures,) = integrator.draw(spec.reference(images).astype(np.float32) / 255, 1, seed + rows.start)
+        spec.structure(images)[...] = _to_uint8(structures[np.arange(len(k)), ..., k])
+        return images
+
     found = {
         "generated": Sample(spec, y, lambda rows: _to_uint8(integrator.sample(y[rows], seed + rows.start)["x_rs"])),
         "held-out": Sample(spec, real_y, real),
         "training": Sample(
             spec, training.y[part], lambda rows: posed(training.images(part[rows]), poses_of_part[:, rows])
         ),
+        "drawn": Sample(spec, real_y, drawn),
         "reconstructed": Sample(spec, real_y, reconstructed),
     }
     if "noise_free" in heldout.truths:

@@ -104,8 +104,10 @@ def _detection(context):
 
 def _generated(context):
     seen, noise_free = context.seen, context.samples.get("noise-free")
-    shapes = {name: of_sample.shapes for name, of_sample in seen.items()}
-    scores = generated.judged_scores(seen, len(context.integrator.structures), context.seed)
+    shapes = {name: of_sample.shapes for name, of_sample in seen.items() if name != "drawn"}  # those are held-out ones'
+    structures = len(context.integrator.structures)
+    scores = generated.judged_scores(seen, structures, context.seed)
+    scores += generated.drawn_scores(seen, structures, context.seed)
     scores.append(generated.detail_score(seen, noise_free and compared.details(noise_free), context.seed))
     return scores + generated.shape_scores(shapes, context.seed), shapes
 

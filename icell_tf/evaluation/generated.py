@@ -35,6 +35,25 @@ def judged_scores(seen, structures, seed=0):
     return scores
 
 
+def drawn_scores(seen, structures, seed=0):
+    """Returns the `Score`s of the judge's verdicts on draws in observed cells and, of enough cells, of its features.
+
+    Args: as of `judged_scores`.
+    """
+    drawn, heldout, training = (seen[sample] for sample in ("drawn", "held-out", "training"))
+    hits = drawn.verdicts == drawn.y
+    landmarks = {"real held-out cells": float(np.mean(heldout.verdicts == heldout.y))}
+    about = "draws in observed cells in which the judge sees the structure that was asked for"
+    fields = {"rivals": {"chance": 1 / structures}, "landmarks": landmarks, "about": about}
+    scores = [proportion("judge_accuracy_of_draws", hits.sum(), len(hits), **fields)]
+    if min(len(heldout.y), len(training.y)) > NEIGHBOURS:
+        about = "Fréchet distance of held-out cells with drawn structures from observed ones, in the judge's features"
+        compared = drawn.features, heldout.features, {"real training cells": training.features}, seed
+        fields = {"better": "lower", "about": about}
+        scores.append(two_sample_score("frechet_distance_of_draws", frechet_distance, *compared, **fields))
+    return scores
+
+
 def _feature_scores(generated, heldout, others, seed):
     """Scores Fréchet distance, precision and recall of features (N, D), with {name: features} as landmarks."""
     about = "Fréchet distance of generated from real held-out cells in the judge's features"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from icell_tf.evaluation import compared, generated, judge, memorisation, views
 from icell_tf.evaluation.metrics import shapes
@@ -145,6 +146,23 @@ def test_cells_of_the_wrong_structure_and_without_anything_get_the_worst(trained
     assert empty["frechet_distance"].value > 100 * empty["frechet_distance"].baselines["real training cells"]
 
 
+def test_draws_are_compared_with_the_cells_they_are_drawn_in(trained):
+    cells, y = two_structures(20, np.random.default_rng(2))
+    others, of_others = two_structures(20, np.random.default_rng(3))
+    real = {"held_out": (cells, y), "training": (others, of_others)}
+    true, wrong = (
+        by_name(generated.drawn_scores(seen(trained, drawn=(drawn, y), **real), 2)) for drawn in (others, others[::-1])
+    )
+    blurred = ndimage.gaussian_filter(others, (0, 2, 2, 0))
+    smooth = by_name(generated.drawn_scores(seen(trained, drawn=(blurred, y), **real), 2))
+    assert true["judge_accuracy_of_draws"].value == 1 and wrong["judge_accuracy_of_draws"].value == 0
+    distance = true["frechet_distance_of_draws"]
+    assert distance.value == pytest.approx(distance.landmarks["real training cells"])
+    assert smooth["frechet_distance_of_draws"].value > 2 * distance.value
+    few = seen(trained, drawn=(cells[:3], y[:3]), held_out=(cells[:3], y[:3]), training=(others, of_others))
+    assert set(by_name(generated.drawn_scores(few, 2))) == {"judge_accuracy_of_draws"}
+
+
 def test_too_few_cells_for_neighbours_have_the_verdicts_alone(trained):
     cells, y = two_structures(3, np.random.default_rng(2))
     scores = generated.judged_scores(seen_beside(trained, cells, y, cells), 2)
@@ -186,6 +204,10 @@ def test_cells_that_a_model_generates(make_integrator, whole, monkeypatch):
     assert np.array_equal(np.sort(heldout, axis=None), np.sort(images, axis=None))
     assert not np.array_equal(heldout, images)  # mirrored
     assert np.array_equal(whole(samples["noise-free"]), heldout)
+    drawn = whole(samples["drawn"])
+    assert np.array_equal(drawn[..., :2], heldout[..., :2]) and not np.array_equal(drawn[..., 2], heldout[..., 2])
+    (structures,) = integrator.draw(heldout[:4, ..., :2].astype(np.float32) / 255, 1)
+    np.testing.assert_allclose(drawn[:4, ..., 2], 255 * structures[np.arange(4), ..., y[:4]], atol=0.6)
     x_rs_hat = integrator.reconstruct(heldout.astype(np.float32) / 255)["x_rs_hat"]
     np.testing.assert_allclose(whole(samples["reconstructed"]), 255 * x_rs_hat, atol=0.6)
     monkeypatch.setattr(integrator, "mirrored", False)
