@@ -9,6 +9,12 @@ from icell_tf.evaluation.integration import RIVALS
 from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard, truth_table
 from icell_tf.viz import figures
 
+GAINS = {  # {metric: what it is}
+    "margin": "r of Algorithm 3 minus that of its best rival",
+    "crps_gain": "CRPS of the nearest training cells minus that of draws",
+    "energy_score_gain": "energy score of the nearest training cells minus that of draws",
+}
+
 
 def write(context, parts, output, exhibits=(), run_dir=None):
     """Writes the report, in place of an earlier one in that folder.
@@ -56,7 +62,10 @@ def write(context, parts, output, exhibits=(), run_dir=None):
 
 
 def table(content):
-    """Returns the main figures of metrics.json as text: accuracies, then a line a structure; without those it lacks."""
+    """Returns the main figures of metrics.json as text, without those it lacks.
+
+    They are accuracies, a line a structure, what the draws and Algorithm 3 are ahead in, and what a detector sees.
+    """
     lines = [f"{content['dataset']}: {content['test_cells']} test cells"]
     if "accuracy" in content:
         lines.append(f"classification accuracy {content['accuracy']:.3f}, balanced {content['balanced_accuracy']:.3f}")
@@ -69,7 +78,34 @@ def table(content):
         lines.append(f"correlation of predicted with {content['compared_with']} localization:")
         for name, row in texts.items():
             lines.append(name.ljust(width) + "".join(map(str.rjust, row, widths)))
-    return "\n".join([*lines, *truth_table.lines(content)])
+    scores = content.get("scores", ())
+    return "\n".join([*lines, *truth_table.lines(content), *_gains(scores), *_detected(scores)])
+
+
+def _gains(scores):
+    """Returns a line for each of `GAINS`. Where its interval is above 0, the model is ahead."""
+    lines = []
+    for metric, what in GAINS.items():
+        found = {score["structure"]: score for score in scores if score["metric"] == metric}
+        overall = found.pop(None, None)
+        if overall:
+            ahead = sum(bool(score["interval"]) and score["interval"][0] > 0 for score in found.values())
+            lines.append(f"{what}: {_with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
+    return lines
+
+
+def _detected(scores):
+    lines = []
+    for score in scores:
+        if score["part"] == "detection" and score["structure"] is None:
+            beside = ", ".join(f"{name} {page.number(value)}" for name, value in score["landmarks"].items())
+            lines.append(f"detector: {page.words(score['metric'])} {_with_interval(score)}; {beside}")
+    return lines
+
+
+def _with_interval(score):
+    numbers = [page.number(value) for value in (score["value"], *(score["interval"] or ()))]
+    return f"{numbers[0]} ({numbers[1]} to {numbers[2]})" if score["interval"] else numbers[0]
 
 
 def _summary(content):

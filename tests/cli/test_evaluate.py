@@ -3,7 +3,7 @@
 import functools
 import json
 
-from icell_tf.evaluation import judge
+from icell_tf.evaluation import detection, detector, judge
 
 from .conftest import run
 
@@ -27,3 +27,15 @@ def test_evaluate_measures_parts_alone_and_leaves_the_models_card(folder):
     content = json.loads((output / "metrics.json").read_text())
     assert {score["part"] for score in content["scores"]} == {"classification", "latent"}
     assert {path.name for path in output.iterdir()} == {*content["files"], "metrics.json"}
+
+
+def test_evaluate_has_a_detector_for_each_number_of_steps(folder, monkeypatch):
+    monkeypatch.setattr(detection, "ENOUGH", 5)
+    untrained = functools.cache(detector.build_detector)
+    monkeypatch.setattr(detection, "train_detector", lambda examples, steps, seed: untrained(examples.spec))
+    steps = ["--detector_steps=1", "--detector_steps=2"]
+    out = run(folder, "evaluate.py", "--model=runs/demo-conditional", "--parts=detection", *steps)
+    content = json.loads((folder / "runs/demo-conditional/evaluation-detection/metrics.json").read_text())
+    metrics = {f"auc_of_{sample}_{number}" for sample in ("draws", "new_cells") for number in (1, 2)}
+    assert {score["metric"] for score in content["scores"]} == metrics
+    assert sum(line.startswith("detector: auc of ") for line in out.splitlines()) == len(metrics)
