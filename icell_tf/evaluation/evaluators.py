@@ -81,7 +81,7 @@ def _integration(context):
 
 
 def _truth(context):
-    measured = truth.measure(context.integrator, context.test, context.train, context.draws, context.seed)
+    measured = truth.measure(*_with_training(context), neighbours=context.neighbours)
     return truth.scores(measured, context.seed), measured
 
 

@@ -44,13 +44,14 @@ def why_not(prepared):
     )
 
 
-def measure(integrator, test, training, draws=32, seed=0):
+def measure(integrator, test, training, draws=32, seed=0, neighbours=None):
     """Predicts every structure in every test cell, and correlates it with the known ones.
 
-    Args, and the choice between one pose and four: as of `integration.measure`. The cells have `CodedCells.truth`.
+    Args, neighbours, and the choice between one pose and four: as of `integration.measure`. The cells have a
+    `CodedCells.truth`.
     Returns: `Truth`.
     """
-    neighbours, parts = Neighbours(integrator, training), []
+    neighbours, parts = neighbours or Neighbours(integrator, training), []
     found = neighbours.find(test)
     for rows in test.batches(BATCH):
         x_r, truth = test.spec.reference(test.x(rows)), test.truth(rows)
