@@ -165,6 +165,19 @@ class ConditionalConfig(ReferenceConfig):
         "weight, in the decoder's objective, of the reconstruction loss of the image decoded from y, z_r and z_s = 0 "
         "(Algorithm 3)",
     )
+    reconstruct_from: str = setting(
+        "estimates",
+        "what x_hat is made from in training, beside z_s: y_hat and z_r_hat (the paper's Algorithm 2), or y and z_r, "
+        "and the encoder then learns from the structure channel of x_hat alone",
+        GENERATE_FROM,
+    )
+    reconstruction_weight: float = setting(1.0, "weight of the reconstruction loss in the encoder's objective")
+    z_s_noise: float = setting(
+        0.0, "share of noise in the variance of the z_s that x_hat is made from in training, 0 to below 1"
+    )
+    independence_weight: float = setting(
+        0.0, "weight in the encoder's objective of what z_s tells about structure and shape"
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -173,7 +186,9 @@ class ConditionalConfig(ReferenceConfig):
         except ValueError:
             fits = False
         _require(self, "leave_out", fits, 'names separated by commas; one that has a comma in double quotes, "a, b"')
-        _require(self, "integration_weight", 0 <= self.integration_weight < math.inf, "a number, 0 or more")
+        for name in ("integration_weight", "reconstruction_weight", "independence_weight"):
+            _require(self, name, 0 <= getattr(self, name) < math.inf, "a number, 0 or more")
+        _require(self, "z_s_noise", 0 <= self.z_s_noise < 1, "a number from 0 to below 1")
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}

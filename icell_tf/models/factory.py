@@ -55,6 +55,10 @@ def build_model(run, mean_logits=None):
             ),
             generate_from=config.generate_from,
             integration_weight=config.integration_weight,
+            reconstruct_from=config.reconstruct_from,
+            reconstruction_weight=config.reconstruction_weight,
+            z_s_noise=config.z_s_noise,
+            independence_weight=config.independence_weight,
             **given,
         )
     for network in model.trained.values():

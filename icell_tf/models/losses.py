@@ -105,6 +105,36 @@ def prior_discrepancy(z):
     return total
 
 
+def dependence(z_s, z_r, y, structures):
+    """What codes z_s tell about the structure and the shape of their cell, beside a distance from N(0, I).
+
+    The kernel is that of `prior_discrepancy`, less its expectation over the prior on either side: k'(a, b) = k(a, b)
+    - E k(a, z') - E k(z, b) + E k(z, z'). The result is the mean of k'(z_s, z_s') (K [y = y'] + z_r . z_r') over pairs
+    of different cells. Its first part is the squared maximum mean discrepancy from the prior of the codes of each
+    structure, for equally frequent ones their mean; its second the squared covariance of the dimensions of z_r with
+    the codes' features in the kernel's space. Both expect 0 from codes that follow the prior in every structure and
+    shape.
+
+    Args:
+      z_s, z_r: (B, Z) each; z_r with mean 0.
+      y: (B,), integers in [0, K).
+      structures: K.
+
+    Returns: (B,), whose mean is the dependence, unbiased.
+    """
+    dimensions = z_s.shape[-1]
+    squares = tf.reduce_sum(tf.square(z_s), axis=-1)  # (B,)
+    between = squares[:, None] + squares[None] - 2.0 * tf.matmul(z_s, z_s, transpose_b=True)
+    kernel = tf.zeros_like(between)
+    for v in (dimensions / 4, dimensions / 2, dimensions):
+        with_prior = (v / (v + 1)) ** (dimensions / 2) * tf.exp(-squares / (2 * (v + 1)))
+        of_prior = (v / (v + 2)) ** (dimensions / 2)
+        kernel += (tf.exp(-between / (2 * v)) - (with_prior[:, None] + with_prior[None]) + of_prior) / 3.0
+    alike = structures * tf.cast(y[:, None] == y[None], z_s.dtype) + tf.matmul(z_r, z_r, transpose_b=True)
+    pairs = tf.linalg.set_diag(kernel * alike, tf.zeros_like(squares))
+    return tf.reduce_sum(pairs, axis=-1) / tf.cast(tf.maximum(tf.shape(z_s)[0] - 1, 1), z_s.dtype)
+
+
 def reference_encoder_objective(reconstruction, passed_as_prior, gamma_enc):
     """Eq. 15: L_x + gamma_enc L_EncD. Args: (B,) each; weight. Returns: (B,)."""
     return reconstruction + gamma_enc * passed_as_prior

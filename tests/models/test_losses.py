@@ -92,3 +92,36 @@ def test_discrepancy_is_least_for_codes_like_the_prior():
         for codes in (z, z + 0.5, 1.5 * z, z * np.float32([1, 1, 1, 1, 1, 1, 0, 0]))
     )
     assert like < min(shifted, wide, flat) - 1e-3
+
+
+def test_dependence_by_hand():
+    """Two cells and one dimension: k' is worked out from the widths 1/4, 1/2 and 1."""
+    a, b, z_r = 0.5, -1.0, np.float32([[2.0], [3.0]])
+    kernel = 0.0
+    for v in (0.25, 0.5, 1.0):
+        of_a, of_b = ((v / (v + 1)) ** 0.5 * np.exp(-(z**2) / (2 * (v + 1))) for z in (a, b))
+        kernel += (np.exp(-((a - b) ** 2) / (2 * v)) - of_a - of_b + (v / (v + 2)) ** 0.5) / 3
+    z_s = np.float32([[a], [b]])
+    for y, alike in (([1, 1], 4 + 6), ([0, 1], 6)):
+        found = losses.dependence(tf.constant(z_s), tf.constant(z_r), tf.constant(y), structures=4)
+        np.testing.assert_allclose(found, [kernel * alike] * 2, rtol=1e-5)
+    alone = losses.dependence(tf.constant(z_s[:1]), tf.constant(z_r[:1]), tf.constant([0]), structures=4)
+    np.testing.assert_array_equal(alone, [0.0])
+
+
+def test_dependence_is_0_for_codes_that_tell_nothing_and_grows_with_what_they_tell():
+    rng = np.random.default_rng(0)
+    z_s, z_r = rng.standard_normal((2, 1500, 8), np.float32)
+    y = rng.integers(0, 3, 1500)
+    mean = np.float32([[-0.5], [0.0], [0.5]])[y]
+
+    def dependence(z_s):
+        return float(tf.reduce_mean(losses.dependence(tf.constant(z_s), tf.constant(z_r), tf.constant(y), 3)))
+
+    def unit(z):
+        return (z - z.mean(axis=0)) / z.std(axis=0)
+
+    assert abs(dependence(z_s)) < 0.01
+    assert dependence(unit(z_s + mean)) > 0.02  # the structure
+    some, much = (dependence(part**0.5 * z_r + (1 - part) ** 0.5 * z_s) for part in (0.2, 0.5))  # the shape
+    assert 0.02 < some < much

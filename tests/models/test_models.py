@@ -32,14 +32,17 @@ def test_one_step_changes_every_network_and_reports_every_metric(model):
     before = {name: weights(network) for name, network in model.trained.items()}
     logs = model.train_step(make_batch())
     assert all(moved(before[name], weights(network)) for name, network in model.trained.items())
-    # Algorithm 3's image and the codes' discrepancy are only computed in training where they are trained.
-    assert set(logs) == set(model.metric_names) - {"integration", "discrepancy"}
+    # Algorithm 3's image, the codes' discrepancy and dependence are only computed in training where they are trained.
+    assert set(logs) == set(model.metric_names) - {"integration", "discrepancy", "dependence"}
     assert all(np.isfinite(value) for value in logs.values())
 
 
 def test_no_sum_of_a_step_depends_on_the_order_in_which_operations_end(phase):
     """Of three terms and more, TensorFlow adds up first those that it may overwrite: none may have another use."""
-    model = make_model(phase, mmd_weight=0.1, **{"integration_weight": 0.5} if phase == "conditional" else {})
+    settings = dict(mmd_weight=0.1)
+    if phase == "conditional":
+        settings |= dict(integration_weight=0.5, independence_weight=0.1, reconstruct_from="targets", z_s_noise=0.1)
+    model = make_model(phase, **settings)
     model.compile()
     graph = tf.function(model.train_step, autograph=False).get_concrete_function(make_batch()).graph
 
