@@ -20,7 +20,9 @@ def test_paper_preset_is_section_3_3():
         assert (config.batch_size, config.learning_rate, config.latent_dim) == (32, 2e-4, 16)
         assert (config.gamma_enc, config.gamma_dec, config.white_noise) == (1e-4, 1e-5, 0.05)
         assert (config.architecture, config.width) == ("paper", 1.0)
-    assert conditional.generate_from == "estimates"
+    assert (conditional.generate_from, conditional.reconstruct_from) == ("estimates", "estimates")
+    assert (conditional.integration_weight, conditional.reconstruction_weight) == (0.0, 1.0)
+    assert (conditional.z_s_noise, conditional.independence_weight) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,22 @@ def test_paper_preset_is_section_3_3():
 def test_a_bad_setting_is_refused_by_name_and_value(field, value):
     with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
         dataclasses.replace(ReferenceConfig(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("integration_weight", -1.0),
+        ("reconstruct_from", "nothing"),
+        ("reconstruction_weight", -1.0),
+        ("independence_weight", float("inf")),
+        ("z_s_noise", 1.0),
+        ("z_s_noise", -0.1),
+    ],
+)
+def test_a_bad_setting_of_phase_2_is_refused_by_name_and_value(field, value):
+    with pytest.raises(ConfigError, match=f"{field} is {value!r}"):
+        dataclasses.replace(ConditionalConfig(), **{field: value})
 
 
 def test_a_fold_takes_the_whole_training_split_and_names_are_separated_by_commas():
