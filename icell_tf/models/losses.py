@@ -1,7 +1,7 @@
 """The losses and objectives of the paper. Each equation is one function, which returns one value per example.
 
 Networks return logits, so losses take logits. The batch is averaged in one place, by `batch_mean` in
-icell_tf/models/adversarial_autoencoder.py.
+icell_tf/models/adversarial_model.py.
 """
 
 import tensorflow as tf

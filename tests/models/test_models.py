@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from icell_tf.models.adversarial_autoencoder import batch_mean, correct, correct_class
+from icell_tf.models.adversarial_autoencoder import correct, correct_class
+from icell_tf.models.adversarial_model import batch_mean
 
 from .conftest import SPEC, STRUCTURES, VOLUME, WIDE, make_batch, make_model, make_prior, same, step_gradients
 

@@ -158,7 +158,7 @@ def train(dataset, run_dir, epochs, patch):
         compile_model(model, make_optimizer=lambda: keras.optimizers.SGD(rate))
 
     patch(AdversarialAutoencoder, "compile", compile_sgd)
-    patch(AdversarialAutoencoder, "_draw_prior", prior_of_batch)
+    patch(AdversarialAutoencoder, "draw", prior_of_batch)
     experiment.train_reference(ReferenceConfig(dataset=dataset, epochs=epochs, **SETTINGS), run_dir)
 
 
