@@ -84,17 +84,15 @@ def join_names(names):
 
 
 @dataclass(frozen=True)
-class ReferenceConfig:
-    """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
+class TrainingConfig:
+    """Settings that every phase has."""
 
     dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
     train_split: str = setting("train", "split to train on, or a part of it as TFDS slices it: train[:640]")
     fold: str = setting(
         "", "PART/PARTS, such as 2/4: test on that part of all cells, divided by field of view, and train on the rest"
     )
-    architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
     width: float = setting(1.0, "multiplier of the networks' widths")
-    latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")
     epochs: int = setting(150, EPOCHS_HELP)
     batch_size: int = setting(32, "cells a step, over all devices; the last partial batch of an epoch is dropped")
     learning_rate: float = setting(2e-4, "Adam's, for all networks")
@@ -103,10 +101,6 @@ class ReferenceConfig:
         "learning rate schedule: the last part of the epochs (0 to 1), over which the rate falls linearly towards 0",
     )
     beta_1: float = setting(0.5, "Adam's decay of the first moment")
-    gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
-    gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
-    mmd_weight: float = setting(0.0, "weight in the encoder's objective of the codes' discrepancy from their prior")
-    white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
     dark_start: bool = setting(False, "start the decoder's output at the training cells' mean intensity, not at grey")
     norm_momentum: float = setting(
         0.9, "weight of the past statistics in BatchNorm's moving average; the batch has the rest"
@@ -127,17 +121,52 @@ class ReferenceConfig:
         if self.fold:
             parse_fold(self.fold)
             _require(self, "train_split", self.train_split == "train", "train, whole, in a fold")
-        for name in ("width", "learning_rate"):
-            _require(self, name, 0 < getattr(self, name) < math.inf, "a number above 0")
-        for name in ("gamma_enc", "gamma_dec", "mmd_weight", "white_noise"):
-            _require(self, name, 0 <= getattr(self, name) < math.inf, "a number, 0 or more")
+        self._require_numbers("width", "learning_rate", above=0)
         for name in ("beta_1", "norm_momentum"):
             _require(self, name, 0 <= getattr(self, name) < 1, "a number from 0 to below 1")
         _require(self, "cooldown", 0 <= self.cooldown <= 1, "a number from 0 to 1")
         _require(self, "batch_size", self.batch_size >= 2, "at least 2, because BatchNorm takes statistics over it")
-        for name in ("latent_dim", "epochs"):
-            _require(self, name, getattr(self, name) >= 1, "at least 1")
+        _require(self, "epochs", self.epochs >= 1, "at least 1")
         _require(self, "seed", 0 <= self.seed < 2**31, "an integer from 0 to 2^31 - 1")
+
+    def _require_numbers(self, *names, above=None):
+        expected = "a number, 0 or more" if above is None else f"a number above {above}"
+        for name in names:
+            value = getattr(self, name)
+            _require(self, name, 0 <= value < math.inf and value != above, expected)
+
+
+@dataclass(frozen=True)
+class ReferenceConfig(TrainingConfig):
+    """Settings of phase 1, the model of cell and nuclear shape. Defaults: the paper's (section 3.3)."""
+
+    architecture: str = setting("paper", "networks as in the paper's tables or its released code", ARCHITECTURES)
+    latent_dim: int = setting(16, "dimensions of z_r, and in phase 2 of z_s")
+    gamma_enc: float = setting(1e-4, "weight of the latent discriminator in the encoder's objective")
+    gamma_dec: float = setting(1e-5, "weight of the image discriminator in the decoder's objective")
+    mmd_weight: float = setting(0.0, "weight in the encoder's objective of the codes' discrepancy from their prior")
+    white_noise: float = setting(0.05, "standard deviation of the noise on the image discriminator's input")
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require(self, "latent_dim", self.latent_dim >= 1, "at least 1")
+        self._require_numbers("gamma_enc", "gamma_dec", "mmd_weight", "white_noise")
+
+
+def _leave_out():
+    return setting(
+        "",
+        "structures to train without, separated by commas, a name with a comma in double quotes; the evaluation then "
+        "measures if they are seen as unknown",
+    )
+
+
+def _require_names(config, name):
+    try:
+        fits = all(split_names(getattr(config, name)))
+    except ValueError:
+        fits = False
+    _require(config, name, fits, 'names separated by commas; one that has a comma in double quotes, "a, b"')
 
 
 @dataclass(frozen=True)
@@ -145,11 +174,7 @@ class ConditionalConfig(ReferenceConfig):
     """Settings of phase 2, the model of structure localization given the shape. Defaults: the paper's."""
 
     epochs: int = setting(220, EPOCHS_HELP)
-    leave_out: str = setting(
-        "",
-        "structures to train without, separated by commas, a name with a comma in double quotes; the evaluation then "
-        "measures if they are seen as unknown",
-    )
+    leave_out: str = _leave_out()
     grow_from: str = setting(
         "",
         "folder of a run of phase 2, on the same run of phase 1, that knows fewer structures: start from its weights, "
@@ -181,17 +206,39 @@ class ConditionalConfig(ReferenceConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        try:
-            fits = all(split_names(self.leave_out))
-        except ValueError:
-            fits = False
-        _require(self, "leave_out", fits, 'names separated by commas; one that has a comma in double quotes, "a, b"')
-        for name in ("integration_weight", "reconstruction_weight", "independence_weight"):
-            _require(self, name, 0 <= getattr(self, name) < math.inf, "a number, 0 or more")
+        _require_names(self, "leave_out")
+        self._require_numbers("integration_weight", "reconstruction_weight", "independence_weight")
         _require(self, "z_s_noise", 0 <= self.z_s_noise < 1, "a number from 0 to below 1")
 
 
-PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig}
+@dataclass(frozen=True)
+class SamplerConfig(TrainingConfig):
+    """Settings of phase 3, sharp draws of cells and structures, which the paper does not have."""
+
+    width: float = setting(0.5, "multiplier of the networks' widths")
+    epochs: int = setting(80, EPOCHS_HELP)
+    batch_size: int = setting(8, "cells a step, over all devices; the last partial batch of an epoch is dropped")
+    learning_rate: float = setting(6e-4, "Adam's, for the generators; the critics have twice as much")
+    cooldown: float = setting(
+        0.4,
+        "learning rate schedule: the last part of the epochs (0 to 1), over which the rate falls linearly towards 0",
+    )
+    dark_start: bool = setting(True, "start the generators' output at the training cells' mean intensity, not at grey")
+    norm_momentum: float = setting(
+        0.99, "weight of the past statistics in BatchNorm's moving average; the batch has the rest"
+    )
+    mirror: bool = setting(True, "mirror training cells at random along either axis, four poses for one cell")
+    leave_out: str = _leave_out()
+    adversarial_weight: float = setting(0.02, "weight of the critics in the generators' objectives, beside the score")
+    penalty_weight: float = setting(0.05, "weight of the squared slope of the critics in their objectives (R1 and R2)")
+
+    def __post_init__(self):
+        super().__post_init__()
+        _require_names(self, "leave_out")
+        self._require_numbers("adversarial_weight", "penalty_weight")
+
+
+PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig, "sampler": SamplerConfig}
 _DEMO = dict(
     dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
 )
@@ -207,14 +254,16 @@ _LOCALIZATION = dict(
     independence_weight=5.0,
 )
 PRESETS = {
-    "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig()},
+    "paper": {"reference": ReferenceConfig(), "conditional": ConditionalConfig(), "sampler": SamplerConfig()},
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=80, mmd_weight=0.3),
         "conditional": ConditionalConfig(**_SMALL, **_LOCALIZATION, epochs=80),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25),
     },
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=12),
         "conditional": ConditionalConfig(**_DEMO, **_LOCALIZATION, epochs=20),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=8),
     },
 }
 

@@ -107,6 +107,24 @@ def conditional_run(conditional_config, reference_run):
 
 
 @pytest.fixture(scope="session")
+def sampler_config(prepared):
+    """Of `sampler_run`."""
+    from icell_tf.config import SamplerConfig
+
+    return SamplerConfig(dataset=str(prepared.folder), epochs=2, width=1 / 16)
+
+
+@pytest.fixture(scope="session")
+def sampler_run(sampler_config, conditional_run):
+    """The folder of phase 3 on `conditional_run`; tests copy it before they change anything."""
+    from icell_tf.reports import model_card
+    from icell_tf.training import experiment
+
+    run_dir = conditional_run.parent / "sampler"
+    return experiment.train_sampler(sampler_config, conditional_run, run_dir, card=model_card)
+
+
+@pytest.fixture(scope="session")
 def make_integrator():
     """A function from an architecture to an `Integrator` of tiny networks, whose output depends on their input.
 

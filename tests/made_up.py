@@ -118,8 +118,9 @@ class MadeUpModel:
         structures = np.stack([self.spec.structure(x) for x in images], axis=-1)
         return {"structures": structures, "mean": structures / 2, "std": structures / 4}
 
-    def draw(self, x_r, count, seed=0):
+    def draw(self, x_r, count, seed=0, y=None):
         structures = self.integrate(x_r)["structures"]
+        structures = structures if y is None else structures[np.arange(len(y)), ..., y]
         for rng in np.random.default_rng(seed).spawn(count):
             yield structures * rng.random(structures.shape)
 

@@ -90,8 +90,8 @@ def samples(integrator, heldout, training, seed=0):
 
     def drawn(rows):
         images, k = real(rows), real_y[rows]
-        (structures,) = integrator.draw(spec.reference(images).astype(np.float32) / 255, 1, seed + rows.start)
-        spec.structure(images)[...] = _to_uint8(structures[np.arange(len(k)), ..., k])
+        (structure,) = integrator.draw(spec.reference(images).astype(np.float32) / 255, 1, seed + rows.start, k)
+        spec.structure(images)[...] = _to_uint8(structure)
         return images
 
     found = {

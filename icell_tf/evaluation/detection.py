@@ -96,8 +96,8 @@ def draw_inside(integrator, cells, count, rng):
         images, y = cells.observed[part], cells.y[part]
         x_r = spec.reference(images).astype(np.float32) / 255
         seed = int(rng.integers(2**31))  # draw i of one seed may have the same z_s in all cells
-        for number, structures in enumerate(integrator.draw(x_r, count, seed)):
-            spec.structure(drawn[number, part])[...] = np.rint(255 * structures[np.arange(len(y)), ..., y])
+        for number, structure in enumerate(integrator.draw(x_r, count, seed, y)):
+            spec.structure(drawn[number, part])[...] = np.rint(255 * structure)
     return Examples(spec, cells.y, cells.observed, drawn)
 
 

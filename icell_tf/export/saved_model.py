@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from icell_tf.inference.backends import DESCRIPTION_FILE, Networks
+from icell_tf.inference.generators import Generators
 from icell_tf.inference.loading import versions_in
 from icell_tf.messages import system_error
 from icell_tf.networks import plain_form
@@ -57,8 +58,9 @@ def _write(integrator, networks, directory, target):
     directory.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
-        about, nets = networks.description, (networks.enc_r, networks.enc_rs, networks.dec_rs)
-        plain = Networks(about.spec, *map(plain_form, nets), about.mirrored)
+        about, (enc_r, enc_rs, dec_rs, *drawing) = networks.description, map(plain_form, networks.networks)
+        generators = Generators(*drawing) if drawing else None
+        plain = Networks(about.spec, enc_r, enc_rs, dec_rs, about.mirrored, generators)
         module = tf.Module(name="integrator")
         module.weights = plain.variables  # directly: the session loader misses some variables of Keras' objects
         default = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: plain.functions[DEFAULT_SIGNATURE]}

@@ -12,13 +12,14 @@ from pathlib import Path
 import tensorflow as tf
 
 from icell_tf.inference.checks import checked
+from icell_tf.inference.generators import Generators, normal
 from icell_tf.messages import system_error
 from icell_tf.spec import CellSpec
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
 MODEL = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 PATTERN = "[]*?\\"  # characters in the path of an export that TensorFlow takes for those of a pattern when it loads it
-Z_R, Z_S = 0, 1  # which code a draw is for: makes the two codes of one seed independent
+X_R, Z_R, Z_S = -1, 0, 1  # what a draw is for: makes those of one seed independent; Z_S also of a structure's noise
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,17 @@ class Description:
       latent_dim: Z, the size of a code.
       mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
         back, as suits networks trained on all four.
+      sharp: whether the generators of phase 3 draw. If not, draws are decoded from z_s ~ N(0, I).
     """
 
     spec: CellSpec
     latent_dim: int
     mirrored: bool
+    sharp: bool = False
 
     def to_json(self):
         """Returns the text of integrator.json."""
-        content = {"spec": self.spec.to_dict(), "latent_dim": self.latent_dim, "mirrored": self.mirrored}
-        return json.dumps(content, indent=2) + "\n"
+        return json.dumps(vars(self) | {"spec": self.spec.to_dict()}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text):
@@ -130,13 +132,14 @@ class Networks:
       enc_r: x_r -> z_r (B, Z).
       enc_rs: x_rs -> {"y_logits" (B, K), "z_r_hat" (B, Z), "z_s" (B, Z)}.
       dec_rs: {"y" (B, K), "z_r", "z_s"} -> logits of x_rs.
+      generators: the `Generators` of phase 3; None: draws are decoded from z_s ~ N(0, I).
     """
 
-    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False):
-        self.enc_r, self.enc_rs, self.dec_rs = enc_r, enc_rs, dec_rs
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators: Generators | None = None):
+        self.enc_r, self.enc_rs, self.dec_rs, self.generators = enc_r, enc_rs, dec_rs, generators
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
-        self.description = Description(spec, self.latent_dim, self.mirrored)
+        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None)
         x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
         x_rs = tf.TensorSpec([None, *spec.image_shape], tf.float32, name="x_rs")
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
@@ -145,6 +148,7 @@ class Networks:
         self.inputs = {
             "integrate": [x_r],
             "integrate_draw": [x_r, seed, draw],
+            "draw": [x_r, y, seed, draw],
             "encode_reference": [x_r],
             "encode": [x_rs],
             "classify": [x_rs],
@@ -159,10 +163,15 @@ class Networks:
     @property
     def variables(self):
         """All tf.Variables of the networks."""
-        return [variable.value for net in (self.enc_r, self.enc_rs, self.dec_rs) for variable in net.variables]
+        return [variable.value for net in self.networks for variable in net.variables]
+
+    @property
+    def networks(self):
+        """All networks."""
+        return self.enc_r, self.enc_rs, self.dec_rs, *(self.generators.networks if self.generators else ())
 
     def integrate(self, x_r):
-        """Algorithm 3: every structure (B, ..., K) in every cell, with z_s = 0, the argmax of its prior."""
+        """Algorithm 3: the typical localization of every structure (B, ..., K) in every cell, with z_s = 0."""
         z_r = self._encode_r(x_r)
         z_s = tf.zeros([tf.shape(z_r)[0], self.latent_dim])
         given_pose = self._decode_all(z_r, z_s)
@@ -170,9 +179,20 @@ class Networks:
         return {"structures": structures, "z_r": z_r, "names": self._names(z_r)}
 
     def integrate_draw(self, x_r, seed, draw):
-        """As `integrate`, with z_s ~ N(0, I): draw number `draw` of a seed."""
-        z_s = _normal(seed, 2 * draw + Z_S, self.latent_dim)
-        return {"structures": self._decode_all(self._encode_r(x_r), z_s), "names": self._names(x_r)}
+        """Draws every structure (B, ..., K) in every cell: draw number `draw` of a seed."""
+        k = len(self.structures)
+        y = tf.tile(tf.range(k, dtype=tf.int64), [tf.shape(x_r)[0]])
+        x_r, seed, draw = (tf.repeat(values, k, axis=0) for values in (x_r, seed, draw))
+        return {"structures": self._of_cells(self.draw(x_r, y, seed, draw)["structure"]), "names": self._names(x_r)}
+
+    def draw(self, x_r, y, seed, draw):
+        """As `integrate_draw`, the structure y alone, (B, ...)."""
+        one_hot, z_r, salt = tf.one_hot(y, len(self.structures)), self._encode_r(x_r), 2 * draw + Z_S
+        if not self.generators:
+            z_s = normal(seed, salt, self.latent_dim)
+            return {"structure": self.spec.structure(self._decode(one_hot, z_r, z_s))}
+        typical = self.spec.structure(self._decode(one_hot, z_r, tf.zeros_like(z_r)))
+        return {"structure": self.generators.structure(x_r, typical, y, seed, salt)}
 
     def encode_reference(self, x_r):
         """Codes of cell and nuclear shape, z_r (B, Z)."""
@@ -199,9 +219,14 @@ class Networks:
         return {"x_rs_hat": self._decode(probabilities, z_r, z_s)}
 
     def sample(self, y, seed):
-        """New cells x_rs (B, ..., C) with structure y: z_r, z_s ~ N(0, I), both from the seed alone."""
-        z_r, z_s = _normal(seed, Z_R, self.latent_dim), _normal(seed, Z_S, self.latent_dim)
-        return {"x_rs": self._decode(tf.one_hot(y, len(self.structures)), z_r, z_s), "z_r": z_r, "z_s": z_s}
+        """New cells x_rs (B, ..., C) with structure y, from the seed alone: z_r ~ N(0, I), with a z_s or draws of it."""
+        z_r = normal(seed, Z_R, self.latent_dim)
+        if not self.generators:
+            z_s = normal(seed, Z_S, self.latent_dim)
+            return {"x_rs": self._decode(tf.one_hot(y, len(self.structures)), z_r, z_s), "z_r": z_r, "z_s": z_s}
+        x_r = self.generators.reference(z_r, seed, X_R)
+        x_s = self.draw(x_r, y, seed, tf.zeros_like(seed))["structure"]
+        return {"x_rs": tf.concat([x_r, x_s[..., None]], axis=-1), "z_r": self._encode_r(x_r)}
 
     def _mean_of_poses(self, given_pose, x, function):
         """Returns `given_pose`, which is function(x); for mirrored networks, the mean over the four poses of x."""
@@ -226,15 +251,12 @@ class Networks:
         k = len(self.structures)
         y_onehot = tf.tile(tf.eye(k), [tf.shape(z_r)[0], 1])
         x_hat = self._decode(y_onehot, tf.repeat(z_r, k, axis=0), tf.repeat(z_s, k, axis=0))
-        images = tf.reshape(self.spec.structure(x_hat), [-1, k, *self.spec.shape])
-        return tf.transpose(images, [0, *range(2, 2 + self.spec.rank), 1])  # (B, ..., K)
+        return self._of_cells(self.spec.structure(x_hat))
+
+    def _of_cells(self, images):
+        """Puts images of the K structures of each cell, (B * K, ...), beside each other: (B, ..., K)."""
+        images = tf.reshape(images, [-1, len(self.structures), *self.spec.shape])
+        return tf.transpose(images, [0, *range(2, 2 + self.spec.rank), 1])
 
     def _names(self, batch_like):
         return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])
-
-
-def _normal(seed, salt, size):
-    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load."""
-    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
-    row = tf.TensorSpec([size], tf.float32)
-    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)

@@ -9,6 +9,23 @@ from icell_tf.spec import at_once
 DECODER_BATCH = 64  # images that pass the decoder at once; see `spec.at_once`
 
 
+class Moments:
+    """Mean and standard deviation (of the population) of arrays that are added one after the other (Welford 1962)."""
+
+    def __init__(self):
+        self.count, self.mean, self._squares = 0, 0.0, 0.0
+
+    def add(self, values):
+        self.count += 1
+        difference = values - self.mean
+        self.mean = self.mean + difference / self.count
+        self._squares = self._squares + difference * (values - self.mean)
+
+    @property
+    def std(self):
+        return np.sqrt(self._squares / self.count)
+
+
 class Integrator:
     """Trained networks, for arrays: Algorithm 3, classification, reconstruction, encoding, sampling.
 
@@ -19,13 +36,14 @@ class Integrator:
       backend: `Networks` or `SavedModel`.
 
     Attributes:
-      spec, latent_dim, mirrored: see `Description`.
+      spec, latent_dim, mirrored, sharp: see `Description`.
       structures: K names, in the order of y.
     """
 
     def __init__(self, backend):
         self.backend, about = backend, backend.description
         self.spec, self.latent_dim, self.mirrored = about.spec, about.latent_dim, about.mirrored
+        self.sharp = about.sharp
         self.structures = about.spec.structures
 
     @property
@@ -43,40 +61,41 @@ class Integrator:
 
         Args:
           x_r: (B, ..., R).
-          samples: number of draws z_s ~ N(0, I) to take the mean and the standard deviation of; 0 for none. Draw i
-            is the same for every cell, whatever the batch.
+          samples: number of draws to take the mean and the standard deviation of; 0 for none. Draw i has the same
+            noise, of the generators or z_s ~ N(0, I), for every cell, whatever the batch.
           seed: integer; the same seed gives the same draws.
 
-        Returns: `structures` (B, ..., K) with z_s = 0 and `z_r` (B, Z); with samples also `mean` and `std` (of the
-          population), (B, ..., K) each.
+        Returns: `structures` (B, ..., K), the typical localization with z_s = 0, and `z_r` (B, Z); with samples also
+          `mean` and `std` (of the population), (B, ..., K) each.
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(samples, "samples")
         seed = _integers(seed, "seed")
         result = self._call("integrate", x_r=x_r)
-        mean = deviations = np.zeros_like(result["structures"])
-        for i, drawn in enumerate(self._draws(x_r, samples, seed)):  # Welford's running mean, sum of squared deviations
-            difference = drawn - mean
-            mean = mean + difference / (i + 1)
-            deviations = deviations + difference * (drawn - mean)
-        if samples:
-            result |= {"mean": mean, "std": np.sqrt(deviations / samples)}
-        return result
+        moments = Moments()
+        for drawn in self._draws(x_r, samples, seed):
+            moments.add(drawn)
+        return result | ({"mean": moments.mean, "std": moments.std} if samples else {})
 
-    def draw(self, x_r, count, seed=0):
+    def draw(self, x_r, count, seed=0, y=None):
         """Draws every structure in every cell, as `integrate` does for its mean.
 
-        Args: x_r: (B, ..., R). count: number of draws. seed: integer.
-        Yields: (B, ..., K) in [0, 1], one draw after the other.
+        Args: x_r: (B, ..., R). count: number of draws. seed: integer. y: (B,) indices, to draw only that structure.
+        Yields: (B, ..., K) in [0, 1], with y (B, ...), one draw after the other.
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(count, "count")
-        yield from self._draws(x_r, count, _integers(seed, "seed"))
+        if y is not None:
+            y = self._structures(y)
+            if y.shape != (len(x_r),):
+                raise ValueError(f"y must be one index a cell, {len(x_r)} of them, but has shape {y.shape}")
+        yield from self._draws(x_r, count, _integers(seed, "seed"), y)
 
-    def _draws(self, x_r, count, seed):
+    def _draws(self, x_r, count, seed, y=None):
+        name, output, chosen = ("integrate_draw", "structures", {}) if y is None else ("draw", "structure", {"y": y})
         for i in range(count):
             indices = {"seed": np.full(len(x_r), seed), "draw": np.full(len(x_r), i)}
-            yield self._call("integrate_draw", x_r=x_r, **indices)["structures"]
+            yield self._call(name, x_r=x_r, **chosen, **indices)[output]
 
     def encode_reference(self, x_r):
         """Codes cell and nuclear shape: x_r (B, ..., R) -> `z_r` (B, Z)."""
@@ -115,18 +134,16 @@ class Integrator:
         return self._call("decode", probabilities=probabilities, z_r=z_r, z_s=z_s)
 
     def sample(self, y, seed=0):
-        """Draws new cells: z_r, z_s ~ N(0, I).
+        """Draws new cells: z_r ~ N(0, I); without generators also z_s, and the images are decoded.
 
         Args:
           y: (B,) structure indices in 0..K-1.
-          seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed share their
-            codes: the same cell, shown with other structures.
+          seed: one integer, cell i then gets seed + i; or (B,) integers, one a cell. Cells of one seed are the same
+            cell, shown with other structures.
 
-        Returns: `x_rs` (B, ..., C), `z_r` and `z_s` (B, Z).
+        Returns: `x_rs` (B, ..., C) and its `z_r` (B, Z); without generators also `z_s` (B, Z).
         """
-        y = _integers(y, "y")
-        if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
-            raise ValueError(f"y must be a list of structure indices in 0..{len(self.structures) - 1}, but is {y}")
+        y = self._structures(y)
         seed = _integers(seed, "seed")
         seed = seed + np.arange(len(y)) if seed.ndim == 0 else seed
         if seed.shape != y.shape:
@@ -145,6 +162,12 @@ class Integrator:
             }
             parts.append({key: value.numpy() for key, value in function(**chunk).items() if value.dtype != tf.string})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+    def _structures(self, y):
+        y = _integers(y, "y")
+        if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
+            raise ValueError(f"y must be a list of structure indices in 0..{len(self.structures) - 1}, but is {y}")
+        return y
 
     def _images(self, images, expected, name):
         images = np.asarray(images)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from icell_tf.inference.backends import Networks, SavedModel
+from icell_tf.inference.generators import Generators
 from icell_tf.inference.integrator import Integrator
 from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.weights import BEST, LAST
@@ -14,8 +15,8 @@ def load(path, weights="best"):
     """Loads a trained model as an `Integrator`.
 
     Args:
-      path: folder of a run of phase 2; or of an exported SavedModel: one version, or all versions, of which the highest
-        is loaded.
+      path: folder of a run of phase 2, or of phase 3, which draws sharp; or of an exported SavedModel: one version, or
+        all versions, of which the highest is loaded.
       weights: of a run: "best" on validation, or "last". An export has one set of weights and takes "best" only.
 
     Raises:
@@ -31,8 +32,8 @@ def load(path, weights="best"):
     if (path / CONFIG_FILE).exists():
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
-        model, run = load_model(path, WEIGHTS[weights], "conditional")
-        return integrator_of(model, run.config.mirror)
+        model, run = load_model(path, WEIGHTS[weights], ("conditional", "sampler"))
+        return integrator_of(model, run.mirrored)
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -44,8 +45,13 @@ def load(path, weights="best"):
 
 
 def integrator_of(model, mirrored=False):
-    """Returns the `Integrator` of a `ConditionalModel` in memory. Args: the model; mirrored, see `Description`."""
-    return Integrator(Networks(model.spec, model.enc_r, model.enc, model.dec, mirrored))
+    """Returns the `Integrator` of a model in memory.
+
+    Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; mirrored, see `Description`.
+    """
+    draws = hasattr(model, "mean_gen_s")
+    generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s) if draws else None
+    return Integrator(Networks(model.spec, model.enc_r, model.enc, model.dec, mirrored, generators))
 
 
 def versions_in(directory):

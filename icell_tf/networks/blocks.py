@@ -76,12 +76,12 @@ def down_conv(filters, shape, use_bias=False, initializer=None):
     return _convolution(HalvingConv2D, CONVOLUTIONS, shape, **use)
 
 
-def up_conv(filters, shape, bias=None):
+def up_conv(filters, shape, bias=None, initializer=None):
     """Transposed convolution from (B, *halved(shape), C) to (B, *shape, filters).
 
-    `bias` initializes its bias; None: it has none.
+    `bias` initializes its bias; None: it has none. `initializer`: as of `down_conv`.
     """
-    use = dict(use_bias=bias is not None, bias_initializer=bias or "zeros")
+    use = dict(use_bias=bias is not None, bias_initializer=bias or "zeros", kernel_initializer=initializer)
     return _convolution(DoublingConv2DTranspose, TRANSPOSED_CONVOLUTIONS, shape, filters=filters, **use)
 
 

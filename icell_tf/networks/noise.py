@@ -33,10 +33,20 @@ def normal(shape, dtype=tf.float32):
     """Returns a draw from N(0, 1): within `drawn_from` of its step, elsewhere of the global generator."""
     if not hasattr(_step, "key"):
         return tf.random.normal(shape, dtype=dtype)
+    return tf.random.stateless_normal(shape, _next_key(), dtype=dtype, alg="philox")
+
+
+def integers(shape, count):
+    """As `normal`, integers from 0 to below count, each as likely."""
+    if not hasattr(_step, "key"):
+        return tf.random.uniform(shape, 0, count, tf.int32)
+    return tf.random.stateless_uniform(shape, _next_key(), 0, count, tf.int32, alg="philox")
+
+
+def _next_key():
     _step.draws += 1  # from 1: the data set's order and mirroring use 0
     seed, step = _step.key
-    key = tf.stack([tf.constant(seed + _step.draws * SEEDS, tf.int64), step])
-    return tf.random.stateless_normal(shape, key, dtype=dtype, alg="philox")
+    return tf.stack([tf.constant(seed + _step.draws * SEEDS, tf.int64), step])
 
 
 @keras.saving.register_keras_serializable("icell_tf")

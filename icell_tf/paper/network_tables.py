@@ -24,7 +24,7 @@ def tables_of_networks(subject):
     run, exhibits = subject.run, []
     cells = f"frames of {run.spec.described_shape} px, K = {len(run.spec.structures)} structures"
     for number, symbol, title, activation in TABLES:
-        config = run.reference if symbol.endswith("_r") else run.config
+        config = run.configs["reference" if symbol.endswith("_r") else "conditional"]
         rows = table_of(subject.networks[symbol], activation)
         after = f" It returns logits, to which {activation.strip('{, }')} is applied." if activation else ""
         caption = (

@@ -30,15 +30,24 @@ OF_SIMULATED = "Simulated cells are nobody's; they carry the licence of this sof
 MEASURABLE = 30  # held-out cells of a structure; with fewer, a recall of 0.9 has a 95% interval wider than 0.2
 LOW_RECALL, LOW_SPREAD, LOW_JUDGED = 0.8, 0.5, 0.8
 SIGNIFICANT = 0.05
-SHOWN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code")
+SHOWN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code", "score_s", "score_r")
 SIMULATED = "integrated_cell/simulated"
 USES = {
     "reference": "Coordinates of cell and nuclear shape for pictures of membrane and nucleus, and shapes for "
     "coordinates; phase 2 is trained on it with `python train/conditional.py --reference=RUN_DIR`.",
     "conditional": "Hypotheses of where structures lie in a cell of which membrane and nucleus were imaged, of which "
     "structure a picture shows, and of how cells vary: `python train/evaluate.py --model=RUN_DIR`, `python "
-    "train/export.py --model=RUN_DIR`, then `python train/integrate.py`.",
+    "train/export.py --model=RUN_DIR`, then `python train/integrate.py`. Phase 3 is trained on it with `python "
+    "train/sampler.py --conditional=RUN_DIR`.",
+    "sampler": "As of its run of phase 2, whose predictions and classes it has. Its draws look like single cells: how "
+    "much a structure varies between cells of one shape, and new cells. Commands: `python train/evaluate.py "
+    "--model=RUN_DIR`, `python train/export.py --model=RUN_DIR`, then `python train/integrate.py --samples=32`, "
+    "`python train/sample.py`.",
 }
+CHOSEN = (
+    "Unless asked for the last weights, commands use those that were best on validation.",
+    "Commands use the last weights, averaged over the last steps.",
+)
 LIMITS = (
     "Only for cells prepared as its training cells were, of the same cell type and staining, with the same microscope "
     "and pixel size; on others its output looks as plausible and means nothing. A prediction is what is typical given "
@@ -125,9 +134,9 @@ def text(name, run, counts, curves, parts=(), environment=None):
         used = "; ".join([*environment["devices"], ", ".join(versions)])
     shown = {key: value for key, value in last.items() if key.removeprefix("val_") in SHOWN_CURVES}
     sections = {
-        "Model": f"Phase {1 if run.phase == 'reference' else 2} ({run.phase}) of the Integrated Cell (Johnson et al. "
-        f"2017, arXiv:1705.00092), trained for {epochs}. Unless asked "
-        "for the last weights, commands use those that were best on validation.",
+        "Model": f"Phase {len(run.configs)} ({run.phase}) of the Integrated Cell (Johnson et al. 2017, "
+        f"arXiv:1705.00092{', which has no phase 3' * (run.phase == 'sampler')}), trained for {epochs}. "
+        f"{CHOSEN[run.phase == 'sampler']}",
         "Use": f"{USES[run.phase]}\n\n{LIMITS}",
         "Data": f"{run.dataset}: frames of {spec} (alignment, normalization, version); channels "
         f"{', '.join(spec.channel_names)}. Cells by split:\n\n" + _count_table(spec.structures, counts),
@@ -147,10 +156,10 @@ def weaknesses(run, counts, parts=()):
     if _simulated(run):
         lines.append("Trained on simulated cells alone: it knows nothing of real ones.")
     few = {name: n for name, n in counts.get("test", {}).items() if n < MEASURABLE}
-    if few and run.phase == "conditional":
+    if few and run.phase != "reference":
         named = ", ".join(f"{name} ({n})" for name, n in few.items())
         lines.append(f"Not measurable, with fewer than {MEASURABLE} held-out cells: {named}.")
-    if run.phase == "conditional" and not parts:
+    if run.phase != "reference" and not parts:
         lines.append("Not evaluated: nothing is known of how good it is.")
     for part in parts:
         lines += _rivals_ahead(part)
@@ -189,7 +198,7 @@ def _problems(score):
     if score.metric == "recall" and score.structure and score.value < LOW_RECALL:
         found.append(f"only {value} of {score.n} {score.unit} are recognised")
     if score.metric == "spread_ratio" and score.value < LOW_SPREAD:
-        found.append(f"draws of z_s vary {value} times as much as cells do: z_s is used little")
+        found.append(f"draws vary {value} times as much as cells do")
     if score.metric == "judge_accuracy" and score.value < LOW_JUDGED:
         found.append(f"an independent classifier recognises the structure in {value} of generated cells")
     if score.metric == "mmd_p" and score.value <= SIGNIFICANT:
@@ -204,10 +213,10 @@ def _count_table(structures, counts):
 
 
 def _recipe(run):
-    given = [("phase 2", run.config), ("phase 1", run.reference)] if run.reference else [("phase 1", run.config)]
-    settings = [dataclasses.asdict(config) for _, config in given]
-    rows = [[f"`{name}`", *(values.get(name, "") for values in settings)] for name in settings[0]]
-    return _table(["setting", *(phase for phase, _ in given)], rows)
+    settings = [dataclasses.asdict(config) for config in reversed(run.configs.values())]
+    names = dict.fromkeys(name for values in settings for name in values)
+    rows = [[f"`{name}`", *(values.get(name, "") for values in settings)] for name in names]
+    return _table(["setting", *(f"phase {number}" for number in range(len(settings), 0, -1))], rows)
 
 
 def _scorecard(parts):

@@ -50,7 +50,7 @@ def write(context, parts, output, exhibits=(), run_dir=None):
             figures.to_png(picture, partial)
     projector = None
     if run_dir is not None:
-        rows, log_dir = subject.curves.get("conditional", []), Path(run_dir) / "tensorboard"
+        rows, log_dir = subject.curves[subject.run.phase], Path(run_dir) / "tensorboard"
         paths.append(model_card.write(run_dir, subject.run, model_card.count(prepared), rows, parts))
         tensorboard.write(log_dir, rows[-1]["epoch"] if rows else 0, parts, drawn)
         projector = log_dir / tensorboard.FOLDER

@@ -6,11 +6,13 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from icell_tf.config import CHANGEABLE, PHASES, ConfigError, ReferenceConfig
+from icell_tf.config import CHANGEABLE, PHASES, ConditionalConfig, ConfigError, ReferenceConfig, TrainingConfig
 from icell_tf.files import atomic_write
 from icell_tf.spec import CellSpec
 
 CONFIG_FILE = "config.json"
+PHASE_3 = ("conditional", "conditional_dir")  # what stands in config.json of that phase only
+FOLDERS = ("reference_dir", "conditional_dir")
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,38 @@ class Run:
       spec: the description of the cells it was trained on.
       dataset: their data set's name, config and version.
       cells: the fingerprint of their data set: see `PreparedCells.fingerprint`.
-      reference: in phase 2, the settings of the run whose encoder it is built on.
-      reference_dir: in phase 2, where that run lay; its curves and its decoder are not needed to use the model.
+      reference: from phase 2 on, the settings of the run of phase 1 that it is built on.
+      reference_dir: where that run lay; its curves and its discriminators are not needed to use the model.
+      conditional, conditional_dir: in phase 3, the same of its run of phase 2.
       key: a number that its weights files bear too, so that weights of another run are refused.
     """
 
     phase: str
-    config: ReferenceConfig
+    config: TrainingConfig
     spec: CellSpec
     dataset: str = ""
     reference: ReferenceConfig | None = None
     reference_dir: str = ""
     key: int = 0
     cells: str = ""
+    conditional: ConditionalConfig | None = None
+    conditional_dir: str = ""
+
+    @property
+    def configs(self):
+        """The settings of this phase and of those before, by phase."""
+        before = {"reference": self.reference, "conditional": self.conditional}
+        return {phase: config for phase, config in before.items() if config} | {self.phase: self.config}
+
+    @property
+    def mirrored(self):
+        """Whether the networks that Algorithm 3 uses were trained on all poses of a cell."""
+        return self.configs.get("conditional", self.config).mirror
+
+    def before(self, phase):
+        """Returns the `Run` of an earlier phase, with what is known of it."""
+        about = self.configs[phase], self.spec, self.dataset
+        return Run(phase, *about, *((self.reference, self.reference_dir) if phase == "conditional" else ()))
 
     def with_key(self):
         """Returns the run with its key, a hash of its settings and of its cells.
@@ -45,7 +66,8 @@ class Run:
         return dataclasses.replace(self, key=_key(self._content()))
 
     def _content(self):
-        return {**dataclasses.asdict(self), "spec": self.spec.to_dict()}
+        content = {**dataclasses.asdict(self), "spec": self.spec.to_dict()}
+        return content if self.conditional else {k: v for k, v in content.items() if k not in PHASE_3}
 
     def save(self, run_dir):
         """Writes config.json, which lies beside the weights."""
@@ -65,11 +87,14 @@ class Run:
             content = json.loads(path.read_text())
             config = PHASES[content["phase"]](**content["config"])
             reference = content["reference"] and ReferenceConfig(**content["reference"])
-            if (content["phase"] == "conditional") != bool(reference):
-                raise ValueError(f"a run of phase {content['phase']!r} with reference {reference}")
+            conditional = content.get("conditional") and ConditionalConfig(**content["conditional"])
+            phases = [phase for phase, known in (("reference", reference), ("conditional", conditional)) if known]
+            if [*phases, content["phase"]] != list(PHASES)[: len(phases) + 1]:
+                raise ValueError(f"a run of phase {content['phase']!r} on phases {phases}")
             spec, dataset = CellSpec.from_dict(content["spec"]), content["dataset"]
             about = reference, content["reference_dir"], content["key"], content["cells"]
-            run, fits = cls(content["phase"], config, spec, dataset, *about), content["key"] == _key(content)
+            before = conditional, content.get("conditional_dir", "")
+            run, fits = cls(content["phase"], config, spec, dataset, *about, *before), content["key"] == _key(content)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"it lacks {error}" if isinstance(error, KeyError) else error
             raise ConfigError(
@@ -85,6 +110,6 @@ class Run:
 
 def _key(content):
     """Hashes what config.json says of settings and cells, as it is written there."""
-    hashed = {name: value for name, value in content.items() if name not in ("reference_dir", "key")}
+    hashed = {name: value for name, value in content.items() if name not in (*FOLDERS, "key")}
     hashed["config"] = {name: value for name, value in content["config"].items() if name not in CHANGEABLE}
     return zlib.crc32(json.dumps(hashed, sort_keys=True).encode())

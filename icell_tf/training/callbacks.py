@@ -16,7 +16,7 @@ DISCRIMINATORS = {"latent_discriminator_accuracy": "codes", "image_discriminator
 
 
 class CoolDown(keras.callbacks.Callback):
-    """Lowers the learning rate of all optimizers linearly towards 0 over the last epochs.
+    """Lowers the learning rate of the model linearly towards 0 over the last epochs.
 
     Args: learning_rate, before; cooldown, the share of the epochs over which it falls; epochs, of the whole run.
     """
@@ -27,8 +27,7 @@ class CoolDown(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # above 1 before the cooldown begins
-        for optimizer in self.model.optimizers.values():
-            optimizer.learning_rate = self.learning_rate * min(1.0, left)
+        self.model.learning_rate = self.learning_rate * min(1.0, left)
 
 
 class Events:
@@ -64,7 +63,7 @@ class LogCurves(keras.callbacks.Callback):
         losses, validation = {}, {}
         for name, value in logs.items():
             (validation if name.startswith("val_") else losses)[f"epoch_{name.removeprefix('val_')}"] = value
-        losses["epoch_learning_rate"] = self.model.optimizers["enc"].learning_rate.numpy()
+        losses["epoch_learning_rate"] = float(self.model.learning_rate)
         for name, values in zip(store.CURVES, (losses, validation), strict=True):
             if values:
                 self.events(name).write(epoch, values, tf.summary.scalar)
@@ -148,4 +147,15 @@ def conditional_pictures(integrator, cells, labels, seed=0):
         predicted = spec.plane(integrator.integrate(spec.reference(x_rs))["structures"])
         drawn[f"predicted/{split}"] = figures.integration_grid(observed, predicted, structures, texts)
     drawn["generated"] = figures.cell_grid(spec.plane(integrator.sample(y, seed)["x_rs"]), labels=texts)
+    return drawn
+
+
+def sampler_pictures(integrator, cells, labels, seed=0):
+    """Draws a draw of every structure in the cells of each split, and new cells. Args: as of `conditional_pictures`."""
+    spec, structures, drawn = integrator.spec, integrator.structures, {}
+    for split, x_rs in cells.items():
+        texts = [structures[k] for k in labels[split]]
+        draw = next(integrator.draw(spec.reference(x_rs), 1, seed))
+        drawn[f"drawn/{split}"] = figures.integration_grid(spec.plane(x_rs), spec.plane(draw), structures, texts)
+    drawn["generated"] = figures.cell_grid(spec.plane(integrator.sample(labels[split], seed)["x_rs"]), labels=texts)
     return drawn

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.config import ConfigError
+from icell_tf.config import PHASES, ConfigError
 from icell_tf.data.prepared import open_prepared
 from icell_tf.messages import show
 from icell_tf.models.factory import build_model
 from icell_tf.models.growth import grow
 from icell_tf.runs import history
 from icell_tf.runs.run import Run
-from icell_tf.runs.trained import load_model
+from icell_tf.runs.trained import load_model, load_reference
 from icell_tf.training import acceleration, devices, loop, metric_state
 from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import explain_out_of_memory
@@ -55,10 +55,22 @@ def train_conditional(config, reference_dir, run_dir, **how):
     return _train(config, reference_dir, run_dir, **how)
 
 
+def train_sampler(config, conditional_dir, run_dir, reference_dir=None, **how):
+    """Trains phase 3 on the model of phase 2, or continues it; see `train_reference`.
+
+    Args: reference_dir, of the run of phase 1 that phase 2 was trained on; None is where it lay then.
+
+    Raises: ConfigError: also if the conditional run's cells, its fold or its structures are others, or its run of phase
+      1 is not found.
+    """
+    return _train(config, conditional_dir, run_dir, reference_dir, **how)
+
+
 def _train(
     config,
-    reference_dir,
+    before_dir,
     run_dir,
+    reference_dir=None,
     data_dir=None,
     overwrite=False,
     deterministic=False,
@@ -71,10 +83,10 @@ def _train(
     workers = devices.connect()
     replicas, store = workers.strategy.num_replicas_in_sync, RunStore(run_dir, workers)
     with workers.explain_lost_worker():
-        run, prepared = workers.together(lambda: _find(config, reference_dir, data_dir))
+        run, prepared = workers.together(lambda: _find(config, before_dir, data_dir))
         workers.check_equal(
             "settings or data",
-            (config, run.reference, run.spec, run.dataset, run.cells, prepared.splits, overwrite),
+            (run.configs, run.spec, run.dataset, run.cells, prepared.splits, overwrite),
         )
         with explain_out_of_memory(config.batch_size, replicas), store.lock():
             workers.check_batch_size(config.batch_size)
@@ -84,7 +96,7 @@ def _train(
             run = dataclasses.replace(run, config=dataclasses.replace(config, **arithmetic)).with_key()
             store.find(run, overwrite)
             fresh = not workers.of_chief(np.array(store.has_weights, np.int32))
-            model = _build(run, prepared, reference_dir, how, deterministic, workers, fresh)
+            model = _build(run, prepared, (before_dir, reference_dir), how, deterministic, workers, fresh)
             metrics = _resume(model, store)
             steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
             store.repair(step, steps)
@@ -101,45 +113,49 @@ def _train(
     return run_dir
 
 
-def _find(config, reference_dir, data_dir):
-    """Returns the `Run` and its `PreparedCells`, checked against the reference run in phase 2."""
+def _find(config, before_dir, data_dir):
+    """Returns the `Run` and its `PreparedCells`, checked against the run of the phase before, if there is one."""
     prepared = open_prepared(config, data_dir=data_dir)
     prepared.check()
-    if reference_dir is None:
-        return Run("reference", config, prepared.spec, prepared.dataset, cells=prepared.fingerprint), prepared
-    reference = Run.load(reference_dir)
-    if reference.phase != "reference":
-        raise ConfigError(f"--reference: {reference_dir} is a run of phase {reference.phase!r}, not of phase 1")
-    changed = reference.spec.differences(prepared.spec, ignore=("structures",))
+    phases, phase = list(PHASES), next(name for name, kind in PHASES.items() if type(config) is kind)
+    about = dict(spec=prepared.spec, dataset=prepared.dataset, cells=prepared.fingerprint)
+    if before_dir is None:
+        return Run(phase, config, **about), prepared
+    number = phases.index(phase)
+    flag, before = f"--{phases[number - 1]}", Run.load(before_dir)
+    if before.phase != phases[number - 1]:
+        raise ConfigError(f"{flag}: {before_dir} is a run of phase {before.phase!r}, not of phase {number}")
+    changed = before.spec.differences(prepared.spec, ignore=("structures",) if phase == "conditional" else ())
     if changed:
         raise ConfigError(
-            f"--reference: {reference_dir} was trained on cells that were prepared in another way than those of "
-            f"{prepared.folder} ({'; '.join(changed)}): train phase 1 on these"
+            f"{flag}: {before_dir} was trained on cells that were prepared in another way than those of "
+            f"{prepared.folder} ({'; '.join(changed)}): train phase {number} on these"
         )
-    if reference.config.fold != config.fold:
+    if before.config.fold != config.fold:
         raise ConfigError(
-            f"fold is {config.fold!r}, but {reference_dir} was trained with fold {reference.config.fold!r}, and so on "
-            "cells that are held out here: train phase 1 with the same --fold"
+            f"fold is {config.fold!r}, but {before_dir} was trained with fold {before.config.fold!r}, and so on "
+            f"cells that are held out here: train phase {number} with the same --fold"
         )
-    if reference.config.latent_dim != config.latent_dim:
-        raise ConfigError(f"latent_dim is {config.latent_dim}, but {reference_dir} has {reference.config.latent_dim}")
-    rows, epochs = history.read_history(reference_dir), reference.config.epochs
+    if phase == "conditional" and before.config.latent_dim != config.latent_dim:
+        raise ConfigError(f"latent_dim is {config.latent_dim}, but {before_dir} has {before.config.latent_dim}")
+    rows, epochs = history.read_history(before_dir), before.config.epochs
     if rows and rows[-1]["epoch"] + 1 < epochs:
         show(
-            f"Warning: {reference_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
+            f"Warning: {before_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
             "further, this run won't fit it any more."
         )
-    about = prepared.spec, prepared.dataset, reference.config, str(Path(reference_dir).resolve())
-    return Run("conditional", config, *about, cells=prepared.fingerprint), prepared
+    folders = {"reference_dir": before.reference_dir, f"{before.phase}_dir": str(Path(before_dir).resolve())}
+    return Run(phase, config, **about, **before.configs, **folders), prepared
 
 
-def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):
-    """Returns a run's compiled model, with the trained encoder of phase 1 in phase 2.
+def _build(run, prepared, folders, how, deterministic, workers, fresh):
+    """Returns a run's compiled model, with the trained networks of the phases before.
 
-    Args: fresh, whether no weights will be loaded: only then the cells are read for the decoder's start.
+    Args: folders, of the run of the phase before and, in phase 3, of phase 1, or None; fresh, whether no weights will
+    be loaded: only then the cells are read for the start of what draws images.
     """
     config = run.config
-    encoder = workers.together(lambda: reference_dir and load_model(reference_dir)[0].enc.get_weights())
+    trained = workers.together(lambda: _load_before(run, *folders))
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU always is
         tf.config.experimental.enable_op_determinism()
     how.set_products()
@@ -147,17 +163,32 @@ def _build(run, prepared, reference_dir, how, deterministic, workers, fresh):
     start = workers.together(prepared.mean_logits) if config.dark_start and fresh else None
     with workers.strategy.scope(), how.building():
         model = build_model(run, start)
-        if encoder:
-            model.enc_r.set_weights(encoder)
+        for name, weights in trained.items():
+            getattr(model, name).set_weights(weights)
         model.compile(config.learning_rate, config.beta_1, jit=how.jit, loss_scale=how.loss_scale)
         if fresh and run.phase == "conditional" and config.grow_from:
             workers.together(lambda: _grow(model, config.grow_from))
     return model
 
 
+def _load_before(run, before_dir, reference_dir):
+    """Returns the weights of the trained networks of the phases before, by name in the model. Raises: ConfigError."""
+    if run.phase == "reference":
+        return {}
+    model, before = load_model(before_dir)
+    if run.phase == "conditional":
+        return {"enc_r": model.enc.get_weights()}
+    try:
+        reference = load_reference(model, before, reference_dir)
+    except ConfigError as error:
+        raise ConfigError(f"--reference: phase 3 needs the run of phase 1 of {before_dir}: {error}") from error
+    networks = {"enc_r": model.enc_r, "dec_r": reference.dec, "enc": model.enc, "dec": model.dec}
+    return {name: network.get_weights() for name, network in networks.items()}
+
+
 def _grow(model, run_dir):
     """Gives a fresh conditional model the weights of a run with fewer structures. Raises: ConfigError."""
-    old, _ = load_model(Path(run_dir).expanduser(), phase="conditional")
+    old, _ = load_model(Path(run_dir).expanduser(), phases=("conditional",))
     if not all(map(np.array_equal, model.enc_r.get_weights(), old.enc_r.get_weights())):
         raise ConfigError(f"--grow_from: {run_dir} was trained on another run of phase 1 than --reference names")
     try:

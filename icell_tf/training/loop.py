@@ -208,7 +208,8 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
             followers.on_epoch_end(epoch, curves)
         followers.on_train_end()
     if workers.is_chief:
-        shown = (f"{name} {curves[name]:.4f}" for name in ("reconstruction", "val_reconstruction") if name in curves)
+        watched = model.metric_names[0]
+        shown = (f"{name} {curves[name]:.4f}" for name in (watched, f"val_{watched}") if name in curves)
         show(
             f"Trained the {run.phase} model ({model.count_params():,} weights) for {config.epochs} epochs on "
             f"{run.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
@@ -251,8 +252,8 @@ def _callbacks(run, prepared, model, save, card):
     if run.phase == "reference":
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
-        integrator = integrator_of(model)
-        draw = functools.partial(callbacks.conditional_pictures, integrator, cells, labels, config.seed)
+        pictures = {"conditional": callbacks.conditional_pictures, "sampler": callbacks.sampler_pictures}[run.phase]
+        draw = functools.partial(pictures, integrator_of(model), cells, labels, config.seed)
     log_dir = store.run_dir / EVENTS
     write = functools.partial(write_card, card, store, run, prepared)
     return [

@@ -202,8 +202,9 @@ def _check_same(run, run_dir):
     elif old.cells != run.cells:
         told = f"fingerprint {old.cells[:8]}, now {run.cells[:8]}"
         changed.append(f"{run.dataset} has other cells or other splits than it had: {told}")
-    if run.reference:
-        changed += [f"the reference run's {line}" for line in differences(old.reference, run.reference)]
+    for phase, config in run.configs.items():
+        if phase != run.phase:
+            changed += [f"the {phase} run's {line}" for line in differences(old.configs[phase], config)]
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")
     if old.config.jit != run.config.jit:

@@ -40,9 +40,9 @@ class Model:
     def __init__(self, change=lambda images: images):
         self.change = change
 
-    def draw(self, x_r, count, seed):
+    def draw(self, x_r, count, seed, y):
         rng = np.random.default_rng(seed)
-        yield from (self.change(structures(x_r, rng)) for _ in range(count))
+        yield from (self.change(structures(x_r, rng))[np.arange(len(y)), ..., y] for _ in range(count))
 
     def sample(self, y, seed):
         rng = np.random.default_rng(seed)

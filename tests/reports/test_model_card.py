@@ -55,7 +55,7 @@ def test_weaknesses_follow_from_the_scores():
     assert model_card.weaknesses(RUN, COUNTS, PARTS)[1:] == [
         "Classification, zo1_recall: only 0.7 of 10 cells are recognised.",
         "Integration, behind a baseline, given in brackets: tom20_r 0.7 (class_mean 0.75).",
-        "Draws, spread_ratio: draws of z_s vary 0.25 times as much as cells do: z_s is used little.",
+        "Draws, spread_ratio: draws vary 0.25 times as much as cells do.",
         "Generated, judge_accuracy: an independent classifier recognises the structure in 0.5 of generated cells.",
         "Latent, z_r_mmd_p: the codes are not distributed as the prior (p = 0.001).",
         "Latent, ks: could not be measured.",

@@ -1,0 +1,56 @@
+"""The generators of phase 3 as functions: draws that depend on their seed alone, whatever the batch."""
+
+import math
+
+import tensorflow as tf
+
+from icell_tf.networks.generator import noise_shapes
+
+
+def normal(seed, salt, size):
+    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load.
+
+    Args: seed, salt: int64, (B,); salts make draws of one seed independent. size: an integer.
+    """
+    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
+    row = tf.TensorSpec([size], tf.float32)
+    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)
+
+
+class Generators:
+    """The networks that draw. Args: dec_r, gen_r, gen_s: as `SamplerModel` has them."""
+
+    def __init__(self, dec_r, gen_r, gen_s):
+        self.dec_r, self.gen_r, self.gen_s = dec_r, gen_r, gen_s
+
+    @property
+    def networks(self):
+        return self.dec_r, self.gen_r, self.gen_s
+
+    def reference(self, z_r, seed, salt):
+        """Draws the reference channels of new cells. Args: (B, Z); `normal`'s. Returns: (B, ..., R) in [0, 1]."""
+        shapes = tf.sigmoid(tf.cast(self.dec_r(z_r, training=False), tf.float32))
+        return _drawn(self.gen_r, {"given": shapes}, seed, salt)
+
+    def structure(self, x_r, typical, y, seed, salt):
+        """Draws a structure in each cell; those of different structures are independent.
+
+        Args:
+          x_r: (B, ..., R).
+          typical: (B, ...), Algorithm 3's image of the structure.
+          y: (B,) indices of the structures.
+          seed, salt: as of `normal`.
+
+        Returns: (B, ...) in [0, 1].
+        """
+        structures = self.gen_s.input["y"].shape[-1]
+        given = {"given": tf.concat([x_r, typical[..., None]], axis=-1), "y": tf.one_hot(y, structures)}
+        return _drawn(self.gen_s, given, seed, salt * structures + y)[..., 0]
+
+
+def _drawn(generator, given, seed, salt):
+    shapes = noise_shapes(generator)
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    parts = tf.split(normal(seed, salt, sum(sizes)), sizes, axis=1)
+    noise = {name: tf.reshape(part, [-1, *shape]) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+    return tf.sigmoid(tf.cast(generator({**given, **noise}, training=False), tf.float32))

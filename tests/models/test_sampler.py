@@ -1,0 +1,101 @@
+"""Phase 3: who learns what from whom."""
+
+import numpy as np
+import pytest
+
+from icell_tf import networks
+from icell_tf.models import SamplerModel
+
+from .conftest import SPEC, VOLUME, WIDE, make_batch, make_model
+
+ROLES = ("gen_s", "gen_r", "critic_s", "critic_r")
+FROZEN = ("enc_r", "dec_r", "enc", "dec")
+
+
+def make_sampler(spec=SPEC, **settings):
+    reference, conditional = make_model("reference", spec=spec), make_model("conditional", spec=spec)
+    width, structures = 1 / 16, len(spec.structures)
+
+    def pair(name):
+        return (
+            networks.build_generator(spec.shape, 3, 1, structures, width, name=f"{name}_s"),
+            networks.build_generator(spec.shape, 2, 2, 0, width, name=f"{name}_r"),
+        )
+
+    critics = networks.build_critic(spec.shape, 3, structures, width), networks.build_critic(spec.shape, 2, 0, width)
+    before = conditional.enc_r, reference.dec, conditional.enc, conditional.dec
+    model = SamplerModel(spec, *before, *pair("gen"), *pair("mean_gen"), *critics, **settings)
+    model.compile()
+    return model
+
+
+def arrays(variables):
+    return [np.array(variable) for variable in variables]
+
+
+def moved(before, variables):
+    return any(np.any(a != b) for a, b in zip(before, arrays(variables), strict=True))
+
+
+@pytest.mark.parametrize("spec", [SPEC, WIDE, VOLUME], ids=lambda spec: spec.axes)
+def test_a_step_teaches_generators_and_critics_and_leaves_the_phases_before_alone(spec):
+    model = make_sampler(spec)
+    before = {name: arrays(getattr(model, name).weights) for name in ROLES + FROZEN}
+    logs = model.train_step(make_batch(3, spec=spec))
+    assert set(logs) == set(model.metric_names)
+    assert all(np.isfinite(value) for value in logs.values())
+    assert [name for name in ROLES + FROZEN if moved(before[name], getattr(model, name).weights)] == list(ROLES)
+
+
+def test_each_optimizer_moves_only_its_own_network():
+    model = make_sampler()
+    for role in ROLES:
+        for other in ROLES:
+            model.optimizers[other].learning_rate = 1e-3 if other == role else 0.0
+        before = {name: arrays(model.trained[name].trainable_variables) for name in ROLES}
+        model.train_step(make_batch(4))
+        changed = [name for name in ROLES if moved(before[name], model.trained[name].trainable_variables)]
+        assert changed == [role]
+
+
+def test_the_average_starts_with_the_weights_and_follows_them():
+    model = make_sampler()
+    model.train_step(make_batch(4))
+    for network, mean in ((model.gen_s, model.mean_gen_s), (model.gen_r, model.mean_gen_r)):
+        for weight, average in zip(arrays(network.weights), arrays(mean.weights), strict=True):
+            np.testing.assert_allclose(average, weight, atol=1e-6)
+    first = arrays(model.gen_s.weights)
+    model.train_step(make_batch(4, seed=1))
+    for before, now, mean in zip(first, arrays(model.gen_s.weights), arrays(model.mean_gen_s.weights), strict=True):
+        np.testing.assert_allclose(mean, (before + now) / 2, atol=1e-6)
+
+
+def test_the_critics_learn_faster():
+    model = make_sampler()
+    model.learning_rate = 1e-3
+    rates = {role: float(optimizer.learning_rate) for role, optimizer in model.optimizers.items()}
+    assert rates == pytest.approx({"gen_s": 1e-3, "gen_r": 1e-3, "critic_s": 2e-3, "critic_r": 2e-3})
+    assert float(model.learning_rate) == pytest.approx(1e-3)
+
+
+def test_without_the_critic_the_score_alone_is_descended():
+    model, batch = make_sampler(adversarial_weight=0.0), make_batch(4)
+    objectives, logs = model.objectives(batch, model.draw(batch), training=True)
+    np.testing.assert_array_equal(objectives["gen_s"], logs["score_s"])
+    np.testing.assert_array_equal(objectives["gen_r"], logs["score_r"])
+
+
+def test_validation_measures_the_average_and_changes_nothing():
+    model = make_sampler()
+    model.train_step(make_batch(4))
+    before = arrays(model.weights)
+    assert set(model.test_step(make_batch(4, seed=2))) == set(model.metric_names)
+    assert not moved(before, model.weights)
+
+
+def test_a_few_steps_lower_the_score():
+    model = make_sampler(adversarial_weight=0.0)
+    model.learning_rate = 2e-3
+    batch = make_batch(4)
+    scores = [np.mean(model.update(batch, model.draw(batch))["score_s"]) for _ in range(30)]
+    assert np.mean(scores[-3:]) < np.mean(scores[:3])
