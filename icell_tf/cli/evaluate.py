@@ -14,14 +14,14 @@ from icell_tf.reports import report
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
 
-MODEL = define_folder("model", None, "the run of train/conditional.py", required=True)
+MODEL = define_folder("model", None, "the run of train/sampler.py or train/conditional.py", required=True)
 REFERENCE = define_folder("reference", None, "its run of train/reference.py (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
 OUTPUT = define_folder(
     "output", None, "where the report goes (default: MODEL/evaluation, or MODEL/evaluation-PART with --parts)"
 )
-DRAWS = flags.DEFINE_integer("draws", 32, "draws of z_s in each cell", lower_bound=2)
+DRAWS = flags.DEFINE_integer("draws", 32, "draws in each cell", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
 DETECTOR_STEPS = flags.DEFINE_multi_integer(

@@ -8,9 +8,11 @@ from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
 from icell_tf.viz import figures
 
-MODEL = define_folder("model", None, "run of train/conditional.py, or exported SavedModel", required=True)
+MODEL = define_folder(
+    "model", None, "run of train/sampler.py or train/conditional.py, or exported SavedModel", required=True
+)
 OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
-SAMPLES = flags.DEFINE_integer("samples", 0, "draws of z_s to take mean and standard deviation of", lower_bound=0)
+SAMPLES = flags.DEFINE_integer("samples", 0, "draws to write, with their mean and standard deviation", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
 ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")
 CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")

@@ -1,5 +1,6 @@
 """Cells -> files: every structure in each cell, as pictures, OME-TIFF and class probabilities."""
 
+import contextlib
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from icell_tf import structures
 from icell_tf.files import atomic_write, prepare_output, safe_names
 from icell_tf.imaging.ome import ome_metadata
 from icell_tf.inference.inputs import find_structures
+from icell_tf.inference.integrator import Moments
 from icell_tf.viz import figures
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
+DRAWS = "_draws.ome.tif"
+SHOWN = 3  # draws in a picture
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Settings:
     """How cells become files.
 
     Attributes:
-      samples: draws of z_s, of which mean and standard deviation are written too; 0 for none.
+      samples: draws, which are written too, with their mean and standard deviation; 0 for none.
       seed: of the draws.
       original_frame: write the OME-TIFF in the input's pixels instead of the model's frame.
       contrast: of the pictures, see `figures.stretch`.
@@ -39,10 +43,11 @@ class Settings:
 def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     """Predicts every structure in each cell and writes what was found.
 
-    For each cell: NAME_structures.png, the observed cell and the cell with each structure; NAME_composite.png, all
-    structures in one picture; NAME.ome.tif, the reference channels and the K structures (then the mean and the standard
-    deviation of the draws, and the observed structure, if there are any). Pictures show volumes as their maximum along
-    z. For the cells with a structure channel, a row each in classes.csv.
+    For each cell: NAME_structures.png, the observed cell and the cell with each structure, typical and drawn;
+    NAME_composite.png, all structures in one picture; NAME.ome.tif, the reference channels and the K typical structures
+    (then the mean and the standard deviation of the draws, and the observed structure, if there are any);
+    NAME_draws.ome.tif, a series a draw, if there are any. Pictures show volumes as their maximum along z. For the cells
+    with a structure channel, a row each in classes.csv.
 
     Args:
       integrator: an `Integrator`.
@@ -60,7 +65,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     for cell in cells if settings.original_frame else ():
         if cell.transform is None:
             raise ValueError(f"--original_frame: {cell.name} is a prepared cell; give its manifest.csv or its stack")
-    suffixes = ("_structures.png", "_composite.png", ".ome.tif")
+    suffixes = ("_structures.png", "_composite.png", ".ome.tif", *[DRAWS] * bool(settings.samples))
     paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
     spec = integrator.spec
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
@@ -69,12 +74,14 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([spec.reference(cell.image) for cell in batch]) / np.float32(255)
-        result = integrator.integrate(x_r, settings.samples, settings.seed)
+        typical = integrator.integrate(x_r)["structures"]
+        draws, moments = _write_draws(integrator, batch, x_r, output, settings)
         for b, cell in enumerate(batch):
-            predictions = {"z_s = 0": result["structures"][b]}
+            statistics = {}
             if settings.samples:
-                predictions |= {f"{key} of {settings.samples}": result[key][b] for key in ("mean", "std")}
-            _write_cell(integrator, cell, predictions, output, settings)
+                statistics = {f"{key} of {settings.samples}": getattr(moments, key)[b] for key in ("mean", "std")}
+            drawn = {f"draw {i + 1}": draw[b] for i, draw in enumerate(draws)}
+            _write_cell(integrator, cell, typical[b], drawn, statistics, output, settings)
     if with_structure:
         _write_classes(integrator, with_structure, output / "classes.csv")
     return paths
@@ -83,7 +90,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
 def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     """Draws new cells and writes, for each structure, NAME_samples.png and NAME_samples.ome.tif, a series a cell.
 
-    Cell i has the same z_r and z_s in every structure: the same cell, shown with another structure.
+    Cell i is the same in every structure: the same cell, shown with another structure.
 
     Args:
       integrator: an `Integrator`.
@@ -117,17 +124,42 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False):
     return paths
 
 
-def _write_cell(integrator, cell, predictions, output, settings):
+def _write_draws(integrator, batch, x_r, output, settings):
+    """Writes the draws in a batch of cells; returns the first ones, (B, ..., K) each, and the `Moments` of all."""
+    first, moments = [], Moments()
+    with contextlib.ExitStack() as files:
+        writers = []
+        for cell in batch if settings.samples else ():
+            path = files.enter_context(atomic_write(output / f"{cell.name}{DRAWS}"))
+            writers.append(files.enter_context(tifffile.TiffWriter(path, ome=True)))
+        for i, drawn in enumerate(integrator.draw(x_r, settings.samples, settings.seed)):
+            moments.add(drawn)
+            first += [drawn] * (i < SHOWN)
+            for cell, writer, structures in zip(batch, writers, drawn, strict=True):
+                planes, pixel_size = _in_frame(integrator, cell, structures, settings)
+                metadata = ome_metadata(integrator.structures, pixel_size) | {"Name": f"{cell.name} draw {i + 1}"}
+                writer.write(planes, photometric="minisblack", compression="zlib", metadata=metadata)
+    return first, moments
+
+
+def _in_frame(integrator, cell, image, settings):
+    """The planes of an image (..., C), and their pixel size, as the settings ask for them."""
+    planes = _planes(image)
+    if settings.original_frame:
+        return cell.transform.restore(planes), cell.transform.source_scale
+    return planes, integrator.spec.pixel_size
+
+
+def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
     spec, names, image = integrator.spec, integrator.structures, cell.image / np.float32(255)
     channels, x_r = [*spec.reference_names, *names], spec.reference(image)
-    channels += [f"{name} {label}" for label in list(predictions)[1:] for name in names]
-    images = [x_r, *predictions.values()]
+    channels += [f"{name} {label}" for label in statistics for name in names]
+    images = [x_r, typical, *statistics.values()]
     if spec.has_structure(image):
         channels.append("observed structure")
         images.append(spec.structure(image)[..., None])
-    planes, pixel_size = _planes(np.concatenate(images, axis=-1)), spec.pixel_size
-    if settings.original_frame:
-        planes, pixel_size = cell.transform.restore(planes), cell.transform.source_scale
+    planes, pixel_size = _in_frame(integrator, cell, np.concatenate(images, axis=-1), settings)
+    predictions = {"typical": typical, **draws, **statistics}
     predictions = {label: spec.plane(predicted) for label, predicted in predictions.items()}
     with atomic_write(output / f"{cell.name}_structures.png") as path:
         figures.to_png(figures.structures_in_cell(spec.plane(image), predictions, names, settings.contrast), path)

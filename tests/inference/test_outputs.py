@@ -20,10 +20,12 @@ class FakeIntegrator:
 
     structures, spec = NAMES, CellSpec("YX", (SIZE, SIZE), (0.5, 0.5), NAMES)
 
-    def integrate(self, x_r, samples=0, seed=0):
-        structures = x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)
-        result = {"structures": structures}
-        return result | ({"mean": structures / 2, "std": structures / 4} if samples else {})
+    def integrate(self, x_r):
+        return {"structures": x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)}
+
+    def draw(self, x_r, count, seed=0):
+        for i in range(count):
+            yield self.integrate(x_r)["structures"] * (i + 1 + seed) / 4
 
     def classify(self, x_rs):
         likely = (x_rs[..., 2].mean(axis=(1, 2)) > 0.5).astype(int)
@@ -60,12 +62,26 @@ def test_ome_tiff_has_names_sizes_and_values(tmp_path):
     means, stds = ([f"{name} {key} of 2" for name in NAMES] for key in ("mean", "std"))
     assert list(stack.channels) == ["membrane", "nucleus", *NAMES, *means, *stds, "observed structure"]
     assert stack.scale[1:] == (0.5, 0.5)
+    assert names_in(tmp_path) == ["a.ome.tif", "a_composite.png", "a_draws.ome.tif", "a_structures.png", "classes.csv"]
     assert stack.data.dtype == np.float32
     image = given.image / np.float32(255)
     np.testing.assert_array_equal(stack.channel("membrane")[0], image[..., 0])
     np.testing.assert_allclose(stack.channel("zo1")[0], 0.2 * image[..., 1], rtol=1e-6)
-    np.testing.assert_allclose(stack.channel("other std of 2")[0], 0.075 * image[..., 1], rtol=1e-6)
+    np.testing.assert_allclose(stack.channel("other mean of 2")[0], 0.3 * 0.375 * image[..., 1], rtol=1e-6)
+    np.testing.assert_allclose(stack.channel("other std of 2")[0], 0.3 * 0.125 * image[..., 1], rtol=1e-5)
     np.testing.assert_array_equal(stack.channel("observed structure")[0], image[..., 2])
+
+
+def test_draws_are_series_of_one_file(tmp_path):
+    given = [cell("a"), cell("bb")]
+    outputs.integrate_cells(FakeIntegrator(), given, tmp_path, outputs.Settings(samples=5, seed=1))
+    for one in given:
+        with tifffile.TiffFile(tmp_path / f"{one.name}_draws.ome.tif") as tiff:
+            assert [series.name for series in tiff.series] == [f"{one.name} draw {i}" for i in range(1, 6)]
+            nucleus = one.image[..., 1] / np.float32(255)
+            np.testing.assert_allclose(tiff.series[4].asarray()[1], 0.2 * 6 / 4 * nucleus, rtol=1e-6)
+        second = read_stack(tmp_path / f"{one.name}_draws.ome.tif", scene=1)
+        assert (tuple(second.channels), second.scale[1:]) == (NAMES, (0.5, 0.5))
 
 
 def test_metadata_leave_out_an_unknown_size():
