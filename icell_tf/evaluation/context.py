@@ -13,7 +13,7 @@ class Context:
 
     Args:
       subject: `Subject`; the rivals are made from the training cells of its data set.
-      draws: draws of z_s for the prediction `mean_of_draws` and for their spread, 2 or more.
+      draws: draws for the prediction `mean_of_draws` and for their spread, 2 or more.
       seed: of draws, generated cells, resampling and permutations.
       progress: called with a line before each step that takes time.
       detector_steps: numbers of steps for which detectors of draws are trained, one after the other.

@@ -1,4 +1,4 @@
-"""Scores of draws of z_s: do they vary as cells do, and does a structure stay where it can be?
+"""Scores of draws: do they vary as cells do, and does a structure stay where it can be?
 
 The sums are of intensity, not of objects. Preprocessing leaves camera noise in a cell, and a model learns that noise
 from the cells. So each fraction is compared with that of observed cells and, where it is known, with that of the
@@ -52,7 +52,7 @@ class Draws:
 
     Attributes:
       structures: K names.
-      draws: of z_s, per cell.
+      draws: how many, per cell.
       spread: (N, K), root of the mean over the frame of the variance (unbiased) over the draws, images in [0, 1].
       true_spread: (N, K), the same of simulated localizations, or None.
       outside_cell, outside_nucleus: `Leaks`, through the masks of `cell_and_nucleus`.
@@ -100,7 +100,7 @@ def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
     Args:
       integrator: the trained `Integrator`.
       cells: `CodedCells`.
-      draws: of z_s, 2 or more.
+      draws: how many, 2 or more.
       seed: of the draws.
       most: how many cells at most; the observed structure is measured in all.
 
@@ -173,7 +173,7 @@ def scores(measured, seed=0):
 
 
 def _spread_scores(measured, columns, seed, structure=None):
-    about = f"root of the mean over the frame of the variance over {measured.draws} draws of z_s, images in [0, 1]"
+    about = f"root of the mean over the frame of the variance over {measured.draws} draws, images in [0, 1]"
     fields = {"better": "near", "structure": structure}
     spread = measured.spread[:, columns].mean(axis=1)
     if measured.true_spread is None:

@@ -164,7 +164,7 @@ EVALUATORS = (
         lambda context: truth.why_not(context.prepared),
     ),
     Evaluator(
-        "draws", "Draws of z_s", "Do draws of z_s vary as cells do, and does a structure stay where it can be?", _draws
+        "draws", "Draws", "Do draws vary as cells do, and does a structure stay where it can be?", _draws
     ),
     Evaluator(
         "distribution",

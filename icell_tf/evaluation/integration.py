@@ -18,7 +18,7 @@ RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of
 # {metric: (prediction, what it is)}
 METRICS = {
     "r": ("model", "Pearson r of Algorithm 3"),
-    "r_of_draws": ("mean_of_draws", "Pearson r of the mean of draws of z_s"),
+    "r_of_draws": ("mean_of_draws", "Pearson r of the mean of draws"),
 }
 
 
@@ -56,7 +56,7 @@ def measure(integrator, test, training, draws=32, seed=0, neighbours=None):
     Args:
       integrator: the trained `Integrator`.
       test, training: `CodedCells` of the test and the training split.
-      draws: draws of z_s ~ N(0, I) for the prediction mean_of_draws.
+      draws: for the prediction mean_of_draws.
       seed: of the draws.
       neighbours: `Neighbours` of that training split, if there are any yet.
 

@@ -25,7 +25,7 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
       integrator: the `Integrator` trained on the fold.
       prepared: the fold's `PreparedCells`.
       output: folder for `cell_table.write` and `truth_table.write`.
-      draws, seed: of z_s, for the prediction mean_of_draws.
+      draws, seed: for the prediction mean_of_draws.
     """
     Path(output).mkdir(parents=True, exist_ok=True)
     test, training = (code_cells(integrator, prepared, split) for split in ("test", prepared.train_split))

@@ -18,7 +18,7 @@ from icell_tf.reports.report import make_writable, table, why_not_recorded, writ
 from icell_tf.spec import CellSpec
 
 HEADINGS = ["Reconstruction", "Classification", "None of these", "Integration", "Truth in the same cell"]
-HEADINGS += ["Draws of z_s", "Distribution of draws", "Detection of draws", "Generated cells", "Memorisation"]
+HEADINGS += ["Draws", "Distribution of draws", "Detection of draws", "Generated cells", "Memorisation"]
 HEADINGS += ["Latent space", "What z_s holds"]
 PICTURES = {  # of each part
     "reconstruction": {"reconstructed"},
