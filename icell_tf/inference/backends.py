@@ -219,7 +219,7 @@ class Networks:
         return {"x_rs_hat": self._decode(probabilities, z_r, z_s)}
 
     def sample(self, y, seed):
-        """New cells x_rs (B, ..., C) with structure y, from the seed alone: z_r ~ N(0, I), with a z_s or draws of it."""
+        """New cells x_rs (B, ..., C) with structure y, from the seed alone: z_r ~ N(0, I), decoded or drawn."""
         z_r = normal(seed, Z_R, self.latent_dim)
         if not self.generators:
             z_s = normal(seed, Z_S, self.latent_dim)
