@@ -163,9 +163,7 @@ EVALUATORS = (
         _truth,
         lambda context: truth.why_not(context.prepared),
     ),
-    Evaluator(
-        "draws", "Draws", "Do draws vary as cells do, and does a structure stay where it can be?", _draws
-    ),
+    Evaluator("draws", "Draws", "Do draws vary as cells do, and does a structure stay where it can be?", _draws),
     Evaluator(
         "distribution",
         "Distribution of draws",

@@ -57,9 +57,7 @@ class Observed(PreparedCells):
 def test_the_parts_are_measured_in_order_and_told(evaluation):
     _, parts, told = evaluation
     coded = "coding the cells of split 'test', coding the cells of split 'train'"
-    later = (
-        "integration, draws, distribution of draws, generated cells, memorisation, latent space, what z_s holds"
-    )
+    later = "integration, draws, distribution of draws, generated cells, memorisation, latent space, what z_s holds"
     assert ", ".join(told) == f"reconstruction, {coded}, classification, {later}"
     assert [part.key for part in parts] == [evaluator.key for evaluator in EVALUATORS] and is_complete(parts)
     for part in parts:

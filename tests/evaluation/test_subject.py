@@ -1,11 +1,13 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 
 from icell_tf.config import ConfigError
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation.subject import load_subject
+from icell_tf.paper.network_tables import tables_of_networks
 from icell_tf.runs import trained, weights
 from icell_tf.runs.run import Run
 
@@ -23,6 +25,21 @@ def test_a_subject_is_loaded_without_phase_one_if_that_is_not_found(conditional_
     assert subject.reference_trained and set(subject.curves) == {"conditional", "reference"}
     with pytest.raises(ConfigError, match="--reference: .*moved.*'conditional'"):
         load_subject(moved, reference_dir=moved)
+
+
+def test_a_subject_of_phase_three_has_the_networks_of_all_phases(sampler_run, conditional_run, tmp_path, capsys):
+    subject, before = load_subject(sampler_run), load_subject(conditional_run)
+    assert set(subject.curves) == {"reference", "conditional", "sampler"} and subject.integrator.sharp
+    for name, network in before.networks.items():
+        assert all(map(np.array_equal, network.get_weights(), subject.networks[name].get_weights())), name
+    assert [table.table for table in tables_of_networks(subject)] == [
+        table.table for table in tables_of_networks(before)
+    ]
+    assert not capsys.readouterr().out
+    moved = shutil.copytree(sampler_run, tmp_path / "moved")
+    dataclasses.replace(Run.load(moved), conditional_dir=str(tmp_path / "gone")).save(moved)
+    assert set(load_subject(moved).curves) == {"reference", "sampler"}
+    assert f"{tmp_path}/gone" in capsys.readouterr().out
 
 
 def test_a_reference_that_was_trained_further_is_refused(conditional_run, reference_run, tmp_path):
