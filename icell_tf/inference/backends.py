@@ -12,7 +12,6 @@ from pathlib import Path
 import tensorflow as tf
 
 from icell_tf.inference.checks import checked
-from icell_tf.inference.generators import Generators, normal
 from icell_tf.messages import system_error
 from icell_tf.spec import CellSpec
 
@@ -135,7 +134,7 @@ class Networks:
       generators: the `Generators` of phase 3; None: draws are decoded from z_s ~ N(0, I).
     """
 
-    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators: Generators | None = None):
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None):
         self.enc_r, self.enc_rs, self.dec_rs, self.generators = enc_r, enc_rs, dec_rs, generators
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
@@ -260,3 +259,13 @@ class Networks:
 
     def _names(self, batch_like):
         return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])
+
+
+def normal(seed, salt, size):
+    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load.
+
+    Args: seed, salt: int64, (B,); salts make draws of one seed independent. size: an integer.
+    """
+    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
+    row = tf.TensorSpec([size], tf.float32)
+    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)

@@ -4,17 +4,8 @@ import math
 
 import tensorflow as tf
 
+from icell_tf.inference.backends import normal
 from icell_tf.networks.generator import noise_shapes
-
-
-def normal(seed, salt, size):
-    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load.
-
-    Args: seed, salt: int64, (B,); salts make draws of one seed independent. size: an integer.
-    """
-    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
-    row = tf.TensorSpec([size], tf.float32)
-    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)
 
 
 class Generators:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from icell_tf.inference.backends import Networks, SavedModel
-from icell_tf.inference.generators import Generators
 from icell_tf.inference.integrator import Integrator
 from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.weights import BEST, LAST
@@ -49,8 +48,11 @@ def integrator_of(model, mirrored=False):
 
     Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; mirrored, see `Description`.
     """
-    draws = hasattr(model, "mean_gen_s")
-    generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s) if draws else None
+    generators = None
+    if hasattr(model, "mean_gen_s"):
+        from icell_tf.inference.generators import Generators  # here, because an export loads without the networks' code
+
+        generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s)
     return Integrator(Networks(model.spec, model.enc_r, model.enc, model.dec, mirrored, generators))
 
 
