@@ -168,7 +168,7 @@ def test_a_build_is_evaluated(prepared, tmp_path):
     start = next(i for i, line in enumerate(lines) if "known structures of the same cell" in line)
     assert [line.split()[0] for line in lines[start + 2 : start + 5]] == [*NAMES, "mean"]
     assert "other_structure" in lines[start + 1]
-    assert [line.split()[0] for line in lines[start + 7 :]] == [*NAMES, "mean"]
+    assert [line.split()[0] for line in lines[start + 7 : start + 10]] == [*NAMES, "mean"]
 
 
 def test_folds_are_pooled(prepared, tmp_path):
