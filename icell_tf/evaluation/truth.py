@@ -142,7 +142,7 @@ def scores(measured, seed=0):
 def _by_field(metric, values, fields_of_view, seed, **fields):
     """Scores the mean over structures of values (N, K), with NaN, by resampling fields of view."""
     _, field = np.unique(fields_of_view, return_inverse=True)
-    sums, counts = np.zeros((2, field.max() + 1, values.shape[1]))
+    sums, counts = np.zeros((2, field.max() + 1, *values.shape[1:]))
     np.add.at(sums, field, np.nan_to_num(values))
     np.add.at(counts, field, ~np.isnan(values))
     sums[counts == 0], counts[counts == 0] = np.nan, np.nan

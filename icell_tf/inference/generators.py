@@ -36,7 +36,7 @@ class Generators:
         """
         structures = self.gen_s.input["y"].shape[-1]
         given = {"given": tf.concat([x_r, typical[..., None]], axis=-1), "y": tf.one_hot(y, structures)}
-        return _drawn(self.gen_s, given, seed, salt * structures + y)[..., 0]
+        return tf.squeeze(_drawn(self.gen_s, given, seed, salt * structures + y), axis=-1)
 
 
 def _drawn(generator, given, seed, salt):

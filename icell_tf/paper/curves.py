@@ -1,4 +1,4 @@
-"""Figure S3: the training curves of both phases."""
+"""Figure S3: the training curves of all phases."""
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -24,9 +24,18 @@ CONDITIONAL = (
     ("classification loss", {"classification": "ŷ"}, None),
     ("classification, share right", {"classification_accuracy": "ŷ"}, None),
     ("shape code, squared error", {"reference_code": "zʳ and its estimate"}, None),
+    ("what zˢ tells of structure and shape", {"dependence": "zˢ on y and zʳ"}, None),
+)
+SAMPLER = (
+    ("score of draws", {"score_s": "Gen of structures", "score_r": "Gen of shapes"}, None),
+    ("losses of the generators", {"passed_s": "structures", "passed_r": "shapes"}, None),
+    ("losses of the critics", {"told_s": "structures", "told_r": "shapes"}, None),
+    ("critics, share right", {"right_s": "structures", "right_r": "shapes"}, 0.5),
+    ("slopes of the critics, squared", {"slope_s": "structures", "slope_r": "shapes"}, None),
 )
 COLORS = ("tab:blue", "tab:orange")
-_NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model"}
+_NAMES = {"reference": "(a) reference model", "conditional": "(b) conditional model", "sampler": "(c) sampler"}
+_ROWS = (("reference", SHARED), ("conditional", SHARED), ("conditional", CONDITIONAL), ("sampler", SAMPLER))
 STYLES = {"training cells": "-", "validation cells": "--", "chance": ":"}
 _PANEL = (3.9, 3.1)  # inches
 
@@ -36,7 +45,7 @@ def training_curves(subject):
     phases = {phase: subject.curves[phase] for phase in _NAMES if subject.curves.get(phase)}
     if not phases:
         return None
-    wanted = [(phase, SHARED) for phase in phases] + [("conditional", CONDITIONAL)] * ("conditional" in phases)
+    wanted = [(phase, row) for phase, row in _ROWS if phase in phases]
     rows = [(phase, [panel for panel in row if _logged(phases[phase], panel[1])]) for phase, row in wanted]
     columns = max(len(row) for _, row in rows)
     figure = Figure(figsize=(columns * _PANEL[0], len(rows) * _PANEL[1]), dpi=100, layout="constrained")
@@ -54,7 +63,7 @@ def training_curves(subject):
     caption = (
         "Training curves: solid for training cells, dashed for validation cells. EncD tells codes from draws of the "
         "prior, DecD observed cells from generated ones, which in the conditional model are one more structure; dotted "
-        "is chance between two. " + source(subject, counts, subject.run.config.seed)
+        "is chance between two. The paper has no sampler. " + source(subject, counts, subject.run.config.seed)
     )
     return Exhibit("figure_s3", "Training curves", caption, plots.render(figure), paper="Figure S3")
 

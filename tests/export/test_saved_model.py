@@ -84,6 +84,7 @@ def test_layout_and_description(exported):
         "spec": SPEC.to_dict(),
         "latent_dim": LATENT,
         "mirrored": True,
+        "sharp": False,
     }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 

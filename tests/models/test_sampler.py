@@ -97,5 +97,5 @@ def test_a_few_steps_lower_the_score():
     model = make_sampler(adversarial_weight=0.0)
     model.learning_rate = 2e-3
     batch = make_batch(4)
-    scores = [np.mean(model.update(batch, model.draw(batch))["score_s"]) for _ in range(30)]
+    scores = [np.mean(model.update(batch, model.draw(batch))["score_s"]) for _ in range(12)]
     assert np.mean(scores[-3:]) < np.mean(scores[:3])

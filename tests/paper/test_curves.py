@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 from matplotlib.axes import Axes
 
-from icell_tf.models import ConditionalModel, ReferenceModel
+from icell_tf.models import ConditionalModel, ReferenceModel, SamplerModel
 from icell_tf.paper import curves
 
 
@@ -13,6 +13,7 @@ def test_the_panels_are_of_metrics_that_training_logs():
     assert shared - {"integration"} <= set(ReferenceModel.metric_names)
     objectives = {"encoder", "decoder"}  # sums of the others
     assert shared | own == set(ConditionalModel.metric_names) - objectives
+    assert {metric for _, metrics, _ in curves.SAMPLER for metric in metrics} == set(SamplerModel.metric_names)
 
 
 def test_each_metric_is_drawn_over_its_epochs(subject, monkeypatch):
