@@ -74,9 +74,13 @@ class AdversarialModel(keras.Model):
           loss_scale: whether each optimizer scales its objective, so that no gradient is too small for float16.
         """
         super().compile(optimizer=None, jit_compile=jit)
-        make = make_optimizer or (lambda: FusedAdam(learning_rate, beta_1, self.beta_2, epsilon=ADAM_EPSILON))
+
+        def adam(role):
+            rate = learning_rate * self.rates.get(role, 1.0)
+            return FusedAdam(rate, beta_1, self.beta_2, epsilon=ADAM_EPSILON)
+
         scaled = SkipCountingLossScaleOptimizer if loss_scale else lambda optimizer: optimizer
-        self.optimizers = {role: scaled(make()) for role in self.trained}
+        self.optimizers = {role: scaled(make_optimizer() if make_optimizer else adam(role)) for role in self.trained}
         for role, network in self.trained.items():
             self.optimizers[role].build(network.trainable_variables)
 
