@@ -70,9 +70,18 @@ class Run:
         return content if self.conditional else {k: v for k, v in content.items() if k not in PHASE_3}
 
     def save(self, run_dir):
-        """Writes config.json, which lies beside the weights."""
-        with atomic_write(Path(run_dir) / CONFIG_FILE) as partial:
-            partial.write_text(json.dumps(self._content(), indent=2) + "\n")
+        """Writes config.json, which lies beside the weights.
+
+        In place of an earlier one it has that one's settings only: a run that is continued keeps its key, and settings
+        that came with a later version are no part of it.
+        """
+        content, path = self._content(), Path(run_dir) / CONFIG_FILE
+        earlier = json.loads(path.read_text()) if path.is_file() else content
+        for part in ("config", "reference", "conditional"):
+            if content.get(part):
+                content[part] = {name: value for name, value in content[part].items() if name in earlier[part]}
+        with atomic_write(path) as partial:
+            partial.write_text(json.dumps(content, indent=2) + "\n")
 
     @classmethod
     def load(cls, run_dir):

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from icell_tf.config import ConditionalConfig, ConfigError, ReferenceConfig
-from icell_tf.runs.run import Run
+from icell_tf.runs.run import Run, _key
 from icell_tf.spec import CellSpec
 
 CELLS = CellSpec("YX", (64, 32), (0.6, 0.5), ("tom20", "zo1")), "integrated_cell/tiny/1.0.0"
@@ -83,3 +83,16 @@ def test_what_may_change_may_be_edited(tmp_path):
     edited(tmp_path / "config.json", "config", epochs=500)
     edited(tmp_path / "config.json", "", reference_dir="moved/here")
     assert (run := Run.load(tmp_path)).config.epochs == 500 and run.reference_dir == "moved/here"
+
+
+def test_a_run_of_an_earlier_version_keeps_its_key_when_it_is_continued(tmp_path):
+    run = Run("conditional", ConditionalConfig(), *CELLS, RESOLVED)
+    run.save(tmp_path)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    del content["config"]["z_s_noise"]  # which came later
+    path.write_text(json.dumps(content | {"key": _key(content)}))
+    old = Run.load(tmp_path)
+    assert old.config == run.config and old.key != run.with_key().key
+    dataclasses.replace(run, config=ConditionalConfig(epochs=500), key=old.key).save(tmp_path)
+    assert Run.load(tmp_path) == dataclasses.replace(old, config=ConditionalConfig(epochs=500))
