@@ -16,7 +16,7 @@ from icell_tf.config import PHASES, PRESETS, ReferenceConfig
 from icell_tf.training import doctor
 
 PRESET = flags.DEFINE_enum("preset", "paper", PRESETS, "of the runs")
-RUN_DIR = define_folder("run_dir", "runs", "holds the folders of the runs, PRESET-reference and PRESET-conditional")
+RUN_DIR = define_folder("run_dir", "runs", "holds the folders of the runs: PRESET-reference, -conditional and -sampler")
 DATA_DIR = define_data_dir()
 THREADS = define_threads()
 SETTINGS = {

@@ -29,7 +29,9 @@ REFUSED = "refused.weights.h5"
 EVENTS = "tensorboard"
 CURVES = ("train", "validation")
 PICTURES = "pictures"
-MONITOR = "val_decoder"  # the best weights have the lowest: reconstruction, and in phase 2 integration if it is trained
+# The best weights have the lowest: reconstruction, and in phase 2 integration if it is trained. Phase 3 doesn't log it:
+# its generators are averages over the steps, and the last are taken for the best.
+MONITOR = "val_decoder"
 
 
 def on_chief(method):
@@ -169,7 +171,7 @@ class RunStore:
 
     def _copy_if_best(self):
         """After an epoch's commit, copies the last weights to the best ones if the monitored loss was never lower."""
-        values = [row.get(MONITOR, -math.inf) for row in self.rows]  # without validation cells the last is the best
+        values = [row.get(MONITOR, -math.inf) for row in self.rows]  # not logged: the last is the best
         last, best = self.run_dir / LAST, self.run_dir / BEST
         if values[-1] <= min(values) and not (best.is_file() and filecmp.cmp(last, best, shallow=False)):
             with replacing(best) as partial:
