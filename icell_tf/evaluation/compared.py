@@ -90,7 +90,8 @@ def samples(integrator, heldout, training, seed=0):
 
     def drawn(rows):
         images, k = real(rows), real_y[rows]
-        (structure,) = integrator.draw(spec.reference(images).astype(np.float32) / 255, 1, seed + rows.start, k)
+        seeds = np.arange(rows.start, rows.stop) + seed  # of one seed, cells would share their noise
+        (structure,) = integrator.draw(spec.reference(images).astype(np.float32) / 255, 1, seeds, k)
         spec.structure(images)[...] = _to_uint8(structure)
         return images
 

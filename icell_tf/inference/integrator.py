@@ -80,7 +80,12 @@ class Integrator:
     def draw(self, x_r, count, seed=0, y=None):
         """Draws every structure in every cell, as `integrate` does for its mean.
 
-        Args: x_r: (B, ..., R). count: number of draws. seed: integer. y: (B,) indices, to draw only that structure.
+        Args:
+          x_r: (B, ..., R).
+          count: number of draws.
+          seed: one integer, with which cells share the noise of a draw; or (B,) integers, one a cell.
+          y: (B,) indices, to draw only that structure.
+
         Yields: (B, ..., K) in [0, 1], with y (B, ...), one draw after the other.
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
@@ -89,12 +94,15 @@ class Integrator:
             y = self._structures(y)
             if y.shape != (len(x_r),):
                 raise ValueError(f"y must be one index a cell, {len(x_r)} of them, but has shape {y.shape}")
-        yield from self._draws(x_r, count, _integers(seed, "seed"), y)
+        seed = _integers(seed, "seed")
+        if seed.shape not in ((), (len(x_r),)):
+            raise ValueError(f"seed must be one integer or {len(x_r)} of them, but has shape {seed.shape}")
+        yield from self._draws(x_r, count, seed, y)
 
     def _draws(self, x_r, count, seed, y=None):
         name, output, chosen = ("integrate_draw", "structures", {}) if y is None else ("draw", "structure", {"y": y})
         for i in range(count):
-            indices = {"seed": np.full(len(x_r), seed), "draw": np.full(len(x_r), i)}
+            indices = {"seed": np.broadcast_to(seed, len(x_r)), "draw": np.full(len(x_r), i)}
             yield self._call(name, x_r=x_r, **chosen, **indices)[output]
 
     def encode_reference(self, x_r):

@@ -71,6 +71,16 @@ def test_draws_depend_on_the_seed_and_not_on_the_batch(integrator, cells):
     assert np.abs(alone["mean"] - other["mean"]).max() > 1e-4
 
 
+def test_each_cell_may_have_a_seed_of_its_own(integrator, cells):
+    x_r = cells[:2, ..., :2]
+    (own,) = integrator.draw(x_r, 1, [3, 4], y=[0, 1])
+    for i, seed in enumerate((3, 4)):
+        (alone,) = integrator.draw(x_r[i : i + 1], 1, seed)
+        np.testing.assert_allclose(own[i], alone[0, ..., i], atol=1e-5)
+    with pytest.raises(ValueError, match="seed must be one integer or 2 of them"):
+        next(integrator.draw(x_r, 1, [3, 4, 5]))
+
+
 def test_draws_are_standard_normal(integrator):
     codes = integrator.sample(np.zeros(500, int), seed=0)
     for z in (codes["z_r"], codes["z_s"]):  # 2,000 draws: the mean's standard error is 0.022
