@@ -8,7 +8,7 @@ from icell_tf.networks import noise
 from icell_tf.networks.generator import noise_shapes
 
 DRAWS = 2  # of each cell in a step, of which the score is computed
-PARTS = 16  # a patch of the score, and the most that an image is moved, are such a part of the longest side
+PARTS = 16  # a patch of the score is such a part of the longest side; an image is moved by such a part of each
 CONTRAST = 8.0  # times intensities are what the critics see: most of a cell is dim
 PENALIZED = 8  # the critic's gradient is penalized for one cell in so many
 AVERAGED = 3e-3  # weight of a step in the average of the weights, after as many steps as make it
@@ -64,7 +64,8 @@ class SamplerModel(AdversarialModel):
             network.trainable = False
         self.adversarial_weight, self.penalty_weight = adversarial_weight, penalty_weight
         self.latent_dim = enc_r.output_shape[-1]
-        self.part = max(1, max(spec.shape) // PARTS)
+        self.patch = max(spec.shape) // PARTS
+        self.margins = tuple(side // PARTS for side in spec.shape)
 
     @property
     def trained(self):
@@ -76,8 +77,13 @@ class SamplerModel(AdversarialModel):
         for name, generator, draws in (("s", self.gen_s, DRAWS), ("r", self.gen_r, DRAWS + 1)):
             shapes = noise_shapes(generator).items()
             drawn[f"noise_{name}"] = {level: noise.normal([draws * count, *shape]) for level, shape in shapes}
-            drawn[f"moves_{name}"] = noise.integers([(draws + 1) * count, self.spec.rank], 2 * self.part + 1)
+            drawn[f"moves_{name}"] = self._draw_moves((draws + 1) * count)
         return drawn
+
+    def _draw_moves(self, count):
+        """The offsets of `sampling_losses.shifted`, (count, spatial axes): moves along the longest side, scaled."""
+        moves = noise.integers([count, self.spec.rank], 2 * self.patch + 1) - self.patch
+        return tf.truncatediv(moves * self.margins, self.patch) + self.margins
 
     def objectives(self, batch, drawn, training):
         """The score and the game of each generator. Without training the averaged weights draw."""
@@ -99,7 +105,7 @@ class SamplerModel(AdversarialModel):
 
         objectives, logs = {}, {}
         for name, draws, x, (passed, told, slope, right) in (("s", s, x_s, game_s), ("r", r[:DRAWS], x_r, game_r)):
-            score = sampling_losses.draws_score(draws, x, self.part)
+            score = sampling_losses.draws_score(draws, x, self.patch)
             objectives[f"gen_{name}"] = score + self.adversarial_weight * passed
             objectives[f"critic_{name}"] = told + self.penalty_weight / 2.0 * slope
             values = {"score": score, "passed": passed, "told": told, "slope": slope, "right": right}
@@ -128,7 +134,7 @@ class SamplerModel(AdversarialModel):
         """
         count, drawn = tf.shape(cells[0])[0], len(cells) - 1
         images = CONTRAST * tf.concat([*map(sampling_losses.as_stored, cells[:-1]), cells[-1]], axis=0)
-        images = sampling_losses.shifted(images, moves, self.part)
+        images = sampling_losses.shifted(images, moves, self.margins)
 
         def judge(images, times, classes=y):
             given = {"x": images} if y is None else {"x": images, "y": tf.concat([classes] * times, axis=0)}

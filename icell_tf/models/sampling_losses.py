@@ -64,12 +64,17 @@ def as_stored(images):
     return images + tf.stop_gradient(tf.round(images * LEVELS) / LEVELS - images)
 
 
-def shifted(images, offsets, margin):
+def shifted(images, offsets, margins):
     """Each image, moved; what comes into it is 0.
 
-    Args: images (B, ..., C); offsets (B, spatial axes), integers from 0 to 2 * margin, where `margin` leaves it.
+    Args:
+      images: (B, ..., C).
+      offsets: (B, spatial axes), integers from 0 to 2 * margin, where `margin` leaves the image in its place.
+      margins: pixels, an integer for each spatial axis.
+
+    Returns: (B, ..., C).
     """
-    around = [[0, 0]] + [[margin, margin]] * (images.shape.rank - 2) + [[0, 0]]
+    around = [[0, 0], *([margin, margin] for margin in margins), [0, 0]]
     shape, images = images.shape, tf.pad(images, around)
     for axis in spatial_axes(images):
         places = offsets[:, axis - 1 : axis] + tf.range(shape[axis])

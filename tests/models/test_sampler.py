@@ -80,6 +80,12 @@ def test_the_critics_learn_faster():
         assert float(model.learning_rate) == pytest.approx(rate)
 
 
+def test_critics_see_images_moved_by_at_most_a_sixteenth_of_each_axis():
+    moves = np.array(make_sampler(WIDE)._draw_moves(2000))  # of 16 x 32 pixels
+    assert [sorted(set(axis)) for axis in moves.T] == [[0, 1, 2], [0, 1, 2, 3, 4]]
+    assert np.abs(moves.mean(axis=0) - [1, 2]).max() < 0.2
+
+
 def test_without_the_critic_the_score_alone_is_descended():
     model, batch = make_sampler(adversarial_weight=0.0), make_batch(4)
     objectives, logs = model.objectives(batch, model.draw(batch), training=True)

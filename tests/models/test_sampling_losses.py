@@ -80,7 +80,7 @@ def test_each_image_is_moved_by_its_offset(shape):
     rank = len(shape) - 1
     x = np.random.default_rng(0).random((2, *shape)).astype(np.float32)
     offsets = np.array([[2] * rank, [3, *[1] * (rank - 1)]], np.int32)
-    moved = losses.shifted(tf.constant(x), tf.constant(offsets), 2).numpy()
+    moved = losses.shifted(tf.constant(x), tf.constant(offsets), [2] * rank).numpy()
     np.testing.assert_array_equal(moved[0], x[0])
     expected = np.zeros_like(x[1])
     expected[(slice(0, -1), *[slice(1, None)] * (rank - 1))] = x[1][(slice(1, None), *[slice(0, -1)] * (rank - 1))]
