@@ -83,7 +83,7 @@ def _train(
     workers = devices.connect()
     replicas, store = workers.strategy.num_replicas_in_sync, RunStore(run_dir, workers)
     with workers.explain_lost_worker():
-        run, prepared = workers.together(lambda: _find(config, before_dir, data_dir))
+        run, prepared = workers.together(lambda: _find(config, before_dir, data_dir, reference_dir))
         workers.check_equal(
             "settings or data",
             (run.configs, run.spec, run.dataset, run.cells, prepared.splits, overwrite),
@@ -113,7 +113,7 @@ def _train(
     return run_dir
 
 
-def _find(config, before_dir, data_dir):
+def _find(config, before_dir, data_dir, reference_dir=None):
     """Returns the `Run` and its `PreparedCells`, checked against the run of the phase before, if there is one."""
     prepared = open_prepared(config, data_dir=data_dir)
     prepared.check()
@@ -144,7 +144,8 @@ def _find(config, before_dir, data_dir):
             f"Warning: {before_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
             "further, this run won't fit it any more."
         )
-    folders = {"reference_dir": before.reference_dir, f"{before.phase}_dir": str(Path(before_dir).resolve())}
+    reference_dir = str(Path(reference_dir).resolve()) if reference_dir else before.reference_dir
+    folders = {"reference_dir": reference_dir, f"{before.phase}_dir": str(Path(before_dir).resolve())}
     return Run(phase, config, **about, **before.configs, **folders), prepared
 
 

@@ -96,9 +96,13 @@ def test_an_export_draws_the_same(integrator, x_r, tmp_path):
     np.testing.assert_allclose(loaded.sample([2], 5)["x_rs"], integrator.sample([2], 5)["x_rs"], atol=1e-5)
 
 
-def test_a_continued_run_ends_as_one_that_was_not_interrupted(sampler_config, sampler_run, conditional_run, tmp_path):
+def test_a_continued_run_ends_as_one_that_was_not_interrupted(
+    sampler_config, sampler_run, conditional_run, reference_run, tmp_path
+):
+    moved, run = shutil.copytree(reference_run, tmp_path / "reference"), tmp_path / "run"
     for epochs in (1, 2):
-        run = experiment.train_sampler(dataclasses.replace(sampler_config, epochs=epochs), conditional_run, tmp_path)
+        experiment.train_sampler(dataclasses.replace(sampler_config, epochs=epochs), conditional_run, run, moved)
+    assert Run.load(run).reference_dir == str(moved)
     (ours, _), (theirs, _) = (trained.load_model(folder, "last.weights.h5") for folder in (run, sampler_run))
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
 
