@@ -201,7 +201,8 @@ class ConditionalConfig(ReferenceConfig):
         0.0, "share of noise in the variance of the z_s that x_hat is made from in training, 0 to below 1"
     )
     independence_weight: float = setting(
-        0.0, "weight in the encoder's objective of what z_s tells about structure and shape"
+        0.0,
+        "weight in the encoder's objective of what z_s tells about structure and shape, among the cells of a device",
     )
 
     def __post_init__(self):

@@ -161,7 +161,9 @@ class Integrator:
     def _call(self, name, **inputs):
         """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
         size = max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
-        function = self.backend.functions[name]
+        function = self.backend.functions.get(name)
+        if function is None:
+            raise ValueError(f"this export has no signature {name!r}, because an earlier version wrote it: export anew")
         integers, parts = ("y", "seed", "draw"), []
         for i in range(0, len(next(iter(inputs.values()))), size):
             chunk = {

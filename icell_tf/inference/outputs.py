@@ -19,6 +19,7 @@ BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
 DRAWS = "_draws.ome.tif"
 SHOWN = 3  # draws in a picture
+LARGEST_TIFF = 2**32 - 2**25  # bytes, as tifffile has it
 
 
 @dataclass(frozen=True)
@@ -131,15 +132,22 @@ def _write_draws(integrator, batch, x_r, output, settings):
         writers = []
         for cell in batch if settings.samples else ():
             path = files.enter_context(atomic_write(output / f"{cell.name}{DRAWS}"))
-            writers.append(files.enter_context(tifffile.TiffWriter(path, ome=True)))
+            big = _is_big(cell, integrator, settings)
+            writers.append(files.enter_context(tifffile.TiffWriter(path, ome=True, bigtiff=big)))
         for i, drawn in enumerate(integrator.draw(x_r, settings.samples, settings.seed)):
             moments.add(drawn)
             first += [drawn] * (i < SHOWN)
-            for cell, writer, structures in zip(batch, writers, drawn, strict=True):
-                planes, pixel_size = _in_frame(integrator, cell, structures, settings)
+            for cell, writer, images in zip(batch, writers, drawn, strict=True):
+                planes, pixel_size = _in_frame(integrator, cell, images, settings)
                 metadata = ome_metadata(integrator.structures, pixel_size) | {"Name": f"{cell.name} draw {i + 1}"}
                 writer.write(planes, photometric="minisblack", compression="zlib", metadata=metadata)
     return first, moments
+
+
+def _is_big(cell, integrator, settings):
+    """Whether the draws in a cell may need more than the 4 GB of a plain TIFF, before they are compressed."""
+    planes, _ = _in_frame(integrator, cell, np.zeros((*integrator.spec.shape, 1), np.float32), settings)
+    return planes.nbytes * len(integrator.structures) * settings.samples > LARGEST_TIFF
 
 
 def _in_frame(integrator, cell, image, settings):

@@ -36,7 +36,9 @@ def build_critic(shape, channels, structures=0, width=1.0, name="critic"):
     patches = MEANS[len(shape)]()(CONVOLUTIONS[len(shape)](1, 1)(h))
     size = max(4, int(FEATURES * width))
     features = leaky_relu()(keras.layers.Dense(size, kernel_initializer="he_normal")(keras.layers.Flatten()(h)))
-    parts = [keras.layers.Dense(1)(features), patches]
+    exact = dict(dtype="float32")  # whatever the precision, because the game is about differences of logits
+    parts = [keras.layers.Dense(1, **exact)(features), patches]
     if structures:
-        parts.append(keras.layers.Dot(axes=1)([keras.layers.Dense(size, use_bias=False)(inputs["y"]), features]))
-    return network(inputs, keras.layers.Add()(parts), name=name)
+        of_class = keras.layers.Dense(size, use_bias=False, **exact)(inputs["y"])
+        parts.append(keras.layers.Dot(axes=1, **exact)([of_class, features]))
+    return network(inputs, keras.layers.Add(**exact)(parts), name=name)

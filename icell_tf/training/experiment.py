@@ -125,6 +125,12 @@ def _find(config, before_dir, data_dir, reference_dir=None):
     flag, before = f"--{phases[number - 1]}", Run.load(before_dir)
     if before.phase != phases[number - 1]:
         raise ConfigError(f"{flag}: {before_dir} is a run of phase {before.phase!r}, not of phase {number}")
+    left_out = getattr(before.config, "leave_out", "")
+    if phase == "sampler" and left_out != config.leave_out:
+        raise ConfigError(
+            f"leave_out is {config.leave_out!r}, but {before_dir} was trained with {left_out!r}: give the same "
+            "--leave_out"
+        )
     changed = before.spec.differences(prepared.spec, ignore=("structures",) if phase == "conditional" else ())
     if changed:
         raise ConfigError(

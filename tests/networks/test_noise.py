@@ -32,6 +32,17 @@ def test_draws_are_standard_normal():
     assert abs(values.mean()) < 0.02 and values.std() == pytest.approx(1, rel=0.02)
 
 
+def test_integers_depend_on_the_step_too_and_are_all_below_their_bound():
+    def draw(step):
+        with noise.drawn_from(0, step):
+            return noise.integers([500], 3).numpy()
+
+    np.testing.assert_array_equal(draw(1), draw(1))
+    assert (draw(1) != draw(2)).any()
+    assert np.bincount(draw(1), minlength=3).min() > 120 and draw(1).max() == 2
+    assert set(noise.integers([500], 3).numpy()) == {0, 1, 2}
+
+
 def test_a_step_that_breaks_down_leaves_no_seed_behind():
     with pytest.raises(ZeroDivisionError), noise.drawn_from(0, 0):
         raise ZeroDivisionError

@@ -111,7 +111,7 @@ def test_a_continued_run_ends_as_one_that_was_not_interrupted(
     "settings, wrong",
     [
         ({"fold": "1/4"}, "fold is '1/4', but .* was trained with fold ''.*train phase 2 with the same --fold"),
-        ({"leave_out": "zo1"}, "--conditional: .* prepared in another way"),
+        ({"leave_out": "zo1"}, "leave_out is 'zo1', but .* was trained with '': give the same --leave_out"),
     ],
 )
 def test_a_run_of_other_cells_is_refused(sampler_config, conditional_run, tmp_path, settings, wrong):
