@@ -206,7 +206,7 @@ def test_cells_that_a_model_generates(make_integrator, whole, monkeypatch):
     assert np.array_equal(whole(samples["noise-free"]), heldout)
     drawn = whole(samples["drawn"])
     assert np.array_equal(drawn[..., :2], heldout[..., :2]) and not np.array_equal(drawn[..., 2], heldout[..., 2])
-    (structures,) = integrator.draw(heldout[:4, ..., :2].astype(np.float32) / 255, 1)
+    (structures,) = integrator.draw(heldout[:4, ..., :2].astype(np.float32) / 255, 1, np.arange(4))
     np.testing.assert_allclose(drawn[:4, ..., 2], 255 * structures[np.arange(4), ..., y[:4]], atol=0.6)
     x_rs_hat = integrator.reconstruct(heldout.astype(np.float32) / 255)["x_rs_hat"]
     np.testing.assert_allclose(whole(samples["reconstructed"]), 255 * x_rs_hat, atol=0.6)
