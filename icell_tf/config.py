@@ -250,7 +250,7 @@ PRESETS = {
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=80, mmd_weight=0.3),
         "conditional": ConditionalConfig(**_SMALL, epochs=80, generate_from="targets", integration_weight=1.0),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=40),
     },
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=12),
