@@ -11,7 +11,8 @@ DRAWS = 2  # of each cell in a step, of which the score is computed
 PARTS = 16  # a patch of the score is such a part of the longest side; an image is moved by such a part of each
 CONTRAST = 8.0  # times intensities are what the critics see: most of a cell is dim
 PENALIZED = 8  # the critic's gradient is penalized for one cell in so many
-AVERAGED = 3e-3  # weight of a step in the average of the weights, after as many steps as make it
+AVERAGED = 3e-3  # weight of a step in the average of the weights
+LATEST = 10  # divided by the step, is that weight early in training, when it is larger: the average then forgets sooner
 
 
 class SamplerModel(AdversarialModel):
@@ -153,7 +154,7 @@ class SamplerModel(AdversarialModel):
 
     def update(self, batch, drawn):
         logs = super().update(batch, drawn)
-        share = tf.maximum(AVERAGED, 1.0 / tf.cast(self.step, tf.float32))
+        share = tf.maximum(AVERAGED, tf.minimum(1.0, LATEST / tf.cast(self.step, tf.float32)))
         for network, mean in ((self.gen_s, self.mean_gen_s), (self.gen_r, self.mean_gen_r)):
             for weight, average in zip(network.weights, mean.weights, strict=True):
                 moved = average.value - tf.convert_to_tensor(weight.value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icell_tf import networks
-from icell_tf.models import SamplerModel
+from icell_tf.models import SamplerModel, sampler
 
 from .conftest import SPEC, VOLUME, WIDE, make_batch, make_model
 
@@ -58,7 +58,8 @@ def test_each_optimizer_moves_only_its_own_network():
         assert changed == [role]
 
 
-def test_the_average_starts_with_the_weights_and_follows_them():
+def test_the_average_starts_with_the_weights_and_follows_them(monkeypatch):
+    monkeypatch.setattr(sampler, "LATEST", 1)
     model = make_sampler()
     model.train_step(make_batch(4))
     for network, mean in ((model.gen_s, model.mean_gen_s), (model.gen_r, model.mean_gen_r)):
