@@ -93,16 +93,9 @@ def prior_discrepancy(z):
 
     Args: z (B, Z). Returns: (B,), whose mean is the discrepancy.
     """
-    dimensions = z.shape[-1]
-    squares = tf.reduce_sum(tf.square(z), axis=-1)  # (B,)
-    between = squares[:, None] + squares[None] - 2.0 * tf.matmul(z, z, transpose_b=True)
+    kernel, with_prior, _ = _kernel(z)
     others = tf.cast(tf.maximum(tf.shape(z)[0] - 1, 1), z.dtype)  # a last batch may have one cell, compared with none
-    total = 0.0
-    for v in (dimensions / 4, dimensions / 2, dimensions):
-        itself = (tf.reduce_sum(tf.exp(-between / (2 * v)), axis=-1) - 1.0) / others
-        with_prior = (v / (v + 1)) ** (dimensions / 2) * tf.exp(-squares / (2 * (v + 1)))
-        total += (itself - 2.0 * with_prior) / 3.0
-    return total
+    return (tf.reduce_sum(kernel, axis=-1) - 1.0) / others - 2.0 * with_prior
 
 
 def dependence(z_s, z_r, y, structures):
@@ -122,17 +115,26 @@ def dependence(z_s, z_r, y, structures):
 
     Returns: (B,), whose mean is the dependence, unbiased.
     """
-    dimensions = z_s.shape[-1]
-    squares = tf.reduce_sum(tf.square(z_s), axis=-1)  # (B,)
-    between = squares[:, None] + squares[None] - 2.0 * tf.matmul(z_s, z_s, transpose_b=True)
-    kernel = tf.zeros_like(between)
-    for v in (dimensions / 4, dimensions / 2, dimensions):
-        with_prior = (v / (v + 1)) ** (dimensions / 2) * tf.exp(-squares / (2 * (v + 1)))
-        of_prior = (v / (v + 2)) ** (dimensions / 2)
-        kernel += (tf.exp(-between / (2 * v)) - (with_prior[:, None] + with_prior[None]) + of_prior) / 3.0
+    kernel, with_prior, of_prior = _kernel(z_s)
+    centred = kernel - (with_prior[:, None] + with_prior[None]) + of_prior
     alike = structures * tf.cast(y[:, None] == y[None], z_s.dtype) + tf.matmul(z_r, z_r, transpose_b=True)
-    pairs = tf.linalg.set_diag(kernel * alike, tf.zeros_like(squares))
+    pairs = tf.linalg.set_diag(centred * alike, tf.zeros_like(with_prior))
     return tf.reduce_sum(pairs, axis=-1) / tf.cast(tf.maximum(tf.shape(z_s)[0] - 1, 1), z_s.dtype)
+
+
+def _kernel(z):
+    """The kernel of `prior_discrepancy` between codes, and its expectations over the prior on one side and on both.
+
+    Args: (B, Z). Returns: (B, B), (B,) and a number.
+    """
+    dimensions = z.shape[-1]
+    squares = tf.reduce_sum(tf.square(z), axis=-1)  # (B,)
+    between = squares[:, None] + squares[None] - 2.0 * tf.matmul(z, z, transpose_b=True)
+    widths = (dimensions / 4, dimensions / 2, dimensions)
+    kernels = [tf.exp(-between / (2 * v)) for v in widths]
+    with_prior = [(v / (v + 1)) ** (dimensions / 2) * tf.exp(-squares / (2 * (v + 1))) for v in widths]
+    of_prior = [(v / (v + 2)) ** (dimensions / 2) for v in widths]
+    return tuple(tf.reduce_mean(tf.stack(values), axis=0) for values in (kernels, with_prior, of_prior))
 
 
 def reference_encoder_objective(reconstruction, passed_as_prior, gamma_enc):
