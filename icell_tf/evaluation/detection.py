@@ -95,7 +95,7 @@ def draw_inside(integrator, cells, count, rng):
     for part in views.batches(len(cells.y), spec, BATCH):
         images, y = cells.observed[part], cells.y[part]
         x_r = spec.reference(images).astype(np.float32) / 255
-        seed = int(rng.integers(2**31))  # draw i of one seed may have the same z_s in all cells
+        seed = rng.integers(2**31, size=len(y))  # one a cell: with one seed for all, a draw has the same noise in all
         for number, structure in enumerate(integrator.draw(x_r, count, seed, y)):
             spec.structure(drawn[number, part])[...] = np.rint(255 * structure)
     return Examples(spec, cells.y, cells.observed, drawn)
