@@ -3,9 +3,9 @@
     python benchmarks/compare_checkouts.py --before=DIR --after=. --work=DIR
     python benchmarks/compare_checkouts.py --before=DIR --after=. --work=DIR --before_python=PATH
 
-For a change that must not change a result. In each checkout the simulated cells are built, and both phases are trained
-for three epochs with the preset `demo`. Both are then trained once more, stopped by SIGTERM within the second epoch and
-resumed. The first conditional run is evaluated. What an earlier call has finished is kept: empty --work to start anew.
+For a change that must not change a result. In each checkout the simulated cells are built, and the phases are trained
+for three epochs with the preset `demo`. They are then trained once more, stopped by SIGTERM within the second epoch and
+resumed. The first run of phase 3 is evaluated. What an earlier call has finished is kept: empty --work to start anew.
 
 Weights are compared array by array, whatever the layers are called: best and last weights, with the moments of all
 optimizers. Scores are compared to 1e-6. The exit status is 1 if anything differs.
@@ -25,7 +25,7 @@ from pathlib import Path
 
 import h5py
 
-PHASES = ("reference", "conditional")
+PHASES = ("reference", "conditional", "sampler")
 WEIGHTS = ("best.weights.h5", "last.weights.h5")
 BOOKKEEPING = "run/"  # the group that is the run's, not the model's
 TOLERANCE = 1e-6
@@ -35,7 +35,9 @@ NAMED = ("model", "structure", "channel", "code", "space", "metric")  # the fiel
 def train(checkout, python, data, run, phase, interrupted):
     """Trains a phase for three epochs into run/PHASE; `interrupted` stops it within the second epoch and resumes."""
     command = [python, f"train/{phase}.py", "--preset=demo", "--epochs=3", f"--data_dir={data}"]
-    command += [f"--run_dir={run / phase}"] + [f"--reference={run / 'reference'}"] * (phase == "conditional")
+    command += [f"--run_dir={run / phase}"]
+    if number := PHASES.index(phase):
+        command += [f"--{PHASES[number - 1]}={run / PHASES[number - 1]}"]
     if interrupted and not (run / phase / "history.csv").exists():
         process = start(command, checkout)
         while not (run / phase / "history.csv").exists() and process.poll() is None:
@@ -61,7 +63,7 @@ def run_all(checkout, python, work):
             train(checkout, python, work / "data", work / name, phase, name == "resumed")
     if not (work / "evaluation" / "metrics.json").exists():
         print(f"{checkout}: evaluation", flush=True)
-        command = [python, "train/evaluate.py", f"--model={work / 'whole' / 'conditional'}"]
+        command = [python, "train/evaluate.py", f"--model={work / 'whole' / PHASES[-1]}"]
         command += [f"--data_dir={work / 'data'}", f"--output={work / 'evaluation'}"]
         if start(command, checkout).wait():
             sys.exit(f"{work}: the evaluation failed")

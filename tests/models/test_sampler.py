@@ -1,5 +1,7 @@
 """Phase 3: who learns what from whom."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from .conftest import SPEC, VOLUME, WIDE, make_batch, make_model
 
 ROLES = ("gen_s", "gen_r", "critic_s", "critic_r")
 FROZEN = ("enc_r", "dec_r", "enc", "dec")
+ONE = dataclasses.replace(SPEC, structures=SPEC.structures[:1])
 
 
 def make_sampler(spec=SPEC, **settings):
@@ -37,7 +40,7 @@ def moved(before, variables):
     return any(np.any(a != b) for a, b in zip(before, arrays(variables), strict=True))
 
 
-@pytest.mark.parametrize("spec", [SPEC, WIDE, VOLUME], ids=lambda spec: spec.axes)
+@pytest.mark.parametrize("spec", [SPEC, WIDE, VOLUME, ONE], ids=["picture", "wide", "volume", "one structure"])
 def test_a_step_teaches_generators_and_critics_and_leaves_the_phases_before_alone(spec):
     model = make_sampler(spec)
     before = {name: arrays(getattr(model, name).weights) for name in ROLES + FROZEN}

@@ -19,11 +19,12 @@ from icell_tf.runs import history, weights
 pytestmark = pytest.mark.soak
 
 KILLS, TERMINATIONS = 12, 4
+PHASES = ("reference", "conditional", "sampler")
 TRAIN = """
 import os
 import resource
 from icell_tf.cli import command
-from icell_tf.config import ConditionalConfig, ReferenceConfig
+from icell_tf.config import ConditionalConfig, ReferenceConfig, SamplerConfig
 from icell_tf.reports import model_card
 from icell_tf.training import experiment, loop
 
@@ -32,27 +33,35 @@ if "LARGEST_FILE" in os.environ:  # what is larger can't be written, as on a ful
 loop.SAVE_SECONDS = 0  # saves after every step, so that many kills come while it saves
 
 def main(argv):
-    dataset, run_dir, reference_dir, epochs, batch_size = argv[1:]
-    sizes = dict(epochs=int(epochs), batch_size=int(batch_size), width=1 / 16, latent_dim=4)
-    settings = dict(dataset=dataset, mirror=True, architecture="released", **sizes)
-    if reference_dir:
-        experiment.train_conditional(ConditionalConfig(**settings), reference_dir, run_dir, card=model_card)
+    phase, dataset, run_dir, before_dir, epochs, batch_size = argv[1:]
+    settings = dict(dataset=dataset, mirror=True, epochs=int(epochs), batch_size=int(batch_size), width=1 / 16)
+    of_phases_1_and_2 = dict(settings, architecture="released", latent_dim=4)
+    if phase == "reference":
+        experiment.train_reference(ReferenceConfig(**of_phases_1_and_2), run_dir, card=model_card)
+    elif phase == "conditional":
+        experiment.train_conditional(ConditionalConfig(**of_phases_1_and_2), before_dir, run_dir, card=model_card)
     else:
-        experiment.train_reference(ReferenceConfig(**settings), run_dir, card=model_card)
+        experiment.train_sampler(SamplerConfig(**settings), before_dir, run_dir, card=model_card)
 
 command.start(main)
 """
 
 
-def command(prepared, run_dir, reference_dir, epochs, batch_size):
-    """The command that trains a run, phase 2 if there is a reference, and ends as train/*.py do."""
-    return [sys.executable, "-c", TRAIN, *map(str, (prepared.folder, run_dir, reference_dir, epochs, batch_size))]
+def command(prepared, phase, run_dir, before_dir, epochs, batch_size):
+    """The command that trains a phase on the run of the one before, and ends as train/*.py do."""
+    return [sys.executable, "-c", TRAIN, phase, *map(str, (prepared.folder, run_dir, before_dir, epochs, batch_size))]
 
 
-def start(prepared, run_dir, reference_dir="", **environment):
+def before(folder, phase):
+    """The run of the phase before, which lies in the same folder; of phase 1 none."""
+    place = PHASES.index(phase)
+    return folder / PHASES[place - 1] if place else ""
+
+
+def start(prepared, phase, run_dir, before_dir="", **environment):
     """A process that trains, once it is about to take its first step."""
     process = subprocess.Popen(
-        command(prepared, run_dir, reference_dir, epochs=6, batch_size=8),
+        command(prepared, phase, run_dir, before_dir, epochs=6, batch_size=8),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -118,24 +127,23 @@ def is_saving(run_dir, since):
 def whole(prepared, tmp_path_factory):
     """A run of each phase that was never interrupted, and the seconds that it took from its first step."""
     folder, seconds = tmp_path_factory.mktemp("runs"), {}
-    for phase, reference in (("reference", ""), ("conditional", folder / "reference")):
-        process = start(prepared, folder / phase, reference)
+    for phase in PHASES:
+        process = start(prepared, phase, folder / phase, before(folder, phase))
         begun = time.monotonic()
         finish(process)
         seconds[phase] = time.monotonic() - begun
     return folder, seconds
 
 
-@pytest.mark.parametrize("phase", ["reference", "conditional"])
+@pytest.mark.parametrize("phase", PHASES)
 def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepared, tmp_path, phase):
     folder, seconds = whole
     rng = random.Random(phase)
     sent, met_saving, started = {"SIGKILL": 0, "SIGTERM": 0}, 0, time.monotonic()
     signals = [signal.SIGKILL] * KILLS + [signal.SIGTERM] * TERMINATIONS
     rng.shuffle(signals)
-    reference = folder / "reference" if phase == "conditional" else ""
     for count, number in enumerate(signals):
-        process, begun = start(prepared, tmp_path / "run", reference), time.time()
+        process, begun = start(prepared, phase, tmp_path / "run", before(folder, phase)), time.time()
         time.sleep(rng.uniform(0, seconds[phase] / len(signals)))
         while count % 2 and process.poll() is None and not is_saving(tmp_path / "run", begun):
             time.sleep(0.001)  # every other one meets it as it saves
@@ -144,7 +152,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepar
         process.communicate()
         sent[signal.Signals(number).name] += 1
         met_saving += is_saving(tmp_path / "run", begun)
-    finish(start(prepared, tmp_path / "run", reference))
+    finish(start(prepared, phase, tmp_path / "run", before(folder, phase)))
     assert_same_run(tmp_path / "run", folder / phase)
     print(
         f"\n{phase}: survived {sent['SIGKILL']} kills, {met_saving} of them while it saved, and {sent['SIGTERM']} "
@@ -154,18 +162,18 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepar
 
 def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whole, prepared, tmp_path):
     folder, _ = whole
-    process = start(prepared, tmp_path / "run")
+    process = start(prepared, "reference", tmp_path / "run")
     while not (tmp_path / "run" / weights.PREVIOUS).exists() and process.poll() is None:
         time.sleep(0.05)
     process.kill()
     process.communicate()
     kept = (tmp_path / "run" / weights.LAST).read_bytes()
 
-    process = start(prepared, tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
+    process = start(prepared, "reference", tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
     _, errors = process.communicate()
     assert process.returncode and "Error: " in errors
     assert "can't be written (" in errors and "the same command continues" in errors
     assert (tmp_path / "run" / weights.LAST).read_bytes() == kept
-    finish(start(prepared, tmp_path / "run"))
+    finish(start(prepared, "reference", tmp_path / "run"))
     assert_same_run(tmp_path / "run", folder / "reference")
     print("\nfull disk: 1 fault injected; nothing lost")

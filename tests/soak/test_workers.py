@@ -12,7 +12,7 @@ from icell_tf.runs import weights
 from icell_tf.training import devices
 
 from ..training.test_devices import free_hosts, tf_config
-from .test_kills import assert_same_run, command
+from .test_kills import PHASES, assert_same_run, before, command
 
 pytestmark = pytest.mark.soak
 
@@ -22,9 +22,9 @@ LIMIT = 300  # seconds in which anything must happen
 class Pair:
     """Two processes on the loopback address, as a supervisor keeps them: what ends with an error is started again."""
 
-    def __init__(self, prepared, run_dir, reference_dir, logs):
+    def __init__(self, prepared, phase, run_dir, before_dir, logs):
         self.hosts = free_hosts(2)
-        self.command = command(prepared, run_dir, reference_dir, epochs=8, batch_size=16)
+        self.command = command(prepared, phase, run_dir, before_dir, epochs=8, batch_size=16)
         self.run_dir, self.logs = run_dir, logs
         self.starts, self.processes = [0, 0], [None, None]
         for index in range(2):
@@ -77,27 +77,26 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def train_whole(prepared, tmp_path_factory):
-    """A function that trains a phase without interruption, once, and returns its run."""
+    """A function that trains a phase, and those before, without interruption, once, and returns the folder of all."""
     folder = tmp_path_factory.mktemp("workers")
-    runs = {}
 
-    def train(phase):
-        if phase not in runs:
-            pair = Pair(prepared, folder / phase, train("reference") if phase == "conditional" else "", folder)
-            try:
-                pair.wait(pair.is_done)
-            finally:
-                pair.kill()
-            runs[phase] = folder / phase
-        return runs[phase]
+    def train(last):
+        for phase in PHASES[: PHASES.index(last) + 1]:
+            if not (folder / phase).exists():
+                pair = Pair(prepared, phase, folder / phase, before(folder, phase), folder)
+                try:
+                    pair.wait(pair.is_done)
+                finally:
+                    pair.kill()
+        return folder
 
     return train
 
 
-@pytest.mark.parametrize("phase", ["reference", "conditional"])
+@pytest.mark.parametrize("phase", PHASES)
 def test_with_a_worker_killed_again_and_again_a_run_ends_as_if_it_had_not_been(train_whole, prepared, tmp_path, phase):
     rng, whole, waited = random.Random(phase), train_whole(phase), []
-    pair = Pair(prepared, tmp_path / phase, train_whole("reference") if phase == "conditional" else "", tmp_path)
+    pair = Pair(prepared, phase, tmp_path / phase, before(whole, phase), tmp_path)
     try:
         for victim, number, restart_at_once in (
             (1, signal.SIGKILL, False),
@@ -120,7 +119,7 @@ def test_with_a_worker_killed_again_and_again_a_run_ends_as_if_it_had_not_been(t
         pair.wait(pair.is_done)
     finally:
         pair.kill()
-    assert_same_run(tmp_path / phase, whole)
+    assert_same_run(tmp_path / phase, whole / phase)
     print(
         f"\n{phase}: {len(waited)} times a worker was lost; the other ended after {max(waited):.0f} s at most; "
         f"{sum(pair.starts) - 2} restarts, nothing lost"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from icell_tf.export.saved_model import export_integrator
 from icell_tf.runs import trained
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
-from icell_tf.training import experiment
+from icell_tf.training import experiment, loop
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +97,27 @@ def test_an_export_draws_the_same(integrator, x_r, tmp_path):
     np.testing.assert_allclose(loaded.sample([2], 5)["x_rs"], integrator.sample([2], 5)["x_rs"], atol=1e-5)
 
 
-def test_a_continued_run_ends_as_one_that_was_not_interrupted(
-    sampler_config, sampler_run, conditional_run, reference_run, tmp_path
+def test_a_run_that_was_stopped_within_an_epoch_ends_as_one_that_was_not(
+    sampler_config, sampler_run, conditional_run, reference_run, tmp_path, monkeypatch
 ):
     moved, run = shutil.copytree(reference_run, tmp_path / "reference"), tmp_path / "run"
-    for epochs in (1, 2):
-        experiment.train_sampler(dataclasses.replace(sampler_config, epochs=epochs), conditional_run, run, moved)
+    refuse = loop.SaveRun._refuse_broken
+
+    def raise_and_refuse(save, logs):
+        if save.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        refuse(save, logs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.SaveRun, "_refuse_broken", raise_and_refuse)
+        with pytest.raises(KeyboardInterrupt, match="Stopped by SIGTERM after step 2 "):
+            experiment.train_sampler(sampler_config, conditional_run, run, moved)
+    assert not read_history(run)
+    experiment.train_sampler(sampler_config, conditional_run, run, moved)
     assert Run.load(run).reference_dir == str(moved)
     (ours, _), (theirs, _) = (trained.load_model(folder, "last.weights.h5") for folder in (run, sampler_run))
     assert all(map(np.array_equal, ours.get_weights(), theirs.get_weights()))
+    assert read_history(run) == read_history(sampler_run)
 
 
 @pytest.mark.parametrize(
