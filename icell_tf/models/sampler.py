@@ -89,29 +89,37 @@ class SamplerModel(AdversarialModel):
     def objectives(self, batch, drawn, training):
         """The score and the game of each generator. Without training the averaged weights draw."""
         x_r, x_s = self.spec.reference(batch["x"]), self.spec.structure(batch["x"])[..., None]
-        y = tf.one_hot(batch["structure"], len(self.spec.structures))
         z_r = self.enc_r(x_r, training=False)
-        gen_s, gen_r = (self.gen_s, self.gen_r) if training else (self.mean_gen_s, self.mean_gen_r)
-
-        given = {"given": tf.concat([x_r, self.typical(y, z_r)], axis=-1), "y": y}
-        given = {name: tf.concat([values] * DRAWS, axis=0) for name, values in given.items()}
-        s = tf.split(tf.sigmoid(gen_s({**given, **drawn["noise_s"]}, training=training)), DRAWS)
-        cells = [tf.concat([x_r, one], axis=-1) for one in (*s, x_s)]
-        game_s = self._play(self.critic_s, cells, drawn["moves_s"], channels=1, y=y)
-
-        encoded, new = tf.split(self.shapes(tf.concat([z_r, drawn["z_prior"]], axis=0)), 2)
-        given = tf.concat([encoded] * DRAWS + [new], axis=0)
-        r = tf.split(tf.sigmoid(gen_r({"given": given, **drawn["noise_r"]}, training=training)), DRAWS + 1)
-        game_r = self._play(self.critic_r, [*r, x_r], drawn["moves_r"], channels=x_r.shape[-1])
-
+        y = tf.one_hot(batch["structure"], len(self.spec.structures))
+        played = {
+            "s": (x_s, *self._draw_structures(x_r, x_s, y, z_r, drawn, training)),
+            "r": (x_r, *self._draw_shapes(x_r, z_r, drawn, training)),
+        }
         objectives, logs = {}, {}
-        for name, draws, x, (passed, told, slope, right) in (("s", s, x_s, game_s), ("r", r[:DRAWS], x_r, game_r)):
+        for name, (x, draws, (passed, told, slope, right)) in played.items():
             score = sampling_losses.draws_score(draws, x, self.patch)
             objectives[f"gen_{name}"] = score + self.adversarial_weight * passed
             objectives[f"critic_{name}"] = told + self.penalty_weight / 2.0 * slope
             values = {"score": score, "passed": passed, "told": told, "slope": slope, "right": right}
             logs |= {f"{metric}_{name}": value for metric, value in values.items()}
         return objectives, logs
+
+    def _draw_structures(self, x_r, x_s, y, z_r, drawn, training):
+        """Returns Gen_s's draws of the structure, (B, ..., 1) each, and its round of the game, as `_play` does."""
+        generator = self.gen_s if training else self.mean_gen_s
+        given = {"given": tf.concat([x_r, self.typical(y, z_r)], axis=-1), "y": y}
+        given = {name: tf.concat([values] * DRAWS, axis=0) for name, values in given.items()}
+        draws = tf.split(tf.sigmoid(generator({**given, **drawn["noise_s"]}, training=training)), DRAWS)
+        cells = [tf.concat([x_r, one], axis=-1) for one in (*draws, x_s)]
+        return draws, self._play(self.critic_s, cells, drawn["moves_s"], channels=1, y=y)
+
+    def _draw_shapes(self, x_r, z_r, drawn, training):
+        """Returns Gen_r's draws of these cells, (B, ..., R) each, and its round of the game, which new cells join."""
+        generator = self.gen_r if training else self.mean_gen_r
+        encoded, new = tf.split(self.shapes(tf.concat([z_r, drawn["z_prior"]], axis=0)), 2)
+        given = tf.concat([encoded] * DRAWS + [new], axis=0)
+        draws = tf.split(tf.sigmoid(generator({"given": given, **drawn["noise_r"]}, training=training)), DRAWS + 1)
+        return draws[:DRAWS], self._play(self.critic_r, [*draws, x_r], drawn["moves_r"], channels=x_r.shape[-1])
 
     def typical(self, y, z_r):
         """Algorithm 3's image of the structure. Args: (B, K), (B, Z). Returns: (B, ..., 1) in [0, 1]."""

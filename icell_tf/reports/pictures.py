@@ -105,7 +105,8 @@ def _generated(context, shapes):
     plane, sample = context.integrator.spec.plane, context.integrator.sample
     drawn = [plane(sample(np.arange(len(names)), context.seed + row)["x_rs"]) for row in range(3)]
     cells = figures.cell_grid(np.concatenate(drawn), columns=len(names), labels=names, contrast="percentile")
-    of_cells = "Cells drawn from the prior: each is another draw of z_r and z_s, a column shows one structure."
+    varies = "z_r, of the shape and of the structure" if context.integrator.sharp else "z_r and z_s"
+    of_cells = f"Cells drawn from the prior: each is another draw of {varies}, a column shows one structure."
     of_shapes = "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with."
     return [
         Exhibit("generated", "New cells", of_cells, cells),
