@@ -10,7 +10,7 @@ from icell_tf.evaluation import classification, integration, truth
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.metrics.scores import Part
 from icell_tf.reports import cell_table, metrics_file, truth_table
-from icell_tf.reports.truth_table import aligned, with_interval
+from icell_tf.reports.text import aligned, number, with_interval
 
 POOLED_FILE = "pooled.json"
 ACCURACIES = ("accuracy", "balanced_accuracy")
@@ -75,16 +75,16 @@ def table(content):
     for name, row in rows.items():
         recall = scores[("balanced_accuracy", None) if name == "mean" else ("recall", name)]["value"]
         margin = scores["margin", None if name == "mean" else name]
-        values = [f"{value:.3f}" for value in (recall, *(row[prediction] for prediction in predictions))]
-        lines.append([name, *values, with_interval(margin)])
+        values = [number(value, decimals=3) for value in (recall, *(row[prediction] for prediction in predictions))]
+        lines.append([name, *values, with_interval(margin, decimals=3)])
     below = aligned(lines)
-    accuracies = [f"{name.replace('_', ' ')} {with_interval(scores[name, None])}" for name in ACCURACIES]
+    accuracies = [f"{name.replace('_', ' ')} {with_interval(scores[name, None], decimals=3)}" for name in ACCURACIES]
     summary = [f"{content['dataset']}: {content['test_cells']} cells, each tested once, in {content['folds']} folds"]
     summary += [f"{'; '.join(accuracies)} (95% intervals)"]
     localization = f"{content['compared_with']} localization"
     summary += [f"correlation of predicted with {localization}; margin of the model over its best rival:"]
     if ("shape_p", None) in scores:
-        gain, p = with_interval(scores["shape_gain", None]), scores["shape_p", None]["value"]
+        gain, p = with_interval(scores["shape_gain", None], decimals=3), scores["shape_p", None]["value"]
         below += [f"a cell's own shape, against those of other cells, gains {gain}, permutation p = {p:.4f}"]
     return "\n".join([*summary, *below, *truth_table.lines(content)])
 

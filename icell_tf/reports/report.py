@@ -7,6 +7,7 @@ from icell_tf import files
 from icell_tf.evaluation.evaluators import is_complete
 from icell_tf.evaluation.integration import RIVALS
 from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard, truth_table
+from icell_tf.reports.text import number, with_interval, words
 from icell_tf.viz import figures
 
 GAINS = {  # {metric: what it is}
@@ -90,7 +91,7 @@ def _gains(scores):
         overall = found.pop(None, None)
         if overall:
             ahead = sum(bool(score["interval"]) and score["interval"][0] > 0 for score in found.values())
-            lines.append(f"{what}: {_with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
+            lines.append(f"{what}: {with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
     return lines
 
 
@@ -98,14 +99,9 @@ def _detected(scores):
     lines = []
     for score in scores:
         if score["part"] == "detection" and score["structure"] is None:
-            beside = ", ".join(f"{name} {page.number(value)}" for name, value in score["landmarks"].items())
-            lines.append(f"detector: {page.words(score['metric'])} {_with_interval(score)}; {beside}")
+            beside = ", ".join(f"{name} {number(value)}" for name, value in score["landmarks"].items())
+            lines.append(f"detector: {words(score['metric'])} {with_interval(score)}; {beside}")
     return lines
-
-
-def _with_interval(score):
-    numbers = [page.number(value) for value in (score["value"], *(score["interval"] or ()))]
-    return f"{numbers[0]} ({numbers[1]} to {numbers[2]})" if score["interval"] else numbers[0]
 
 
 def _summary(content):
