@@ -1,5 +1,6 @@
 """The report on a trained model: scorecard, exhibits and pictures; as a page, files, model card and in TensorBoard."""
 
+import math
 import os
 from pathlib import Path
 
@@ -113,20 +114,22 @@ def _summary(content):
             f"{content['balanced_accuracy']:.1%})."
         )
     if "integration" in content:
-        means = content["integration_mean"]
-        best = max(RIVALS, key=means.get)
-        lines.append(
-            f"Predicted and {content['compared_with']} localizations correlate with r = {means['model']:.3f}; the best "
-            f"that training cells alone offer is {means[best]:.3f} ({best})."
-        )
+        what = f"Predicted and {content['compared_with']} localizations correlate with"
+        lines.append(f"{what} {_beside_best_rival(content['integration_mean'])}")
     if "truth" in content:
-        means = content["truth_mean"]
-        best = max(RIVALS, key=means.get)
-        lines.append(
-            f"With all structures that are known of the same cells, inside these, predictions correlate with r = "
-            f"{means['model']:.3f}; the best that training cells alone offer is {means[best]:.3f} ({best})."
-        )
+        what = "With all structures that are known of the same cells, inside these, predictions correlate with"
+        lines.append(f"{what} {_beside_best_rival(content['truth_mean'])}")
     return lines
+
+
+def _beside_best_rival(means):
+    """Says r of Algorithm 3 and of its best rival. Args: {prediction: mean r}, None or NaN where there is none."""
+    known = {name: means[name] for name in RIVALS if means.get(name) is not None and math.isfinite(means[name])}
+    r = f"r = {number(means['model'], decimals=3)}"
+    if not known:
+        return f"{r}; there is nothing that training cells alone offer."
+    best = max(known, key=known.get)
+    return f"{r}; the best that training cells alone offer is {number(known[best], decimals=3)} ({best})."
 
 
 def make_writable(output):
