@@ -101,8 +101,9 @@ def lines(content):
         row += [number(value, decimals=4) for value in (crps["value"], crps["rivals"].get(NEAREST))]
         row.append(with_interval(gain, decimals=4) if gain else number(None))
         rows.append([*row, *(number(scores[name, structure]["value"], decimals=3) for name in COLUMNS)])
+    of = "phase 3" if content["phase"] == "sampler" else "z_s"
     return [
-        f"CRPS inside the cell, lower is better, of draws and of the {words(NEAREST)} training cells, and the gain:",
-        "how much lower that of the draws is, with 95% intervals. Coverage should be 0.9, power 1:",
+        f"CRPS inside the cell, lower is better, of draws of {of} and of the {words(NEAREST)} training cells;",
+        "crps_gain, how much lower that of the draws is, has a 95% interval; coverage_90 should be 0.9, power 1:",
         *aligned(rows),
     ]

@@ -39,7 +39,7 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
     distribution_table.write(distribution.measure(*shared, neighbours=neighbours), output)
 
 
-def pool(folders, prepared, output, seed=0):
+def pool(folders, prepared, output, seed=0, phase="conditional"):
     """Scores the cells of all folds together and writes pooled.json.
 
     Args:
@@ -47,9 +47,10 @@ def pool(folders, prepared, output, seed=0):
       prepared: the `PreparedCells` of one of them; all have its spec and its data set.
       output: folder for pooled.json.
       seed: of resampling and permutations.
+      phase: of the models that were measured: "conditional", which draw z_s, or "sampler".
 
-    Returns: its content: dataset, spec, folds, test_cells, and the rest as metrics.json of the parts classification,
-    integration and, where all folds have them, truth and distribution.
+    Returns: its content: dataset, spec, folds, phase, test_cells, and the rest as metrics.json of the parts
+    classification, integration and, where all folds have them, truth and distribution.
 
     Raises: ValueError: if a cell is in two folds, or the files don't belong together.
     """
@@ -65,8 +66,8 @@ def pool(folders, prepared, output, seed=0):
     if _all_have(folders, distribution_table.DISTRIBUTION_FILE):
         drawn = distribution_table.read(folders, prepared.spec.structures)
         parts.append(Part("distribution", "", "", tuple(distribution.scores(drawn, seed)), drawn))
-    about = {"dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "folds": len(folders), "seed": seed}
-    content = metrics_file.content_of(parts, **about, test_cells=len(classified.y))
+    about = {"dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "folds": len(folders), "phase": phase}
+    content = metrics_file.content_of(parts, **about, seed=seed, test_cells=len(classified.y))
     with files.atomic_write(Path(output) / POOLED_FILE) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return content

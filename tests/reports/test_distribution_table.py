@@ -98,7 +98,9 @@ def test_a_line_a_structure_has_its_scores():
     for by_ensemble in measured.proper.values():
         by_ensemble[NEAREST][2:] = np.nan  # no training cell shows zo1
     scores = [{"part": "distribution"} | score for score in as_json(measured)]
-    lines = distribution_table.lines({"scores": scores})
+    lines = distribution_table.lines({"phase": "sampler", "scores": scores})
+    assert "draws of phase 3 " in lines[0]
+    assert "draws of z_s " in distribution_table.lines({"phase": "conditional", "scores": scores})[0]
     header, tom20, zo1, mean = (line.split() for line in lines[2:])
     assert header[:5] == ["structure", "cells", "crps", "crps_of_20_nearest", "crps_gain"]
     assert header[5:] == ["coverage_90", "power_1", "power_2", "power_3", "power_4"]

@@ -26,6 +26,8 @@ def test_scores_are_of_all_cells(tmp_path):
     assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
     assert content["schema_version"] == 2 and CellSpec.from_dict(content["spec"]) == CELLS.spec
     assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
+    of_sampler = pooled.pool(folders, CELLS, tmp_path, phase="sampler")
+    assert (content["phase"], of_sampler["phase"]) == ("conditional", "sampler")
     scores = scores_of(content)
     hits = sum((classified.predicted == test.y).sum() for test, classified, _ in found)
     assert content["accuracy"] == scores["accuracy"]["value"] == pytest.approx(hits / 9)
