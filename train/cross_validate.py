@@ -1,4 +1,4 @@
-"""Cross-validates both phases, so that every cell is tested once: python train/cross_validate.py --preset=small."""
+"""Cross-validates the phases, so that every cell is tested once: python train/cross_validate.py --preset=small."""
 
 from icell_tf.cli.command import start
 from icell_tf.cli.cross_validate import main

@@ -126,12 +126,17 @@ def define_threads():
     return flags.DEFINE_string("threads_per_operation", "auto", text)
 
 
-def define_setting(field):
-    """Defines the flag of a config's field; its value None stands for the preset's."""
-    text, choices = field.metadata["help"], field.metadata["choices"]
-    if choices:
-        return flags.DEFINE_enum(field.name, None, choices, text)
-    return _DEFINE[field.type](field.name, None, text)
+def define_setting(field, phase=None):
+    """Defines the flag of a config's field; its value None stands for the preset's.
+
+    Args: phase, whose own setting it is, where a command trains several: the flag is then --PHASE_NAME.
+    """
+    name, text = field.name, field.metadata["help"]
+    if phase:
+        name, text = f"{phase}_{name}", f"of the {phase} model: {text}"
+    if choices := field.metadata["choices"]:
+        return flags.DEFINE_enum(name, None, choices, text)
+    return _DEFINE[field.type](name, None, text)
 
 
 def ensure_prepared(dataset, data_dir=None):

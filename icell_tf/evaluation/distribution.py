@@ -42,6 +42,7 @@ class Distribution:
     Attributes:
       structures: K names.
       draws: the number of draws of each structure in each cell.
+      cell_ids: N texts.
       proper: {score: {ensemble: (N, K)}}, scores as `PROPER` names them; the ensembles: the model's draws, the copies
         of the nearest training cells, Algorithm 3's image alone, and where they are known true draws.
       covered: {ensemble: {share: (N, K)}}, the part of the pixels within the central interval that holds that share.
@@ -54,6 +55,7 @@ class Distribution:
 
     structures: tuple[str, ...]
     draws: int
+    cell_ids: list[str]
     proper: dict[str, dict[str, np.ndarray]]
     covered: dict[str, dict[float, np.ndarray]]
     histograms: dict[str, np.ndarray]
@@ -100,7 +102,7 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
                     images = observations[..., k] / np.float32(255)
                     observed, found[TRUE] = images[0], images[1:]
                 table.add(start + place, k, observed, found, masks[place], rng)
-    return table.measured(spec.structures, draws)
+    return table.measured(spec.structures, draws, [test.cell_ids[row] for row in rows])
 
 
 class _Table:
@@ -140,14 +142,14 @@ class _Table:
         shape = (*self._shape, *np.shape(np.squeeze(value)))
         self._values.setdefault(key, np.full(shape, np.nan))[i, k] = np.squeeze(value)
 
-    def measured(self, structures, draws):
+    def measured(self, structures, draws, cell_ids):
         nested = {"proper": {}, "covered": {}, "variance": {}, "similarity": {}, "power": {}}
         for (kind, *names, last), values in self._values.items():
             place = nested[kind]
             for name in names:
                 place = place.setdefault(name, {})
             place[last] = values
-        return Distribution(tuple(structures), draws, histograms=self._histograms, **nested)
+        return Distribution(tuple(structures), draws, cell_ids, histograms=self._histograms, **nested)
 
 
 def _single_images(found):
@@ -185,8 +187,9 @@ def scores(measured, seed=0):
             about = f"part of the pixels inside the cell within the central {share:.0%} of {measured.draws} draws"
             fields = {"landmarks": landmarks, "better": "near", "about": about} | shared
             found.append(over_structures(f"coverage_{share:.0%}"[:-1], by_name[DRAWN], **fields))
-        if TRUE in measured.variance:
-            pair = (measured.variance[name][:, columns] for name in (DRAWN, TRUE))
+        if TRUE in measured.variance and not np.isnan(measured.variance[TRUE][:, columns]).all():
+            drawn, true = (measured.variance[name][:, columns] for name in (DRAWN, TRUE))
+            pair = _where_known(drawn, true), true
             about = "root of the variance of draws over that of true ones, mean over the pixels inside the cell"
             fields = {"landmarks": {"true draws": 1.0}, "better": "near", "about": about} | shared
             found.append(ratio_over_structures("spread_of_draws", *pair, transform=np.sqrt, **fields))
@@ -225,11 +228,17 @@ def _power_scores(power, shared):
         others = [name for name in (NEAREST, MODE, TRUE) if name in power]
         landmarks = {"observed": 1.0}
         for name in others:
-            landmarks[name] = float(mean_ratio(power[name][..., number], observed))
+            other = power[name][..., number]
+            landmarks[name] = float(mean_ratio(other, _where_known(observed, other)))
         about = f"power of draws over that of observed cells, {low:g} to {high:g} cycles a pixel"
         fields = {"landmarks": landmarks, "better": "near", "about": about} | shared
         found.append(ratio_over_structures(f"power_{number + 1}", drawn, observed, **fields))
     return found
+
+
+def _where_known(values, others):
+    """Returns values (N, K), NaN where others are: of the folds of a cross-validation, some may have no true draws."""
+    return np.where(np.isnan(others), np.nan, values)
 
 
 def _means(by_name, *names):

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 from importlib import resources
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import jinja2
 from PIL import Image
 
 from icell_tf.files import atomic_write
+from icell_tf.reports.text import number, words
 
 PAGE_FILE = "report.html"
 TEMPLATE = "page.html"
 BETTER = {"higher": "higher is better", "lower": "lower is better", "near": "should equal its first baseline"}
 MOST_COLUMNS = 6  # of baselines; with more, a row lists its own
-FIGURES = 3  # significant, of a number on the page
 
 
 def write(path, title, summary, parts, exhibits=(), pictures=()):
@@ -55,25 +54,6 @@ def columns(part):
     names = list(dict.fromkeys(name for score in part.scores for name in score.baselines))
     given = sum(len(score.baselines) for score in part.scores)
     return names if len(names) <= MOST_COLUMNS and 2 * given > len(names) * len(part.scores) else []
-
-
-def number(value):
-    """Returns a number with three significant figures, as a reader expects it: 0.0123, 12.3, 1,234; a dash for NaN."""
-    if not math.isfinite(value):
-        return "–"
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value):,}"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if abs(value) < 0.01:
-        return f"{value:.{FIGURES}g}"
-    decimals = max(0, FIGURES - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(decimals, FIGURES)}f}"
-
-
-def words(name):
-    """Returns the name of a score or a baseline in words: membrane_r -> membrane r."""
-    return name.replace("_", " ")
 
 
 def data_uri(picture):

@@ -1,5 +1,6 @@
 """The report on a trained model: scorecard, exhibits and pictures; as a page, files, model card and in TensorBoard."""
 
+import math
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from icell_tf import files
 from icell_tf.evaluation.evaluators import is_complete
 from icell_tf.evaluation.integration import RIVALS
 from icell_tf.reports import cell_table, code_table, metrics_file, model_card, page, pictures, tensorboard, truth_table
+from icell_tf.reports.text import number, with_interval, words
 from icell_tf.viz import figures
 
 GAINS = {  # {metric: what it is}
@@ -90,7 +92,7 @@ def _gains(scores):
         overall = found.pop(None, None)
         if overall:
             ahead = sum(bool(score["interval"]) and score["interval"][0] > 0 for score in found.values())
-            lines.append(f"{what}: {_with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
+            lines.append(f"{what}: {with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
     return lines
 
 
@@ -98,14 +100,9 @@ def _detected(scores):
     lines = []
     for score in scores:
         if score["part"] == "detection" and score["structure"] is None:
-            beside = ", ".join(f"{name} {page.number(value)}" for name, value in score["landmarks"].items())
-            lines.append(f"detector: {page.words(score['metric'])} {_with_interval(score)}; {beside}")
+            beside = ", ".join(f"{name} {number(value)}" for name, value in score["landmarks"].items())
+            lines.append(f"detector: {words(score['metric'])} {with_interval(score)}; {beside}")
     return lines
-
-
-def _with_interval(score):
-    numbers = [page.number(value) for value in (score["value"], *(score["interval"] or ()))]
-    return f"{numbers[0]} ({numbers[1]} to {numbers[2]})" if score["interval"] else numbers[0]
 
 
 def _summary(content):
@@ -117,20 +114,22 @@ def _summary(content):
             f"{content['balanced_accuracy']:.1%})."
         )
     if "integration" in content:
-        means = content["integration_mean"]
-        best = max(RIVALS, key=means.get)
-        lines.append(
-            f"Predicted and {content['compared_with']} localizations correlate with r = {means['model']:.3f}; the best "
-            f"that training cells alone offer is {means[best]:.3f} ({best})."
-        )
+        what = f"Predicted and {content['compared_with']} localizations correlate with"
+        lines.append(f"{what} {_beside_best_rival(content['integration_mean'])}")
     if "truth" in content:
-        means = content["truth_mean"]
-        best = max(RIVALS, key=means.get)
-        lines.append(
-            f"With all structures that are known of the same cells, inside these, predictions correlate with r = "
-            f"{means['model']:.3f}; the best that training cells alone offer is {means[best]:.3f} ({best})."
-        )
+        what = "With all structures that are known of the same cells, inside these, predictions correlate with"
+        lines.append(f"{what} {_beside_best_rival(content['truth_mean'])}")
     return lines
+
+
+def _beside_best_rival(means):
+    """Says r of Algorithm 3 and of its best rival. Args: {prediction: mean r}, None or NaN where there is none."""
+    known = {name: means[name] for name in RIVALS if means.get(name) is not None and math.isfinite(means[name])}
+    r = f"r = {number(means['model'], decimals=3)}"
+    if not known:
+        return f"{r}; there is nothing that training cells alone offer."
+    best = max(known, key=known.get)
+    return f"{r}; the best that training cells alone offer is {number(known[best], decimals=3)} ({best})."
 
 
 def make_writable(output):

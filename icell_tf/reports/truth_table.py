@@ -8,6 +8,7 @@ import numpy as np
 from icell_tf.evaluation.integration import RIVALS
 from icell_tf.evaluation.truth import Truth
 from icell_tf.files import atomic_write
+from icell_tf.reports.text import aligned, number, with_interval
 
 TRUTH_FILE = "truth.csv"
 LABELS = ("cell_id", "fov_id", "structure")
@@ -67,9 +68,9 @@ def lines(content):
     rows = [["structure", *content["truth_mean"]]]
     margins = [["structure", *RIVALS]]
     for name, row in {**content["truth"], "mean": content["truth_mean"]}.items():
-        rows.append([name, *("-" if value is None else f"{value:.3f}" for value in row.values())])
+        rows.append([name, *(number(value, decimals=3) for value in row.values())])
         of = [scores[f"margin_over_{rival}", None if name == "mean" else name] for rival in RIVALS]
-        margins.append([name, *map(with_interval, of)])
+        margins.append([name, *(with_interval(score, decimals=3) for score in of)])
     fields = scores["r", None]["n"]
     return [
         "correlation of predicted with known structures of the same cell, inside it; other_structure is copied:",
@@ -77,17 +78,3 @@ def lines(content):
         f"Algorithm 3 minus each rival, with 95% intervals over {fields} fields of view:",
         *aligned(margins),
     ]
-
-
-def aligned(rows):
-    """Returns rows of texts as lines, with columns of one width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def with_interval(score):
-    """Returns the value of a score, as JSON has it, with its interval: 0.123 (0.100 to 0.150)."""
-    value = "-" if score["value"] is None else f"{score['value']:.3f}"
-    if score["interval"] is None:
-        return value
-    return f"{value} ({score['interval'][0]:.3f} to {score['interval'][1]:.3f})"

@@ -105,7 +105,7 @@ def test_only_known_structures_count():
     figures = truth.main_figures(one)
     assert list(figures["truth"]) == ["actin"] and figures["truth_mean"]["other_structure"] is None
     scores = [{"part": "truth"} | score.to_json() for score in truth.scores(one)]
-    assert truth_table.lines(figures | {"scores": scores})[2].split()[::8] == ["actin", "-"]
+    assert truth_table.lines(figures | {"scores": scores})[2].split()[::8] == ["actin", "–"]
 
 
 def test_pixels_of_the_rim_and_beyond_do_not_count():

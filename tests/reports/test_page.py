@@ -117,12 +117,3 @@ def test_exhibits_are_shown_with_captions_and_alternative_texts(text):
 def test_a_model_without_rivals_ahead_says_so():
     text = page.render("r", [], [part(GOOD)])
     assert "In none of the 1 scores" in text and "of the paper, for this model" not in text
-
-
-NUMBERS = (0.9312, 0.01234, 0.00345, 12.345, 1234.5, 400, 3e-7, 0.0001, 0, -0.5, math.inf, 123.4, 0.5)
-TEXTS = "0.931 0.012 0.00345 12.3 1,234 400 3e-07 0.0001 0 -0.500 – 123 0.500".split()
-
-
-@pytest.mark.parametrize("value, text", list(zip(NUMBERS, TEXTS, strict=True)))
-def test_numbers_have_three_figures(value, text):
-    assert page.number(value) == text

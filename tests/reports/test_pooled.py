@@ -1,3 +1,4 @@
+import csv
 import json
 from types import SimpleNamespace
 
@@ -5,14 +6,16 @@ import numpy as np
 import pytest
 
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.reports import pooled
+from icell_tf.evaluation import truth
+from icell_tf.evaluation.neighbours import Neighbours
+from icell_tf.reports import distribution_table, pooled, truth_table
 from icell_tf.spec import CellSpec
 from tests.reports.test_cell_table import NAMES, write_folds
 
 CELLS = SimpleNamespace(spec=CellSpec("YX", (16, 16), (1.2, 1.2), NAMES), dataset="fake/1.0.0")
 
 
-def of(content):
+def scores_of(content):
     """Returns {metric: score as JSON} over all structures."""
     return {score["metric"]: score for score in content["scores"] if score["structure"] is None}
 
@@ -23,7 +26,9 @@ def test_scores_are_of_all_cells(tmp_path):
     assert json.loads((tmp_path / pooled.POOLED_FILE).read_text()) == content
     assert content["schema_version"] == 2 and CellSpec.from_dict(content["spec"]) == CELLS.spec
     assert (content["dataset"], content["folds"], content["test_cells"]) == ("fake/1.0.0", 2, 9)
-    scores = of(content)
+    of_sampler = pooled.pool(folders, CELLS, tmp_path, phase="sampler")
+    assert (content["phase"], of_sampler["phase"]) == ("conditional", "sampler")
+    scores = scores_of(content)
     hits = sum((classified.predicted == test.y).sum() for test, classified, _ in found)
     assert content["accuracy"] == scores["accuracy"]["value"] == pytest.approx(hits / 9)
     assert np.sum(content["confusion"]) == scores["r"]["n"] == 9
@@ -37,7 +42,7 @@ def test_scores_are_of_all_cells(tmp_path):
 def test_the_table_has_a_line_a_structure_with_every_prediction(tmp_path):
     content = pooled.pool(write_folds(tmp_path)[1], CELLS, tmp_path)
     lines = pooled.table(content).splitlines()
-    scores = of(content)
+    scores = scores_of(content)
     accuracy = scores["accuracy"]
     assert lines[0] == "fake/1.0.0: 9 cells, each tested once, in 2 folds"
     low, high = accuracy["interval"]
@@ -65,5 +70,25 @@ def test_folds_of_a_data_set_are_measured_with_their_own_training_cells(prepared
     content = pooled.pool(folders, fold, tmp_path)
     assert np.sum(content["confusion"], axis=1).tolist() == [8, 8, 8]
     assert content["compared_with"] == "observed"
-    assert of(content)["accuracy"]["n"] == 24
+    assert scores_of(content)["accuracy"]["n"] == 24
     assert all(-1 <= row["model"] <= 1 for row in content["integration"].values())
+    assert content["parts"] == ["classification", "integration", "distribution"]
+    measured = distribution_table.read(folders, integrator.structures)
+    assert scores_of(content)["crps"]["n"] == (~np.isnan(measured.variance["draws"])).any(axis=1).sum() > 0
+    tables = [csv.DictReader((folder / "cells.csv").read_text().splitlines()) for folder in folders]
+    assert set(measured.cell_ids) <= {row["cell_id"] for rows in tables for row in rows}
+    title = [line.startswith("CRPS") for line in pooled.table(content).splitlines()].index(True)
+    rows = [line.split() for line in pooled.table(content).splitlines()[title + 2 :]]
+    assert [row[0] for row in rows] == ["structure", *integrator.structures, "mean"]
+
+
+def test_the_neighbours_are_searched_once_a_fold(prepared, make_integrator, tmp_path, monkeypatch):
+    searched, search = [], Neighbours._search
+    monkeypatch.setattr(Neighbours, "_search", lambda self, cells: searched.append(cells) or search(self, cells))
+    monkeypatch.setattr(truth, "why_not", lambda prepared: "")
+    monkeypatch.setattr(truth, "measure", lambda *arguments, neighbours: neighbours.find(arguments[1]))
+    monkeypatch.setattr(truth_table, "write", lambda *arguments: None)
+    integrator = make_integrator()
+    others = tuple(name for name in prepared.spec.structures if name not in integrator.structures)
+    pooled.measure_fold(integrator, PreparedCells(prepared.folder, fold="1/4", leave_out=others), tmp_path, draws=2)
+    assert len(searched) == 1

@@ -2,20 +2,24 @@
 
 import dataclasses
 import json
+import math
 import os
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from icell_tf import paper
-from icell_tf.reports import model_card
+from icell_tf.evaluation.integration import RIVALS
+from icell_tf.reports import metrics_file, model_card
 from icell_tf.reports.code_table import CODES_FILE
 from icell_tf.reports.metrics_file import METRICS_FILE
 from icell_tf.reports.page import PAGE_FILE
 from icell_tf.reports.report import make_writable, table, why_not_recorded, write
 from icell_tf.spec import CellSpec
+from tests.conftest import SPEC
 
 HEADINGS = ["Reconstruction", "Classification", "None of these", "Integration", "Truth in the same cell"]
 HEADINGS += ["Draws", "Distribution of draws", "Detection of draws", "Generated cells", "Memorisation"]
@@ -139,6 +143,21 @@ def test_table_has_a_line_a_structure():
     assert lines[0] == "d: 4 test cells" and "0.500, balanced 0.250" in lines[1]
     rows = ["model ceiling", "tom20 0.123 0.900", "zo1 -0.500 0.800", "mean -0.188 0.850"]
     assert [" ".join(line.split()) for line in lines[3:]] == rows
+
+
+def test_the_head_of_the_page_names_the_best_rival_of_those_that_have_a_mean(tmp_path, monkeypatch):
+    means = dict.fromkeys(RIVALS)
+    figures = {"compared_with": "observed", "integration": {}, "truth": {}}
+    figures["integration_mean"] = means | {"model": 0.5, "class_mean": math.nan, "nearest": 0.25}
+    figures["truth_mean"] = means | {"model": 0.75}
+    content_of = metrics_file.content_of
+    monkeypatch.setattr(metrics_file, "content_of", lambda parts, **about: content_of(parts, **about) | figures)
+    cells = SimpleNamespace(dataset="d", spec=SPEC)
+    told = {"subject": SimpleNamespace(name="run"), "progress": lambda step: None}
+    write(SimpleNamespace(prepared=cells, test=[], seed=0, **told), [], tmp_path)
+    text = (tmp_path / PAGE_FILE).read_text(encoding="utf-8")
+    assert "correlate with r = 0.500; the best that training cells alone offer is 0.250 (nearest)." in text
+    assert "correlate with r = 0.750; there is nothing that training cells alone offer." in text
 
 
 def test_table_says_what_the_model_is_ahead_in_and_what_a_detector_sees():
