@@ -3,6 +3,7 @@
 Its scores are r, its margin over the best rival, and whether a cell's shape matters.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,8 +121,12 @@ def known_structures(integration):
 
 
 def mean_r(r, structures):
-    """Returns the mean over structures of the mean over cells: r (N, K) with NaN, and the structures' indices."""
-    return float(np.nanmean(r[:, structures], axis=0).mean())
+    """Returns the mean over structures of the mean over cells: r (N, K) with NaN, and the structures' indices.
+
+    It is NaN where a prediction correlates with nothing, because it is one grey everywhere.
+    """
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        return float(np.nanmean(r[:, structures], axis=0).mean())
 
 
 def main_figures(integration):
@@ -175,7 +180,7 @@ def _over_frame(integration, chosen, seed, structure=None):
     """Scores the chosen structures, indices, together: one structure, or None for all."""
     what = structure or "mean over structures"
     r, localization = integration.r, f"with the {integration.compared_with} localization over the frame, {what}"
-    best = max(RIVALS, key=lambda rival: mean_r(r[rival], chosen))
+    best = max(RIVALS, key=lambda rival: np.nan_to_num(mean_r(r[rival], chosen), nan=-np.inf))
     found = [
         _r(metric, r, prediction, chosen, seed, about=f"{meaning}, {localization}", structure=structure)
         for metric, (prediction, meaning) in METRICS.items()

@@ -89,13 +89,12 @@ def known_structures(measured):
 def main_figures(measured):
     """Returns what metrics.json says of this part beside the scores: mean correlations of every prediction.
 
-    None where there is none, as of another structure where each cell has only one.
+    NaN where there is none, as of another structure where each cell has only one.
     """
     known = known_structures(measured)
 
     def row(chosen):
-        means = {name: _mean(r, chosen) for name, r in measured.r.items()}
-        return {name: None if np.isnan(mean) else mean for name, mean in means.items()}
+        return {name: _mean(r, chosen) for name, r in measured.r.items()}
 
     return {"truth": {measured.structures[k]: row([k]) for k in known}, "truth_mean": row(known)}
 

@@ -1,6 +1,7 @@
 """metrics.json: the main figures and every score of an evaluation. docs/metrics.md describes it."""
 
 import json
+import math
 from pathlib import Path
 
 from icell_tf import files
@@ -20,9 +21,18 @@ def content_of(parts, **about):
     content = {"schema_version": SCHEMA_VERSION, **about, "parts": [part.key for part in parts]}
     for part in parts:
         if part.key in MAIN_FIGURES and part.measured is not None:
-            content |= MAIN_FIGURES[part.key](part.measured)
+            content |= _without_nan(MAIN_FIGURES[part.key](part.measured))
     content["scores"] = [{"part": part.key} | score.to_json() for part in parts for score in part.scores]
     return content
+
+
+def _without_nan(figures):
+    """Returns figures, numbers and texts in dicts and lists, with None for what JSON lacks: NaN and infinity."""
+    if isinstance(figures, dict):
+        return {name: _without_nan(value) for name, value in figures.items()}
+    if isinstance(figures, (list, tuple)):
+        return [_without_nan(value) for value in figures]
+    return None if isinstance(figures, float) and not math.isfinite(figures) else figures
 
 
 def write(content, path):
@@ -30,7 +40,7 @@ def write(content, path):
     for name in _files_of_earlier(path) - set(content["files"]):
         (path.parent / name).unlink(missing_ok=True)
     with files.atomic_write(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return path
 
 

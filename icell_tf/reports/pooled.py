@@ -69,7 +69,7 @@ def pool(folders, prepared, output, seed=0, phase="conditional"):
     about = {"dataset": prepared.dataset, "spec": prepared.spec.to_dict(), "folds": len(folders), "phase": phase}
     content = metrics_file.content_of(parts, **about, seed=seed, test_cells=len(classified.y))
     with files.atomic_write(Path(output) / POOLED_FILE) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return content
 
 

@@ -76,7 +76,9 @@ def table(content):
         width = max(len(name) for name in content["integration"]) + 2
         widths = [max(15, len(prediction) + 2) for prediction in predictions]
         rows = {**content["integration"], "mean": content["integration_mean"]}
-        texts = {"": predictions} | {name: [f"{row[p]:.3f}" for p in predictions] for name, row in rows.items()}
+        texts = {"": predictions} | {
+            name: [number(row[p], decimals=3) for p in predictions] for name, row in rows.items()
+        }
         lines.append(f"correlation of predicted with {content['compared_with']} localization:")
         for name, row in texts.items():
             lines.append(name.ljust(width) + "".join(map(str.rjust, row, widths)))
@@ -91,7 +93,8 @@ def _gains(scores):
         found = {score["structure"]: score for score in scores if score["metric"] == metric}
         overall = found.pop(None, None)
         if overall:
-            ahead = sum(bool(score["interval"]) and score["interval"][0] > 0 for score in found.values())
+            lows = [score["interval"][0] for score in found.values() if score["interval"]]
+            ahead = sum(low is not None and low > 0 for low in lows)
             lines.append(f"{what}: {with_interval(overall)}; above 0 in {ahead} of {len(found)} structures")
     return lines
 

@@ -3,7 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from icell_tf.evaluation.integration import RIVALS
+from icell_tf.evaluation import integration
+from icell_tf.evaluation.integration import RIVALS, Integration
 from icell_tf.evaluation.metrics.scores import Part, Score
 from icell_tf.reports import metrics_file
 from icell_tf.reports.metrics_file import METRICS_FILE
@@ -34,6 +35,20 @@ def test_a_part_has_its_scores_and_figures_alone():
     assert content.keys() == {"schema_version", "parts", "scores"} and content["parts"] == ["latent"]
     (score,) = content["scores"]
     assert (score["part"], score["metric"], score["code"], score["structure"]) == ("latent", "mmd_p", "z_r", None)
+
+
+def test_what_could_not_be_measured_is_null(tmp_path):
+    """A rival that predicts one grey everywhere correlates with nothing; the other rivals are judged without it."""
+    r = {name: np.full((4, 2), 0.5) for name in PREDICTIONS}
+    r["nearest"] = np.full((4, 2), np.nan)
+    pairs = {name: [np.eye(2)] for name in ("tom20", "zo1")}
+    measured = Integration(tuple(pairs), "observed", r, r, pairs)
+    scores = tuple(integration.scores(measured))
+    assert all(", nearest," not in score.about for score in scores if score.metric == "margin")
+    content = metrics_file.content_of([Part("integration", "", "", scores, measured)]) | {"files": []}
+    assert content["integration_mean"]["nearest"] is None and content["integration"]["zo1"]["model"] == 0.5
+    path = metrics_file.write(content, tmp_path / METRICS_FILE)
+    assert json.loads(path.read_text()) == json.loads(json.dumps(content))
 
 
 @pytest.mark.parametrize("cut_off", ["", '{"files": ["report.ht', "[]", '{"files": 3}', '{"files": [["a"], "a/b"]}'])
