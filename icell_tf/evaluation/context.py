@@ -2,8 +2,9 @@
 
 from functools import cached_property
 
-from icell_tf.evaluation import compared, detection, judge
+from icell_tf.evaluation import compared, detection, draws, judge
 from icell_tf.evaluation.coded_cells import code_cells
+from icell_tf.evaluation.drawn import ROOM, Drawn
 from icell_tf.evaluation.neighbours import Neighbours
 from icell_tf.messages import show
 
@@ -53,6 +54,11 @@ class Context:
     def neighbours(self):
         """The `Neighbours` of other cells among those that the model was trained on."""
         return Neighbours(self.integrator, self.train)
+
+    @cached_property
+    def drawn(self):
+        """What is `Drawn` in the test cells, for the parts that look at the same draws."""
+        return Drawn(self.integrator, self.test, self.draws, self.seed, first=draws.MOST_CELLS, room=ROOM)
 
     @cached_property
     def judge(self):

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from icell_tf.evaluation.drawn import BATCH, Drawn
 from icell_tf.evaluation.metrics import correlation, ensembles, similarity
 from icell_tf.evaluation.metrics.scores import mean_over_structures, mean_ratio, over_structures, ratio_over_structures
 from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
-MOST_CELLS, BATCH = 400, 10
+MOST_CELLS = 400
 PATCH = 4  # pixels
 BANDS = ((0.03, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5))  # cycles a pixel
 COVERED = (0.5, 0.9)
@@ -64,7 +65,7 @@ class Distribution:
     power: dict[str, np.ndarray]
 
 
-def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neighbours=None):
+def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neighbours=None, drawn=None):
     """Draws the structures of which there are observations, in test cells, and compares.
 
     Args:
@@ -75,9 +76,11 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
       most: the first test cells are taken, at most so many; but where some cells have observations of all structures,
         all of these and no others.
       neighbours: `Neighbours` of that training split, if there are any yet.
+      drawn: `Drawn` in the test cells, of as many draws and of that seed, if it is shared.
 
     Returns: `Distribution`.
     """
+    drawn = drawn or Drawn(integrator, test, draws, seed)
     spec, neighbours = test.spec, neighbours or Neighbours(integrator, training)
     known = test.observed_rows
     rows = known if len(known) else np.arange(min(most, len(test)))
@@ -89,18 +92,18 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
         x = test.x(part)
         x_r, masks = spec.reference(x), correlation.cell_mask(spec.reference(x))
         modes = integrator.integrate(x_r)["structures"]
-        drawn = np.stack([*integrator.draw(x_r, draws, seed)], axis=1)
+        images = drawn.draws(part.tolist())
         for place, row in enumerate(part):
             observations = test.observations(row) if len(known) else None
             for k in range(len(spec.structures)) if len(known) else [test.y[row]]:
-                found = {DRAWN: drawn[place, ..., k], MODE: modes[place, None, ..., k]}
+                found = {DRAWN: images[place, ..., k], MODE: modes[place, None, ..., k]}
                 copies = nearest[start + place, k]
                 found[NEAREST] = neighbours.copies(copies[copies >= 0]) / np.float32(255)
                 if observations is None:
                     observed = spec.structure(x[place])
                 else:
-                    images = observations[..., k] / np.float32(255)
-                    observed, found[TRUE] = images[0], images[1:]
+                    exposed = observations[..., k] / np.float32(255)
+                    observed, found[TRUE] = exposed[0], exposed[1:]
                 table.add(start + place, k, observed, found, masks[place], rng)
     return table.measured(spec.structures, draws, [test.cell_ids[row] for row in rows])
 

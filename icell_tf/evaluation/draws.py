@@ -12,13 +12,13 @@ from scipy import ndimage
 
 from icell_tf import structures
 from icell_tf.evaluation import views
+from icell_tf.evaluation.drawn import BATCH, Drawn
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import Score, bootstrap, mean_score
 from icell_tf.evaluation.metrics.shapes import outline
 from icell_tf.spec import NUCLEUS, spatial_axes
 
 DRAWS, MOST_CELLS = 32, 100
-BATCH = 10  # cells of which images of all structures are floats at once
 TOLERANCE = 64  # a nucleus is dilated by a 64th of the image's longest side: blur and resampling widen structures
 OUTSIDE_CELL = "outside the cell, where preprocessing leaves none in observed ones"
 
@@ -94,7 +94,7 @@ def fraction_outside(images, mask):
     return np.divide(outside, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
-def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
+def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS, drawn=None):
     """Predicts and draws all structures in the first cells of a split.
 
     Args:
@@ -103,15 +103,16 @@ def measure(integrator, cells, draws=DRAWS, seed=0, most=MOST_CELLS):
       draws: how many, 2 or more.
       seed: of the draws.
       most: how many cells at most; the observed structure is measured in all.
+      drawn: `Drawn` in these cells, of as many draws and of that seed, if it is shared.
 
     Returns: `Draws`.
     """
     if draws < 2:
         raise ValueError(f"draws is {draws}, but two are the fewest that can differ")
-    parts, spec = [], cells.spec
+    parts, spec, drawn = [], cells.spec, drawn or Drawn(integrator, cells, draws, seed)
     for rows in views.batches(min(most, len(cells)), spec, BATCH):
         x_r = spec.reference(cells.x(rows))
-        result = integrator.integrate(x_r, draws, seed)
+        result = drawn.integrate(rows)
         variance = np.square(result["std"], dtype=np.float64) * (draws / (draws - 1))
         part = {"spread": np.sqrt(variance.mean(axis=spatial_axes(variance)))}
         images = {"model": result["structures"], "drawn": result["mean"]}

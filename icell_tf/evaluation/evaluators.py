@@ -76,7 +76,7 @@ def _with_training(context):
 
 
 def _integration(context):
-    measured = integration.measure(*_with_training(context), neighbours=context.neighbours)
+    measured = integration.measure(*_with_training(context), neighbours=context.neighbours, drawn=context.drawn)
     return integration.scores(measured, context.seed), measured
 
 
@@ -86,12 +86,12 @@ def _truth(context):
 
 
 def _draws(context):
-    measured = draws.measure(context.integrator, context.test, context.draws, context.seed)
+    measured = draws.measure(context.integrator, context.test, context.draws, context.seed, drawn=context.drawn)
     return draws.scores(measured, context.seed), None
 
 
 def _distribution(context):
-    measured = distribution.measure(*_with_training(context), neighbours=context.neighbours)
+    measured = distribution.measure(*_with_training(context), neighbours=context.neighbours, drawn=context.drawn)
     return distribution.scores(measured, context.seed), measured
 
 

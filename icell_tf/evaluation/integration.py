@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from icell_tf.evaluation.drawn import BATCH, Drawn
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.permutation import shape_test
 from icell_tf.evaluation.metrics.scores import Score, mean_score, over_structures
 from icell_tf.evaluation.neighbours import Neighbours
 from icell_tf.evaluation.pairs import Pairs
 
-BATCH = 12  # cells whose K predictions are floats at once: 63 MB an array at 256 px and K = 10
 RIVALS = ("class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels")
 # {metric: (prediction, what it is)}
 METRICS = {
@@ -48,7 +48,7 @@ class Integration:
     pairs: dict[str, list[np.ndarray]]
 
 
-def measure(integrator, test, training, draws=32, seed=0, neighbours=None):
+def measure(integrator, test, training, draws=32, seed=0, neighbours=None, drawn=None):
     """Predicts every structure in every cell by the model and its rivals, and correlates them with what is known.
 
     For a model trained on mirrored cells, `Neighbours` searches the training cells once as they are and once in four
@@ -60,16 +60,18 @@ def measure(integrator, test, training, draws=32, seed=0, neighbours=None):
       draws: for the prediction mean_of_draws.
       seed: of the draws.
       neighbours: `Neighbours` of that training split, if there are any yet.
+      drawn: `Drawn` in the test cells, of as many draws and of that seed, if it is shared.
 
     Returns: `Integration`.
     """
+    drawn = drawn or Drawn(integrator, test, draws, seed)
     neighbours, pairs = neighbours or Neighbours(integrator, training), Pairs(test)
     found, parts = neighbours.find(test), []
     compared_with = "expected" if "expected" in test.truths else "observed"
     compare = _with_expected if compared_with == "expected" else _with_observed
     for rows in test.batches(BATCH):
         x = test.x(rows)
-        integrated = integrator.integrate(test.spec.reference(x), samples=draws, seed=seed)
+        integrated = drawn.integrate(rows)
         predicted = {"model": integrated["structures"], "mean_of_draws": integrated["mean"]}
         nearest = {name: indices[rows] for name, indices in found.items()}
         parts.append(compare(test, rows, x, predicted, neighbours, nearest))

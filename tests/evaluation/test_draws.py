@@ -29,16 +29,19 @@ def coded(structure, **fields):
 
 
 class FakeIntegrator:
-    """Predicts the same images (H, W, K) for every cell, and draws with a population standard deviation."""
+    """Predicts the same images (H, W, K) for every cell. An even number of draws has half of them as its mean."""
 
     structures = NAMES
 
     def __init__(self, images, std=0.0):
         self.images, self.std = images, std
 
-    def integrate(self, x_r, draws, seed):
-        images = np.repeat(self.images[None].astype(np.float32), len(x_r), axis=0)
-        return {"structures": images, "mean": images / 2, "std": np.full(images.shape, self.std, np.float32)}
+    def integrate(self, x_r):
+        return {"structures": np.repeat(self.images[None].astype(np.float32), len(x_r), axis=0)}
+
+    def draw(self, x_r, count, seed):
+        for number in range(count):
+            yield self.integrate(x_r)["structures"] / 2 + np.float32((-1) ** number * self.std)
 
 
 def measure(images, structure, std=0.0, count=4, **truths):

@@ -24,16 +24,22 @@ class Oracle:
     def encode_reference(self, x_r):
         return {"z_r": x_r.mean(axis=(1, 2))}
 
-    def integrate(self, x_r, samples=0, seed=0):
-        return {"structures": truth(x_r), "mean": 1 - truth(x_r)}
+    def integrate(self, x_r):
+        return {"structures": truth(x_r)}
+
+    def draw(self, x_r, count, seed):
+        yield from [1 - truth(x_r)] * count
 
 
 class Shuffler(Oracle):
     """Answers with the cells' predictions in another order; `measure` asks for at most `BATCH` cells at once."""
 
-    def integrate(self, x_r, samples=0, seed=0):
+    def integrate(self, x_r):
         order = np.random.default_rng(1).permutation(len(x_r))
-        return {"structures": truth(x_r)[order], "mean": truth(x_r)}
+        return {"structures": truth(x_r)[order]}
+
+    def draw(self, x_r, count, seed):
+        yield from [truth(x_r)] * count
 
 
 def cells(n, seed, expected=False, k=2):

@@ -1,0 +1,79 @@
+"""Draws in test cells. Several parts of the scorecard look at the same ones, which are made once."""
+
+import numpy as np
+
+from icell_tf.inference.integrator import Moments
+
+# Cells of which images of all structures are floats at once: 63 MB an array at 256 px and K = 10. The parts that share
+# draws take batches of this size: the last bits of an image may depend on its batch.
+BATCH = 12
+ROOM = 2**29  # bytes of what is kept in memory
+
+
+class Drawn:
+    """What an integrator predicts and draws in the cells of a split, all by one seed.
+
+    What is needed again is kept while there is room, and made anew where it was not kept.
+
+    Args:
+      integrator: the trained `Integrator`.
+      cells: `CodedCells`.
+      count: draws of each structure in each cell.
+      seed: of the draws.
+      first: how many cells, the first ones, `integrate` is asked for again. The draws themselves are asked for in the
+        cells that have observations.
+      room: bytes of what is kept; 0: nothing.
+    """
+
+    def __init__(self, integrator, cells, count, seed=0, first=0, room=0):
+        self._integrator, self._cells, self._count, self._seed = integrator, cells, count, seed
+        self._first, self._room, self._integrated, self._draws = first, room, {}, {}
+        self._drawn_again = set(cells.observed_rows.tolist()) if room else set()
+
+    def integrate(self, rows):
+        """Predicts as `Integrator.integrate` does, with samples. Args: a slice of rows.
+
+        Returns: `structures`, `mean` and `std`, (B, *shape, K) each.
+        """
+        places = range(*rows.indices(len(self._cells)))
+        if all(row in self._integrated for row in places):
+            found = [self._integrated[row] for row in places]
+            return {name: np.stack([of_cell[name] for of_cell in found]) for name in found[0]}
+        x_r, moments, kept = self._x_r(rows), Moments(), self._kept_draws(places)
+        structures = self._integrator.integrate(x_r)["structures"]
+        for number, drawn in enumerate(self._integrator.draw(x_r, self._count, self._seed)):
+            moments.add(drawn)
+            for place, draws in kept.items():
+                draws[number] = drawn[place]
+        self._draws |= {places[place]: draws for place, draws in kept.items()}
+        result = {"structures": structures, "mean": moments.mean, "std": moments.std}
+        for place, row in enumerate(places):
+            of_cell = {name: images[place].copy() for name, images in result.items()}
+            if row < self._first and self._has_room(sum(images.nbytes for images in of_cell.values())):
+                self._integrated[row] = of_cell
+        return result
+
+    def draws(self, rows):
+        """Returns draws, (n, count, *shape, K). Those that were kept are handed out once. Args: rows, integers."""
+        missing = [row for row in rows if row not in self._draws]
+        if missing:
+            drawn = self._integrator.draw(self._x_r(missing), self._count, self._seed)
+            self._draws |= dict(zip(missing, np.stack([*drawn], axis=1), strict=True))
+        return np.stack([self._draws.pop(row) for row in rows])
+
+    def _x_r(self, rows):
+        return self._cells.spec.reference(self._cells.x(rows))
+
+    def _kept_draws(self, places):
+        """Returns {place in a batch: (count, *shape, K), yet to be filled} of the draws that are kept."""
+        spec = self._cells.spec
+        shape, kept = (self._count, *spec.shape, len(spec.structures)), {}
+        for place, row in enumerate(places):
+            if row in self._drawn_again - self._draws.keys() and self._has_room(4 * int(np.prod(shape))):
+                kept[place] = np.empty(shape, np.float32)
+        return kept
+
+    def _has_room(self, size):
+        fits = size <= self._room
+        self._room -= size if fits else 0
+        return fits
