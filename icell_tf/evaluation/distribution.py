@@ -92,11 +92,14 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
         x = test.x(part)
         x_r, masks = spec.reference(x), correlation.cell_mask(spec.reference(x))
         modes = integrator.integrate(x_r)["structures"]
-        images = drawn.draws(part.tolist())
+        if len(known):
+            images = drawn.draws(part.tolist())
+        else:  # only the structure that a cell shows
+            images = np.stack([*integrator.draw(x_r, draws, seed, test.y[part])], axis=1)[..., None]
         for place, row in enumerate(part):
             observations = test.observations(row) if len(known) else None
             for k in range(len(spec.structures)) if len(known) else [test.y[row]]:
-                found = {DRAWN: images[place, ..., k], MODE: modes[place, None, ..., k]}
+                found = {DRAWN: images[place, ..., k if len(known) else 0], MODE: modes[place, None, ..., k]}
                 copies = nearest[start + place, k]
                 found[NEAREST] = neighbours.copies(copies[copies >= 0]) / np.float32(255)
                 if observations is None:

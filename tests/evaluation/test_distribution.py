@@ -40,8 +40,9 @@ class Model:
     def integrate(self, x_r):
         return {"structures": structures(_places(x_r), 64, 9).mean(axis=0)}
 
-    def draw(self, x_r, count, seed):
-        yield from self.change(structures(_places(x_r), count, seed + 7))
+    def draw(self, x_r, count, seed, y=None):
+        drawn = self.change(structures(_places(x_r), count, seed + 7))
+        yield from drawn if y is None else drawn[:, np.arange(len(y)), ..., y].swapaxes(0, 1)
 
 
 def _places(x_r):
