@@ -224,7 +224,7 @@ CONFIGS = [
     ),
     IntegratedCellConfig(
         name="simulated_64",
-        description="Simulated cells for the demo and for work without a GPU: 280 of each structure.",
+        description="Simulated cells for work without a GPU: 280 of each structure.",
         kind="simulated",
         image_size=64,
         pixel_size=0.6,
@@ -232,6 +232,18 @@ CONFIGS = [
         test_fraction=1 / 7,
         cells_per_structure=280,
         observations=32,
+    ),
+    IntegratedCellConfig(
+        name="simulated_demo",
+        description="Simulated cells for the demo, prepared in minutes: 120 of each structure.",
+        kind="simulated",
+        image_size=64,
+        pixel_size=0.6,
+        validation_fraction=1 / 12,
+        test_fraction=1 / 12,
+        cells_per_structure=120,
+        expected_draws=16,
+        observations=4,
     ),
     IntegratedCellConfig(
         name="paper_2d",

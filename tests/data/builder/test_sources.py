@@ -11,7 +11,11 @@ from icell_tf.imaging import prepare
 
 @pytest.mark.parametrize(
     ("name", "image_size", "pixel_size", "counts"),
-    [("simulated_64", 64, 0.6, (2000, 400, 400)), ("simulated", 256, 0.317, None)],
+    [
+        ("simulated_64", 64, 0.6, (2000, 400, 400)),
+        ("simulated_demo", 64, 0.6, (1000, 100, 100)),
+        ("simulated", 256, 0.317, None),
+    ],
 )
 def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
     builder = Builder(data_dir=tmp_path, config=name)
