@@ -31,12 +31,15 @@ class Description:
       mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
         back, as suits networks trained on all four.
       sharp: whether the generators of phase 3 draw. If not, draws are decoded from z_s ~ N(0, I).
+      known_shape: whether a cell with its structure is coded with Enc_r's z_r, as suits a decoder that has seen no
+        estimates of it; if not, with the estimate z_r_hat.
     """
 
     spec: CellSpec
     latent_dim: int
     mirrored: bool
     sharp: bool = False
+    known_shape: bool = False
 
     def to_json(self):
         """Returns the text of integrator.json."""
@@ -132,13 +135,14 @@ class Networks:
       enc_rs: x_rs -> {"y_logits" (B, K), "z_r_hat" (B, Z), "z_s" (B, Z)}.
       dec_rs: {"y" (B, K), "z_r", "z_s"} -> logits of x_rs.
       generators: the `Generators` of phase 3; None: draws are decoded from z_s ~ N(0, I).
+      known_shape: see `Description`.
     """
 
-    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None):
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None, known_shape=False):
         self.enc_r, self.enc_rs, self.dec_rs, self.generators = enc_r, enc_rs, dec_rs, generators
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
-        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None)
+        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None, known_shape)
         x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
         x_rs = tf.TensorSpec([None, *spec.image_shape], tf.float32, name="x_rs")
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
@@ -240,6 +244,8 @@ class Networks:
     def _encode_rs(self, x_rs):
         outputs = self.enc_rs(x_rs, training=False)
         logits, z_r, z_s = (tf.cast(outputs[name], tf.float32) for name in ("y_logits", "z_r_hat", "z_s"))
+        if self.description.known_shape:
+            z_r = self._encode_r(self.spec.reference(x_rs))
         return tf.nn.softmax(logits), z_r, z_s
 
     def _decode(self, y, z_r, z_s):

@@ -53,6 +53,11 @@ class Run:
         """Whether the networks that Algorithm 3 uses were trained on all poses of a cell."""
         return self.configs.get("conditional", self.config).mirror
 
+    @property
+    def known_shape(self):
+        """Whether the decoder of phase 2 has seen Enc_r's codes of shape alone: see `Description`."""
+        return getattr(self.configs.get("conditional"), "reconstruct_from", "") == "targets"
+
     def before(self, phase):
         """Returns the `Run` of an earlier phase, with what is known of it."""
         about = self.configs[phase], self.spec, self.dataset

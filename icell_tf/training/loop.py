@@ -253,7 +253,8 @@ def _callbacks(run, prepared, model, save, card):
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
         pictures = {"conditional": callbacks.conditional_pictures, "sampler": callbacks.sampler_pictures}[run.phase]
-        draw = functools.partial(pictures, integrator_of(model), cells, labels, config.seed)
+        integrator = integrator_of(model, known_shape=run.known_shape)
+        draw = functools.partial(pictures, integrator, cells, labels, config.seed)
     log_dir = store.run_dir / EVENTS
     write = functools.partial(write_card, card, store, run, prepared)
     return [

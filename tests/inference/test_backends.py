@@ -28,6 +28,19 @@ def test_classify_names_the_likeliest(backend):
     assert result["names"].numpy().tolist() == [[name.encode() for name in STRUCTURES]] * len(cells)
 
 
+def test_with_a_known_shape_cells_are_coded_and_reconstructed_from_what_enc_r_says(make_integrator):
+    cells = np.random.default_rng(1).random((3, *SPEC.image_shape), np.float32)
+    estimating, knowing = make_integrator(), make_integrator(known_shape=True)
+    z_r = knowing.encode_reference(SPEC.reference(cells))["z_r"]
+    coded, estimated = knowing.encode(cells), estimating.encode(cells)
+    np.testing.assert_array_equal(coded["z_r"], z_r)
+    assert np.abs(estimated["z_r"] - z_r).max() > 0.1
+    for name in ("probabilities", "z_s"):
+        np.testing.assert_array_equal(coded[name], estimated[name])
+    x_rs_hat = knowing.decode(coded["probabilities"], z_r, coded["z_s"])["x_rs_hat"]
+    np.testing.assert_allclose(knowing.reconstruct(cells)["x_rs_hat"], x_rs_hat, atol=1e-6)
+
+
 CELLS = np.random.default_rng(1).random((2, *SPEC.image_shape), np.float32)
 CODES = np.zeros((2, LATENT), np.float32)
 ONE_HOT = np.eye(K, dtype=np.float32)
