@@ -83,7 +83,7 @@ def conditional_config(prepared):
     """Of `conditional_run`."""
     from icell_tf.config import ConditionalConfig
 
-    return ConditionalConfig(dataset=str(prepared.folder), **TINY_RUN)
+    return ConditionalConfig(dataset=str(prepared.folder), standardize=True, **TINY_RUN)
 
 
 @pytest.fixture(scope="session")

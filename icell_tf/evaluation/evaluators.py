@@ -19,6 +19,7 @@ from icell_tf.evaluation import (
     variation,
 )
 from icell_tf.evaluation.metrics.scores import Part
+from icell_tf.networks import standardizations
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,15 @@ def _memorisation(context):
 
 def _latent(context):
     test = context.test
-    posed = latent.encode_posed(context.integrator, test, context.seed)
-    prepared = {"z_r": test.z_r, "z_s": test.z_s} if context.integrator.mirrored else None
+    codes, others = latent.encode_posed(context.integrator, test, context.seed), {}
+    if context.integrator.mirrored:
+        others = {name: ("the prepared pose", getattr(test, name)) for name in codes}
+        if standardizations(context.subject.networks["enc_rs"]):  # fitted to cells as prepared
+            others["z_s"], codes["z_s"] = ("all poses", codes["z_s"]), test.z_s
     lost = latent.information(context.subject.networks["dec_rs"], test)
-    scores = latent.prior_scores(posed, prepared, context.seed)
+    scores = latent.prior_scores(codes, others, context.seed)
     scores += latent.information_scores(lost, test.spec, context.seed)
-    return scores, latent.tables(posed, lost)
+    return scores, latent.tables(codes, lost)
 
 
 def _variation(context):

@@ -34,19 +34,20 @@ def encode_posed(integrator, cells, seed=0):
     return {name: np.concatenate(parts) for name, parts in posed.items()}
 
 
-def prior_scores(posed, prepared=None, seed=0):
+def prior_scores(codes, others=None, seed=0):
     """Returns the `Score`s of how well z_r and z_s follow their prior. A single cell has none.
 
     Args:
-      posed: of `encode_posed`; only codes in the poses of training should follow the prior.
-      prepared: codes of the same cells as prepared, where those differ, for comparison.
+      codes: {"z_r", "z_s": (N, Z)}, in the poses in which they should follow it: those of training, see `encode_posed`,
+        and z_s that is standardized as prepared.
+      others: {"z_r", "z_s": (pose, (N, Z))}, the same cells' codes in another pose, for comparison, if there is one.
       seed: of the prior's draws and of the permutations.
     """
-    names = ("z_r", "z_s") if len(posed["z_r"]) > 1 else ()
-    return [score for name in names for score in _prior_scores_of(name, posed[name], prepared, seed)]
+    names = ("z_r", "z_s") if len(codes["z_r"]) > 1 else ()
+    return [score for name in names for score in _prior_scores_of(name, codes[name], (others or {}).get(name), seed)]
 
 
-def _prior_scores_of(name, z, prepared, seed):
+def _prior_scores_of(name, z, other, seed):
     n, dims = z.shape
     rng = np.random.default_rng(seed)
     squared, p = _mmd(z, rng)
@@ -56,8 +57,9 @@ def _prior_scores_of(name, z, prepared, seed):
     largest = float(np.mean([dimension_table(z)["ks_statistic"].max() for z in prior]))
     error = float(np.mean([covariance_error(z) for z in prior]))
     landmarks = {}
-    if prepared:
-        landmarks["p in the prepared pose"] = _mmd(prepared[name], np.random.default_rng(seed))[1]
+    if other:
+        pose, others = other
+        landmarks[f"p in {pose}"] = _mmd(others, np.random.default_rng(seed))[1]
     follow, drawn = "codes that follow the prior", "draws of the prior"
     rejected, rejected_dimensions = float(np.mean(repeated <= LEVEL)), int(np.sum(holm(kolmogorov["ks_p"]) <= LEVEL))
     about_p = (

@@ -112,6 +112,13 @@ class AdversarialModel(keras.Model):
             self.optimizers[role].apply(gradients[role], network.trainable_variables)
         return logs
 
+    def end_epoch(self, batches):
+        """Takes from the training cells, once an epoch is trained, what no single batch tells; nothing, in most models.
+
+        Args: `Batches` of all training cells, in order. Returns: the weights that it has set.
+        """
+        return []
+
     @property
     def step(self):
         """The steps that the model has been trained for, a scalar: also those whose gradients overflowed float16."""

@@ -1,10 +1,11 @@
 """Phase 2, Algorithm 2: the model of where a structure sits in a cell of a given shape."""
 
+import numpy as np
 import tensorflow as tf
 
 from icell_tf.models import losses
 from icell_tf.models.adversarial_autoencoder import AdversarialAutoencoder, correct, correct_class
-from icell_tf.networks import noise
+from icell_tf.networks import fit_standardization, noise, standardizations
 from icell_tf.spec import GENERATED
 
 
@@ -111,6 +112,24 @@ class ConditionalModel(AdversarialAutoencoder):
         logs = self._logs_of(objectives, reconstruction, passed_as_prior, passed_as_class, verdicts)
         logs |= {"reference_code": reference_code, "classification": classification}
         return objectives, logs | {"classification_accuracy": correct_class(y_logits, y)} | optional
+
+    def end_epoch(self, batches):
+        """Fits the standardization of z_s, if the networks have one, to the codes of the training cells."""
+        layers = standardizations(self.enc, self.dec)
+        if not layers:
+            return []
+        for layer in layers:
+            layer.reset()
+        codes = [(*self._codes(batch["x"]), batch["structure"]) for batch in batches]
+        z_s, z_r, y = (np.concatenate(parts) for parts in zip(*codes, strict=True))
+        weights = fit_standardization(z_s, z_r, y, len(self.spec.structures))
+        for layer in layers:
+            layer.set_weights(weights[layer.inverse])
+        return [weight for layer in layers for weight in layer.weights]
+
+    def _codes(self, x_rs):
+        z_r = self.enc_r(self.spec.reference(x_rs), training=False)
+        return tf.cast(self.enc(x_rs, training=False)["z_s"], tf.float32), tf.cast(z_r, tf.float32)
 
     def _blurred(self, z_s):
         """Replaces a share of the variance of z_s by noise: codes that follow the prior still do. Args: (B, Z)."""

@@ -51,12 +51,13 @@ def _build_autoencoder(run, start, reference_start):
             ),
             **given,
         )
+    codes = dict(standardize=config.standardize)
     return ConditionalModel(
         spec,
         _reference_encoder(run.reference, spec),
-        networks.build_conditional_encoder(spec.shape, channels, structures, config.latent_dim, **sizes),
+        networks.build_conditional_encoder(spec.shape, channels, structures, config.latent_dim, **sizes, **codes),
         networks.build_conditional_decoder(
-            spec.shape, channels, structures, config.latent_dim, output_logits=start, **sizes
+            spec.shape, channels, structures, config.latent_dim, output_logits=start, **sizes, **codes
         ),
         networks.build_latent_discriminator(config.latent_dim, name="enc_d_s"),
         networks.build_image_discriminator(spec.shape, channels, len(spec.classes), name="dec_d_rs", **discriminator),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from icell_tf.config import ConfigError
+from icell_tf.networks import standardizations
 from icell_tf.networks.blocks import MIN_LOG_PROBABILITY, LogProbability
 
 NETWORKS = ("enc_r", "enc", "dec", "enc_d", "dec_d")
@@ -77,7 +78,10 @@ def _names_of_weights(model):
     rows = (*structures, *range(kernel.shape[0] - len(structures)))
     named = [(weight, structures) for weight in (*norm.weights, *logits.weights)]
     named += [(weight, classes) for weight in verdict.weights]
-    return {id(weight): (len(weight.shape) - 1, names) for weight, names in named} | {id(kernel): (0, rows)}
+    found = {id(weight): (len(weight.shape) - 1, names) for weight, names in named} | {id(kernel): (0, rows)}
+    for layer in standardizations(model.enc, model.dec):
+        found |= {id(weight): (0, structures) for weight in (layer.offset, layer.scale)}
+    return found
 
 
 def _first_dense(network):

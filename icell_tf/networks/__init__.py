@@ -8,6 +8,7 @@ from icell_tf.networks.generator import build_generator
 from icell_tf.networks.image_discriminator import build_image_discriminator
 from icell_tf.networks.latent_discriminator import build_latent_discriminator
 from icell_tf.networks.plain import plain_form
+from icell_tf.networks.standardization import fit_standardization, standardizations
 
 __all__ = [
     "build_conditional_decoder",
@@ -18,6 +19,8 @@ __all__ = [
     "build_latent_discriminator",
     "build_reference_decoder",
     "build_reference_encoder",
+    "fit_standardization",
     "plain_form",
     "set_norm_momentum",
+    "standardizations",
 ]

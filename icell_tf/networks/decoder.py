@@ -15,6 +15,7 @@ from icell_tf.networks.blocks import (
     up_conv,
 )
 from icell_tf.networks.encoder import FILTERS  # Tables S2 and S6 have the filters of S1 and S5 in reverse order
+from icell_tf.networks.standardization import Standardization
 
 
 def build_reference_decoder(shape, channels, latent_dim=16, width=1.0, architecture="paper", output_logits=None):
@@ -28,16 +29,19 @@ def build_reference_decoder(shape, channels, latent_dim=16, width=1.0, architect
 
 
 def build_conditional_decoder(
-    shape, channels, structures, latent_dim=16, width=1.0, architecture="paper", output_logits=None
+    shape, channels, structures, latent_dim=16, width=1.0, architecture="paper", output_logits=None, standardize=False
 ):
     """Dec_{r,s}, eq. 12 and Table S6.
 
     Inputs by name: y, (B, structures), probabilities or one-hot; z_r and z_s, (B, latent_dim).
-    Output: logits of x_rs_hat, (B, *shape, channels). `output_logits` as in `build_reference_decoder`.
+    Output: logits of x_rs_hat, (B, *shape, channels). `output_logits` as in `build_reference_decoder`; `standardize`:
+    z_s is standardized, as `build_conditional_encoder` has it, and is taken back by y and z_r.
     """
     units = {"y": structures, "z_r": latent_dim, "z_s": latent_dim}
     inputs = {name: keras.Input((number,), name=name) for name, number in units.items()}
     y, z_r, z_s = inputs.values()
+    if standardize:
+        z_s = Standardization(inverse=True)([z_s, y, z_r])
     structure = LogProbability(dtype="float32")(y) if ARCHITECTURES[architecture].log_probabilities else y
     code = keras.layers.Concatenate()([structure, z_r, z_s])
     x_rs = _image(code, shape, channels, width, architecture, output_logits)

@@ -16,7 +16,8 @@ TABLES = (
     (6, "dec_rs", "Decoder of the conditional model, Dec_{r,s}", "sigmoid"),
     (7, "dec_d_rs", "Image discriminator of the conditional model, DecD_{r,s}", "softmax"),
 )
-_NO_ROW = ("InputLayer", "Concatenate", "Flatten")
+_NO_ROW = ("InputLayer", "Concatenate", "Flatten", "Softmax", "Standardization")
+_STATISTICS = ("moving_mean", "moving_variance", "offset", "slope", "scale")  # weights that no gradient adapts
 
 
 def tables_of_networks(subject):
@@ -59,7 +60,7 @@ def table_of(network, activation=""):
 
 def parameters(layer_or_network):
     """Returns the number of weights that training adapts, or adapted before a network was frozen."""
-    return sum(math.prod(w.shape) for w in layer_or_network.weights if not w.name.startswith("moving_"))
+    return sum(math.prod(w.shape) for w in layer_or_network.weights if w.name not in _STATISTICS)
 
 
 @dataclass

@@ -226,9 +226,13 @@ class Workers:
 
     def broadcast(self, model):
         """Gives a compiled model on every worker the chief's weights and optimizer state."""
+        optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
+        self.agree(model.weights + optimizers)
+
+    def agree(self, variables):
+        """Gives variables on every worker the chief's values."""
         if self.count > 1:
-            optimizers = [variable for optimizer in model.optimizers.values() for variable in optimizer.variables]
-            for variable in model.weights + optimizers:
+            for variable in variables:
                 variable.assign(self.of_chief(variable.numpy()))
 
     def of_chief(self, values):

@@ -171,6 +171,7 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
 
     batches = workers.distribute(workers.together(lambda: prepared.training_batches(*span, skip=done, **how, **keep())))
     train_step, remaining = _compile_step(model.train_step, batches, workers, model.jit_compile), iter(batches)
+    all_cells = prepared.batches(prepared.train_split, config.batch_size)
     validation = None
     if "validation" in prepared.splits:
         validation = workers.distribute(
@@ -200,6 +201,7 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
                 followers.on_train_batch_end(number, logs)
             done = 0
             curves = _results(model, logs)
+            workers.agree(workers.together(lambda: model.end_epoch(all_cells)))
             if validation is not None:
                 model.reset_metrics()
                 for batch in validation:

@@ -48,7 +48,8 @@ def test_correlated_codes_have_an_error_of_covariance():
 
 def test_a_mirrored_model_is_measured_in_its_poses_with_the_prepared_one_beside():
     posed, prepared = codes(lambda z: z)
-    score = by_name(latent.prior_scores(posed, prepared))["z_r_mmd_p"]
+    others = {name: ("the prepared pose", z) for name, z in prepared.items()}
+    score = by_name(latent.prior_scores(posed, others))["z_r_mmd_p"]
     assert score.value > 0.05
     assert score.baselines["p in the prepared pose"] == pytest.approx(0.001)
     assert all("p in the prepared pose" not in score.baselines for score in latent.prior_scores(posed))

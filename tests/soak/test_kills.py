@@ -39,7 +39,8 @@ def main(argv):
     if phase == "reference":
         experiment.train_reference(ReferenceConfig(**of_phases_1_and_2), run_dir, card=model_card)
     elif phase == "conditional":
-        experiment.train_conditional(ConditionalConfig(**of_phases_1_and_2), before_dir, run_dir, card=model_card)
+        config = ConditionalConfig(standardize=True, **of_phases_1_and_2)
+        experiment.train_conditional(config, before_dir, run_dir, card=model_card)
     else:
         experiment.train_sampler(SamplerConfig(**settings), before_dir, run_dir, card=model_card)
 
