@@ -10,6 +10,7 @@ import pytest
 import icell_tf
 from icell_tf.config import ConfigError
 from icell_tf.export.saved_model import export_integrator
+from icell_tf.inference.backends import Networks
 from icell_tf.runs import trained
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
@@ -74,6 +75,20 @@ def test_one_structure_a_cell_is_drawn_as_among_all(integrator, x_r):
     np.testing.assert_allclose(alone, every[np.arange(3), ..., [2, 0, 1]], atol=1e-5)
     with pytest.raises(ValueError, match="y must be one index a cell, 3 of them"):
         next(integrator.draw(x_r, 1, y=[0]))
+
+
+def test_mirrored_generators_draw_in_all_poses_by_turns(integrator, x_r):
+    """Draw i of seed s is that of the mirrored cell, mirrored back: along y where bit 0 of s + i is 1, x: bit 1."""
+    plain = integrator.networks
+    mirrored = Networks(plain.spec, plain.enc_r, plain.enc_rs, plain.dec_rs, mirrored=True, generators=plain.generators)
+    y, seeds = np.array([0, 3, 5]), np.array([7, 8, 9])
+    for number in range(3):
+        for row, seed in enumerate(seeds):
+            axes = [axis for bit, axis in enumerate((0, 1)) if (seed + number) >> bit & 1]
+            one = {"y": y[[row]], "seed": seeds[[row]], "draw": np.array([number])}
+            of_mirrored = plain.functions["draw"](x_r=np.flip(x_r[row], axes)[None], **one)["structure"].numpy()[0]
+            drawn = mirrored.functions["draw"](x_r=x_r[[row]], **one)["structure"].numpy()[0]
+            np.testing.assert_allclose(drawn, np.flip(of_mirrored, axes), atol=1e-6)
 
 
 def test_mean_and_deviation_are_those_of_the_draws(integrator, x_r):
