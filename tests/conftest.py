@@ -137,7 +137,7 @@ def make_integrator():
     from icell_tf.inference.integrator import Integrator
 
     @functools.cache
-    def make(architecture="paper", mirrored=False, known_shape=False):
+    def make(architecture="paper", mirrored=False, from_targets=False):
         keras.utils.set_random_seed(5)
         options = {"latent_dim": LATENT, "width": 1 / 16, "architecture": architecture}
         enc_r = networks.build_reference_encoder(SPEC.shape, 2, **options)
@@ -153,7 +153,7 @@ def make_integrator():
         enc_rs(images, training=True)
         dec_rs({"y": y_onehot, "z_r": codes, "z_s": codes[::-1]}, training=True)
         keras.utils.set_random_seed(0)  # as `seeds` has left it, whichever test comes first
-        return Integrator(Networks(SPEC, enc_r, enc_rs, dec_rs, mirrored, known_shape=known_shape))
+        return Integrator(Networks(SPEC, enc_r, enc_rs, dec_rs, mirrored, from_targets=from_targets))
 
     return make
 

@@ -26,7 +26,7 @@ class CodedCells:
       cell_ids, fov_ids: N texts.
       probabilities: (N, K) of the structures.
       z_r: (N, Z), enc_r's codes of shape. z_r_hat, z_s: (N, Z), enc_rs' codes of shape and of what shape leaves open;
-        z_r_hat is z_r where the model codes with a `known_shape`.
+        z_r_hat is z_r where the model decodes `from_targets`.
       truths: names of what the data set knows of these cells beside their images.
       observations: a function from a row to images of all structures in that cell as a camera would show them, (n,
         *shape, K) uint8; or to None where the data set doesn't know them.

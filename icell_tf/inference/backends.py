@@ -31,15 +31,15 @@ class Description:
       mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
         back, as suits networks trained on all four, and the generators draw in each of them by turns.
       sharp: whether the generators of phase 3 draw. If not, draws are decoded from z_s ~ N(0, I).
-      known_shape: whether a cell with its structure is coded with Enc_r's z_r, as suits a decoder that has seen no
-        estimates of it; if not, with the estimate z_r_hat.
+      from_targets: whether `reconstruct` decodes Enc_r's z_r and the likeliest structure, as suits a decoder that has
+        seen no estimates; if not, z_r_hat and the probabilities. `encode` returns the same z_r.
     """
 
     spec: CellSpec
     latent_dim: int
     mirrored: bool
     sharp: bool = False
-    known_shape: bool = False
+    from_targets: bool = False
 
     def to_json(self):
         """Returns the text of integrator.json."""
@@ -135,14 +135,14 @@ class Networks:
       enc_rs: x_rs -> {"y_logits" (B, K), "z_r_hat" (B, Z), "z_s" (B, Z)}.
       dec_rs: {"y" (B, K), "z_r", "z_s"} -> logits of x_rs.
       generators: the `Generators` of phase 3; None: draws are decoded from z_s ~ N(0, I).
-      known_shape: see `Description`.
+      from_targets: see `Description`.
     """
 
-    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None, known_shape=False):
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None, from_targets=False):
         self.enc_r, self.enc_rs, self.dec_rs, self.generators = enc_r, enc_rs, dec_rs, generators
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
-        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None, known_shape)
+        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None, from_targets)
         x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
         x_rs = tf.TensorSpec([None, *spec.image_shape], tf.float32, name="x_rs")
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
@@ -220,8 +220,7 @@ class Networks:
 
     def reconstruct(self, x_rs):
         """Encoded and decoded cells, x_rs_hat (B, ..., C)."""
-        given_pose = self._decode(*self._encode_rs(x_rs))
-        return {"x_rs_hat": self._mean_of_poses(given_pose, x_rs, lambda x: self._decode(*self._encode_rs(x)))}
+        return {"x_rs_hat": self._mean_of_poses(self._reconstruct(x_rs), x_rs, self._reconstruct)}
 
     def decode(self, probabilities, z_r, z_s):
         """Cells x_rs_hat (B, ..., C) at given codes, with structures given as probabilities or one-hot (eq. 12)."""
@@ -257,9 +256,15 @@ class Networks:
     def _encode_rs(self, x_rs):
         outputs = self.enc_rs(x_rs, training=False)
         logits, z_r, z_s = (tf.cast(outputs[name], tf.float32) for name in ("y_logits", "z_r_hat", "z_s"))
-        if self.description.known_shape:
+        if self.description.from_targets:
             z_r = self._encode_r(self.spec.reference(x_rs))
         return tf.nn.softmax(logits), z_r, z_s
+
+    def _reconstruct(self, x_rs):
+        y, z_r, z_s = self._encode_rs(x_rs)
+        if self.description.from_targets:
+            y = tf.one_hot(tf.argmax(y, axis=1), len(self.structures))
+        return self._decode(y, z_r, z_s)
 
     def _decode(self, y, z_r, z_s):
         return tf.sigmoid(tf.cast(self.dec_rs({"y": y, "z_r": z_r, "z_s": z_s}, training=False), tf.float32))

@@ -32,7 +32,7 @@ def load(path, weights="best"):
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
         model, run = load_model(path, WEIGHTS[weights], ("conditional", "sampler"))
-        return integrator_of(model, run.mirrored, run.known_shape)
+        return integrator_of(model, run.mirrored, run.from_targets)
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -43,7 +43,7 @@ def load(path, weights="best"):
     return Integrator(SavedModel(folder))
 
 
-def integrator_of(model, mirrored=False, known_shape=False):
+def integrator_of(model, mirrored=False, from_targets=False):
     """Returns the `Integrator` of a model in memory.
 
     Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; the others: see `Description`.
@@ -54,7 +54,7 @@ def integrator_of(model, mirrored=False, known_shape=False):
 
         generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s)
     networks = model.enc_r, model.enc, model.dec
-    return Integrator(Networks(model.spec, *networks, mirrored, generators, known_shape))
+    return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets))
 
 
 def versions_in(directory):

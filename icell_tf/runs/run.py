@@ -54,8 +54,8 @@ class Run:
         return self.configs.get("conditional", self.config).mirror
 
     @property
-    def known_shape(self):
-        """Whether the decoder of phase 2 has seen Enc_r's codes of shape alone: see `Description`."""
+    def from_targets(self):
+        """Whether the decoder of phase 2 has seen no estimates of y and z_r: see `Description`."""
         return getattr(self.configs.get("conditional"), "reconstruct_from", "") == "targets"
 
     def before(self, phase):

@@ -255,7 +255,7 @@ def _callbacks(run, prepared, model, save, card):
         draw = functools.partial(callbacks.reference_pictures, model, cells, config.seed)
     else:
         pictures = {"conditional": callbacks.conditional_pictures, "sampler": callbacks.sampler_pictures}[run.phase]
-        integrator = integrator_of(model, known_shape=run.known_shape)
+        integrator = integrator_of(model, from_targets=run.from_targets)
         draw = functools.partial(pictures, integrator, cells, labels, config.seed)
     log_dir = store.run_dir / EVENTS
     write = functools.partial(write_card, card, store, run, prepared)

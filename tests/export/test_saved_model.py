@@ -85,7 +85,7 @@ def test_layout_and_description(exported):
         "latent_dim": LATENT,
         "mirrored": True,
         "sharp": False,
-        "known_shape": False,
+        "from_targets": False,
     }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 

@@ -36,7 +36,7 @@ def test_a_run_is_loaded_with_the_weights_asked_for(conditional_run, prepared, t
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_export_answers_as_the_networks_do(make_integrator, make_export, architecture):
-    other = "mirrored" if architecture == "released" else "known_shape"
+    other = "mirrored" if architecture == "released" else "from_targets"
     options = {"architecture": architecture, other: True}
     integrator, exported = make_integrator(**options), make_export(**options)
     cells = np.random.default_rng(1).random((2, *SPEC.image_shape), np.float32)
