@@ -3,7 +3,7 @@
 import numpy as np
 
 from icell_tf.inference import latent_space
-from icell_tf.paper.choice import HELD_OUT, TRAINING, choose, source
+from icell_tf.paper.choice import HELD_OUT, TRAINING, choose, reconstructed, source
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
 from icell_tf.viz import figures, panels
@@ -105,8 +105,7 @@ def _reconstructed(subject, cells, chosen, seed, reference):
             x_r_hat = latent_space.decode_reference(subject.networks["dec_r"], coded.z_r[rows])
             pairs[split] = spec.reference(x), spec.plane(x_r_hat)
         else:
-            codes = coded.probabilities[rows], coded.z_r_hat[rows], coded.z_s[rows]
-            pairs[split] = x, spec.plane(subject.integrator.decode(*codes)["x_rs_hat"])
+            pairs[split] = x, spec.plane(reconstructed(subject, coded, rows))
     where = _crop(np.concatenate([x for x, _ in pairs.values()]))
     rows = []
     for split, places in chosen.items():

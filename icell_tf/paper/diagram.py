@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 
 from icell_tf.inference import latent_space
-from icell_tf.paper.choice import HELD_OUT, source
+from icell_tf.paper.choice import HELD_OUT, reconstructed, source
 from icell_tf.paper.network_tables import parameters
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import figures, panels, plots
@@ -25,8 +25,7 @@ def model_diagram(subject, cells, seed):
     held_out, networks = cells[HELD_OUT], subject.networks
     i = int(np.random.default_rng(seed).integers(len(held_out)))
     spec, x_rs = held_out.spec, held_out.x([i])
-    codes = held_out.probabilities[[i]], held_out.z_r_hat[[i]], held_out.z_s[[i]]
-    images = {"x_r": spec.reference(x_rs), "x_rs": x_rs, "x_rs_hat": subject.integrator.decode(*codes)["x_rs_hat"]}
+    images = {"x_r": spec.reference(x_rs), "x_rs": x_rs, "x_rs_hat": reconstructed(subject, held_out, [i])}
     if subject.reference_trained:
         images["x_r_hat"] = latent_space.decode_reference(networks["dec_r"], held_out.z_r[[i]])
     (planes,) = spec.plane(x_rs)

@@ -29,9 +29,10 @@ def reference_codes(subject, cells, seed):
     if subject.reference_trained:
         decoder, images = "Dec_r", latent_space.decode_reference(subject.networks["dec_r"], codes)
     else:  # phase 1's decoder may be gone; that of phase 2 draws the shape, too
-        spec, k = subject.integrator.spec, len(subject.integrator.structures)
-        decoder, uniform = f"{' and '.join(spec.reference_names)} of Dec_{{r,s}} at y = 1/K, z_s = 0", np.full(k, 1 / k)
-        images = spec.reference(subject.integrator.decode(uniform, codes, np.zeros_like(codes[0]))["x_rs_hat"])
+        spec, (first, *others) = subject.integrator.spec, subject.integrator.structures
+        decoder = f"{' and '.join(spec.reference_names)} of Dec_{{r,s}} at y = {first}, z_s = 0"
+        y = np.array([1, *(0 for _ in others)])
+        images = spec.reference(subject.integrator.decode(y, codes, np.zeros_like(codes[0]))["x_rs_hat"])
     picture, positions = _draw_grid(subject, images, "r")
     caption = f"(b) Cell and nuclear shapes that {decoder} draws {positions}; the others are 0. "
     caption += source(subject, f"{len(images)} codes", seed)

@@ -28,9 +28,9 @@ def test_the_grid_of_s4_has_the_decoded_zero_in_its_centre(subject, cells, monta
 
 def test_without_phase_1s_decoder_s4_shows_the_other_ones_membrane_and_nucleus(subject, cells, montages):
     _, grid = latent_figures.reference_codes(dataclasses.replace(subject, reference_trained=False), cells, seed=0)
-    image = subject.integrator.decode(np.full(10, 0.1), [0, 3, 0, 0], ZERO)["x_rs_hat"][0]
+    image = subject.integrator.decode(np.eye(10)[0], [0, 3, 0, 0], ZERO)["x_rs_hat"][0]
     assert_shows(montages[0][0][0][2], image[..., :2])
-    assert "y = 1/K" in grid.caption
+    assert f"y = {subject.integrator.structures[0]}, z_s = 0" in grid.caption
 
 
 def test_s5_shows_the_structure_asked_for_or_the_first(subject, cells, montages):
