@@ -34,10 +34,11 @@ $(STAMP): requirements.lock setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP)  ## Prepare simulated cells, train both phases small, evaluate: table, pictures, runs/demo/metrics.json
+demo: $(STAMP)  ## Prepare simulated cells, train all phases small, evaluate: table, pictures, runs/demo/metrics.json
 	$(BIN)/python train/reference.py --preset=demo
 	$(BIN)/python train/conditional.py --preset=demo
-	$(BIN)/python train/evaluate.py --model=runs/demo-conditional --output=runs/demo
+	$(BIN)/python train/sampler.py --preset=demo
+	$(BIN)/python train/evaluate.py --model=runs/demo-sampler --draws=16 --detector_steps=200 --output=runs/demo
 
 # No GPU: the tests say what the code computes, and that must not depend on the machine. Two processes share the tests;
 # more would take longer, because each trains the small models that its tests need.

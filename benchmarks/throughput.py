@@ -3,7 +3,7 @@
     python benchmarks/throughput.py --data_dir=DIR
     python benchmarks/throughput.py --parts=input,integration --json=FILE
 
-Made-up images and fresh weights, but for the start, which takes the prepared `simulated_64`, and of which every round
+Made-up images and fresh weights, but for the start, which takes the prepared `simulated_demo`, and of which every round
 is printed. The other figures are medians, their ratios those of one process, which takes turns where both are short;
 the hours are an epoch's times their number. The machine has to be idle.
 """
@@ -248,7 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
     parser.add_argument("--presets", default="small,paper", help="of the epochs; `paper` takes minutes on a CPU")
-    parser.add_argument("--data_dir", help="holds the prepared integrated_cell/simulated_64, for the start")
+    parser.add_argument("--data_dir", help="holds the prepared integrated_cell/simulated_demo, for the start")
     parser.add_argument("--steps", type=int, default=5, help="timed, after two that are not; of `paper` one")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", help="file for the figures")

@@ -244,11 +244,10 @@ class SamplerConfig(TrainingConfig):
 
 
 PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig, "sampler": SamplerConfig}
-_DEMO = dict(
-    dataset="integrated_cell/simulated_64", width=0.25, architecture="released", learning_rate=8e-4, dark_start=True
-)
+_TINY = dict(width=0.25, architecture="released", learning_rate=8e-4, dark_start=True, cooldown=0.5, mirror=True)
 # With this momentum the statistics still show the start of training after ten epochs, which is too long for the demo.
-_SMALL = dict(**_DEMO, cooldown=0.5, mirror=True, norm_momentum=0.99)
+_SMALL = dict(**_TINY, dataset="integrated_cell/simulated_64", norm_momentum=0.99)
+_DEMO = dict(**_TINY, dataset="integrated_cell/simulated_demo")
 # z_s holds what the shape leaves open: see docs/paper.md.
 _INFORMATIVE = dict(
     generate_from="targets",
@@ -264,12 +263,12 @@ PRESETS = {
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=80, mmd_weight=0.3),
         "conditional": ConditionalConfig(**_SMALL, **_INFORMATIVE, epochs=80),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=40),
+        "sampler": SamplerConfig(dataset=_SMALL["dataset"], width=0.25, epochs=24),
     },
     "demo": {
-        "reference": ReferenceConfig(**_DEMO, epochs=12),
-        "conditional": ConditionalConfig(**_DEMO, epochs=20, generate_from="targets", integration_weight=1.0),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=8),
+        "reference": ReferenceConfig(**_DEMO, epochs=10),
+        "conditional": ConditionalConfig(**_DEMO, **_INFORMATIVE, epochs=12),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=4),
     },
 }
 

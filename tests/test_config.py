@@ -11,6 +11,15 @@ from icell_tf.config import (
     join_names,
     split_names,
 )
+from icell_tf.data.builder.config import SIMULATED
+from icell_tf.evaluation import detection
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_phases_of_a_preset_have_the_same_cells_and_enough_for_every_part_of_the_report(preset):
+    (dataset,) = {config.dataset for config in PRESETS[preset].values()}
+    config = SIMULATED[dataset]
+    assert config.cells * config.validation_fraction >= detection.ENOUGH
 
 
 def test_paper_preset_is_section_3_3():

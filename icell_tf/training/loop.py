@@ -19,7 +19,7 @@ from icell_tf.training.errors import GO_ON, Stopped, TrainingError
 from icell_tf.training.store import EVENTS
 
 PICTURES = 8  # cells a picture
-PICTURE_TIMES = 20  # pictures of each kind over a run
+PICTURE_TIMES = 6  # pictures of each kind over a run, at least
 SAVE_SECONDS = 600  # between saves in an epoch that takes longer
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
