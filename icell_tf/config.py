@@ -206,7 +206,7 @@ class ConditionalConfig(ReferenceConfig):
     )
     standardize: bool = setting(
         False,
-        "take z_s to mean 0 and covariance I in each structure, without correlation with z_r, once an epoch is trained",
+        "take z_s to mean 0 and covariance I in each structure, without correlation with z_r, after every epoch",
     )
 
     def __post_init__(self):

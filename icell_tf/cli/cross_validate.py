@@ -1,7 +1,8 @@
 """Cross-validates the phases, so that every cell is tested once: python train/cross_validate.py --preset=small.
 
 Writes reference, conditional, with --sampler also sampler, and evaluation into OUTPUT/fold-1 and so on, and
-OUTPUT/pooled.json. The same command goes on with what is unfinished; with --sampler, also after one without it.
+OUTPUT/pooled.json. The same command goes on with what is unfinished. With --sampler it also does so after a run
+without --sampler.
 """
 
 import dataclasses

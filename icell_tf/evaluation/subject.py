@@ -83,4 +83,5 @@ def load_subject(run_dir, weights=BEST, dataset=None, data_dir=None, reference_d
             f"Warning: {prepared.dataset} has other cells or other splits than when {run_dir} was trained on it: its "
             "test cells may have been training cells."
         )
-    return Subject(integrator_of(model, run.mirrored, run.from_targets), run, prepared, name, networks, curves, trained)
+    integrator = integrator_of(model, run.mirrored, run.from_targets, run.mirrored_draws)
+    return Subject(integrator, run, prepared, name, networks, curves, trained)

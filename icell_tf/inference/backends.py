@@ -29,10 +29,10 @@ class Description:
       spec: the description of the cells that the networks were trained on.
       latent_dim: Z, the size of a code.
       mirrored: whether `integrate` and `reconstruct` return the mean over a cell's four mirrored poses, each mirrored
-        back, as suits networks trained on all four, and the generators draw in each of them by turns.
+        back, as suits networks trained on all four.
       sharp: whether the generators of phase 3 draw. If not, draws are decoded from z_s ~ N(0, I).
       from_targets: whether `reconstruct` decodes Enc_r's z_r and the likeliest structure, as suits a decoder that has
-        seen no estimates; if not, z_r_hat and the probabilities. `encode` returns the same z_r.
+        seen no estimates; if not, z_r_hat and the probabilities. `encode` then returns Enc_r's z_r, too.
     """
 
     spec: CellSpec
@@ -193,7 +193,7 @@ class Networks:
 
         Mirrored generators draw in each pose of the cell by turns, and a draw is mirrored back.
         """
-        pose = tf.math.floormod(seed + draw, 4) if self.mirrored and self.generators else None
+        pose = tf.math.floormod(seed + draw, 4) if self.generators and self.generators.mirrored else None
         x_r = x_r if pose is None else self._mirrored(x_r, pose)
         one_hot, z_r, salt = tf.one_hot(y, len(self.structures)), self._encode_r(x_r), 2 * draw + Z_S
         if not self.generators:

@@ -9,10 +9,15 @@ from icell_tf.networks.generator import noise_shapes
 
 
 class Generators:
-    """The networks that draw. Args: dec_r, gen_r, gen_s: as `SamplerModel` has them."""
+    """The networks that draw.
 
-    def __init__(self, dec_r, gen_r, gen_s):
-        self.dec_r, self.gen_r, self.gen_s = dec_r, gen_r, gen_s
+    Args:
+      dec_r, gen_r, gen_s: as `SamplerModel` has them.
+      mirrored: whether they were trained on mirrored cells; structures are then drawn in each pose of a cell by turns.
+    """
+
+    def __init__(self, dec_r, gen_r, gen_s, mirrored=False):
+        self.dec_r, self.gen_r, self.gen_s, self.mirrored = dec_r, gen_r, gen_s, mirrored
 
     @property
     def networks(self):

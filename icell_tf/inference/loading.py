@@ -32,7 +32,7 @@ def load(path, weights="best"):
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
         model, run = load_model(path, WEIGHTS[weights], ("conditional", "sampler"))
-        return integrator_of(model, run.mirrored, run.from_targets)
+        return integrator_of(model, run.mirrored, run.from_targets, run.mirrored_draws)
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -43,16 +43,17 @@ def load(path, weights="best"):
     return Integrator(SavedModel(folder))
 
 
-def integrator_of(model, mirrored=False, from_targets=False):
+def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=False):
     """Returns the `Integrator` of a model in memory.
 
-    Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; the others: see `Description`.
+    Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; mirrored and from_targets: see
+    `Description`; mirrored_draws: see `Generators`.
     """
     generators = None
     if hasattr(model, "mean_gen_s"):
         from icell_tf.inference.generators import Generators  # here, because an export loads without the networks' code
 
-        generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s)
+        generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s, mirrored_draws)
     networks = model.enc_r, model.enc, model.dec
     return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets))
 

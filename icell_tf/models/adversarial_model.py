@@ -113,7 +113,7 @@ class AdversarialModel(keras.Model):
         return logs
 
     def end_epoch(self, batches):
-        """Takes from the training cells, once an epoch is trained, what no single batch tells; nothing, in most models.
+        """Called after each epoch: sets weights that need all training cells; most models have none.
 
         Args: `Batches` of all training cells, in order. Returns: the weights that it has set.
         """

@@ -122,6 +122,8 @@ class ConditionalModel(AdversarialAutoencoder):
             layer.reset()
         codes = [(*self._codes(batch["x"]), batch["structure"]) for batch in batches]
         z_s, z_r, y = (np.concatenate(parts) for parts in zip(*codes, strict=True))
+        if not np.isfinite(z_s).all():  # training has broken down, which the caller finds in the weights
+            return []
         weights = fit_standardization(z_s, z_r, y, len(self.spec.structures))
         for layer in layers:
             layer.set_weights(weights[layer.inverse])

@@ -52,7 +52,7 @@ def _require_growth(model, old):
     if new != before:
         raise ConfigError(
             "the trained model's networks differ from the new one's in more than the structures: give the new run the "
-            "same architecture, width and latent_dim"
+            "same architecture, width, latent_dim and standardize"
         )
 
 

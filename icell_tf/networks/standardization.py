@@ -50,8 +50,9 @@ class Standardization(keras.layers.Layer):
 
 
 def standardizations(*networks):
-    """Returns the `Standardization` layers of networks; none of the paper's."""
-    return [layer for network in networks for layer in network.layers if isinstance(layer, Standardization)]
+    """Returns the `Standardization` layers of networks, or of layers; none of the paper's."""
+    layers = (layer for network in networks for layer in getattr(network, "layers", [network]))
+    return [layer for layer in layers if isinstance(layer, Standardization)]
 
 
 def fit_standardization(z_s, z_r, y, structures):
@@ -80,7 +81,9 @@ def fit_standardization(z_s, z_r, y, structures):
         variances = np.maximum(variances, LEAST * max(variances.mean(), LEAST))
         scales[False].append(axes * variances**-0.5 @ axes.T)
         scales[True].append(axes * variances**0.5 @ axes.T)
-    offset = np.where(counts[:, None] > 0, means - of_shape @ slope, means.mean(axis=0))
+    found = counts > 0
+    offset = means - of_shape @ slope
+    offset = np.where(found[:, None], offset, offset[found].mean(axis=0))
     return {inverse: [offset, slope, np.stack(scale)] for inverse, scale in scales.items()}
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
+from icell_tf.networks import standardizations
 from icell_tf.reports.exhibit import Exhibit
 
 HEADER = ("layer", "normalization", "activation", "output", "parameters")
@@ -17,7 +18,7 @@ TABLES = (
     (7, "dec_d_rs", "Image discriminator of the conditional model, DecD_{r,s}", "softmax"),
 )
 _NO_ROW = ("InputLayer", "Concatenate", "Flatten", "Softmax", "Standardization")
-_STATISTICS = ("moving_mean", "moving_variance", "offset", "slope", "scale")  # weights that no gradient adapts
+_STATISTICS = ("moving_mean", "moving_variance")  # weights that no gradient adapts
 
 
 def tables_of_networks(subject):
@@ -60,7 +61,9 @@ def table_of(network, activation=""):
 
 def parameters(layer_or_network):
     """Returns the number of weights that training adapts, or adapted before a network was frozen."""
-    return sum(math.prod(w.shape) for w in layer_or_network.weights if w.name not in _STATISTICS)
+    fitted = {id(w) for layer in standardizations(layer_or_network) for w in layer.weights}
+    weights = (w for w in layer_or_network.weights if w.name not in _STATISTICS and id(w) not in fitted)
+    return sum(math.prod(w.shape) for w in weights)
 
 
 @dataclass

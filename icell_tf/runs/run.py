@@ -54,6 +54,11 @@ class Run:
         return self.configs.get("conditional", self.config).mirror
 
     @property
+    def mirrored_draws(self):
+        """Whether the generators of phase 3 were trained on all poses of a cell."""
+        return self.phase == "sampler" and self.config.mirror
+
+    @property
     def from_targets(self):
         """Whether the decoder of phase 2 has seen no estimates of y and z_r: see `Description`."""
         return getattr(self.configs.get("conditional"), "reconstruct_from", "") == "targets"

@@ -61,6 +61,8 @@ def test_of_few_cells_and_of_none_of_a_structure_the_fit_is_finite(count):
     z_s, z_r, y = coded(count)
     weights = fit_standardization(z_s, z_r, 0 * y, K)
     assert all(np.isfinite(values).all() for of_layer in weights.values() for values in of_layer)
+    offset, *_ = weights[False]
+    np.testing.assert_allclose(offset, np.broadcast_to(offset[0], offset.shape))  # as that of the only known one
     standardize, take_back = layers(weights)
     one_hot = np.eye(K, dtype=np.float32)[y]
     z = standardize([z_s, one_hot, z_r])

@@ -11,6 +11,7 @@ import icell_tf
 from icell_tf.config import ConfigError
 from icell_tf.export.saved_model import export_integrator
 from icell_tf.inference.backends import Networks
+from icell_tf.inference.generators import Generators
 from icell_tf.runs import trained
 from icell_tf.runs.history import read_history
 from icell_tf.runs.run import Run
@@ -79,8 +80,14 @@ def test_one_structure_a_cell_is_drawn_as_among_all(integrator, x_r):
 
 def test_mirrored_generators_draw_in_all_poses_by_turns(integrator, x_r):
     """Draw i of seed s is that of the mirrored cell, mirrored back: along y where bit 0 of s + i is 1, x: bit 1."""
-    plain = integrator.networks
-    mirrored = Networks(plain.spec, plain.enc_r, plain.enc_rs, plain.dec_rs, mirrored=True, generators=plain.generators)
+    given = integrator.networks
+    plain, mirrored = (
+        Networks(
+            given.spec, given.enc_r, given.enc_rs, given.dec_rs, False, Generators(*given.generators.networks, turned)
+        )
+        for turned in (False, True)
+    )
+    assert given.generators.mirrored  # as the preset has it
     y, seeds = np.array([0, 3, 5]), np.array([7, 8, 9])
     for number in range(3):
         for row, seed in enumerate(seeds):
