@@ -74,7 +74,7 @@ def _records(spec, n, split, truths):
 class MadeUpModel:
     """What evaluations ask of an `Integrator`: random codes of images, and random images of codes."""
 
-    latent_dim = LATENT
+    latent_dim, sharp = LATENT, False
 
     def __init__(self, spec, mirrored=False):
         self.spec, self.structures, self.mirrored = spec, spec.structures, mirrored

@@ -123,7 +123,7 @@ def _latent(context):
     codes, others = latent.encode_posed(context.integrator, test, context.seed), {}
     if context.integrator.mirrored:
         others = {name: ("the prepared pose", getattr(test, name)) for name in codes}
-        if standardizations(context.subject.networks["enc_rs"]):  # fitted to cells as prepared
+        if standardizations(context.subject.networks["dec_rs"]):  # fitted to cells as prepared
             others["z_s"], codes["z_s"] = ("all poses", codes["z_s"]), test.z_s
     lost = latent.information(context.subject.networks["dec_rs"], test)
     scores = latent.prior_scores(codes, others, context.seed)

@@ -82,7 +82,7 @@ def test_true_draws_are_calibrated_sharp_and_ahead(observed):
         assert found[f"{metric}_gain"].interval[0] > 0
         assert all(found[f"{name}_{metric}"].structure == name for name in NAMES)
         if observed:
-            assert found[metric].value == pytest.approx(found[metric].landmarks["true_draws"], rel=0.05)
+            assert found[metric].value == pytest.approx(found[metric].landmarks["true_draws"], rel=0.1)
     assert found["coverage_50"].value == pytest.approx(0.5, abs=0.05)
     assert found["coverage_90"].value == pytest.approx(0.9, abs=0.05)
     for metric in distribution.SIMILARITY:

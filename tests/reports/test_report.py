@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import os
 import shutil
 from types import SimpleNamespace
@@ -148,7 +147,7 @@ def test_table_has_a_line_a_structure():
 def test_the_head_of_the_page_names_the_best_rival_of_those_that_have_a_mean(tmp_path, monkeypatch):
     means = dict.fromkeys(RIVALS)
     figures = {"compared_with": "observed", "integration": {}, "truth": {}}
-    figures["integration_mean"] = means | {"model": 0.5, "class_mean": math.nan, "nearest": 0.25}
+    figures["integration_mean"] = means | {"model": 0.5, "nearest": 0.25}
     figures["truth_mean"] = means | {"model": 0.75}
     content_of = metrics_file.content_of
     monkeypatch.setattr(metrics_file, "content_of", lambda parts, **about: content_of(parts, **about) | figures)

@@ -46,7 +46,7 @@ def test_training_integration_decodes_once_more():
     without = with_it | {"conditional": dataclasses.replace(with_it["conditional"], integration_weight=0.0)}
     more, less = (requirements.estimate("conditional", each, SPEC).activations for each in (with_it, without))
     stages = 2 * 4 * 4 * 64 + 3 * 8 * 8 * 32 + 3 * 16 * 16 * 16 + 32 * 32 * 3  # dense and PReLU; three each; logits
-    assert more - less == 32 * 4 * (10 + (10 + 16 + 16) + stages)  # log y, the three inputs as one
+    assert more - less == 32 * 4 * (10 + 16 + (10 + 16 + 16) + stages)  # log y, z_s taken back, the three as one
 
 
 def test_layers_put_out_half_as_much_in_bfloat16():
