@@ -124,7 +124,8 @@ def _latent(context):
     if context.integrator.mirrored:
         others = {name: ("the prepared pose", getattr(test, name)) for name in codes}
         if standardizations(context.subject.networks["dec_rs"]):  # fitted to cells as prepared
-            others["z_s"], codes["z_s"] = ("all poses", codes["z_s"]), test.z_s
+            others["z_s"] = "all poses", codes["z_s"]
+            codes["z_s"] = test.z_s
     lost = latent.information(context.subject.networks["dec_rs"], test)
     scores = latent.prior_scores(codes, others, context.seed)
     scores += latent.information_scores(lost, test.spec, context.seed)

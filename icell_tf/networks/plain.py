@@ -46,7 +46,8 @@ class FastLayer:
 def plain_form(network):
     """Returns an equal network of Keras' own layers, which computes by the same operations on every machine.
 
-    Layers that are Keras' own stay; so do `LogProbability` and `WhiteNoise`, which have no counterpart in Keras.
+    Layers that are Keras' own stay; so do `LogProbability`, `Standardization` and `WhiteNoise`, which have
+    no counterpart in Keras.
 
     Args: a Keras functional model. Returns: another one, with a copy of its weights.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from icell_tf import files
 from icell_tf.evaluation import classification, distribution, integration, truth
 from icell_tf.evaluation.coded_cells import code_cells
+from icell_tf.evaluation.drawn import ROOM, Drawn
 from icell_tf.evaluation.metrics.scores import Part
 from icell_tf.evaluation.neighbours import Neighbours
 from icell_tf.reports import cell_table, distribution_table, metrics_file, truth_table
@@ -33,10 +34,12 @@ def measure_fold(integrator, prepared, output, draws=32, seed=0):
     classified = classification.measure(test, training, integrator.structures)
     shared = (integrator, test, training, draws, seed)
     neighbours = Neighbours(integrator, training)  # which remembers those of the test cells
-    cell_table.write(test, classified, integration.measure(*shared, neighbours=neighbours), output)
+    drawn = Drawn(integrator, test, draws, seed, room=ROOM)
+    integrated = integration.measure(*shared, neighbours=neighbours, drawn=drawn)
+    cell_table.write(test, classified, integrated, output)
     if not truth.why_not(prepared):
         truth_table.write(truth.measure(*shared, neighbours=neighbours), output)
-    distribution_table.write(distribution.measure(*shared, neighbours=neighbours), output)
+    distribution_table.write(distribution.measure(*shared, neighbours=neighbours, drawn=drawn), output)
 
 
 def pool(folders, prepared, output, seed=0, phase="conditional"):
