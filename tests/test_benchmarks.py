@@ -1,8 +1,9 @@
 """What the benchmarks count and how they take turns; no figure of this machine."""
 
 import keras
+import pytest
 
-from benchmarks import streaming, throughput, train_step
+from benchmarks import photograph, streaming, throughput, train_step
 from tests.data.test_batches import assert_equal
 
 
@@ -51,3 +52,12 @@ def test_the_yardstick_of_streaming_has_the_same_batches(prepared):
 def test_a_table_has_a_column_a_figure():
     rows = [{"px": 64, "mirror": False, "ratio": 560.512}, {"px": 256, "mirror": True, "ratio": 39.1}]
     assert throughput.table(rows).splitlines() == [" px  mirror  ratio", " 64   False  560.5", "256    True   39.1"]
+
+
+def test_answers_are_counted_against_the_key(tmp_path, capsys):
+    (tmp_path / "key.csv").write_text("pair,structure,observed\n1,tom20,left\n2,zo1,right\n3,zo1,left\n")
+    photograph.count_right("l r, R", tmp_path)
+    printed = capsys.readouterr().out
+    assert printed.startswith("right in 2 of 3 (0.67;") and "tom20: 1 of 1" in printed and "zo1: 1 of 2" in printed
+    with pytest.raises(SystemExit, match="3 letters l or r are needed, found 'lx'"):
+        photograph.count_right("lx", tmp_path)
