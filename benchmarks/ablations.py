@@ -72,6 +72,10 @@ def without_critic(model):
     model.adversarial_weight = 0.0
 
 
+def with_a_quarter_of_the_critic(model):
+    model.adversarial_weight /= 4
+
+
 def without_score(model):
     model.score_weight = 0.0
 
@@ -94,6 +98,7 @@ def with_noise_at_the_bottom_only(model):
 
 VARIANTS = {
     "whole": lambda model: None,
+    "critic's quarter": with_a_quarter_of_the_critic,
     "no critic": without_critic,
     "no score": without_score,
     "no typical image": without_typical,
