@@ -185,7 +185,9 @@ def scores(measured, seed=0):
             continue
         shared = {"seed": seed, "structure": structure}
         for metric, about in PROPER.items():
-            by_name = {name: values[:, columns] for name, values in measured.proper[metric].items()}
+            by_name = {name: values[:, columns] for name, values in measured.proper.get(metric, {}).items()}
+            if not by_name or np.isnan(by_name[DRAWN]).all():  # no cell holds a whole patch
+                continue
             found += _proper_scores(metric, by_name, about, shared)
         for share in COVERED:
             by_name = {name: shares[share][:, columns] for name, shares in measured.covered.items()}

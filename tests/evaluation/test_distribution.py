@@ -135,6 +135,19 @@ def test_a_structure_that_no_cell_shows_has_no_scores_and_one_without_training_c
     assert {score.structure for score in found.values()} == {None, "tom20"}
 
 
+@pytest.mark.parametrize("small", [range(N), range(0, N, 2)])
+def test_cells_smaller_than_a_patch_have_no_scores_of_patches(small, monkeypatch):
+    """All cells, and all that show the first structure."""
+    test, training = cells(1), cells(2, 60)
+    masks = np.broadcast_to(CELL, (N, SIZE, SIZE)).copy()
+    masks[small] = ROWS + COLUMNS < 3
+    monkeypatch.setattr(distribution.correlation, "cell_mask", lambda x_r: masks)
+    monkeypatch.setattr(distribution, "BATCH", N)
+    found = by_name(distribution.scores(distribution.measure(Model(), test, training, DRAWS)))
+    assert "tom20_crps_of_patches" not in found and found["tom20_crps"].n == N // 2
+    assert ("crps_of_patches" in found) == (len(small) < N)
+
+
 def test_a_single_observation_leaves_no_true_draws():
     test, training = cells(1, observed=True, observations=1), cells(2, 60)
     found = by_name(distribution.scores(distribution.measure(Model(), test, training, DRAWS)))
