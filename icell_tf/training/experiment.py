@@ -96,13 +96,15 @@ def _train(
             run = dataclasses.replace(run, config=dataclasses.replace(config, **arithmetic)).with_key()
             store.find(run, overwrite)
             fresh = not workers.of_chief(np.array(store.has_weights, np.int32))
-            model = _build(run, prepared, (before_dir, reference_dir), how, deterministic, workers, fresh)
+            trained = workers.together(lambda: _load_before(run, before_dir, reference_dir))
+            model = _build(run, prepared, trained, how, deterministic, workers, fresh)
             metrics = _resume(model, store)
+            _warn_of_change(model, trained, before_dir)
             steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
             store.repair(step, steps)
             if step >= config.epochs * steps:
                 done = f"{run_dir} is trained for {step // steps} epochs already"
-                show(f"{done}; a higher --epochs continues it, --overwrite starts it anew.")
+                show(f"{done}; more epochs continue it, --overwrite starts it anew.")
                 return run_dir
             store.begin(run, overwrite, card)
             if step and workers.is_chief:
@@ -155,14 +157,13 @@ def _find(config, before_dir, data_dir, reference_dir=None):
     return Run(phase, config, **about, **before.configs, **folders), prepared
 
 
-def _build(run, prepared, folders, how, deterministic, workers, fresh):
+def _build(run, prepared, trained, how, deterministic, workers, fresh):
     """Returns a run's compiled model, with the trained networks of the phases before.
 
-    Args: folders, of the run of the phase before and, in phase 3, of phase 1, or None; fresh, whether no weights will
-    be loaded: only then the cells are read for the start of what draws images.
+    Args: trained, their weights by name in the model; fresh, whether no weights will be loaded: only then the cells
+    are read for the start of what draws images.
     """
     config = run.config
-    trained = workers.together(lambda: _load_before(run, *folders))
     if deterministic and tf.config.list_logical_devices("GPU"):  # a CPU always is
         tf.config.experimental.enable_op_determinism()
     how.set_products()
@@ -191,6 +192,19 @@ def _load_before(run, before_dir, reference_dir):
         raise ConfigError(f"--reference: phase 3 needs the run of phase 1 of {before_dir}: {error}") from error
     networks = {"enc_r": model.enc_r, "dec_r": reference.dec, "enc": model.enc, "dec": model.dec}
     return {name: network.get_weights() for name, network in networks.items()}
+
+
+def _warn_of_change(model, trained, before_dir):
+    """Says so where a continued run has other weights of the phases before than now lie in their runs.
+
+    Args: trained, the weights of the phases before by name in the model, as they lie there now.
+    """
+    kept = {name: getattr(model, name).get_weights() for name in trained}
+    if not all(all(map(np.array_equal, kept[name], weights)) for name, weights in trained.items()):
+        show(
+            f"Warning: {before_dir} was trained further after this run had begun. This run goes on with the weights of "
+            "its beginning; --overwrite starts it anew."
+        )
 
 
 def _grow(model, run_dir):
