@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from benchmarks import photograph, streaming, throughput, train_step
+from benchmarks import compare_folds, photograph, streaming, throughput, train_step
 from tests.data.test_batches import assert_equal
 
 
@@ -61,3 +61,23 @@ def test_answers_are_counted_against_the_key(tmp_path, capsys):
     assert printed.startswith("right in 2 of 3 (0.67;") and "tom20: 1 of 1" in printed and "zo1: 1 of 2" in printed
     with pytest.raises(SystemExit, match="3 letters l or r are needed, found 'lx'"):
         photograph.count_right("lx", tmp_path)
+
+
+def test_folds_are_compared_cell_by_cell_and_only_the_same_ones(tmp_path):
+    def write(name, fold, rows):
+        folder = tmp_path / name / fold / "evaluation"
+        folder.mkdir(parents=True)
+        lines = ["cell_id,structure,predicted,r_model,r_mean_of_draws", *rows]
+        (folder / "cells.csv").write_text("\n".join(lines) + "\n")
+
+    write("new", "fold-1", ["a,tom20,tom20,0.5,0.4", "b,zo1,zo1,0.7,0.8"])
+    write("old", "fold-1", ["b,zo1,tom20,0.4,0.8", "a,tom20,tom20,0.6,0.3"])
+    new, old = (compare_folds.read(tmp_path / name) for name in ("new", "old"))
+    found = compare_folds.differences(new, old)
+    assert found["r of Algorithm 3"] == pytest.approx([-0.1, 0.3])
+    assert found["r of the mean of draws"] == pytest.approx([0.1, 0]) and found["accuracy"].tolist() == [0, 1]
+    write("new", "fold-2", ["c,zo1,zo1,0.7,0.8"])
+    with pytest.raises(SystemExit, match="other cells, or other folds"):
+        compare_folds.differences(compare_folds.read(tmp_path / "new"), old)
+    with pytest.raises(SystemExit, match="has no fold"):
+        compare_folds.read(tmp_path / "nothing")
