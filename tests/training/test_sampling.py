@@ -112,10 +112,15 @@ def test_new_cells_of_one_seed_are_one_cell_with_other_structures(integrator):
     assert np.abs(integrator.spec.structure(cells)[0] - integrator.spec.structure(cells)[1]).max() > 1e-6
 
 
-def test_an_export_draws_the_same(integrator, x_r, tmp_path):
+def test_an_export_draws_and_codes_the_same(integrator, prepared, x_r, tmp_path):
+    """In all four poses; and its codes are standardized, as the run's."""
     loaded = icell_tf.load(export_integrator(integrator, tmp_path / "model"))
     assert loaded.sharp
-    np.testing.assert_allclose(draw(loaded, x_r), draw(integrator, x_r), atol=1e-5)
+    np.testing.assert_allclose(draw(loaded, x_r, 4), draw(integrator, x_r, 4), atol=1e-5)
+    cells, _ = prepared.first("validation", 3)
+    ours, theirs = (model.encode(np.asarray(cells)) for model in (integrator, loaded))
+    for name, codes in ours.items():
+        np.testing.assert_allclose(theirs[name], codes, atol=1e-3)
     np.testing.assert_allclose(loaded.sample([2], 5)["x_rs"], integrator.sample([2], 5)["x_rs"], atol=1e-5)
 
 
