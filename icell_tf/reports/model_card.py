@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from icell_tf import __version__
 from icell_tf.files import atomic_write
+from icell_tf.runs.history import MAIN_CURVES
 
 CARD_FILE = "model_card.md"
 ENVIRONMENT_FILE = "environment.json"  # what a run was trained with; evaluated elsewhere, its card still tells
@@ -30,7 +31,6 @@ OF_SIMULATED = "Simulated cells are nobody's; they carry the licence of this sof
 MEASURABLE = 30  # held-out cells of a structure; with fewer, a recall of 0.9 has a 95% interval wider than 0.2
 LOW_RECALL, LOW_SPREAD, LOW_JUDGED = 0.8, 0.5, 0.8
 SIGNIFICANT = 0.05
-SHOWN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code", "score_s", "score_r")
 SIMULATED = "integrated_cell/simulated"
 USES = {
     "reference": "Coordinates of cell and nuclear shape for pictures of membrane and nucleus, and shapes for "
@@ -132,7 +132,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
     if environment:
         versions = [f"{package} {version}" for package, version in environment["versions"].items()]
         used = "; ".join([*environment["devices"], ", ".join(versions)])
-    shown = {key: value for key, value in last.items() if key.removeprefix("val_") in SHOWN_CURVES}
+    shown = {key: value for key, value in last.items() if key.removeprefix("val_") in MAIN_CURVES}
     sections = {
         "Model": f"Phase {len(run.configs)} ({run.phase}) of the Integrated Cell (Johnson et al. 2017, "
         f"arXiv:1705.00092{', which has no phase 3' * (run.phase == 'sampler')}), trained for {epochs}. "
