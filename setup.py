@@ -53,7 +53,10 @@ setup(
     description="The Integrated Cell in TensorFlow: every structure in one cell, from images that show one each",
     license="Apache-2.0",
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
-    package_data={"icell_tf.reports": ["page.html"]},
+    package_data={
+        "icell_tf.reports": ["page.html"],
+        "icell_tf.data.builder": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside the builder
+    },
     python_requires=">=3.11,<3.13",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
