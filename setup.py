@@ -1,4 +1,7 @@
-"""Installs `icell_tf` alone: `datasets`, `train` and `tests` stay in the checkout, as their names belong to others."""
+"""Installs `icell_tf`, with the command `icell`.
+
+`datasets`, `train` and `tests` stay in the checkout, as their names belong to others.
+"""
 
 import pathlib
 import re
@@ -57,6 +60,7 @@ setup(
         "icell_tf.reports": ["page.html"],
         "icell_tf.data.builder": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside the builder
     },
+    entry_points={"console_scripts": ["icell = icell_tf.cli.icell:main"]},
     python_requires=">=3.11,<3.13",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,

@@ -34,15 +34,14 @@ SIGNIFICANT = 0.05
 SIMULATED = "integrated_cell/simulated"
 USES = {
     "reference": "Coordinates of cell and nuclear shape for pictures of membrane and nucleus, and shapes for "
-    "coordinates; phase 2 is trained on it with `python train/conditional.py --reference=RUN_DIR`.",
+    "coordinates; phase 2 is trained on it with `icell train conditional --reference=RUN_DIR`.",
     "conditional": "Hypotheses of where structures lie in a cell of which membrane and nucleus were imaged, of which "
-    "structure a picture shows, and of how cells vary: `python train/evaluate.py --model=RUN_DIR`, `python "
-    "train/export.py --model=RUN_DIR`, then `python train/integrate.py`. Phase 3 is trained on it with `python "
-    "train/sampler.py --conditional=RUN_DIR`.",
+    "structure a picture shows, and of how cells vary: `icell evaluate --model=RUN_DIR`, `icell export "
+    "--model=RUN_DIR`, then `icell integrate`. Phase 3 is trained on it with `icell train sampler "
+    "--conditional=RUN_DIR`.",
     "sampler": "As of its run of phase 2, whose predictions and classes it has. Its draws look like single cells: how "
-    "much a structure varies between cells of one shape, and new cells. Commands: `python train/evaluate.py "
-    "--model=RUN_DIR`, `python train/export.py --model=RUN_DIR`, then `python train/integrate.py --samples=32`, "
-    "`python train/sample.py`.",
+    "much a structure varies between cells of one shape, and new cells. Commands: `icell evaluate --model=RUN_DIR`, "
+    "`icell export --model=RUN_DIR`, then `icell integrate --samples=32`, `icell sample`.",
 }
 CHOSEN = (
     "Unless asked for the last weights, commands use those that were best on validation.",
@@ -142,7 +141,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
         f"{', '.join(spec.channel_names)}. Cells by split:\n\n" + _count_table(spec.structures, counts),
         "Training": f"Devices and versions: {used}.\n\n{_recipe(run)}\n\nAt the end of the last epoch:\n\n"
         + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
-        "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `python train/evaluate.py --model=RUN_DIR`.",
+        "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `icell evaluate --model=RUN_DIR`.",
         "Known weaknesses": "\n".join(f"- {line}" for line in weaknesses(run, counts, parts)),
     }
     if run.phase == "reference":
