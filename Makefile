@@ -1,4 +1,4 @@
-# `make help` lists the targets. Each does its own set-up, once: VENV (.venv) with Python 3.11 or 3.12 and requirements.lock.
+# `make help` lists the targets. Each does its own set-up, once: VENV (.venv) with Python 3.11 to 3.13 and requirements.lock.
 SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -6,8 +6,8 @@ STAMP := $(VENV)/.installed
 
 # The first candidate that runs, has a version we support and can make virtual environments. A name on the PATH is not
 # enough: pyenv's shims are there for versions that aren't.
-USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
-PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
+USABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 	"$$p" -c '$(USABLE)' >/dev/null 2>&1 && echo "$$p" && break; done)
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -23,7 +23,8 @@ setup: $(STAMP)  ## Make the virtual environment (the other targets do so themse
 $(STAMP): requirements.lock setup.py
 	@python="$(PYTHON)"; \
 	if [ -z "$$python" ] || ! "$$python" -c '$(USABLE)' >/dev/null 2>&1; then \
-		echo "make: no usable Python 3.11 or 3.12: tried $${python:-python3.12, python3.11, python3, python}." >&2; \
+		echo "make: no usable Python 3.11, 3.12 or 3.13: tried $${python:-python3.12, python3.11, python3.13, python3, python}." >&2; \
+		echo "make: there is no TensorFlow for Python 3.14 yet." >&2; \
 		echo "make: install one, with its venv module (Debian and Ubuntu: apt install python3.12-venv)," >&2; \
 		echo "make: or name yours: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
 		exit 1; \

@@ -1,11 +1,18 @@
-"""Installs `icell_tf` alone: `datasets`, `train` and `tests` stay in the checkout, as their names belong to others."""
+"""Installs `icell_tf`, with the command `icell`.
+
+`datasets`, `train` and `tests` stay in the checkout, as their names belong to others.
+"""
 
 import pathlib
 import re
+import sys
 
 from setuptools import find_packages, setup
 
 INIT = pathlib.Path(__file__).parent / "icell_tf" / "__init__.py"
+
+if sys.version_info >= (3, 14):  # python_requires says so, too, but not why
+    sys.exit("icell_tf needs Python 3.11, 3.12 or 3.13: there is no TensorFlow 2.21 for Python 3.14.")
 
 # The ranges are those the tests have run with. TensorFlow, Keras and TFDS are held to one minor version each, because
 # the code relies on behaviour of theirs that changes between them; requirements.lock pins everything exactly.
@@ -28,23 +35,26 @@ REQUIREMENTS = [
     "tensorflow>=2.21,<2.22",
     "tensorflow-datasets>=4.9.10,<4.10",
     "tifffile>=2026.3,<2027",
-    # What TFDS uses but doesn't require: the first on import, the others for the command `tfds build`.
-    "importlib_resources>=7.1,<8",
-    "apache-beam>=2.77,<2.78",
-    "mlcroissant>=1.1,<1.2",
+    "importlib_resources>=7.1,<8",  # TFDS imports it but doesn't require it
 ]
+
+# What the command `tfds` imports but TFDS doesn't require, and what builds on several machines need; `icell build`
+# needs neither.
+BUILD = ["apache-beam>=2.77,<2.78", "mlcroissant>=1.1,<1.2"]
 
 # What some formats need; the readers say which one to install. pylibCZIrw is Zeiss', bioio and its plugins are the
 # Allen Institute's. requirements.lock has none of czi, lif, nd2 and codecs, so the tests don't cover their ranges.
 ZARR = ["zarr>=3.1.6,<3.2"]
 EXTRAS = {
+    "build": BUILD,
+    "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],  # CUDA and cuDNN; not in requirements.lock
     "zarr": ZARR,
     "czi": ["pylibCZIrw>=6.1,<7"],
     "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
     # dill: for tfds.testing
-    "test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17.6,<0.18", *ZARR],
+    "test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17.6,<0.18", *ZARR, *BUILD],
 }
 
 setup(
@@ -53,8 +63,12 @@ setup(
     description="The Integrated Cell in TensorFlow: every structure in one cell, from images that show one each",
     license="Apache-2.0",
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
-    package_data={"icell_tf.reports": ["page.html"]},
-    python_requires=">=3.11,<3.13",
+    package_data={
+        "icell_tf.reports": ["page.html"],
+        "icell_tf.data.builder": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside the builder
+    },
+    entry_points={"console_scripts": ["icell = icell_tf.cli.icell:main"]},
+    python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,
     extras_require=EXTRAS,
 )

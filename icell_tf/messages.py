@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import subprocess
 import sys
 import zipfile
 
@@ -21,6 +22,8 @@ ADVICE = {
 }
 # Whose words are looked for in other packages' messages; words such as "Invalid argument" are also those of programs.
 _TOLD = (*ADVICE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+# What TensorFlow's C++ libraries write about themselves while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL says.
+_START_LINES = r"^(I[0-9]{4} |WARNING: All log messages before absl::InitializeLog)"
 DAMAGED = "a file is damaged: copy or make it again"
 
 
@@ -30,6 +33,35 @@ def show(text):
         print(text, flush=True)
     except UnicodeEncodeError as error:
         print(str(text).encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Within, TensorFlow is imported without the lines of information that its libraries write to the standard error.
+
+    All other lines appear: another process, grep, picks them out, so that also those come through with which a library
+    ends this process, as where the processor lacks instructions. Without grep all lines do.
+    """
+    if "tensorflow" in sys.modules or sys.stderr is None:
+        yield
+        return
+    try:
+        others = subprocess.Popen(["grep", "-vE", _START_LINES], stdin=subprocess.PIPE, stdout=2)
+    except OSError:
+        yield
+        return
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    os.dup2(others.stdin.fileno(), 2)
+    others.stdin.close()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # a process started within may hold the pipe
+            others.wait(5)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The commands as `python train/NAME.py` runs them, but in this process, which has imported TensorFlow already."""
+"""The commands as `icell` and train/*.py run them, but in this process, which has imported TensorFlow already."""
 
 import contextlib
 import io
@@ -8,6 +8,8 @@ import sys
 
 import pytest
 from absl import app, flags
+
+from icell_tf.cli import icell
 
 TRAIN = pathlib.Path(__file__).resolve().parent.parent / "train"
 
@@ -26,11 +28,22 @@ def own_flags(name=None):
 
 def run_command(folder, name, *arguments):
     """Runs train/NAME.py in a folder. Returns: its exit status, or the message it ends with, and what it printed."""
-    path, out = str(TRAIN / name), io.StringIO()
-    with own_flags(pathlib.Path(name).stem), pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+    path = str(TRAIN / name)
+    start = lambda: runpy.run_path(path, run_name="__main__")  # noqa: E731
+    return _run(folder, pathlib.Path(name).stem, start, [path, *arguments])
+
+
+def run_icell(folder, name, *arguments):
+    """As `run_command`, of `icell NAME`."""
+    return _run(folder, icell.COMMANDS[name][0], icell.main, ["icell", *name.split(), *arguments])
+
+
+def _run(folder, module, start, argv):
+    out = io.StringIO()
+    with own_flags(module), pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
         patch.chdir(folder)
-        patch.setattr(sys, "argv", [path, *map(str, arguments)])
+        patch.setattr(sys, "argv", list(map(str, argv)))
         patch.setattr(app, "run", lambda main: sys.exit(main(flags.FLAGS(sys.argv))))
         with pytest.raises(SystemExit) as ended:
-            runpy.run_path(path, run_name="__main__")
+            start()
     return ended.value.code or 0, out.getvalue()

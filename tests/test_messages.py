@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -113,3 +115,35 @@ def test_sentences_in_place_of_tracebacks_only_where_the_command_was_started(mon
 def test_a_reason_is_the_systems():
     assert messages.reason(OSError("failed (errno = 28, ...)")) == os.strerror(28) == FULL
     assert messages.reason(KeyError("a")) == "'a'"
+
+
+START = """
+import os, sys
+from icell_tf.messages import quiet_start
+
+os.environ["PATH"] = sys.argv[2]
+with quiet_start():
+    print("from Python", file=sys.stderr)
+    os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n")
+    os.write(2, b"I0000 00:00:1796046472.563398 3674 port.cc:153] oneDNN custom operations are on.\\n")
+    os.write(2, b"E0000 00:00:1796046472.563398 3674 cuda.cc:1] the driver is too old\\n")
+    if sys.argv[1] == "abort":
+        os.abort()
+print("later", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "path", "lines"),
+    [
+        ("exit", None, ["from Python", "E0000", "later"]),
+        ("abort", None, ["from Python", "E0000"]),
+        ("exit", "", ["from Python", "WARNING:", "I0000", "E0000", "later"]),  # there is no grep
+    ],
+)
+def test_of_what_tensorflow_says_at_its_start_only_information_is_left_out(end, path, lines):
+    command = [sys.executable, "-c", START, end, os.environ["PATH"] if path is None else path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode == 0) == (end == "exit")
+    found = [line for line in done.stderr.splitlines() if "Fatal Python error" not in line]
+    assert len(found) == len(lines) and all(map(str.startswith, found, lines))

@@ -1,7 +1,6 @@
 """Trains phase 2, structures given the shape: python train/conditional.py --preset=small --reference=RUN_DIR."""
 
-from icell_tf.cli.command import start
-from icell_tf.cli.conditional import main
+from icell_tf.cli.icell import run
 
 if __name__ == "__main__":
-    start(main)
+    run("train conditional")

@@ -1,7 +1,6 @@
 """Examines this machine before a long run: python train/doctor.py --preset=small."""
 
-from icell_tf.cli.command import start
-from icell_tf.cli.doctor import main
+from icell_tf.cli.icell import run
 
 if __name__ == "__main__":
-    start(main)
+    run("doctor")

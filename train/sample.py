@@ -1,7 +1,6 @@
 """Draws new cells in chosen structures."""
 
-from icell_tf.cli.command import start
-from icell_tf.cli.sample import main
+from icell_tf.cli.icell import run
 
 if __name__ == "__main__":
-    start(main)
+    run("sample")

@@ -1,7 +1,6 @@
 """Shows what varies along dimensions of the latent codes, or what lies between two cells."""
 
-from icell_tf.cli.command import start
-from icell_tf.cli.traverse import main
+from icell_tf.cli.icell import run
 
 if __name__ == "__main__":
-    start(main)
+    run("traverse")

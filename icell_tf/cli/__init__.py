@@ -1,1 +1,1 @@
-"""The commands: flags -> settings -> one call. train/*.py start them."""
+"""The commands: flags -> settings -> one call. `icell` starts them, and so do train/*.py."""

@@ -18,7 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is impor
 from icell_tf.config import PHASES, PRESETS  # noqa: E402
 from icell_tf.messages import sentences  # noqa: E402
 
-DATASETS = Path(__file__).resolve().parents[2] / "datasets"  # of the checkout
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
 flags.disclaim_key_flags()  # so that --help lists the flags defined here as the command's own
 
@@ -140,7 +139,7 @@ def define_setting(field, phase=None):
 
 
 def ensure_prepared(dataset, data_dir=None):
-    """Prepares a simulated data set with `tfds build`, unless its current version exists; checks that any other exists.
+    """Builds a simulated data set with `icell build`, unless its current version exists; checks that any other exists.
 
     Args: as of `find_prepared`. Raises: DatasetError: if the data set is missing and not simulated, or its build fails,
     or several machines train.
@@ -161,22 +160,25 @@ def ensure_prepared(dataset, data_dir=None):
                 f"on this machine alone: env -u {devices.VARIABLE})"
             ) from error
         print(f"Preparing {dataset}, once.", flush=True)
-        name, config = dataset.split("/")
         root = Path(data_dir).expanduser() if data_dir else default_data_dir()
-        command = [Path(sys.executable).with_name("tfds"), "build", "--config", config, "--data_dir", root.resolve()]
-        done = subprocess.run(list(map(str, command)), cwd=DATASETS / name)
-        if done.returncode:
-            raise DatasetError(f"{dataset} could not be prepared in {root}: see what `tfds build` says above") from None
+        # In a process of its own, because a build starts TensorFlow before this one has set its threads and devices.
+        command = [sys.executable, "-P", "-m", "icell_tf.cli", "build"]
+        command += [f"--config={dataset.partition('/')[2]}", f"--data_dir={root.resolve()}"]
+        if subprocess.run(command).returncode:
+            raise DatasetError(f"{dataset} could not be prepared in {root}: see what is said above") from None
 
 
 def start(main):
     """Parses the flags and calls a command's main(), or main(argv) if the command takes paths besides flags.
 
-    Ends with a message instead of a traceback where the user can correct what is wrong. --help lists the flags of the
-    module in which main stands.
+    Ends with a message instead of a traceback where the user can correct what is wrong. --help prints the docstring and
+    the flags of the module in which main stands.
     """
+    sys.modules["__main__"].__doc__ = sys.modules[main.__module__].__doc__
     for flag in flags.FLAGS.get_flags_for_module(main.__module__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)
     app.run(functools.partial(_call, main))
 
 

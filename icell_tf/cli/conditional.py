@@ -1,11 +1,11 @@
-"""Trains phase 2, structures given the shape: python train/conditional.py --preset=small --reference=RUN_DIR."""
+"""Trains phase 2, structures given the shape: icell train conditional --preset=small --reference=RUN_DIR."""
 
 from icell_tf.cli.command import TrainingFlags, define_folder, ensure_prepared
 from icell_tf.reports import model_card
 from icell_tf.training.experiment import train_conditional
 
 FLAGS = TrainingFlags("conditional")
-REFERENCE = define_folder("reference", None, "run of train/reference.py (default: runs/PRESET-reference)")
+REFERENCE = define_folder("reference", None, "run of `icell train reference` (default: runs/PRESET-reference)")
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Cross-validates the phases, so that every cell is tested once: python train/cross_validate.py --preset=small.
+"""Cross-validates the phases, so that every cell is tested once: icell cross-validate --preset=small.
 
 Writes reference, conditional, with --sampler also sampler, and evaluation into OUTPUT/fold-1 and so on, and
 OUTPUT/pooled.json. The same command goes on with what is unfinished. With --sampler it also does so after a run
@@ -45,7 +45,7 @@ OF_SAMPLER = {
 
 def main():
     if devices.in_cluster():
-        raise ValueError(f"train/cross_validate.py runs on one machine: unset {devices.VARIABLE}")
+        raise ValueError(f"`icell cross-validate` runs on one machine: unset {devices.VARIABLE}")
     _refuse_unused()
     output = Path(FLAGS.run_dir)
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)

@@ -1,4 +1,4 @@
-"""Evaluates a trained model on its test cells: python train/evaluate.py --model=RUN_DIR."""
+"""Evaluates a trained model on its test cells: icell evaluate --model=RUN_DIR."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from icell_tf.reports import report
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
 
-MODEL = define_folder("model", None, "the run of train/sampler.py or train/conditional.py", required=True)
-REFERENCE = define_folder("reference", None, "its run of train/reference.py (default: where it lay in training)")
+MODEL = define_folder("model", None, "the run of `icell train sampler` or `icell train conditional`", required=True)
+REFERENCE = define_folder("reference", None, "its run of `icell train reference` (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
 OUTPUT = define_folder(

@@ -8,7 +8,7 @@ from icell_tf.inference.backends import PATTERN
 from icell_tf.inference.loading import load
 
 MODEL = define_folder(
-    "model", None, "folder of a finished run of train/sampler.py or train/conditional.py", required=True
+    "model", None, "folder of a finished run of `icell train sampler` or `icell train conditional`", required=True
 )
 OUTPUT = define_folder("output", saved_model.DEFAULT_DIRECTORY, "folder of the model's versions")
 VERSION = flags.DEFINE_integer("version", None, "version to write; by default the next one", lower_bound=1)

@@ -9,7 +9,7 @@ from icell_tf.inference.loading import load
 from icell_tf.viz import figures
 
 MODEL = define_folder(
-    "model", None, "run of train/sampler.py or train/conditional.py, or exported SavedModel", required=True
+    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
 )
 OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
 SAMPLES = flags.DEFINE_integer("samples", 0, "draws to write, with their mean and standard deviation", lower_bound=0)

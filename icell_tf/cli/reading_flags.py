@@ -1,4 +1,4 @@
-"""The flags that say how microscope images are read, for train/fields.py and train/integrate.py."""
+"""The flags that say how microscope images are read, for `icell fields` and `icell integrate`."""
 
 from absl import flags
 

@@ -7,7 +7,7 @@ from icell_tf.inference import outputs
 from icell_tf.inference.loading import load
 
 MODEL = define_folder(
-    "model", None, "run of train/sampler.py or train/conditional.py, or exported SavedModel", required=True
+    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
 )
 STRUCTURES = define_names("structures", "names of structures, such as tom20,zo1 (default: all)")
 COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)

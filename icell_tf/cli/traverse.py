@@ -11,7 +11,7 @@ from icell_tf.inference.loading import load
 from icell_tf.runs.run import Run
 
 MODEL = define_folder(
-    "model", None, "run of train/sampler.py or train/conditional.py, or exported SavedModel", required=True
+    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
 )
 CODE = flags.DEFINE_enum("code", None, latent_walks.CODES, "code to walk in (default: z_r; from cell to cell: both)")
 DIMENSIONS = flags.DEFINE_list("dimensions", ["1"], "numbered from 1: one, two for a plane, or more")

@@ -10,7 +10,7 @@ from icell_tf.spec import CellSpec, SpecError
 
 
 def default_data_dir():
-    """Returns the folder in which `tfds build` puts data sets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
+    """Returns the folder in which `icell build` puts data sets: $TFDS_DATA_DIR, or ~/tensorflow_datasets."""
     return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
@@ -29,12 +29,12 @@ def find_prepared(dataset, data_dir=None):
         return folder
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     name, _, version = str(dataset).partition(":")
-    # A digit first: an interrupted `tfds build` may leave a folder incomplete.*
+    # A digit first: an interrupted build may leave a folder incomplete.*
     versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/dataset_info.json")]
     if not versions:
         raise DatasetError(
-            f"no prepared data set {dataset} in {root}. Prepare it with `tfds build` (see datasets/integrated_cell/"
-            "README.md), or give --dataset and --data_dir"
+            f"no prepared data set {dataset} in {root}. Prepare it with `icell build` (see "
+            "datasets/integrated_cell/README.md), or give --dataset and --data_dir"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 

@@ -24,7 +24,7 @@ BY_STRUCTURE = (*TRUTHS_BY_STRUCTURE, TRUTH, OBSERVATIONS)
 
 @dataclass(frozen=True)
 class PreparedCells:
-    """A prepared data set of single cells in a folder that `tfds build` wrote. Its cells stay in its files.
+    """A prepared data set of single cells in a folder that `icell build` wrote. Its cells stay in its files.
 
     Attributes:
       folder: holds dataset_info.json.

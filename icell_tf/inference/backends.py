@@ -59,7 +59,7 @@ def _require(folder, *files):
     for file in files:
         if not (folder / file).exists():
             raise ValueError(
-                f"{folder} lacks {file}: either train/export.py did not write it, or it was not copied completely; "
+                f"{folder} lacks {file}: either `icell export` did not write it, or it was not copied completely; "
                 "copy the whole folder again"
             )
 
@@ -85,7 +85,7 @@ def _plain_path(folder):
 class SavedModel:
     """The back end of an exported model, from the folder of a version. `functions` are its signatures.
 
-    Raises: ValueError: train/export.py did not write the folder, or it is incomplete or damaged. OSError: a file can't
+    Raises: ValueError: `icell export` did not write the folder, or it is incomplete or damaged. OSError: a file can't
       be read.
     """
 

@@ -62,7 +62,7 @@ def find_cell(integrator, prepared, cell_id, flag):
             known = integrator.structures.index(name) if name in integrator.structures else None
             return Start(z_r, z_s, known, x_rs[0], cell_id)
     raise ValueError(
-        f"{flag}: {prepared.folder} has no cell {cell_id!r}; the column id of codes.csv, which train/evaluate.py "
+        f"{flag}: {prepared.folder} has no cell {cell_id!r}; the column id of codes.csv, which `icell evaluate` "
         "writes, lists its cells"
     )
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from icell_tf import __version__
 from icell_tf.files import atomic_write
+from icell_tf.runs.history import MAIN_CURVES
 
 CARD_FILE = "model_card.md"
 ENVIRONMENT_FILE = "environment.json"  # what a run was trained with; evaluated elsewhere, its card still tells
@@ -30,19 +31,17 @@ OF_SIMULATED = "Simulated cells are nobody's; they carry the licence of this sof
 MEASURABLE = 30  # held-out cells of a structure; with fewer, a recall of 0.9 has a 95% interval wider than 0.2
 LOW_RECALL, LOW_SPREAD, LOW_JUDGED = 0.8, 0.5, 0.8
 SIGNIFICANT = 0.05
-SHOWN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code", "score_s", "score_r")
 SIMULATED = "integrated_cell/simulated"
 USES = {
     "reference": "Coordinates of cell and nuclear shape for pictures of membrane and nucleus, and shapes for "
-    "coordinates; phase 2 is trained on it with `python train/conditional.py --reference=RUN_DIR`.",
+    "coordinates; phase 2 is trained on it with `icell train conditional --reference=RUN_DIR`.",
     "conditional": "Hypotheses of where structures lie in a cell of which membrane and nucleus were imaged, of which "
-    "structure a picture shows, and of how cells vary: `python train/evaluate.py --model=RUN_DIR`, `python "
-    "train/export.py --model=RUN_DIR`, then `python train/integrate.py`. Phase 3 is trained on it with `python "
-    "train/sampler.py --conditional=RUN_DIR`.",
+    "structure a picture shows, and of how cells vary: `icell evaluate --model=RUN_DIR`, `icell export "
+    "--model=RUN_DIR`, then `icell integrate`. Phase 3 is trained on it with `icell train sampler "
+    "--conditional=RUN_DIR`.",
     "sampler": "As of its run of phase 2, whose predictions and classes it has. Its draws look like single cells: how "
-    "much a structure varies between cells of one shape, and new cells. Commands: `python train/evaluate.py "
-    "--model=RUN_DIR`, `python train/export.py --model=RUN_DIR`, then `python train/integrate.py --samples=32`, "
-    "`python train/sample.py`.",
+    "much a structure varies between cells of one shape, and new cells. Commands: `icell evaluate --model=RUN_DIR`, "
+    "`icell export --model=RUN_DIR`, then `icell integrate --samples=32`, `icell sample`.",
 }
 CHOSEN = (
     "Unless asked for the last weights, commands use those that were best on validation.",
@@ -132,7 +131,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
     if environment:
         versions = [f"{package} {version}" for package, version in environment["versions"].items()]
         used = "; ".join([*environment["devices"], ", ".join(versions)])
-    shown = {key: value for key, value in last.items() if key.removeprefix("val_") in SHOWN_CURVES}
+    shown = {key: value for key, value in last.items() if key.removeprefix("val_") in MAIN_CURVES}
     sections = {
         "Model": f"Phase {len(run.configs)} ({run.phase}) of the Integrated Cell (Johnson et al. 2017, "
         f"arXiv:1705.00092{', which has no phase 3' * (run.phase == 'sampler')}), trained for {epochs}. "
@@ -142,7 +141,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
         f"{', '.join(spec.channel_names)}. Cells by split:\n\n" + _count_table(spec.structures, counts),
         "Training": f"Devices and versions: {used}.\n\n{_recipe(run)}\n\nAt the end of the last epoch:\n\n"
         + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
-        "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `python train/evaluate.py --model=RUN_DIR`.",
+        "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `icell evaluate --model=RUN_DIR`.",
         "Known weaknesses": "\n".join(f"- {line}" for line in weaknesses(run, counts, parts)),
     }
     if run.phase == "reference":

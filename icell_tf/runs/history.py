@@ -6,6 +6,8 @@ from pathlib import Path
 from icell_tf.config import ConfigError
 
 HISTORY = "history.csv"
+# What is shown of the curves where there is no room for all of them.
+MAIN_CURVES = ("reconstruction", "classification_accuracy", "integration", "reference_code", "score_s", "score_r")
 
 
 def read_history(run_dir):

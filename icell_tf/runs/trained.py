@@ -19,7 +19,7 @@ def load_model(run_dir, weights=BEST, phases=()):
     """
     run, path = Run.load(run_dir), Path(run_dir) / weights
     if phases and run.phase not in phases:
-        commands = " or ".join(f"train/{phase}.py" for phase in phases)
+        commands = " or ".join(f"`icell train {phase}`" for phase in phases)
         raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of {commands}")
     if not path.is_file():
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
@@ -46,7 +46,7 @@ def load_conditional(model, run):
 
 def _load_before(phase, run_dir, run, shared):
     if not run_dir:
-        raise ConfigError(f"its config.json names no folder of a run of train/{phase}.py")
+        raise ConfigError(f"its config.json names no folder of a run of `icell train {phase}`")
     model, found = load_model(run_dir, phases=(phase,))
     changed = differences(found.config, run.configs[phase], ignore=CHANGEABLE)
     changed += run.spec.differences(found.spec, ignore=("structures",) if phase == "reference" else ())

@@ -1,6 +1,7 @@
-"""What happens after each epoch: learning rate, TensorBoard's curves and pictures, a warning about discriminators."""
+"""What happens after each epoch: learning rate, a line for a log, TensorBoard's files, warnings of discriminators."""
 
 import functools
+import time
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from icell_tf import files
 from icell_tf.messages import show
+from icell_tf.runs.history import MAIN_CURVES
 from icell_tf.training import errors, store
 from icell_tf.viz import figures
 
@@ -28,6 +30,28 @@ class CoolDown(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         left = (self.epochs - epoch) / max(1, self.cooldown * self.epochs)  # above 1 before the cooldown begins
         self.model.learning_rate = self.learning_rate * min(1.0, left)
+
+
+class ShowEpochs(keras.callbacks.Callback):
+    """Prints a line of the main curves after each epoch, in place of Keras' bar, which a file can't hold.
+
+    Args: epochs, of the whole run.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.monotonic()
+
+    def on_epoch_end(self, epoch, logs=None):
+        shown = []
+        for name in MAIN_CURVES:
+            if name in logs:
+                validation = f" (validation {logs[f'val_{name}']:.4f})" if f"val_{name}" in logs else ""
+                shown.append(f"{name} {logs[name]:.4f}{validation}")
+        show(f"Epoch {epoch + 1}/{self.epochs}, {time.monotonic() - self.began:.1f} s: {', '.join(shown)}")
 
 
 class Events:

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement  # TensorFlow and Keras require i
 from packaging.specifiers import SpecifierSet
 
 from icell_tf.config import PHASES, ConfigError
+from icell_tf.messages import quiet_start
 
 GIB = 2**30
 
@@ -55,7 +56,7 @@ def devices(listed=()):
         lines.append("TensorFlow sees no GPU")
     if listed and not seen:
         wrong.append(
-            f"TensorFlow sees none of {len(listed)} GPUs ({listed[0][0]}): pip install 'tensorflow[and-cuda]', and "
+            f"TensorFlow sees none of {len(listed)} GPUs ({listed[0][0]}): pip install 'icell_tf[gpu]', and "
             "look at the driver (nvidia-smi)"
         )
     return Part("devices", lines, wrong)
@@ -136,8 +137,8 @@ def data(dataset, data_dir=None):
         with contextlib.suppress(ConfigError):  # reported by `training`
             if in_cluster():
                 part.wrong.append(
-                    f"{dataset} is not prepared, and training on several machines does not prepare it: run `tfds "
-                    "build` in datasets/integrated_cell on one of them first"
+                    f"{dataset} is not prepared, and training on several machines does not prepare it: run "
+                    f"`icell build --config={config.name}` on one of them first"
                 )
         return part, config.spec()
     try:
@@ -206,7 +207,8 @@ def examine(configs, run_dirs, data_dir=None, threads="auto"):
     parts = [versions()]
     if any(" is missing" in line for line in parts[0].wrong):
         return parts
-    import tensorflow as tf
+    with quiet_start():
+        import tensorflow as tf
 
     from icell_tf.training import machine, requirements
 

@@ -181,9 +181,9 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
     stop = StopRequest()
     followers = keras.callbacks.CallbackList(
         _callbacks(run, prepared, model, SaveRun(store, steps, step, stop), card),
-        add_progbar=workers.is_chief,
+        add_progbar=workers.is_chief and sys.stdout.isatty(),
         model=model,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=1,
         epochs=config.epochs,
         steps=steps,
     )
@@ -263,6 +263,7 @@ def _callbacks(run, prepared, model, save, card):
         cool_down,
         callbacks.LogCurves(log_dir),
         callbacks.LogPictures(log_dir, draw, max(1, config.epochs // PICTURE_TIMES), config.epochs),
+        *([] if sys.stdout.isatty() else [callbacks.ShowEpochs(config.epochs)]),
         callbacks.WatchDiscriminators(save.steps, store.rows),
         *([keras.callbacks.LambdaCallback(on_epoch_end=write)] if card else []),
         save,

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from absl import app, flags
 
-from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf.cli import command
 from icell_tf.config import PRESETS, split_names
+from icell_tf.data.builder.config import VERSION
 from icell_tf.data.prepared import DatasetError
 
 from ..in_process import own_flags
@@ -59,11 +59,11 @@ def test_a_flag_beyond_its_choices_is_refused(parsed):
 
 @pytest.fixture
 def builds(monkeypatch):
-    """What would have been run: [(command, folder)]."""
+    """The commands that would have been run."""
     calls = []
 
-    def record(arguments, cwd):
-        calls.append((arguments, cwd))
+    def record(arguments):
+        calls.append(arguments)
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(command.subprocess, "run", record)
@@ -73,13 +73,13 @@ def builds(monkeypatch):
 def test_a_simulated_data_set_is_built_where_it_is_looked_for(builds, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     command.ensure_prepared("integrated_cell/simulated_64", "data")
-    ((built, folder),) = builds
-    assert built[1:] == ["build", "--config", "simulated_64", "--data_dir", str(tmp_path / "data")]
-    assert (folder / "integrated_cell_dataset_builder.py").is_file()
+    (built,) = builds
+    assert built[1:4] == ["-P", "-m", "icell_tf.cli"]
+    assert built[4:] == ["build", "--config=simulated_64", f"--data_dir={tmp_path / 'data'}"]
 
 
 def test_a_prepared_data_set_is_built_again_only_if_it_is_of_an_older_version(builds, tmp_path):
-    for version, commands in ((f"{Builder.VERSION}", 0), ("0.9.0", 1)):
+    for version, commands in ((VERSION, 0), ("0.9.0", 1)):
         folder = tmp_path / version / "integrated_cell" / "simulated_64" / version
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").touch()
@@ -92,7 +92,7 @@ def test_a_users_data_set_is_not_built_nor_is_one_by_all_machines_at_once(builds
         command.ensure_prepared("integrated_cell/mine", tmp_path)
     task = {"type": "worker", "index": 0}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {"worker": ["a:1", "b:1"]}, "task": task}))
-    with pytest.raises(DatasetError, match="Prepare it with `tfds build`.*TF_CONFIG.*env -u TF_CONFIG"):
+    with pytest.raises(DatasetError, match="Prepare it with `icell build`.*TF_CONFIG.*env -u TF_CONFIG"):
         command.ensure_prepared("integrated_cell/simulated", tmp_path)
     assert not builds
 

@@ -40,7 +40,7 @@ def test_what_is_wrong_is_said_with_what_to_do(tmp_path):
     status, out = run_command(tmp_path, "doctor.py", *flags)
     assert status == 1
     data, runs = out.partition("\nwrong\n")[2].splitlines()
-    assert data.startswith(f"  no prepared data set mine/cells in {tmp_path}. Prepare it with `tfds build`")
+    assert data.startswith(f"  no prepared data set mine/cells in {tmp_path}. Prepare it with `icell build`")
     assert runs.startswith(f"  {tmp_path}/file can't be written (Not a directory")
     assert runs.endswith("make it writable, or give another --run_dir")
 

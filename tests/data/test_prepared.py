@@ -119,7 +119,7 @@ def test_a_missing_split_is_named(prepared):
 
 
 def test_a_missing_data_set_is_named_with_what_to_do(tmp_path):
-    with pytest.raises(DatasetError, match="integrated_cell/none in .*tfds build"):
+    with pytest.raises(DatasetError, match="integrated_cell/none in .*icell build"):
         find_prepared("integrated_cell/none", tmp_path)
 
 

@@ -16,7 +16,7 @@ import tifffile
 
 from datasets.integrated_cell import integrated_cell_dataset_builder as module
 from icell_tf import simulate, structures
-from icell_tf.data.builder import report
+from icell_tf.data.builder import integrated_cell, report
 from icell_tf.data.records import FILES, FINGERPRINT, file_digests
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
@@ -227,9 +227,9 @@ def test_an_interrupted_build_leaves_nothing_that_looks_complete(tmp_path, monke
 
 
 def test_order_of_records_is_the_same_if_tfds_shuffles_through_files(tmp_path, monkeypatch):
-    assert module.shuffle.MAX_MEM_BUFFER_SIZE <= 32 << 20
+    assert integrated_cell.shuffle.MAX_MEM_BUFFER_SIZE <= 32 << 20
     whole = build(tmp_path / "whole", STACKS, DUMMY)
-    monkeypatch.setattr(module.shuffle, "MAX_MEM_BUFFER_SIZE", 100)
+    monkeypatch.setattr(integrated_cell.shuffle, "MAX_MEM_BUFFER_SIZE", 100)
     by_files = build(tmp_path / "by_files", STACKS, DUMMY)
     for split in whole.info.splits:
         assert [r["cell_id"] for r in records(whole, split)] == [r["cell_id"] for r in records(by_files, split)]
@@ -279,7 +279,7 @@ def test_a_disk_that_is_full_ends_a_build_with_a_sentence_and_nothing_is_left(tm
     def write_report(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module, "write_report", write_report)
+    monkeypatch.setattr(integrated_cell, "write_report", write_report)
     monkeypatch.setattr("sys.argv", ["tfds"])
     with pytest.raises(SystemExit, match=r"^Error: .* can't be written .*No space left.*Free space there"):
         build(tmp_path, STACKS, manual_dir)

@@ -84,7 +84,7 @@ def test_what_is_no_trained_model_is_refused_with_what_was_found(reference_run, 
     (tmp_path / "saved_model.pb").touch()
     with pytest.raises(ValueError, match="lacks .*integrator.json"):
         icell_tf.load(tmp_path)
-    with pytest.raises(ConfigError, match="phase 'reference'.*train/conditional.py"):
+    with pytest.raises(ConfigError, match="phase 'reference'.*icell train conditional"):
         icell_tf.load(reference_run)
     with pytest.raises(ValueError, match="'first'.*best, last"):
         icell_tf.load(reference_run, "first")

@@ -1,4 +1,4 @@
-"""Pictures in TensorBoard: when they are drawn, and of what."""
+"""What is shown of an epoch: a line for a log, and pictures in TensorBoard: when they are drawn, and of what."""
 
 import numpy as np
 import pytest
@@ -37,6 +37,20 @@ def test_the_learning_rate_falls_in_a_line_over_the_last_epochs(cooldown, rates)
     for epoch, rate in enumerate(rates):
         callback.on_epoch_begin(epoch)
         assert [float(optimizer.learning_rate) for optimizer in model.optimizers.values()] == [rate] * 4
+
+
+def test_a_log_gets_a_line_of_the_main_curves_an_epoch(capsys, monkeypatch):
+    clock = iter([10.0, 22.5, 30.0, 31.0])
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: next(clock))
+    callback = callbacks.ShowEpochs(epochs=3)
+    curves = {"reconstruction": 0.25, "encoder": 1.0, "val_reconstruction": 0.5, "classification_accuracy": 1.0}
+    for epoch, logs in enumerate([curves, {"score_s": -0.125, "passed_s": 2.0}]):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, logs)
+    assert capsys.readouterr().out.splitlines() == [
+        "Epoch 1/3, 12.5 s: reconstruction 0.2500 (validation 0.5000), classification_accuracy 1.0000",
+        "Epoch 2/3, 1.0 s: score_s -0.1250",
+    ]
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_more_threads_than_the_container_grants(monkeypatch):
 def test_a_gpu_that_tensorflow_does_not_see():
     part = doctor.devices([("H100", 80 * GIB, 79 * GIB)])
     assert "H100: 79.0 of 80.0 GiB free" in part.lines
-    assert part.wrong[0].startswith("TensorFlow sees none of 1 GPUs (H100): pip install 'tensorflow[and-cuda]'")
+    assert part.wrong[0].startswith("TensorFlow sees none of 1 GPUs (H100): pip install 'icell_tf[gpu]'")
 
 
 def test_simulated_cells_that_are_not_prepared_yet(tmp_path, monkeypatch):
@@ -129,5 +129,5 @@ def test_simulated_cells_that_are_not_prepared_yet(tmp_path, monkeypatch):
     assert "not prepared yet" in part.lines[0] and part.wrong == []
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}')
     (wrong,) = doctor.data("integrated_cell/simulated_64", tmp_path)[0].wrong
-    assert "several machines" in wrong and "run `tfds build`" in wrong
+    assert "several machines" in wrong and "run `icell build --config=" in wrong
     assert (spec.shape, spec.structures) == ((64, 64), NAMES)

@@ -1,4 +1,4 @@
-"""The version of the data set, the arguments of a build, as `tfds build --config='{...}'` takes them, and configs."""
+"""The version of the data set, the arguments of a build, as `icell build --config='{...}'` takes them, and configs."""
 
 import dataclasses
 import difflib
@@ -32,7 +32,7 @@ _LARGEST_SIMULATED = 2.5  # µm a pixel: larger ones show no nuclei
 
 @dataclasses.dataclass(eq=False)
 class IntegratedCellConfig(tfds.core.BuilderConfig):
-    """The arguments of a build: the keys of `tfds build --config='{"name": ..., ...}'`.
+    """The arguments of a build: the keys of `icell build --config='{"name": ..., ...}'`.
 
     Attributes:
       name: of the config; it becomes a folder's.

@@ -103,8 +103,7 @@ class BeamPasses:
 
     def examine(self):
         """Runs the first pass: yields for every cell, in order, its `Findings` or its `BadCell`."""
-        import apache_beam as beam
-
+        beam = _import_beam()
         cells = self._read_cells("all", range(len(self._cells)))
         found = os.fspath(self._folder / "found")
         with beam.Pipeline(runner=self._runner, options=self._options) as pipeline:
@@ -124,17 +123,26 @@ class BeamPasses:
 
     def examples(self, indices):
         """Returns the second pass over the good cells of a split, as TFDS takes it: a transform to (id, record)."""
-        import apache_beam as beam
-
+        beam = _import_beam()
         # The splits share no cell, so the first index makes a file name that only this split has.
         return self._read_cells(indices[0], indices) | beam.Map(lines.make_example, self._examine)
 
     def _read_cells(self, name, indices):
         """Writes a file of (index, cell), one a line; returns the transform that reads it."""
-        import apache_beam as beam
-
+        beam = _import_beam()
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"cells-{name}"
         with path.open("w") as file:
             file.writelines(lines.encode((index, self._cells[index])) + "\n" for index in indices)
         return beam.io.ReadFromText(os.fspath(path)) | beam.Reshuffle()
+
+
+def _import_beam():
+    """Returns Apache Beam's module. Raises: ImportError: it is not installed; the message says what to install."""
+    try:
+        import apache_beam
+    except ImportError as error:
+        raise ImportError(
+            f"Builds on several machines need Apache Beam ({error}): pip install 'icell_tf[build]'"
+        ) from error
+    return apache_beam

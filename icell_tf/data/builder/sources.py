@@ -5,14 +5,13 @@ import dataclasses
 import hashlib
 import os
 
-from absl import logging
-
 from icell_tf import structures
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 from icell_tf.imaging.manifest.truth import TRUTH_FILE, add_truth
+from icell_tf.messages import show
 
 OBSERVED_CELLS = 10  # of each structure, in the test split: each has many images
 
@@ -43,7 +42,7 @@ def list_cells(config, manual_dir):
             cells, unusable = add_truth(truth, cells, axes)
             bad_cells, counted = bad_cells + unusable, {"truth_sha256": manifest.manifest_digest(truth)}
         elif truth.is_file():
-            logging.warning(f'{truth} is not used: give "truth": true in --config if it lists the same cells.')
+            show(f'Warning: {truth} is not used: give "truth": true in --config if it lists the same cells.')
     if config.choices != Choices():
         cells = [dataclasses.replace(cell, choices=config.choices.over(cell.choices)) for cell in cells]
     return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
@@ -88,8 +87,8 @@ def divide(config, cells, indices):
             divided[assigned[field]].append(index)
         if len(assigned) < 3:
             where = ", ".join(sorted(set(assigned.values())))
-            logging.warning(
-                f"Structure {name} has cells in {len(assigned)} field(s) of view. Train, validation and test need "
-                f"three. Its cells are in {where} only."
+            show(
+                f"Warning: structure {name} has cells in {len(assigned)} field(s) of view. Train, validation and test "
+                f"need three. Its cells are in {where} only."
             )
     return divided

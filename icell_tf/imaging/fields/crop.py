@@ -28,7 +28,7 @@ def crop_masks(channels, nucleus):
     if not inside.any() or inside.mean() > _MAX_INSIDE:
         raise ValueError(
             f"{inside.mean():.0%} of its voxels are not 0, so no cell is cut out in it: only a crop that is 0 outside "
-            "its cell shows the masks. Give its masks with --segmentation, or cut it with train/fields.py."
+            "its cell shows the masks. Give its masks with --segmentation, or cut it with `icell fields`."
         )
     component, share, _ = largest_component(inside)
     if share < _MIN_CELL_SHARE:

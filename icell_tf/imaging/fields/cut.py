@@ -63,7 +63,7 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=show) -> col
     """Cuts the cells out of fields of view, one field after the other; only one is held in memory.
 
     Writes for each field FIELD_outlines.png and a folder FIELD with FIELD_LABEL_raw.ome.tif and FIELD_LABEL_seg.ome.tif
-    for each cell. Once all fields are done, writes set_aside.csv and manifest.csv, which `tfds build` reads. After an
+    for each cell. Once all fields are done, writes set_aside.csv and manifest.csv, which `icell build` reads. After an
     interruption the same call continues after the last complete field.
 
     Args:

@@ -1,6 +1,7 @@
 """The same builder on Apache Beam: the same data set, and the same refusals."""
 
 import shutil
+import sys
 
 import apache_beam as beam
 import numpy as np
@@ -52,3 +53,9 @@ def test_beam_names_bad_cells_and_writes_nothing(tmp_path, manual_dir):
     with pytest.raises(report.BadCells, match=r"\nfbl_1,.*fbl_1_raw.ome.tif,.*read as a TIFF"):
         build(tmp_path / "beam", STACKS, manual_dir, beam_runner="DirectRunner")
     assert not (tmp_path / "beam" / "integrated_cell").exists()
+
+
+def test_without_beam_it_is_said_what_to_install(tmp_path, manual_dir, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(ImportError, match=r"need Apache Beam .*: pip install 'icell_tf\[build\]'"):
+        build(tmp_path / "beam", CONFIG, manual_dir, beam_runner="DirectRunner")

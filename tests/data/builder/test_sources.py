@@ -2,10 +2,10 @@
 
 import pytest
 
-from datasets.integrated_cell.integrated_cell_dataset_builder import Builder
 from icell_tf import structures
 from icell_tf.data.builder import sources
 from icell_tf.data.builder.config import IntegratedCellConfig
+from icell_tf.data.builder.integrated_cell import IntegratedCellBuilder
 from icell_tf.imaging import prepare
 
 
@@ -18,7 +18,7 @@ from icell_tf.imaging import prepare
     ],
 )
 def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
-    builder = Builder(data_dir=tmp_path, config=name)
+    builder = IntegratedCellBuilder(data_dir=tmp_path, config=name)
     assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
     assert builder.info.features["image"].shape == (image_size, image_size, 3)
     cells, bad_cells, _ = sources.list_cells(builder.builder_config, None)

@@ -144,10 +144,9 @@ def test_an_empty_structure_is_named(tmp_path):
         build(tmp_path / "data", CONFIG, tmp_path / "cells")
 
 
-def test_a_table_that_is_not_asked_for_is_told(folder, tmp_path, caplog):
-    with caplog.at_level("WARNING", "absl"):
-        builder = build(tmp_path, PLAIN, folder)
-    assert f'{folder}/truth.csv is not used: give "truth": true' in caplog.text
+def test_a_table_that_is_not_asked_for_is_told(folder, tmp_path, capsys):
+    builder = build(tmp_path, PLAIN, folder)
+    assert f'Warning: {folder}/truth.csv is not used: give "truth": true' in capsys.readouterr().out
     assert "truth" not in builder.info.features and "truth" not in builder.info.metadata
     assert PreparedCells(builder.data_path).truth("test", [0]) is None
 

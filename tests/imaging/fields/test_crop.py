@@ -29,7 +29,7 @@ def test_cell_and_nucleus_are_found(crop):
 def test_stacks_that_are_no_crops_are_refused(crop):
     channels = crop[0]
     for stack in (channels + np.uint8(1), np.zeros_like(channels)):
-        with pytest.raises(ValueError, match="--segmentation.*train/fields.py"):
+        with pytest.raises(ValueError, match="--segmentation.*icell fields"):
             crop_masks(stack, stack[1])
     two = np.concatenate([channels, channels], axis=-1)
     with pytest.raises(ValueError, match="50% .*several cells"):
