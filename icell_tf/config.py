@@ -234,7 +234,7 @@ class SamplerConfig(TrainingConfig):
     )
     mirror: bool = setting(True, "mirror training cells at random along either axis, four poses for one cell")
     leave_out: str = _leave_out()
-    adversarial_weight: float = setting(0.02, "weight of the critics in the generators' objectives, beside the score")
+    adversarial_weight: float = setting(0.00125, "weight of the critics in the generators' objectives, beside the score")
     penalty_weight: float = setting(0.05, "weight of the squared slope of the critics in their objectives (R1 and R2)")
 
     def __post_init__(self):
@@ -263,7 +263,7 @@ PRESETS = {
     "small": {
         "reference": ReferenceConfig(**_SMALL, epochs=80, mmd_weight=0.3),
         "conditional": ConditionalConfig(**_SMALL, **_INFORMATIVE, epochs=80),
-        "sampler": SamplerConfig(dataset=_SMALL["dataset"], width=0.25, epochs=24),
+        "sampler": SamplerConfig(dataset=_SMALL["dataset"], width=0.25, epochs=32),
     },
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=10),
