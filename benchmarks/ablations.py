@@ -19,6 +19,7 @@ A step takes about as long as half a step of train/sampler.py. A line is printed
 """
 
 import argparse
+import functools
 import itertools
 import time
 from unittest import mock
@@ -68,12 +69,8 @@ class StructureSampler(SamplerModel):
         return objectives, logs
 
 
-def without_critic(model):
-    model.adversarial_weight = 0.0
-
-
-def with_a_quarter_of_the_critic(model):
-    model.adversarial_weight /= 4
+def with_critic(times, model):
+    model.adversarial_weight *= times
 
 
 def without_score(model):
@@ -98,8 +95,9 @@ def with_noise_at_the_bottom_only(model):
 
 VARIANTS = {
     "whole": lambda model: None,
-    "critic's quarter": with_a_quarter_of_the_critic,
-    "no critic": without_critic,
+    "no critic": functools.partial(with_critic, 0),
+    "critic times 4": functools.partial(with_critic, 4),
+    "critic times 16": functools.partial(with_critic, 16),
     "no score": without_score,
     "no typical image": without_typical,
     "coarsest noise only": with_noise_at_the_bottom_only,
