@@ -33,6 +33,10 @@ $(STAMP): requirements.lock setup.py
 	[ -x $(BIN)/python ] || "$$python" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@if [ -z "$(NO_GPU)" ] && nvidia-smi -L 2>/dev/null | grep -q "^GPU"; then \
+		echo "Here is an NVIDIA GPU: installing CUDA and cuDNN for it, some gigabytes (NO_GPU=1 leaves them out)."; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock 'tensorflow[and-cuda]' || exit 1; \
+	fi
 	@touch $@
 
 demo: $(STAMP)  ## Prepare simulated cells, train all phases small, evaluate: table, pictures, runs/demo/metrics.json
