@@ -23,13 +23,27 @@ def crps(draws, x):
     return tf.reduce_mean(deviation - tf.abs(first - second) / 2.0, axis=image_axes(x))
 
 
-def draws_score(draws, x, patch):
-    """`crps` of pixels plus that of the means of patches, which overlap by half. Args: patch, its side in pixels.
+def energy_score(draws, x):
+    """The energy score of two draws, unbiased: as `crps`, of whole images, whose distance is the root mean square.
 
-    A pixel tells nothing of what varies together with it; a patch does.
+    Args: see `crps`. Returns: (B,).
+    """
+    first, second = draws
+    return (_distance(first, x) + _distance(second, x)) / 2.0 - _distance(first, second) / 2.0
+
+
+def _distance(a, b):
+    return tf.sqrt(tf.reduce_mean(tf.square(a - b), axis=image_axes(a)) + 1e-12)  # a finite slope also at 0
+
+
+def draws_score(draws, x, patch):
+    """`crps` of pixels, plus that of the means of patches, which overlap by half, plus `energy_score`.
+
+    A pixel tells nothing of what varies together with it; a patch does, and a whole image. Args: patch, its side in
+    pixels.
     """
     pooled = [means(image, patch) for image in (*draws, x)]
-    return crps(draws, x) + crps(pooled[:2], pooled[2])
+    return crps(draws, x) + crps(pooled[:2], pooled[2]) + energy_score(draws, x)
 
 
 def means(images, patch):

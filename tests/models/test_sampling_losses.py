@@ -17,16 +17,34 @@ def test_crps_by_hand():
     np.testing.assert_allclose(found, [(0.3 + 0.1) / 2 - 0.4 / 2, 0.0], atol=1e-6)
 
 
+def test_the_energy_score_by_hand():
+    """Of images that are the same all over it is that of a pixel; of others the distance is the root mean square."""
+    found = losses.energy_score([images(0.2, 0.5), images(0.6, 0.5)], images(0.5, 0.5))
+    np.testing.assert_allclose(found, [(0.3 + 0.1) / 2 - 0.4 / 2, 0.0], atol=2e-6)
+    half = images(0.0) + 0.4 * tf.constant([0.0, 1.0])[None, None, None]
+    found = losses.energy_score([half, half], tf.zeros_like(half))
+    np.testing.assert_allclose(found, [np.sqrt(0.08)], atol=2e-6)
+
+
+def test_the_energy_score_has_a_slope_where_draws_are_equal():
+    x = images(0.5)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        score = losses.energy_score([x, x], images(0.5))
+    assert np.isfinite(tape.gradient(score, x)).all()
+
+
+@pytest.mark.parametrize("score", [losses.crps, losses.energy_score])
 @pytest.mark.parametrize("mean, deviation", [(0.5, 0.05), (0.5, 0.2), (0.4, 0.1), (0.5, 0.0)])
-def test_draws_from_the_distribution_itself_score_best(mean, deviation):
+def test_draws_from_the_distribution_itself_score_best(mean, deviation, score):
     rng = np.random.default_rng(0)
 
     def draw(mean, deviation):
         return tf.constant(rng.normal(mean, deviation, (400, 4, 4, 1)).astype(np.float32))
 
     x = draw(0.5, 0.1)
-    right = losses.crps([draw(0.5, 0.1), draw(0.5, 0.1)], x)
-    wrong = losses.crps([draw(mean, deviation), draw(mean, deviation)], x)
+    right = score([draw(0.5, 0.1), draw(0.5, 0.1)], x)
+    wrong = score([draw(mean, deviation), draw(mean, deviation)], x)
     assert np.mean(right) < np.mean(wrong)
 
 
