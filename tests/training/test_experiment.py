@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -158,14 +157,6 @@ def test_more_epochs_also_interrupted_end_as_one_run_of_the_same_seed(
     assert [row["epoch"] for row in history.read_history(one)] == [0, 1]
     assert history.read_history(one) == history.read_history(reference_run)
     assert_equal(weights_of(reference_run), weights_of(one))
-
-
-def test_a_continued_run_says_that_the_phase_before_has_changed(capsys):
-    model = SimpleNamespace(enc_r=SimpleNamespace(get_weights=lambda: [np.zeros(2), np.ones(3)]))
-    experiment._warn_of_change(model, {"enc_r": [np.zeros(2), np.ones(3)]}, "before")
-    assert not capsys.readouterr().out
-    experiment._warn_of_change(model, {"enc_r": [np.zeros(2), np.zeros(3)]}, "before")
-    assert "Warning: before was trained further after this run had begun" in capsys.readouterr().out
 
 
 def interrupt(*_):

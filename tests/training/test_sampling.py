@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -173,3 +174,11 @@ def test_without_phase_1_it_is_said_what_is_needed(sampler_config, conditional_r
 def test_a_sampler_is_used_without_the_runs_it_was_trained_on(sampler_run, x_r, integrator, tmp_path):
     copy = shutil.copytree(sampler_run, tmp_path / "copy")
     np.testing.assert_array_equal(draw(icell_tf.load(copy), x_r, 1), draw(integrator, x_r, 1))
+
+
+def test_a_continued_run_says_that_the_phase_before_has_changed(capsys):
+    model = SimpleNamespace(enc_r=SimpleNamespace(get_weights=lambda: [np.zeros(2), np.ones(3)]))
+    experiment._warn_of_change(model, {"enc_r": [np.zeros(2), np.ones(3)]}, "before")
+    assert not capsys.readouterr().out
+    experiment._warn_of_change(model, {"enc_r": [np.zeros(2), np.zeros(3)]}, "before")
+    assert "Warning: before was trained further after this run had begun" in capsys.readouterr().out
