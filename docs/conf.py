@@ -31,7 +31,6 @@ highlight_language = "none"  # of code without a language
 pygments_style, pygments_dark_style = "tango", "monokai"
 
 myst_heading_anchors = 4
-smartquotes = False  # they would make a dash of the -- of flags
 
 # Docstrings name things in single backticks: a link where the name is one of ours, else code.
 default_role = "py:obj"

@@ -10,6 +10,7 @@ from sphinx.util.docutils import SphinxDirective
 from icell_tf.cli.icell import COMMANDS
 
 PACKAGE = "icell_tf.cli."
+FLAG = re.compile(r"(?<=[\s(])(--\w+(?:=[\w./-]*\w)?)")  # in a sentence, where -- would become a dash
 
 
 class IcellCommands(SphinxDirective):
@@ -36,8 +37,8 @@ def markdown(name):
 
 
 def _text(doc):
-    """A docstring in Markdown: what is indented is code already, after two more spaces."""
-    return re.sub(r"^  (?=\S)", "      ", doc, flags=re.MULTILINE)
+    """A docstring in Markdown: what is indented becomes code."""
+    return "\n".join(f"    {line}" if line.startswith(" ") else FLAG.sub(r"`\1`", line) for line in doc.splitlines())
 
 
 def _default(flag):
@@ -47,4 +48,4 @@ def _default(flag):
 
 
 def _cell(text):
-    return re.sub(r"([|<*])", r"\\\1", " ".join(text.split()))
+    return FLAG.sub(r"`\1`", re.sub(r"([|<*])", r"\\\1", " ".join(text.split())))

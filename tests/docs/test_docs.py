@@ -40,7 +40,7 @@ def test_no_command_of_a_checkout_in_the_pages():
 
 
 def test_docstrings_become_restructuredtext():
-    lines = ["Draws y.", "", "Args: x_, (B, *shape)", "  or |x|.", "Returns: `x_`, a `Frame`.", "  >>> f(*x)"]
+    lines = ["Draws y.", "", "Args: x_, (B, *shape)", "  or |x|. Returns: `x_`, a `Frame`.", "  >>> f(*x)"]
     assert extension("docstrings").mended(lines) == [
         "Draws y.",
         "",
