@@ -6,7 +6,7 @@ import importlib
 import pytest
 
 WITH_A_MODEL = ("icell_tf", "icell_tf.inference.integrator", "icell_tf.data.prepared", "icell_tf.data.folders")
-ALONE = ("icell_tf.simulate.fields",)
+ALONE = ("icell_tf.simulate", "icell_tf.simulate.fields", "icell_tf.imaging.frame.preprocess", "icell_tf.viz.figures")
 
 
 def run(name, given=None):
