@@ -13,8 +13,6 @@ NAMES = re.compile(r"^\s+\w+(, \w+)+(?=: )")  # that share a text; Sphinx would 
 CODE = re.compile(r"(``[^`]+``|`[^`]+`)")
 NAME = re.compile(r"[A-Z]\w*[a-z]\w*|\w+(\.\w+)+")  # of a class, or with its module: may become a link
 SPECIAL = re.compile(r"([*|\\]|(?<=\w)_(?!\w))")
-
-
 COLON = "\ue000"  # stands for a colon while napoleon reads
 
 
