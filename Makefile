@@ -3,6 +3,7 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)-docs/.installed
 
 # The first candidate that runs, has a version we support and can make virtual environments. A name on the PATH is not
 # enough: pyenv's shims are there for versions that aren't.
@@ -13,7 +14,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak lint format clean
+.PHONY: help setup demo test docs tutorial soak lint format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -49,6 +50,21 @@ demo: $(STAMP)  ## Prepare simulated cells, train all phases small, evaluate: ta
 # more would take longer, because each trains the small models that its tests need.
 test: $(STAMP)  ## Run all tests, on the CPU
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations=10
+
+# What builds the site stands in an environment of its own, which sees all of $(VENV): docstrings are read by import.
+$(DOCS_STAMP): requirements-docs.lock $(STAMP)
+	$(BIN)/python -m venv $(VENV)-docs
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($(VENV)-docs/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/icell_tf.pth"
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.lock
+	@touch $@
+
+docs: $(DOCS_STAMP)  ## Build the site, in build/docs; a warning fails it
+	$(VENV)-docs/bin/python -m sphinx -q -W --keep-going -n -b html docs build/docs
+	@echo "The site: build/docs/index.html"
+
+tutorial: $(STAMP)  ## Run the commands of docs/tutorial.md, as they stand, in an empty folder; takes minutes
+	PATH="$(abspath $(BIN)):$$PATH" CUDA_VISIBLE_DEVICES=-1 python .ci/tutorial
 
 soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s

@@ -53,6 +53,7 @@ EXTRAS = {
     "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
+    "docs": ["furo>=2025.12,<2027", "myst-parser>=5,<6", "sphinx>=9,<9.1"],  # Sphinx 9.1 needs Python 3.12
     # dill: for tfds.testing
     "test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17.6,<0.18", *ZARR, *BUILD],
 }

@@ -11,6 +11,12 @@ def load(path, weights="best"):
     """Loads a trained model from a run's folder or an exported SavedModel, see `icell_tf.inference.loading.load`.
 
     TensorFlow is imported here and not with the package, so that the simulator's worker processes start fast.
+
+    Example:
+      >>> import icell_tf
+      >>> model = icell_tf.load("runs/small-conditional")
+      >>> model.structures[8], model.spec.axes
+      ('tom20', 'YX')
     """
     from icell_tf.inference import loading
 

@@ -16,7 +16,7 @@ NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320
 
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
-FOLDERS = ("icell_tf", "datasets", "train", "benchmarks", "tests")
+FOLDERS = ("icell_tf", "datasets", "train", "benchmarks", "docs", "tests")
 SOURCES = [path for folder in FOLDERS for path in sorted((REPOSITORY / folder).rglob("*.py"))]
 
 

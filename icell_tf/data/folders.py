@@ -23,6 +23,11 @@ def find_prepared(dataset, data_dir=None):
       data_dir: where data sets lie; None is TFDS' default.
 
     Raises: DatasetError: if nothing is prepared there.
+
+    Example:
+      >>> from icell_tf.data.folders import find_prepared
+      >>> find_prepared("integrated_cell/simulated_64").name
+      '3.0.0'
     """
     folder = Path(dataset).expanduser()  # a shell leaves the ~ of --dataset=~/cells to us
     if (folder / "dataset_info.json").is_file():

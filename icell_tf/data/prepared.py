@@ -34,6 +34,16 @@ class PreparedCells:
         division does not depend on the order of the records. "" keeps the splits as they were prepared.
       leave_out: structures in any spelling, whose cells are in no split; the other structures are numbered without
         them. The parts of a fold are the same with and without them.
+
+    Example:
+      >>> from icell_tf.data.folders import find_prepared
+      >>> from icell_tf.data.prepared import PreparedCells
+      >>> cells = PreparedCells(find_prepared("integrated_cell/simulated_64"))
+      >>> sorted(cells.splits), len(cells.spec.structures)
+      (['test', 'train', 'validation'], 10)
+      >>> x_rs, y = cells.first("test", 5)
+      >>> x_rs.shape == (5, *cells.spec.image_shape), y.shape
+      (True, (5,))
     """
 
     folder: Path

@@ -38,6 +38,16 @@ class Integrator:
     Attributes:
       spec, latent_dim, mirrored, sharp: see `Description`.
       structures: K names, in the order of y.
+
+    Example:
+      >>> import icell_tf
+      >>> from icell_tf.data.folders import find_prepared
+      >>> from icell_tf.data.prepared import PreparedCells
+      >>> model = icell_tf.load("runs/small-conditional")
+      >>> x_rs, y = PreparedCells(find_prepared("integrated_cell/simulated_64")).first("test", 5)
+      >>> x_r = model.spec.reference(x_rs)
+
+      The examples of the methods have this model and these five cells.
     """
 
     def __init__(self, backend):
@@ -67,6 +77,11 @@ class Integrator:
 
         Returns: `structures` (B, ..., K), the typical localization with z_s = 0, and `z_r` (B, Z); with samples also
           `mean` and `std` (of the population), (B, ..., K) each.
+
+        Example:
+          >>> result = model.integrate(x_r, samples=4)
+          >>> result["structures"].shape == result["std"].shape == (5, *model.spec.shape, 10)
+          True
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(samples, "samples")
@@ -87,6 +102,11 @@ class Integrator:
           y: (B,) indices, to draw only that structure.
 
         Yields: (B, ..., K) in [0, 1], with y (B, ...), one draw after the other.
+
+        Example:
+          >>> of_tom20 = list(model.draw(x_r, count=3, y=[8] * 5))
+          >>> len(of_tom20), of_tom20[0].shape == (5, *model.spec.shape)
+          (3, True)
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(count, "count")
@@ -106,19 +126,40 @@ class Integrator:
             yield self._call(name, x_r=x_r, **chosen, **indices)[output]
 
     def encode_reference(self, x_r):
-        """Codes cell and nuclear shape: x_r (B, ..., R) -> `z_r` (B, Z)."""
+        """Codes cell and nuclear shape: x_r (B, ..., R) -> `z_r` (B, Z).
+
+        Example:
+          >>> model.encode_reference(x_r)["z_r"].shape == (5, model.latent_dim)
+          True
+        """
         return self._call("encode_reference", x_r=self._images(x_r, self.spec.reference_shape, "x_r"))
 
     def encode(self, x_rs):
-        """Codes a cell with its structure: x_rs (B, ..., C) -> `probabilities` (B, K), `z_r` and `z_s` (B, Z)."""
+        """Codes a cell with its structure: x_rs (B, ..., C) -> `probabilities` (B, K), `z_r` and `z_s` (B, Z).
+
+        Example:
+          >>> sorted(model.encode(x_rs))
+          ['probabilities', 'z_r', 'z_s']
+        """
         return self._call("encode", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def classify(self, x_rs):
-        """Says which structure the structure channel shows: x_rs (B, ..., C) -> `probabilities` (B, K)."""
+        """Says which structure the structure channel shows: x_rs (B, ..., C) -> `probabilities` (B, K).
+
+        Example:
+          >>> likeliest = model.classify(x_rs)["probabilities"].argmax(axis=1)
+          >>> len([model.structures[k] for k in likeliest])
+          5
+        """
         return self._call("classify", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def reconstruct(self, x_rs):
-        """Encodes and decodes: x_rs (B, ..., C) -> `x_rs_hat` (B, ..., C)."""
+        """Encodes and decodes: x_rs (B, ..., C) -> `x_rs_hat` (B, ..., C).
+
+        Example:
+          >>> model.reconstruct(x_rs)["x_rs_hat"].shape == x_rs.shape
+          True
+        """
         return self._call("reconstruct", x_rs=self._images(x_rs, self.spec.image_shape, "x_rs"))
 
     def decode(self, probabilities, z_r, z_s):
@@ -129,6 +170,13 @@ class Integrator:
           z_r, z_s: (B, Z). Each of the three may also be one row, (1, K) or (K,), which is then used for all cells.
 
         Returns: `x_rs_hat` (B, ..., C), values in [0, 1].
+
+        Example:
+          >>> import numpy as np
+          >>> codes = model.encode(x_rs)
+          >>> as_tom20 = model.decode(np.eye(10)[8], codes["z_r"], np.zeros(model.latent_dim))["x_rs_hat"]
+          >>> as_tom20.shape == x_rs.shape
+          True
         """
         given = [np.atleast_2d(np.asarray(part, np.float32)) for part in (probabilities, z_r, z_s)]
         count, k, z = max(map(len, given)), len(self.structures), self.latent_dim
@@ -150,6 +198,11 @@ class Integrator:
             cell, shown with other structures.
 
         Returns: `x_rs` (B, ..., C) and its `z_r` (B, Z); without generators also `z_s` (B, Z).
+
+        Example:
+          >>> two = model.sample(y=[8, 9], seed=[1, 1])  # one cell, with tom20 and with zo1
+          >>> bool((two["z_r"][0] == two["z_r"][1]).all())
+          True
         """
         y = self._structures(y)
         seed = _integers(seed, "seed")

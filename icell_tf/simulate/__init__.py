@@ -55,6 +55,12 @@ def simulate_cell(seed, y, pixel_size, depth=None):
 
     Returns: `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
     Raises: ValueError: an argument is out of its range.
+
+    Example:
+      >>> from icell_tf.simulate import simulate_cell
+      >>> cell = simulate_cell(seed=0, y=8, pixel_size=1.2)
+      >>> len(cell.channels), cell.channels.dtype
+      (3, dtype('uint16'))
     """
     _check_structure(y)
     if seed < 0 or not pixel_size > 0 or not (depth is None or depth > 0):

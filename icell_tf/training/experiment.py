@@ -31,13 +31,14 @@ def train_reference(config, run_dir, **how):
       config: a `ReferenceConfig`.
       run_dir: where config.json, weights, curves and TensorBoard's files go.
       **how: what is no setting of the run:
-        data_dir: where prepared data sets lie; None is TFDS' default.
-        overwrite: start anew, and remove the run that lies in run_dir.
-        deterministic: on a GPU, use only operations that add up in one order; on a CPU all do.
-        threads: that share an operation on the CPU; see `acceleration.set_threads`.
-        cache: "on" keeps decoded cells in memory, "off" reads them whenever they are needed, "auto" keeps those of a
+
+        - data_dir: where prepared data sets lie; None is TFDS' default.
+        - overwrite: start anew, and remove the run that lies in run_dir.
+        - deterministic: on a GPU, use only operations that add up in one order; on a CPU all do.
+        - threads: that share an operation on the CPU; see `acceleration.set_threads`.
+        - cache: "on" keeps decoded cells in memory, "off" reads them whenever they are needed, "auto" keeps those of a
           split where they take at most a quarter of the memory that is free. The run is the same.
-        card: writes the run's model card, as the module icell_tf.reports.model_card does with its functions `forget`
+        - card: writes the run's model card, as the module icell_tf.reports.model_card does with its functions `forget`
           and `record_training`. None writes no card.
 
     Raises: ConfigError, DatasetError: before anything is written. TrainingError: if training fails. Stopped: after a

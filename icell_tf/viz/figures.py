@@ -52,6 +52,12 @@ def overlay(image, colors=CHANNEL_COLORS, contrast="none"):
       contrast: see `stretch`.
 
     Returns: (H, W, 3) uint8.
+
+    Example:
+      >>> import numpy as np
+      >>> from icell_tf.viz import figures
+      >>> figures.overlay(np.ones((1, 1, 2))).tolist()  # membrane and nucleus
+      [[[153, 153, 214]]]
     """
     image = stretch(image, contrast)
     if image.shape[-1] > len(colors):

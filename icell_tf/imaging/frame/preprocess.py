@@ -62,6 +62,14 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
 
     Raises: ValueError: the shapes differ, a channel is empty or has no data within the cell, or the pixel size can't be
       right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
+
+    Example:
+      >>> from icell_tf.imaging.frame.frame import Frame
+      >>> from icell_tf.imaging.frame.preprocess import preprocess
+      >>> from icell_tf.simulate import simulate_cell
+      >>> cell, frame = simulate_cell(seed=0, y=8, pixel_size=1.2), Frame((32, 32), (1.2, 1.2))
+      >>> preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, frame).image.shape
+      (32, 32, 3)
     """
     preparation = preparation or Preparation()
     channels = _check_channels(channels)

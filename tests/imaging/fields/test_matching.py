@@ -10,8 +10,7 @@ from icell_tf.imaging.fields.matching import FieldCell, Limits, cut_cell, divide
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.masks import label_image
 from icell_tf.imaging.frame.preprocess import preprocess
-
-from .conftest import simulate_field
+from icell_tf.simulate.fields import simulate_field
 
 SCALE = (1.0, 1.0, 1.0)
 
@@ -105,7 +104,7 @@ def test_limits_are_in_micrometres():
 
 
 def test_what_is_not_too_large_fits_the_frame():
-    field, frame = simulate_field(12, 1.2, columns=4), Frame((32, 32), (0.7, 0.7))
+    field, frame = simulate_field(range(12), [y % 10 for y in range(12)], 1.2, columns=4), Frame((32, 32), (0.7, 0.7))
     kept, set_aside = divide_field(field.cells, field.nuclei, field.scale, Limits(max_extent=min(frame.extent)))
     assert kept and {s.reason for s in set_aside} == {matching.LARGE}
     for cell in kept:

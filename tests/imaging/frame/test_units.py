@@ -9,8 +9,8 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.intensity import background_intensity
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.simulate import simulate_cell
+from icell_tf.simulate.fields import simulate_field
 from icell_tf.spec import Preparation
-from tests.imaging.fields.conftest import simulate_field
 
 UNITS = [  # type, factor, offset in units of the factor
     *((dtype, factor, 0) for dtype in (np.float32, np.float64) for factor in (1e-3, 1 / 65535, 0.1, 1, 1e3, 1e6)),
@@ -24,7 +24,7 @@ UNITS = [  # type, factor, offset in units of the factor
     (np.uint32, 100000, 0),
 ]
 UNIT = pytest.mark.parametrize(("dtype", "factor", "offset"), UNITS)
-CELL, FIELD = simulate_cell(3, 8, 0.6), simulate_field(2)
+CELL, FIELD = simulate_cell(3, 8, 0.6), simulate_field((0, 1), (0, 1), 0.6)
 
 
 def in_unit(channels, dtype, factor, offset):
