@@ -1,4 +1,4 @@
-"""Which of two pictures is the photograph? Pairs of an observed test cell and a drawn one, for people to tell apart.
+"""Which of two pictures is the photograph? Pairs of an observed cell and a drawn one, for people to tell apart.
 
 Makes the pairs:
 
@@ -31,9 +31,9 @@ A_PICTURE = 10  # pairs
 SIDES = ("left", "right")
 
 
-def make(model, dataset, data_dir, count, new, seed, output):
+def make(model, dataset, data_dir, split, count, new, seed, output):
     subject, rng = load_subject(model, dataset=dataset, data_dir=data_dir), np.random.default_rng(seed)
-    cells = observed_cells(code_cells(subject.integrator, subject.prepared, "test"), rng)
+    cells = observed_cells(code_cells(subject.integrator, subject.prepared, split), rng)
     rows = rng.permutation(len(cells.y))[:count]
     few = type(cells)(cells.spec, cells.y[rows], cells.observed[rows], cells.drawn)
     drawn = (draw_new if new else draw_inside)(subject.integrator, few, 1, rng).drawn[0]
@@ -89,6 +89,7 @@ def main():
     parser.add_argument("--model", help="a run of phase 2 or 3")
     parser.add_argument("--dataset", help="another data set than the run's")
     parser.add_argument("--data_dir", help="where prepared data sets lie (default: TFDS' own)")
+    parser.add_argument("--split", default="test", choices=("validation", "test"), help="whose cells are observed")
     parser.add_argument("--n", type=int, default=40, help="pairs")
     parser.add_argument("--new", action="store_true", help="new cells instead of draws in observed ones")
     parser.add_argument("--seed", type=int, default=0, help="of cells, draws and sides")
@@ -100,7 +101,7 @@ def main():
     elif given.output.exists():
         parser.error(f"--output: {given.output} exists already")
     else:
-        make(given.model, given.dataset, given.data_dir, given.n, given.new, given.seed, given.output)
+        make(given.model, given.dataset, given.data_dir, given.split, given.n, given.new, given.seed, given.output)
 
 
 if __name__ == "__main__":
