@@ -10,8 +10,9 @@ pair, l or r, for the one that is observed, and count how many are right:
 
     python benchmarks/photograph.py --output=pairs --answers=lrrlllr...
 
-A pair shows one cell with its observed structure and with a draw of it; with --new another observed cell and a new one,
-both with the same structure. `pairs/key.csv` says which is which. Who can't tell is right in half of the pairs.
+A pair shows one cell with its observed structure and with a draw of it; with --new another observed cell, not one of
+those, and a new one, both with the same structure. `pairs/key.csv` says which is which. Who can't tell is right in half
+of the pairs.
 """
 
 import argparse
@@ -32,7 +33,7 @@ SIDES = ("left", "right")
 
 
 def make(model, dataset, data_dir, split, count, new, seed, output):
-    subject, rng = load_subject(model, dataset=dataset, data_dir=data_dir), np.random.default_rng(seed)
+    subject, rng = load_subject(model, dataset=dataset, data_dir=data_dir), np.random.default_rng([seed, int(new)])
     cells = observed_cells(code_cells(subject.integrator, subject.prepared, split), rng)
     rows = rng.permutation(len(cells.y))[:count]
     few = type(cells)(cells.spec, cells.y[rows], cells.observed[rows], cells.drawn)
