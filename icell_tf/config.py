@@ -234,9 +234,7 @@ class SamplerConfig(TrainingConfig):
     )
     mirror: bool = setting(True, "mirror training cells at random along either axis, four poses for one cell")
     leave_out: str = _leave_out()
-    adversarial_weight: float = setting(
-        0.00125, "weight of the critics in the generators' objectives, beside the score"
-    )
+    adversarial_weight: float = setting(0.00125, "weight of the critics in the generators' objectives; the score has 1")
     penalty_weight: float = setting(0.05, "weight of the squared slope of the critics in their objectives (R1 and R2)")
 
     def __post_init__(self):

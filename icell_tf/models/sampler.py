@@ -53,7 +53,7 @@ class SamplerModel(AdversarialModel):
         mean_gen_r,
         critic_s,
         critic_r,
-        adversarial_weight=0.0025,
+        adversarial_weight=0.00125,
         penalty_weight=0.05,
         seed=0,
     ):
