@@ -71,7 +71,10 @@ def build_generator(shape, given, outputs, structures=0, width=1.0, output_logit
         h = keras.layers.Concatenate()([h, noise[level + 1]])
         h = up_conv(filters[level - 1] if level else top, shapes[level], initializer="he_normal")(h)
         h = activated(h, skips[level - 1]) if level else leaky_relu()(h)
-    h = keras.layers.Concatenate()([h, inputs["given"], noise[0]])
+    grain = noise[0]
+    if structures:
+        grain = keras.layers.Multiply()([grain, _by_class(inputs["y"], grain, "ones")])
+    h = keras.layers.Concatenate()([h, inputs["given"], grain])
     h = leaky_relu()(_conv(h.shape[-1], shape, "he_normal", bias="zeros")(h))
     start = keras.initializers.Constant([0.0] * outputs if output_logits is None else output_logits)
     logits = _conv(outputs, shape, keras.initializers.RandomNormal(0.0, 0.02), bias=start)(h)

@@ -39,6 +39,15 @@ def test_every_input_reaches_the_image(changed):
     assert not np.allclose(generator(given), generator({**given, changed: other}))
 
 
+def test_the_finest_noise_has_a_scale_of_its_own_for_each_structure():
+    generator = networks.build_generator((32, 32), 3, 1, K, WIDTH)
+    scale = next(layer for layer in generator.layers if layer.name.startswith("dense") and layer.units == 1)
+    scale.set_weights([np.array([[-1.0], [0.0], [1.0]]), np.ones(1)])  # 0, 1 and 2 for the three structures
+    given, other = given_for(generator, 3), given_for(generator, 3, seed=1)
+    changed = np.abs(generator(given) - generator({**given, "noise_0": other["noise_0"]})).max(axis=(1, 2, 3))
+    assert changed[0] == 0 and 0 < changed[1] < changed[2]
+
+
 def test_it_starts_at_the_given_intensity():
     generator = networks.build_generator((32, 32), 2, 2, 0, WIDTH, output_logits=[-3.0, 1.0])
     drawn = np.mean(generator(given_for(generator)), axis=(0, 1, 2))
