@@ -57,9 +57,9 @@ class StructureSampler(SamplerModel):
         return {"gen_s": self.gen_s, "critic_s": self.critic_s}
 
     def objectives(self, batch, drawn, training):
-        x_r, x_s = self.spec.reference(batch["x"]), self.spec.structure(batch["x"])[..., None]
-        y, z_r = tf.one_hot(batch["structure"], len(self.spec.structures)), self.enc_r(x_r, training=False)
-        draws, (passed, told, slope, right) = self._draw_structures(x_r, x_s, y, z_r, drawn, training)
+        y = tf.one_hot(batch["structure"], len(self.spec.structures))
+        x_r, x_s, typical, _, _ = self._images(batch["x"], y, drawn)
+        draws, (passed, told, slope, right) = self._draw_structures(x_r, x_s, typical, y, drawn, training)
         score = sampling_losses.draws_score(draws, x_s, self.patch)
         objectives = {
             "gen_s": self.score_weight * score + self.adversarial_weight * passed,

@@ -232,7 +232,9 @@ class SamplerConfig(TrainingConfig):
     norm_momentum: float = setting(
         0.99, "weight of the past statistics in BatchNorm's moving average; the batch has the rest"
     )
-    mirror: bool = setting(True, "mirror training cells at random along either axis, four poses for one cell")
+    mirror: bool = setting(
+        True, "mirror training cells at random along either axis and, in square frames, the diagonal: eight poses"
+    )
     leave_out: str = _leave_out()
     adversarial_weight: float = setting(0.00125, "weight of the critics in the generators' objectives; the score has 1")
     penalty_weight: float = setting(0.05, "weight of the squared slope of the critics in their objectives (R1 and R2)")

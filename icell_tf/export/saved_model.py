@@ -59,7 +59,7 @@ def _write(integrator, networks, directory, target):
     temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=directory))
     try:
         about, (enc_r, enc_rs, dec_rs, *drawing) = networks.description, map(plain_form, networks.networks)
-        generators = Generators(*drawing, networks.generators.mirrored) if drawing else None
+        generators = Generators(about.spec, *drawing, networks.generators.mirrored) if drawing else None
         plain = Networks(about.spec, enc_r, enc_rs, dec_rs, about.mirrored, generators, about.from_targets)
         module = tf.Module(name="integrator")
         module.weights = plain.variables  # directly: the session loader misses some variables of Keras' objects

@@ -189,19 +189,17 @@ class Networks:
         return {"structures": self._of_cells(self.draw(x_r, y, seed, draw)["structure"]), "names": self._names(x_r)}
 
     def draw(self, x_r, y, seed, draw):
-        """As `integrate_draw`, the structure y alone, (B, ...).
+        """As `integrate_draw`, the structure y alone, (B, ...)."""
+        one_hot, salt = tf.one_hot(y, len(self.structures)), 2 * draw + Z_S
 
-        Mirrored generators draw in each pose of the cell by turns, and a draw is mirrored back.
-        """
-        pose = tf.math.floormod(seed + draw, 4) if self.generators and self.generators.mirrored else None
-        x_r = x_r if pose is None else self._mirrored(x_r, pose)
-        one_hot, z_r, salt = tf.one_hot(y, len(self.structures)), self._encode_r(x_r), 2 * draw + Z_S
+        def decoded(x_r, z_s):
+            return self.spec.structure(self._decode(one_hot, self._encode_r(x_r), z_s))
+
         if not self.generators:
-            z_s = normal(seed, salt, self.latent_dim)
-            return {"structure": self.spec.structure(self._decode(one_hot, z_r, z_s))}
-        typical = self.spec.structure(self._decode(one_hot, z_r, tf.zeros_like(z_r)))
-        structure = self.generators.structure(x_r, typical, y, seed, salt)
-        return {"structure": structure if pose is None else self._mirrored(structure, pose)}
+            return {"structure": decoded(x_r, normal(seed, salt, self.latent_dim))}
+        zeros = tf.zeros([tf.shape(x_r)[0], self.latent_dim])
+        structure = self.generators.structure(x_r, lambda x: decoded(x, zeros), y, seed, salt, pose=seed + draw)
+        return {"structure": structure}
 
     def encode_reference(self, x_r):
         """Codes of cell and nuclear shape, z_r (B, Z)."""
@@ -242,13 +240,6 @@ class Networks:
         for axes in self.spec.mirrored_poses if self.mirrored else ():
             poses.append(tf.reverse(function(tf.reverse(x, axes)), axes))
         return tf.add_n(poses) / len(poses)
-
-    def _mirrored(self, images, pose):
-        """Mirrors each image along the axes that the bits of its pose, (B,) from 0 to 3, name; twice: as it was."""
-        for bit, axis in enumerate(self.spec.mirrored_axes):
-            chosen = tf.reshape(tf.bitwise.bitwise_and(pose, 1 << bit) > 0, [-1] + [1] * (images.shape.rank - 1))
-            images = tf.where(chosen, tf.reverse(images, [axis]), images)
-        return images
 
     def _encode_r(self, x_r):
         return tf.cast(self.enc_r(x_r, training=False), tf.float32)

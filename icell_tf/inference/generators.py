@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from icell_tf.inference.backends import normal
+from icell_tf.networks import poses
 from icell_tf.networks.generator import noise_shapes
 
 
@@ -12,12 +13,14 @@ class Generators:
     """The networks that draw.
 
     Args:
+      spec: the `CellSpec` of the cells.
       dec_r, gen_r, gen_s: as `SamplerModel` has them.
       mirrored: whether they were trained on mirrored cells; structures are then drawn in each pose of a cell by turns.
     """
 
-    def __init__(self, dec_r, gen_r, gen_s, mirrored=False):
-        self.dec_r, self.gen_r, self.gen_s, self.mirrored = dec_r, gen_r, gen_s, mirrored
+    def __init__(self, spec, dec_r, gen_r, gen_s, mirrored=False):
+        self.spec, self.mirrored = spec, mirrored
+        self.dec_r, self.gen_r, self.gen_s = dec_r, gen_r, gen_s
 
     @property
     def networks(self):
@@ -28,20 +31,29 @@ class Generators:
         shapes = tf.sigmoid(tf.cast(self.dec_r(z_r, training=False), tf.float32))
         return _drawn(self.gen_r, {"given": shapes}, seed, salt)
 
-    def structure(self, x_r, typical, y, seed, salt):
+    def structure(self, x_r, typical, y, seed, salt, pose):
         """Draws a structure in each cell; those of different structures are independent.
 
         Args:
           x_r: (B, ..., R).
-          typical: (B, ...), Algorithm 3's image of the structure.
+          typical: a function of x_r, also of mirrored cells, that returns Algorithm 3's image of y, (B, ...).
           y: (B,) indices of the structures.
           seed, salt: as of `normal`.
+          pose: (B,) integers; generators trained on mirrored cells draw in this pose, modulo the number of poses, and
+            the draw is mirrored back.
 
         Returns: (B, ...) in [0, 1].
         """
+        pose = tf.math.floormod(pose, poses.count(self.spec)) if self.mirrored else tf.zeros_like(pose)
         structures = self.gen_s.input["y"].shape[-1]
-        given = {"given": tf.concat([x_r, typical[..., None]], axis=-1), "y": tf.one_hot(y, structures)}
-        return tf.squeeze(_drawn(self.gen_s, given, seed, salt * structures + y), axis=-1)
+        x_r = poses.mirrored(x_r, pose, self.spec)
+        given = tf.concat([x_r, typical(x_r)[..., None]], axis=-1)
+        given = {"given": self._turned(given, pose), "y": tf.one_hot(y, structures)}
+        drawn = tf.squeeze(_drawn(self.gen_s, given, seed, salt * structures + y), axis=-1)
+        return poses.mirrored(self._turned(drawn, pose), pose, self.spec)
+
+    def _turned(self, images, pose):
+        return poses.turned(images, pose, self.spec) if poses.count(self.spec) > poses.DIAGONAL else images
 
 
 def _drawn(generator, given, seed, salt):

@@ -53,7 +53,7 @@ def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=Fals
     if hasattr(model, "mean_gen_s"):
         from icell_tf.inference.generators import Generators  # here, because an export loads without the networks' code
 
-        generators = Generators(model.dec_r, model.mean_gen_r, model.mean_gen_s, mirrored_draws)
+        generators = Generators(model.spec, model.dec_r, model.mean_gen_r, model.mean_gen_s, mirrored_draws)
     networks = model.enc_r, model.enc, model.dec
     return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets))
 

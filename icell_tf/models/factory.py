@@ -92,6 +92,7 @@ def _build_sampler(run, start, reference_start):
         networks.build_critic(spec.shape, reference_channels, width=width, name="critic_r"),
         run.config.adversarial_weight,
         run.config.penalty_weight,
+        turned=run.config.mirror,
         seed=run.config.seed,
     )
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from icell_tf.models import sampling_losses
 from icell_tf.models.adversarial_model import AdversarialModel
-from icell_tf.networks import noise
+from icell_tf.networks import noise, poses
 from icell_tf.networks.generator import noise_shapes
 
 DRAWS = 2  # of each cell in a step, of which the score is computed
@@ -23,7 +23,7 @@ class SamplerModel(AdversarialModel):
     holds mean and spread of every pixel, and the verdict of a critic, which sees what single pixels don't tell.
 
     What is random in a step: the generators' noise, z_prior, (B, Z), of the new cells that the critic of the reference
-    channels sees, and how far images are moved before a critic sees them.
+    channels sees, how far images are moved before a critic sees them, and which cells of a square frame are turned.
 
     Args:
       spec: the `CellSpec` of the cells that the networks are for.
@@ -34,6 +34,8 @@ class SamplerModel(AdversarialModel):
       critic_s, critic_r: the critics, of all channels and of the reference channels.
       adversarial_weight: of the critics' verdicts in the generators' objectives; the score's is 1.
       penalty_weight: of the critics' gradients in theirs.
+      turned: whether half of the cells of a square frame are mirrored along the diagonal, with the images that are
+        given of them. Cells that come mirrored along the axes are then seen in all eight poses.
       seed: as of `AdversarialModel`.
     """
 
@@ -55,6 +57,7 @@ class SamplerModel(AdversarialModel):
         critic_r,
         adversarial_weight=0.00125,
         penalty_weight=0.05,
+        turned=False,
         seed=0,
     ):
         super().__init__(spec, seed)
@@ -64,6 +67,7 @@ class SamplerModel(AdversarialModel):
         for network in (enc_r, dec_r, enc, dec, mean_gen_s, mean_gen_r):
             network.trainable = False
         self.adversarial_weight, self.penalty_weight = adversarial_weight, penalty_weight
+        self.turned = turned and poses.count(spec) > poses.DIAGONAL
         self.latent_dim = enc_r.output_shape[-1]
         self.patch = max(spec.shape) // PARTS
         self.margins = tuple(side // PARTS for side in spec.shape)
@@ -79,7 +83,7 @@ class SamplerModel(AdversarialModel):
             shapes = noise_shapes(generator).items()
             drawn[f"noise_{name}"] = {level: noise.normal([draws * count, *shape]) for level, shape in shapes}
             drawn[f"moves_{name}"] = self._draw_moves((draws + 1) * count)
-        return drawn
+        return drawn | ({"pose": poses.DIAGONAL * noise.integers([count], 2)} if self.turned else {})
 
     def _draw_moves(self, count):
         """The offsets of `sampling_losses.shifted`, (count, spatial axes): moves along the longest side, scaled."""
@@ -88,12 +92,11 @@ class SamplerModel(AdversarialModel):
 
     def objectives(self, batch, drawn, training):
         """The score and the game of each generator. Without training the averaged weights draw."""
-        x_r, x_s = self.spec.reference(batch["x"]), self.spec.structure(batch["x"])[..., None]
-        z_r = self.enc_r(x_r, training=False)
         y = tf.one_hot(batch["structure"], len(self.spec.structures))
+        x_r, x_s, typical, encoded, new = self._images(batch["x"], y, drawn)
         played = {
-            "s": (x_s, *self._draw_structures(x_r, x_s, y, z_r, drawn, training)),
-            "r": (x_r, *self._draw_shapes(x_r, z_r, drawn, training)),
+            "s": (x_s, *self._draw_structures(x_r, x_s, typical, y, drawn, training)),
+            "r": (x_r, *self._draw_shapes(x_r, encoded, new, drawn, training)),
         }
         objectives, logs = {}, {}
         for name, (x, draws, (passed, told, slope, right)) in played.items():
@@ -104,19 +107,27 @@ class SamplerModel(AdversarialModel):
             logs |= {f"{metric}_{name}": value for metric, value in values.items()}
         return objectives, logs
 
-    def _draw_structures(self, x_r, x_s, y, z_r, drawn, training):
+    def _images(self, x, y, drawn):
+        """Returns x_r, x_s, Algorithm 3's image, and the shapes of z_r and of z_prior, in the poses of this step."""
+        z_r = self.enc_r(self.spec.reference(x), training=False)
+        images = [x, self.typical(y, z_r), *tf.split(self.shapes(tf.concat([z_r, drawn["z_prior"]], axis=0)), 2)]
+        if self.turned:
+            images = [poses.turned(image, drawn["pose"], self.spec) for image in images]
+        x, *others = images
+        return self.spec.reference(x), self.spec.structure(x)[..., None], *others
+
+    def _draw_structures(self, x_r, x_s, typical, y, drawn, training):
         """Returns Gen_s's draws of the structure, (B, ..., 1) each, and its round of the game, as `_play` does."""
         generator = self.gen_s if training else self.mean_gen_s
-        given = {"given": tf.concat([x_r, self.typical(y, z_r)], axis=-1), "y": y}
+        given = {"given": tf.concat([x_r, typical], axis=-1), "y": y}
         given = {name: tf.concat([values] * DRAWS, axis=0) for name, values in given.items()}
         draws = tf.split(tf.sigmoid(generator({**given, **drawn["noise_s"]}, training=training)), DRAWS)
         cells = [tf.concat([x_r, one], axis=-1) for one in (*draws, x_s)]
         return draws, self._play(self.critic_s, cells, drawn["moves_s"], channels=1, y=y)
 
-    def _draw_shapes(self, x_r, z_r, drawn, training):
+    def _draw_shapes(self, x_r, encoded, new, drawn, training):
         """Returns Gen_r's draws of these cells, (B, ..., R) each, and its round of the game, which new cells join."""
         generator = self.gen_r if training else self.mean_gen_r
-        encoded, new = tf.split(self.shapes(tf.concat([z_r, drawn["z_prior"]], axis=0)), 2)
         given = tf.concat([encoded] * DRAWS + [new], axis=0)
         draws = tf.split(tf.sigmoid(generator({"given": given, **drawn["noise_r"]}, training=training)), DRAWS + 1)
         return draws[:DRAWS], self._play(self.critic_r, [*draws, x_r], drawn["moves_r"], channels=x_r.shape[-1])

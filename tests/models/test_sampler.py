@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from icell_tf import networks
 from icell_tf.models import SamplerModel, sampler
@@ -88,6 +89,29 @@ def test_critics_see_images_moved_by_at_most_a_sixteenth_of_each_axis():
     moves = np.array(make_sampler(WIDE)._draw_moves(2000))  # of 16 x 32 pixels
     assert [sorted(set(axis)) for axis in moves.T] == [[0, 1, 2], [0, 1, 2, 3, 4]]
     assert np.abs(moves.mean(axis=0) - [1, 2]).max() < 0.2
+
+
+@pytest.mark.parametrize("spec, turns", [(SPEC, True), (VOLUME, True), (WIDE, False)], ids=["square", "volume", "wide"])
+def test_a_cell_is_turned_with_all_that_is_given_of_it(spec, turns):
+    batch = make_batch(8, spec=spec)
+    y = tf.one_hot(batch["structure"], 3)
+    as_prepared, model = make_sampler(spec), make_sampler(spec, turned=True)
+    for name in FROZEN:
+        getattr(model, name).set_weights(getattr(as_prepared, name).get_weights())
+    drawn = model.draw(batch)
+    images, found = as_prepared._images(batch["x"], y, drawn), model._images(batch["x"], y, drawn)
+    chosen = np.array(drawn["pose"]) == 4 if turns else np.zeros(8, bool)
+    for image, turned in zip(images, found, strict=True):
+        expected = np.array(image)
+        if turns:
+            expected[chosen] = np.swapaxes(expected, *spec.mirrored_axes)[chosen]
+        np.testing.assert_allclose(turned, expected, atol=1e-6)
+
+
+def test_half_of_the_cells_are_turned():
+    model = make_sampler(turned=True)
+    poses = np.array(model.draw(make_batch(400))["pose"])
+    assert set(poses) == {0, 4} and abs(np.mean(poses == 4) - 0.5) < 0.1
 
 
 def test_without_the_critic_the_score_alone_is_descended():
