@@ -62,6 +62,10 @@ def build_generator(shape, given, outputs, structures=0, width=1.0, output_logit
             h = keras.layers.Add()([h, _by_class(inputs["y"], h, "zeros")])
         return leaky_relu()(h if skip is None else keras.layers.Add()([h, skip]))
 
+    def refined(h):
+        """What a convolution of h adds to it."""
+        return keras.layers.Add()([h, activated(_conv(h.shape[-1], tuple(h.shape[1:-1]), "he_normal")(h))])
+
     skips, h = [], inputs["given"]
     for count, size in zip(filters, shapes, strict=False):
         h = activated(down_conv(count, size, initializer="he_normal")(h))
@@ -70,12 +74,12 @@ def build_generator(shape, given, outputs, structures=0, width=1.0, output_logit
     for level in reversed(range(len(filters))):
         h = keras.layers.Concatenate()([h, noise[level + 1]])
         h = up_conv(filters[level - 1] if level else top, shapes[level], initializer="he_normal")(h)
-        h = activated(h, skips[level - 1]) if level else leaky_relu()(h)
+        h = refined(activated(h, skips[level - 1])) if level else leaky_relu()(h)
     grain = noise[0]
     if structures:
         grain = keras.layers.Multiply()([grain, _by_class(inputs["y"], grain, "ones")])
     h = keras.layers.Concatenate()([h, inputs["given"], grain])
-    h = leaky_relu()(_conv(h.shape[-1], shape, "he_normal", bias="zeros")(h))
+    h = refined(leaky_relu()(_conv(h.shape[-1], shape, "he_normal", bias="zeros")(h)))
     start = keras.initializers.Constant([0.0] * outputs if output_logits is None else output_logits)
     logits = _conv(outputs, shape, keras.initializers.RandomNormal(0.0, 0.02), bias=start)(h)
     return network(inputs, logits, name=name)
