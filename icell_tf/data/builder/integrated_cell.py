@@ -174,15 +174,19 @@ def build(config, data_dir=None, manual_dir=None, overwrite=False):
       config: as of `parse_config`.
       data_dir: where data sets lie; None is TFDS' default.
       manual_dir: the folder of manifest.csv or of a collection; simulated cells need none.
-      overwrite: remove the data set that lies there under this name, and build it anew.
+      overwrite: build it anew, and then remove the data set that lies there under this name.
 
-    Raises: ValueError, storage.BuildError: as of `IntegratedCellBuilder.download_and_prepare`.
+    Raises: ValueError, storage.BuildError: as of `IntegratedCellBuilder.download_and_prepare`; what lay there is as it
+      was.
     """
-    builder = IntegratedCellBuilder(data_dir=data_dir, config=parse_config(config))
+    config, how = parse_config(config), tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builder = IntegratedCellBuilder(data_dir=data_dir, config=config)
     if overwrite and builder.is_prepared():
-        builder.data_path.rmtree()
-        builder = IntegratedCellBuilder(data_dir=data_dir, config=parse_config(config))
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+        # Another builder: this one has read the names of the old classes, which TFDS lets nobody change.
+        with storage.replacing(builder.data_path) as beside:
+            IntegratedCellBuilder(data_dir=beside, config=config).download_and_prepare(download_config=how)
+    else:
+        builder.download_and_prepare(download_config=how)
     return builder.data_path
 
 
