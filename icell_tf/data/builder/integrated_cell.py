@@ -18,7 +18,7 @@ from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellC
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
 from icell_tf.data.records import FILES, FINGERPRINT, SPEC, file_digests
-from icell_tf.messages import show
+from icell_tf.messages import DATA_SET_README, show
 
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
@@ -47,7 +47,7 @@ class IntegratedCellBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=T
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Simulated configs need nothing. For the others put manifest.csv, or the collection as downloaded, into the "
-        "folder given with --manual_dir; datasets/integrated_cell/README.md says exactly which files go where."
+        f"folder given with --manual_dir; {DATA_SET_README} says exactly which files go where."
     )
     BUILDER_CONFIGS = CONFIGS
 
@@ -194,7 +194,8 @@ def _manual_dir(downloads):
     try:
         return downloads.manual_dir
     except AssertionError as error:  # TFDS': there is no such folder, or it is empty
-        raise ValueError(f"--manual_dir: {str(error).splitlines()[0]}") from error
+        found = str(error).partition(" Create it and")[0]
+        raise ValueError(f"--manual_dir: {found} {IntegratedCellBuilder.MANUAL_DOWNLOAD_INSTRUCTIONS}") from error
 
 
 def _check_file_format(given):

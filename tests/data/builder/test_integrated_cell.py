@@ -1,6 +1,7 @@
 """The builder that the package holds, and what TFDS finds of it."""
 
 import errno
+import pathlib
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from icell_tf.data.builder import examination, integrated_cell
 from icell_tf.data.builder.integrated_cell import IntegratedCellBuilder, build
+from icell_tf.messages import DATA_SET_README
 from tests.building import DUMMY, FOLDER, module, records
 
 STACKS = '{"name": "stacks", "image_size": 32, "pixel_size": 1.0}'
@@ -24,6 +26,7 @@ def test_the_package_describes_it_as_the_data_sets_folder_does():
     metadata = IntegratedCellBuilder.get_metadata()
     assert metadata == module.Builder.get_metadata()
     assert metadata.description == (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert metadata.description == pathlib.Path(DATA_SET_README).read_text(encoding="utf-8")
     assert metadata.citation == (FOLDER / "CITATIONS.bib").read_text(encoding="utf-8")
     assert "content.subject.biology" in metadata.tags
 
