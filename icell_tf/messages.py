@@ -24,6 +24,8 @@ ADVICE = {
 _TOLD = (*ADVICE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 # What TensorFlow's C++ libraries write about themselves while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL says.
 _START_LINES = r"^(I[0-9]{4} |WARNING: All log messages before absl::InitializeLog)"
+# The README of the data set, which lies in the package: who reads a message may have no checkout.
+DATA_SET_README = os.path.join(os.path.dirname(__file__), "data", "builder", "README.md")
 DAMAGED = "a file is damaged: copy or make it again"
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -14,6 +15,8 @@ ORDER = (
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320
+# What a message or a command's help must not send anybody to, because it doesn't come with the package.
+OF_THE_CHECKOUT = re.compile(r"\b(datasets|train|benchmarks|docs|tests)/\w|README|CONTRIBUTING|`make\b")
 
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
 FOLDERS = ("icell_tf", "datasets", "train", "benchmarks", "docs", "tests")
@@ -79,6 +82,33 @@ def test_contributing_lists_modules_in_this_order():
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     rows = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `icell_tf/")]
     assert [pathlib.PurePath(row).stem for row in rows] == ORDER
+
+
+def misleading(source, command=False):
+    """The strings of `source` that name files of the checkout: no docstrings, though a command's is its help."""
+    tree = ast.parse(source)
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    strings = {node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    texts = [node.value for node in strings - docstrings] + [ast.get_docstring(tree)] * command
+    return [text for text in texts if OF_THE_CHECKOUT.search(text) and text != "README.md"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_messages_name_only_files_of_the_package(path):
+    command = path.parent.name == "cli" and not path.stem.startswith("_")
+    assert not misleading(path.read_text(encoding="utf-8"), command)
+
+
+@pytest.mark.parametrize(
+    "source, found",
+    [
+        ('"""As docs/paper.md says."""\nERROR = f"{path}: see docs/paper.md"', 2),
+        ('"""Trains."""\ndef f():\n    """As docs/paper.md says."""\n    raise ValueError("run `make setup`")', 1),
+        ('"""Trains; make sure that all is there."""\nFILE = "README.md"', 0),
+    ],
+)
+def test_misleading_message_is_found(source, found):
+    assert len(misleading(source, command=True)) == found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

@@ -23,7 +23,11 @@ CONFIG = flags.DEFINE_string(
 )
 MANUAL_DIR = define_folder("manual_dir", None, "folder of manifest.csv, or of a public collection as downloaded")
 DATA_DIR = define_data_dir()
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "remove the data set that lies there under this name, and build anew")
+OVERWRITE = flags.DEFINE_bool(
+    "overwrite",
+    False,
+    "build anew, and replace the data set that lies there under this name once the new one is complete",
+)
 
 
 def main():

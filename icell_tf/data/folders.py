@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from icell_tf.data.records import SPEC, DatasetError
+from icell_tf.messages import DATA_SET_README
 from icell_tf.spec import CellSpec, SpecError
 
 
@@ -38,8 +39,8 @@ def find_prepared(dataset, data_dir=None):
     versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/dataset_info.json")]
     if not versions:
         raise DatasetError(
-            f"no prepared data set {dataset} in {root}. Prepare it with `icell build` (see "
-            "datasets/integrated_cell/README.md), or give --dataset and --data_dir"
+            f"no prepared data set {dataset} in {root}. Prepare it with `icell build`, which {DATA_SET_README} "
+            "describes, or give --dataset and --data_dir"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 

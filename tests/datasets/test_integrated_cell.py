@@ -20,6 +20,7 @@ from icell_tf.data.builder import integrated_cell, report
 from icell_tf.data.records import FILES, FINGERPRINT, file_digests
 from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
+from icell_tf.messages import DATA_SET_README
 from icell_tf.spec import PREPROCESSING_VERSION, CellSpec
 from tests.building import DUMMY, FOLDER, STACKS, build, build_tiny_3d, records
 
@@ -210,7 +211,8 @@ def test_a_data_set_that_lost_a_file_or_got_another_is_not_reused(tmp_path):
 def test_a_manual_dir_without_files_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "nowhere"):
-        with pytest.raises(ValueError, match=f"^--manual_dir: Manual directory {folder} does not exist or is empty"):
+        message = rf"^--manual_dir: Manual directory {folder} does not exist or is empty\. .* put manifest.csv, .*"
+        with pytest.raises(ValueError, match=message + re.escape(DATA_SET_README)):
             build(tmp_path / "data", STACKS, folder)
 
 

@@ -18,7 +18,7 @@ from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellC
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
 from icell_tf.data.records import FILES, FINGERPRINT, SPEC, file_digests
-from icell_tf.messages import show
+from icell_tf.messages import DATA_SET_README, show
 
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
@@ -47,7 +47,7 @@ class IntegratedCellBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=T
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Simulated configs need nothing. For the others put manifest.csv, or the collection as downloaded, into the "
-        "folder given with --manual_dir; datasets/integrated_cell/README.md says exactly which files go where."
+        f"folder given with --manual_dir; {DATA_SET_README} says exactly which files go where."
     )
     BUILDER_CONFIGS = CONFIGS
 
@@ -174,15 +174,19 @@ def build(config, data_dir=None, manual_dir=None, overwrite=False):
       config: as of `parse_config`.
       data_dir: where data sets lie; None is TFDS' default.
       manual_dir: the folder of manifest.csv or of a collection; simulated cells need none.
-      overwrite: remove the data set that lies there under this name, and build it anew.
+      overwrite: build it anew, and then remove the data set that lies there under this name.
 
-    Raises: ValueError, storage.BuildError: as of `IntegratedCellBuilder.download_and_prepare`.
+    Raises: ValueError, storage.BuildError: as of `IntegratedCellBuilder.download_and_prepare`; what lay there is as it
+      was.
     """
-    builder = IntegratedCellBuilder(data_dir=data_dir, config=parse_config(config))
+    config, how = parse_config(config), tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builder = IntegratedCellBuilder(data_dir=data_dir, config=config)
     if overwrite and builder.is_prepared():
-        builder.data_path.rmtree()
-        builder = IntegratedCellBuilder(data_dir=data_dir, config=parse_config(config))
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
+        # Another builder: this one has read the names of the old classes, which TFDS lets nobody change.
+        with storage.replacing(builder.data_path) as beside:
+            IntegratedCellBuilder(data_dir=beside, config=config).download_and_prepare(download_config=how)
+    else:
+        builder.download_and_prepare(download_config=how)
     return builder.data_path
 
 
@@ -190,7 +194,8 @@ def _manual_dir(downloads):
     try:
         return downloads.manual_dir
     except AssertionError as error:  # TFDS': there is no such folder, or it is empty
-        raise ValueError(f"--manual_dir: {str(error).splitlines()[0]}") from error
+        found = str(error).partition(" Create it and")[0]
+        raise ValueError(f"--manual_dir: {found} {IntegratedCellBuilder.MANUAL_DOWNLOAD_INSTRUCTIONS}") from error
 
 
 def _check_file_format(given):

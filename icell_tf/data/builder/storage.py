@@ -4,6 +4,7 @@ import contextlib
 import errno
 import pathlib
 import shutil
+import tempfile
 
 from icell_tf import files, messages
 
@@ -38,6 +39,32 @@ def building(folder):
             for path in made:  # those that are still empty
                 with contextlib.suppress(OSError):
                     path.rmdir()
+
+
+@contextlib.contextmanager
+def replacing(folder):
+    """Lets a data set be built beside the one that it replaces once it is complete. Needs room for both.
+
+    Args: folder: of the data set that lies there: DATA_DIR/NAME/CONFIG/VERSION.
+    Yields: a data_dir on the same file system, in which the block builds NAME/CONFIG/VERSION.
+    Raises: BuildError: as of `building`; and as of the block. After any error the old data set is as it was;
+      only a kill between two renames, at the very end, loses it.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        with building(folder.parent):
+            # `building` removes incomplete.*, should this process be killed.
+            beside = pathlib.Path(tempfile.mkdtemp(prefix="incomplete.", dir=folder.parent))
+            try:
+                yield beside
+                folder.rename(beside / "old")
+                beside.joinpath(*folder.parts[-3:]).rename(folder)
+            finally:
+                if not folder.exists():
+                    (beside / "old").rename(folder)
+                shutil.rmtree(beside, ignore_errors=True)
+    except BuildError as error:
+        raise BuildError(f"{error} The data set in {folder} is as it was.") from error
 
 
 def _locked(folder):

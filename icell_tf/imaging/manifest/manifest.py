@@ -7,6 +7,7 @@ import pathlib
 from icell_tf.imaging.manifest import spelling
 from icell_tf.imaging.manifest.cells import BadCell, NotDownloaded, NotSelected
 from icell_tf.imaging.manifest.rows import ManifestCell, read_rows, shorten
+from icell_tf.messages import DATA_SET_README
 from icell_tf.structures import KNOWN
 
 _ERRORS_IN_MESSAGE = 20
@@ -99,6 +100,6 @@ def _existing(path):
     if not path.is_file():
         raise ValueError(
             f"{path}: there is no such file. Put manifest.csv into the folder given with --manual_dir; "
-            "datasets/integrated_cell/README.md describes its columns."
+            f"{DATA_SET_README} describes its columns."
         )
     return path

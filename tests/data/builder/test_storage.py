@@ -81,6 +81,17 @@ def test_a_disk_that_is_full_during_the_build_leaves_nothing(tmp_path, monkeypat
     assert sum(split.num_examples for split in build(tmp_path / "data", STACKS, DUMMY).info.splits.values()) == 8
 
 
+def test_an_old_data_set_is_put_back_if_there_is_no_new_one(tmp_path):
+    folder = tmp_path / "cells" / "mine" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "records").write_bytes(b"old")
+    with pytest.raises(storage.BuildError, match=f"cells/mine .*The data set in {folder} is as it was"):
+        with storage.replacing(folder) as beside:
+            (beside / "cells").mkdir()  # but nothing that could take the old one's place
+    assert (folder / "records").read_bytes() == b"old"
+    assert list(folder.parent.iterdir()) == [folder]
+
+
 def test_a_file_as_data_dir_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(storage.BuildError, match="can't be written in .*/file/integrated_cell/stacks"):
