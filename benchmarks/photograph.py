@@ -35,7 +35,7 @@ SIDES = ("left", "right")
 def make(model, dataset, data_dir, split, count, new, seed, output):
     subject, rng = load_subject(model, dataset=dataset, data_dir=data_dir), np.random.default_rng(seed)
     cells = observed_cells(code_cells(subject.integrator, subject.prepared, split), rng)
-    rows = rng.permutation(len(cells.y))[count * new :][:count]  # --new takes the next ones
+    rows = rng.permutation(len(cells.y))[:: -1 if new else 1][:count]  # --new takes them from the other end
     few = type(cells)(cells.spec, cells.y[rows], cells.observed[rows], cells.drawn)
     drawn = (draw_new if new else draw_inside)(subject.integrator, few, 1, rng).drawn[0]
     sides = rng.integers(2, size=len(rows))  # of the observed one
