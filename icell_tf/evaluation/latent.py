@@ -15,7 +15,7 @@ DRAWS = 20
 REPEATED_PERMUTATIONS = 199
 LEVEL = 0.05
 PROBED = 50  # cells whose reconstructions without single dimensions are measured
-USED = 0.01  # of what both codes tell; the variance doesn't say, because BatchNorm keeps that of every dimension near 1
+USED = 0.01  # of what the whole code tells; the variance doesn't say, as BatchNorm keeps that of each dimension near 1
 
 
 def encode_posed(integrator, cells, seed=0):
@@ -163,12 +163,12 @@ def information_scores(lost, spec, seed=0):
     """
     n, scores = len(lost["both"]), []
     for name in ("z_r", "z_s"):
-        share = shares(lost, name)
+        share, used = shares(lost, name), int(np.sum(_used(lost[name], lost[f"all {name}"])))
         about = (
-            f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses without z_r "
-            f"and z_s; most: {share.max():.1%}, dimension {share.argmax() + 1}"
+            f"dimensions of {name} without which reconstruction loses at least {USED:.0%} of what it loses without all "
+            "of it, and more than two standard errors over the cells; most, of what it loses without z_r and z_s: "
+            f"{share.max():.1%}, dimension {share.argmax() + 1}"
         )
-        used = int(np.sum(share >= USED))
         scores.append(Score("dimensions_used", used, n, landmarks={"all": len(share)}, about=about, code=name))
     of_channels = {STRUCTURE: spec.structure, REFERENCE: lambda values: spec.reference(values).mean(axis=1)}
     for name, of in (("z_r", STRUCTURE), ("z_s", STRUCTURE), ("z_s", REFERENCE)):
@@ -178,6 +178,13 @@ def information_scores(lost, spec, seed=0):
         fields["about"] = f"part of what z_r and z_s tell the decoder about the {of} that it loses without {name}"
         scores.append(Score(f"share_of_{of}", float(_ratio(without_it, without_both)), n, interval, **fields))
     return scores
+
+
+def _used(of_dimensions, of_code):
+    """Which dimensions tell the decoder something, (Z,) bool. Args: (Z, P, C) and (P, C), as of `information`."""
+    by_cell = of_dimensions.mean(axis=-1)
+    mean, error = by_cell.mean(axis=1), by_cell.std(axis=1, ddof=1) / np.sqrt(len(of_code))
+    return (mean > 2 * error) & (mean >= USED * of_code.mean())
 
 
 def _ratio(part, whole, axis=0):

@@ -97,3 +97,16 @@ def test_information_is_where_the_decoder_reads_it(rng):
     assert scores["z_s_share_of_structure"].value == pytest.approx(1)
     assert scores["z_s_share_of_reference"].value == pytest.approx(0, abs=1e-6)
     assert scores["z_r_share_of_structure"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_a_code_of_little_weight_uses_its_dimensions_all_the_same_and_noise_uses_none(rng):
+    """z_s tells a thousandth of what z_r does; of its dimensions two tell something and the third is noise."""
+    cells, small = 50, np.array([1e-3, 2e-3, 0])
+    of_r = np.broadcast_to([[[1.0]], [[2.0]], [[0.5]]], (3, cells, 3))
+    of_s = small[:, None, None] + rng.normal(0, 1e-4, (3, cells, 3))
+    lost = {"z_r": of_r, "z_s": of_s, "all z_r": of_r.sum(axis=0), "all z_s": of_s.sum(axis=0)}
+    lost["both"] = lost["all z_r"] + lost["all z_s"]
+    spec = coded_cells(np.zeros((1, 32, 32, 3), np.uint8)).spec
+    scores = by_name(latent.information_scores(lost, spec))
+    assert scores["z_r_dimensions_used"].value == 3
+    assert scores["z_s_dimensions_used"].value == 2
