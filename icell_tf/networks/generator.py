@@ -63,7 +63,7 @@ def build_generator(shape, given, outputs, structures=0, width=1.0, output_logit
         return leaky_relu()(h if skip is None else keras.layers.Add()([h, skip]))
 
     def refined(h):
-        """What a convolution of h adds to it."""
+        """h, and what a convolution makes of it."""
         return keras.layers.Add()([h, activated(_conv(h.shape[-1], tuple(h.shape[1:-1]), "he_normal")(h))])
 
     skips, h = [], inputs["given"]
