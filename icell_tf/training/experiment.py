@@ -137,8 +137,9 @@ def _find(config, before_dir, data_dir, reference_dir=None):
     changed = before.spec.differences(prepared.spec, ignore=("structures",) if phase == "conditional" else ())
     if changed:
         raise ConfigError(
-            f"{flag}: {before_dir} was trained on cells that were prepared in another way than those of "
-            f"{prepared.folder} ({'; '.join(changed)}): train phase {number} on these"
+            f"{flag}: {before_dir} was trained on cells of {before.dataset}, which were prepared in another way than "
+            f"those of {prepared.folder} ({'; '.join(changed)}): train phase {number} on these, too, or this phase on "
+            "those"
         )
     if before.config.fold != config.fold:
         raise ConfigError(
