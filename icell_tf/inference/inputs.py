@@ -14,7 +14,7 @@ from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.masks import Choices, MaskError
 from icell_tf.imaging.frame.preprocess import check_version, preprocess
-from icell_tf.imaging.manifest.cells import BadCell
+from icell_tf.imaging.manifest.cells import BadCell, grouped
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import is_stack_folder, print_guesses, read_masks, read_stack
@@ -28,7 +28,7 @@ from icell_tf.imaging.read.channels import (
     read_roles,
 )
 from icell_tf.imaging.read.units import resolve_scale
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -196,7 +196,7 @@ def _from_manifest(path, frame, preparation, reading):
         cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
     if bad and (reading.on_bad_cell == "fail" or not cells):
         advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
-        raise ValueError("\n  ".join([f"{path}: {len(bad)} cells can't be used{advice}:", *map(str, bad)]))
+        raise ValueError("\n  ".join([f"{path}: {counted(len(bad), 'cell')} can't be used{advice}:", *grouped(bad)]))
     for error in bad:
         show(f"set aside: {error}")
     return cells

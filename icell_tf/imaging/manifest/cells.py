@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+_OTHERS = 5  # named in a line, of cells that can't be used for the same reason
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadedCell:
@@ -56,6 +58,21 @@ class BadCell(ValueError):
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
+
+
+def grouped(bad_cells) -> list[str]:
+    """Returns a line for each reason: how many cells have it, the first of them with its file, and some others."""
+    by_reason = {}
+    for bad in bad_cells:
+        by_reason.setdefault(bad.reason, []).append(bad)
+    lines = []
+    for first, *others in by_reason.values():
+        line, more = str(first), len(others) - _OTHERS
+        if others:
+            listed = ", ".join(bad.cell_id for bad in others[:_OTHERS]) + (f" and {more:,} more" if more > 0 else "")
+            line = f"{len(others) + 1:,} cells, such as {first} (also CellId {listed})"
+        lines.append(line)
+    return lines
 
 
 class ExcludedCell(BadCell):
