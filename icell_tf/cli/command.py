@@ -134,7 +134,9 @@ def define_names(name, text):
 
 
 def define_data_dir():
-    return define_folder("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
+    return define_folder(
+        "data_dir", None, "where prepared data sets lie (default: $TFDS_DATA_DIR, or ~/tensorflow_datasets)"
+    )
 
 
 def define_threads():

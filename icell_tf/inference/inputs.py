@@ -103,9 +103,9 @@ def read_inputs(paths, integrator, reading=None):
             raise FileNotFoundError(f"{path}: there is no such file or folder")
     if len(segmentation) != len(stacks):
         raise ValueError(
-            f"--segmentation names {len(segmentation)} files, but there are {len(stacks)} stacks: give one file of "
-            "cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; or "
-            f"{AUTO!r}, if every stack is 0 outside its cell"
+            f"--segmentation names {counted(len(segmentation), 'file')} for {counted(len(stacks), 'stack')}: give one "
+            "file of cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; "
+            f"or {AUTO!r}, if every stack is 0 outside its cell"
         )
     segmentations, cells = iter(segmentation), []
     for path in paths:
@@ -124,6 +124,22 @@ def read_inputs(paths, integrator, reading=None):
         else:
             cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def known_names(paths, reading):
+    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is read.
+
+    These are those of stacks and manifests that come before all prepared data sets. Raises: ValueError: a manifest's.
+    """
+    names = []
+    for path in (Path(on_disk(path)) for path in paths):
+        if not path.exists() or path.is_dir() and not _is_stack(path):
+            break
+        if path.suffix.lower() == ".csv":
+            names += [row.cell_id for row in read_manifest(path, labelled=False)[: reading.limit]]
+        else:
+            names.append(stem(path))
+    return safe_names(names)
 
 
 def _is_stack(path):

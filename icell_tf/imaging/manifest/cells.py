@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-_OTHERS = 5  # named in a line, of cells that can't be used for the same reason
+_NAMED = 5  # of the cells that can't be used for the same reason
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,18 +61,17 @@ class BadCell(ValueError):
 
 
 def grouped(bad_cells) -> list[str]:
-    """Returns a line for each reason: how many cells have it, the first of them with its file, and some others."""
+    """Returns a line for each reason: how many cells have it, the first ones, and the file of one."""
     by_reason = {}
     for bad in bad_cells:
         by_reason.setdefault(bad.reason, []).append(bad)
-    lines = []
-    for first, *others in by_reason.values():
-        line, more = str(first), len(others) - _OTHERS
-        if others:
-            listed = ", ".join(bad.cell_id for bad in others[:_OTHERS]) + (f" and {more:,} more" if more > 0 else "")
-            line = f"{len(others) + 1:,} cells, such as {first} (also CellId {listed})"
-        lines.append(line)
-    return lines
+    return [str(bad[0]) if len(bad) == 1 else _of_several(bad) for bad in by_reason.values()]
+
+
+def _of_several(bad):
+    listed = ", ".join(each.cell_id for each in bad[:_NAMED])
+    more = f" and {len(bad) - _NAMED:,} more" * (len(bad) > _NAMED)
+    return f"{len(bad):,} cells (CellId {listed}{more}), such as {bad[0].source}: {bad[0].reason}"
 
 
 class ExcludedCell(BadCell):

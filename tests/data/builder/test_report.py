@@ -51,7 +51,7 @@ def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch, tmp_path
     (path,) = tmp_path.iterdir()
     assert text.splitlines() == [
         "5 cells can't be used, so nothing was written:",
-        "  3 cells, such as CellId 0, file: empty (also CellId 2, 4)",
+        "  3 cells (CellId 0, 2, 4), such as file: empty",
         "  CellId 1, file: too large",
         f"{path} lists all of them.",
         "Correct them.",
