@@ -87,7 +87,10 @@ def join_names(names):
 class TrainingConfig:
     """Settings that every phase has."""
 
-    dataset: str = setting("integrated_cell/simulated", "prepared data set: NAME/CONFIG, or the path of its folder")
+    dataset: str = setting(
+        "integrated_cell/simulated",
+        "prepared data set: NAME/CONFIG, or the path of its folder; phases 2 and 3 have that of the run before",
+    )
     train_split: str = setting("train", "split to train on, or a part of it as TFDS slices it: train[:640]")
     fold: str = setting(
         "", "PART/PARTS, such as 2/4: test on that part of all cells, divided by field of view, and train on the rest"

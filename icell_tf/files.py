@@ -117,10 +117,15 @@ def safe_names(names) -> list[str]:
 
 def prepare_output(output, paths, overwrite):
     """Makes a folder for the files `paths`. Raises: FileExistsError: one of them exists, and overwrite is off."""
+    refuse_existing(paths, overwrite)
+    output.mkdir(parents=True, exist_ok=True)
+
+
+def refuse_existing(paths, overwrite):
+    """Raises: FileExistsError: one of the files exists, and overwrite is off."""
     existing = [path for path in paths if path.exists()]
     if existing and not overwrite:
         raise FileExistsError(
             f"{existing[0]} exists{f', and {len(existing) - 1} more' if existing[1:] else ''}: "
             "give another --output, or --overwrite to replace them"
         )
-    output.mkdir(parents=True, exist_ok=True)

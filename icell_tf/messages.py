@@ -37,6 +37,11 @@ def show(text):
         print(str(text).encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
 
 
+def counted(count, noun):
+    """Returns 1 cell, 2 cells, 1,000 cells."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 @contextlib.contextmanager
 def quiet_start():
     """Within, TensorFlow is imported without the lines of information that its libraries write to the standard error.

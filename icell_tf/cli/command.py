@@ -15,7 +15,7 @@ from absl import app, flags, logging
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported: only its errors
 
-from icell_tf.config import PHASES, PRESETS  # noqa: E402
+from icell_tf.config import PHASES, PRESETS, ConfigError  # noqa: E402
 from icell_tf.messages import sentences  # noqa: E402
 
 _DEFINE = {str: flags.DEFINE_string, int: flags.DEFINE_integer, float: flags.DEFINE_float, bool: flags.DEFINE_bool}
@@ -68,6 +68,26 @@ class TrainingFlags:
         given = {name: self.fields[name].value for name in vars(preset) if name in self.fields}
         return dataclasses.replace(preset, **{name: v for name, v in (given | settings).items() if v is not None})
 
+    def config_after(self, before_dir):
+        """Returns `config`, on the data set of the run of the phase before.
+
+        Args: before_dir, of that run. Raises: ConfigError: it is no run; or --dataset names another data set than that
+          run's, which only a phase 2 that grows may see, as its structures came later.
+        """
+        from icell_tf.data.folders import name_of
+        from icell_tf.runs.run import Run
+
+        before, given = Run.load(before_dir), self.fields["dataset"].value
+        if given is None:
+            return self.config_of(self.phase, dataset=before.config.dataset)
+        seen, named = before.dataset.rpartition("/")[0], name_of(given, self.data_dir.value)
+        if named != seen and not getattr(self.config, "grow_from", ""):
+            raise ConfigError(
+                f"--dataset is {given}, but {before_dir} was trained on {seen}: leave --dataset out, and this phase is "
+                f"trained on {seen}, too; or train phase {list(PHASES).index(before.phase) + 1} on {given} first"
+            )
+        return self.config
+
     @property
     def how(self):
         """How to train: options that are no settings of the run, and so not in its config."""
@@ -114,7 +134,9 @@ def define_names(name, text):
 
 
 def define_data_dir():
-    return define_folder("data_dir", None, "where prepared data sets lie (default: TFDS' own)")
+    return define_folder(
+        "data_dir", None, "where prepared data sets lie (default: $TFDS_DATA_DIR, or ~/tensorflow_datasets)"
+    )
 
 
 def define_threads():

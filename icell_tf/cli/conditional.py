@@ -9,6 +9,7 @@ REFERENCE = define_folder("reference", None, "run of `icell train reference` (de
 
 
 def main():
-    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
-    reference = REFERENCE.value or FLAGS.default_run_dir("reference")
-    train_conditional(FLAGS.config, reference, FLAGS.run_dir, **FLAGS.how, card=model_card)
+    before = REFERENCE.value or FLAGS.default_run_dir("reference")
+    config = FLAGS.config_after(before)
+    ensure_prepared(config.dataset, FLAGS.data_dir.value)
+    train_conditional(config, before, FLAGS.run_dir, **FLAGS.how, card=model_card)

@@ -1,4 +1,7 @@
-"""Cuts single cells out of fields of view, with or without label images, and lists them in a manifest.csv."""
+"""Cuts single cells out of fields of view, with or without label images, and lists them in a manifest.csv.
+
+icell fields field.ome.tif --channels=membrane:0,nucleus:1,structure:2 --structure=alpha-tubulin --output=cells
+"""
 
 from absl import app, flags
 
@@ -6,6 +9,7 @@ from icell_tf.cli.command import define_files, define_folder
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.imaging.fields import cut, field_list
 from icell_tf.imaging.fields.matching import Limits
+from icell_tf.messages import counted
 
 OUTPUT = define_folder("output", cut.DEFAULT_OUTPUT, f"folder for {cut.MANIFEST} and the cells")
 STRUCTURE = flags.DEFINE_string("structure", "", "the labelled structure of all fields")
@@ -34,4 +38,5 @@ def main(argv):
     reading = READING()
     chosen = field_list.find_fields(argv[1:], *given, scale=reading.pop("pixel_size"), **reading)
     counts = cut.cut_fields(chosen, OUTPUT.value, settings)
-    print(f"{len(chosen)} fields, {cut.summary(counts)}: {OUTPUT.value}/{cut.MANIFEST}")
+    total = f", {cut.summary(counts)}" * (len(chosen) > 1)  # of one field it has been said
+    print(f"{counted(len(chosen), 'field')}{total}: {OUTPUT.value}/{cut.MANIFEST}")

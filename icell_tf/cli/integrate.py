@@ -1,4 +1,7 @@
-"""Predicts every structure in a user's cells: prepared data sets, a manifest.csv, or stacks with their segmentation."""
+"""Predicts every structure in a user's cells: prepared data sets, a manifest.csv, or stacks with their segmentation.
+
+icell integrate --model=RUN_DIR --samples=8 cells/manifest.csv
+"""
 
 from absl import app, flags
 
@@ -6,6 +9,7 @@ from icell_tf.cli.command import define_files, define_folder
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
+from icell_tf.messages import counted
 from icell_tf.viz import figures
 
 MODEL = define_folder(
@@ -32,7 +36,9 @@ def main(argv):
     settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
     chosen = {"split": SPLIT.value, "limit": LIMIT.value, "on_bad_cell": ON_BAD_CELL.value}
     reading = inputs.Reading(tuple(SEGMENTATION.value), **READING(), **chosen)
+    outputs.check_output(inputs.known_names(argv[1:], reading), OUTPUT.value, settings)
     integrator = load(MODEL.value)
     cells = inputs.read_inputs(argv[1:], integrator, reading)
     paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
-    print(f"{len(cells)} cells, {len(integrator.structures)} structures each: {len(paths)} files in {OUTPUT.value}")
+    found = f"{counted(len(cells), 'cell')}, {counted(len(integrator.structures), 'structure')} each"
+    print(f"{found}: {counted(len(paths), 'file')} in {OUTPUT.value}")

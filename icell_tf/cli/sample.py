@@ -5,6 +5,7 @@ from absl import flags
 from icell_tf.cli.command import define_folder, define_names
 from icell_tf.inference import outputs
 from icell_tf.inference.loading import load
+from icell_tf.messages import counted
 
 MODEL = define_folder(
     "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
@@ -20,4 +21,6 @@ def main():
     integrator = load(MODEL.value)
     names = STRUCTURES.value or integrator.structures
     paths = outputs.sample_cells(integrator, names, COUNT.value, OUTPUT.value, SEED.value, OVERWRITE.value)
-    print(f"{COUNT.value} cells of each of {', '.join(names)}: {len(paths)} files in {OUTPUT.value}")
+    print(
+        f"{counted(COUNT.value, 'cell')} of each of {', '.join(names)}: {counted(len(paths), 'file')} in {OUTPUT.value}"
+    )

@@ -10,6 +10,7 @@ REFERENCE = define_folder("reference", None, "its run of `icell train reference`
 
 
 def main():
-    ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
-    conditional = CONDITIONAL.value or FLAGS.default_run_dir("conditional")
-    train_sampler(FLAGS.config, conditional, FLAGS.run_dir, REFERENCE.value, **FLAGS.how, card=model_card)
+    before = CONDITIONAL.value or FLAGS.default_run_dir("conditional")
+    config = FLAGS.config_after(before)
+    ensure_prepared(config.dataset, FLAGS.data_dir.value)
+    train_sampler(config, before, FLAGS.run_dir, REFERENCE.value, **FLAGS.how, card=model_card)

@@ -1,5 +1,6 @@
 """Folders of prepared data sets: where they lie, and what they say of themselves."""
 
+import json
 import os
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import tensorflow_datasets as tfds
 from icell_tf.data.records import SPEC, DatasetError
 from icell_tf.messages import DATA_SET_README
 from icell_tf.spec import CellSpec, SpecError
+
+_INFO = "dataset_info.json"  # as TFDS calls it
 
 
 def default_data_dir():
@@ -31,18 +34,27 @@ def find_prepared(dataset, data_dir=None):
       '3.0.0'
     """
     folder = Path(dataset).expanduser()  # a shell leaves the ~ of --dataset=~/cells to us
-    if (folder / "dataset_info.json").is_file():
+    if (folder / _INFO).is_file():
         return folder
     root = Path(data_dir).expanduser() if data_dir else default_data_dir()
     name, _, version = str(dataset).partition(":")
     # A digit first: an interrupted build may leave a folder incomplete.*
-    versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/dataset_info.json")]
+    versions = [path.parent for path in (root / name).glob(f"{version or '[0-9]*'}/{_INFO}")]
     if not versions:
         raise DatasetError(
             f"no prepared data set {dataset} in {root}. Prepare it with `icell build`, which {DATA_SET_README} "
-            "describes, or give --dataset and --data_dir"
+            "describes, or give another --dataset; if you built it with --data_dir, give the same --data_dir here"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
+
+
+def name_of(dataset, data_dir=None):
+    """Returns NAME/CONFIG of a data set, also where it is not prepared yet. Args: as of `find_prepared`."""
+    try:
+        about = json.loads((find_prepared(dataset, data_dir) / _INFO).read_text(encoding="utf-8"))
+        return f"{about['name']}/{about['configName']}"
+    except (DatasetError, ValueError, KeyError, TypeError):  # what is damaged is refused when it is opened
+        return str(dataset).partition(":")[0]
 
 
 def open_builder(folder):

@@ -12,6 +12,7 @@ from icell_tf.data.cells import StoredCells, cached
 from icell_tf.data.folders import find_prepared, open_builder, stored_metadata, stored_spec
 from icell_tf.data.folds import held_out
 from icell_tf.data.records import FILES, FINGERPRINT, DatasetError, Records, decoder
+from icell_tf.messages import counted
 from icell_tf.structures import canonical_name
 
 # What only the simulator knows of the cells of its test split: a last axis of structures, or of channels.
@@ -285,8 +286,8 @@ class PreparedCells:
         cells = self.size(self.train_split)
         if cells < batch_size:
             raise DatasetError(
-                f"{self.folder} has {cells} cells in {self.train_split!r}, fewer than one batch of {batch_size}: "
-                "give a smaller --batch_size, or prepare more cells"
+                f"{self.folder} has {counted(cells, 'cell')} in {self.train_split!r}, fewer than one batch of "
+                f"{batch_size}: give a smaller --batch_size, or prepare more cells"
             )
         return cells // batch_size
 

@@ -14,7 +14,7 @@ from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.frame.masks import Choices, MaskError
 from icell_tf.imaging.frame.preprocess import check_version, preprocess
-from icell_tf.imaging.manifest.cells import BadCell
+from icell_tf.imaging.manifest.cells import BadCell, grouped
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import is_stack_folder, print_guesses, read_masks, read_stack
@@ -28,7 +28,7 @@ from icell_tf.imaging.read.channels import (
     read_roles,
 )
 from icell_tf.imaging.read.units import resolve_scale
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -103,9 +103,9 @@ def read_inputs(paths, integrator, reading=None):
             raise FileNotFoundError(f"{path}: there is no such file or folder")
     if len(segmentation) != len(stacks):
         raise ValueError(
-            f"--segmentation names {len(segmentation)} files, but there are {len(stacks)} stacks: give one file of "
-            "cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; or "
-            f"{AUTO!r}, if every stack is 0 outside its cell"
+            f"--segmentation names {counted(len(segmentation), 'file')} for {counted(len(stacks), 'stack')}: give one "
+            "file of cell and nucleus masks for each stack, in their order, separated by commas; or the stack itself; "
+            f"or {AUTO!r}, if every stack is 0 outside its cell"
         )
     segmentations, cells = iter(segmentation), []
     for path in paths:
@@ -124,6 +124,22 @@ def read_inputs(paths, integrator, reading=None):
         else:
             cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
+
+
+def known_names(paths, reading):
+    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is read.
+
+    These are those of stacks and manifests that come before all prepared data sets. Raises: ValueError: a manifest's.
+    """
+    names = []
+    for path in (Path(on_disk(path)) for path in paths):
+        if not path.exists() or path.is_dir() and not _is_stack(path):
+            break
+        if path.suffix.lower() == ".csv":
+            names += [row.cell_id for row in read_manifest(path, labelled=False)[: reading.limit]]
+        else:
+            names.append(stem(path))
+    return safe_names(names)
 
 
 def _is_stack(path):
@@ -196,7 +212,7 @@ def _from_manifest(path, frame, preparation, reading):
         cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
     if bad and (reading.on_bad_cell == "fail" or not cells):
         advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
-        raise ValueError("\n  ".join([f"{path}: {len(bad)} cells can't be used{advice}:", *map(str, bad)]))
+        raise ValueError("\n  ".join([f"{path}: {counted(len(bad), 'cell')} can't be used{advice}:", *grouped(bad)]))
     for error in bad:
         show(f"set aside: {error}")
     return cells

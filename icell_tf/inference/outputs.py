@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 
 from icell_tf import structures
-from icell_tf.files import atomic_write, prepare_output, safe_names
+from icell_tf.files import atomic_write, prepare_output, refuse_existing, safe_names
 from icell_tf.imaging.ome import ome_metadata
 from icell_tf.inference.inputs import find_structures
 from icell_tf.inference.integrator import Moments
@@ -66,9 +66,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     for cell in cells if settings.original_frame else ():
         if cell.transform is None:
             raise ValueError(f"--original_frame: {cell.name} is a prepared cell; give its manifest.csv or its stack")
-    suffixes = ("_structures.png", "_composite.png", ".ome.tif", *[DRAWS] * bool(settings.samples))
-    paths = [output / f"{cell.name}{suffix}" for cell in cells for suffix in suffixes]
-    spec = integrator.spec
+    paths, spec = _paths([cell.name for cell in cells], output, settings), integrator.spec
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
         paths.append(output / "classes.csv")
@@ -86,6 +84,19 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     if with_structure:
         _write_classes(integrator, with_structure, output / "classes.csv")
     return paths
+
+
+def check_output(names, output, settings):
+    """Refuses the files of cells before a model is loaded. Args: names of some cells; the others as `integrate_cells`.
+
+    Raises: FileExistsError: one of the files exists, and overwrite is off.
+    """
+    refuse_existing(_paths(names, Path(output), settings), settings.overwrite)
+
+
+def _paths(names, output, settings):
+    suffixes = ("_structures.png", "_composite.png", ".ome.tif", *[DRAWS] * bool(settings.samples))
+    return [output / f"{name}{suffix}" for name in names for suffix in suffixes]
 
 
 def sample_cells(integrator, names, count, output, seed=0, overwrite=False):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from icell_tf.inference import latent_space
+from icell_tf.messages import counted
 from icell_tf.paper.choice import HELD_OUT, TRAINING, choose, reconstructed, source
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.structures import display
@@ -180,7 +181,7 @@ def _across(spec):
 
 
 def _count(coded, shown):
-    return f"{len(shown)} cells of {coded.split}"
+    return f"{counted(len(shown), 'cell')} of {coded.split}"
 
 
 def _overlays(images):

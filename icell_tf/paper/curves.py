@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from icell_tf.messages import counted
 from icell_tf.paper.choice import source
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import plots
@@ -59,7 +60,7 @@ def training_curves(subject):
             ax.axis("off")
     styles = [Line2D([], [], color="black", linestyle=style, label=label) for label, style in STYLES.items()]
     figure.legend(handles=styles, loc="outside lower center", ncols=len(styles), fontsize=9, frameon=False)
-    counts = " and ".join(f"{len(curve)} epochs of the {phase} model" for phase, curve in phases.items())
+    counts = " and ".join(f"{counted(len(curve), 'epoch')} of the {phase} model" for phase, curve in phases.items())
     caption = (
         "Training curves: solid for training cells, dashed for validation cells. EncD tells codes from draws of the "
         "prior, DecD observed cells from generated ones, which in the conditional model are one more structure; dotted "

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from icell_tf import __version__
 from icell_tf.files import atomic_write
+from icell_tf.messages import counted
 from icell_tf.runs.history import MAIN_CURVES
 
 CARD_FILE = "model_card.md"
@@ -126,7 +127,7 @@ def write(run_dir, run, counts, curves, parts=()):
 def text(name, run, counts, curves, parts=(), environment=None):
     """Returns a card as Markdown, but for its notes. Args: see `write`; environment is None where it isn't known."""
     spec, last = run.spec, curves[-1] if curves else {}
-    epochs = f"{last['epoch'] + 1} of {run.config.epochs} epochs" if last else "no epoch"
+    epochs = f"{last['epoch'] + 1} of {counted(run.config.epochs, 'epoch')}" if last else "no epoch"
     used = "not recorded"
     if environment:
         versions = [f"{package} {version}" for package, version in environment["versions"].items()]

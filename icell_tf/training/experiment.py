@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from icell_tf.config import PHASES, ConfigError
 from icell_tf.data.prepared import open_prepared
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.models.factory import build_model
 from icell_tf.models.growth import grow
 from icell_tf.runs import history
@@ -104,7 +104,7 @@ def _train(
             steps, step = prepared.steps_per_epoch(config.batch_size), int(model.step.numpy())
             store.repair(step, steps)
             if step >= config.epochs * steps:
-                done = f"{run_dir} is trained for {step // steps} epochs already"
+                done = f"{run_dir} is trained for {counted(step // steps, 'epoch')} already"
                 show(f"{done}; more epochs continue it, --overwrite starts it anew.")
                 return run_dir
             store.begin(run, overwrite, card)
@@ -137,8 +137,9 @@ def _find(config, before_dir, data_dir, reference_dir=None):
     changed = before.spec.differences(prepared.spec, ignore=("structures",) if phase == "conditional" else ())
     if changed:
         raise ConfigError(
-            f"{flag}: {before_dir} was trained on cells that were prepared in another way than those of "
-            f"{prepared.folder} ({'; '.join(changed)}): train phase {number} on these"
+            f"{flag}: {before_dir} was trained on cells of {before.dataset}, which were prepared in another way than "
+            f"those of {prepared.folder} ({'; '.join(changed)}): train phase {number} on these, too, or this phase on "
+            "those"
         )
     if before.config.fold != config.fold:
         raise ConfigError(
@@ -150,8 +151,8 @@ def _find(config, before_dir, data_dir, reference_dir=None):
     rows, epochs = history.read_history(before_dir), before.config.epochs
     if rows and rows[-1]["epoch"] + 1 < epochs:
         show(
-            f"Warning: {before_dir} is trained for {rows[-1]['epoch'] + 1} of {epochs} epochs. If it is trained "
-            "further, this run won't fit it any more."
+            f"Warning: {before_dir} is trained for {rows[-1]['epoch'] + 1} of {counted(epochs, 'epoch')}. If it is "
+            "trained further, this run won't fit it any more."
         )
     reference_dir = str(Path(reference_dir).resolve()) if reference_dir else before.reference_dir
     folders = {"reference_dir": reference_dir, f"{before.phase}_dir": str(Path(before_dir).resolve())}

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.loading import integrator_of
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.training import callbacks, machine, metric_state
 from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import GO_ON, Stopped, TrainingError
@@ -213,8 +213,8 @@ def fit(model, run, prepared, store, metrics=None, card=None, cache=AUTO):
         watched = model.metric_names[0]
         shown = (f"{name} {curves[name]:.4f}" for name in (watched, f"val_{watched}") if name in curves)
         show(
-            f"Trained the {run.phase} model ({model.count_params():,} weights) for {config.epochs} epochs on "
-            f"{run.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
+            f"Trained the {run.phase} model ({model.count_params():,} weights) for {counted(config.epochs, 'epoch')} "
+            f"on {run.dataset}: {', '.join(shown)}. Weights, curves and TensorBoard's files: {store.run_dir}"
         )
 
 

@@ -6,6 +6,7 @@ paper's Figures 2 and 3: membrane magenta, nucleus cyan, structure yellow.
 
 import numpy as np
 from PIL import Image, ImageDraw
+from skimage import segmentation
 
 from icell_tf.viz.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width
 
@@ -95,7 +96,8 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
-      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, and last in the legend.
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, and last in the legend; of
+        masks the outlines.
       structures: (H, W, K) in [0, 1].
       colors: (K, 3) RGB in [0, 1].
       names: K texts for the legend.
@@ -111,11 +113,23 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     weights = strength**DOMINANCE
     weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
     foreground = weights @ np.asarray(colors, np.float32) * strength.max(axis=-1, keepdims=True)
-    grey = reference_strength * stretch(x_r, contrast)[rows, columns] @ np.array(GREYS, np.float32)[:, None]
+    shown = np.dstack([_outlined_mask(channel) for channel in np.moveaxis(stretch(x_r, contrast), -1, 0)])
+    grey = reference_strength * shown[rows, columns] @ np.array(GREYS, np.float32)[:, None]
     rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
     cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
     greys = {name: (reference_strength * grey,) * 3 for name, grey in zip(("membrane", "nucleus"), GREYS, strict=True)}
     return _with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
+
+
+def _outlined_mask(channel):
+    """A channel that is a filled mask as its outline, because its grey would hide colours; any other as it is.
+
+    In a mask most pixels have the largest value, in an image few.
+    """
+    inside = channel > 0.5 * channel.max()
+    if 2 * np.count_nonzero(channel == channel.max()) < np.count_nonzero(inside):
+        return channel
+    return segmentation.find_boundaries(inside, mode="inner").astype(np.float32)
 
 
 def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="none"):
@@ -148,9 +162,10 @@ def integration_grid(observed, predicted, names, row_labels=None):
 
 
 def structures_in_cell(cell, predictions, names, contrast="percentile"):
-    """One cell, cut out of its frame: a row for each prediction, and one for the structures alone in grey.
+    """One cell, cut out of its frame: a row for each prediction, and below the first one its structures alone in grey.
 
-    Each panel is scaled on its own, see `stretch`.
+    The observed cell, and its structure alone, stand left of these two rows. Each panel is scaled on its own, see
+    `stretch`.
 
     Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast.
     """
@@ -159,10 +174,10 @@ def structures_in_cell(cell, predictions, names, contrast="percentile"):
     predictions = {label: structures[where] for label, structures in predictions.items()}
     rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
     rows[0][0] = overlay(cell, contrast=contrast)
-    first = next(iter(predictions.values()))
+    (first, typical), *others = predictions.items()
     observed = overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None
-    rows.append([observed, *_each_alone(first, contrast)])
-    return montage(rows, ["observed", *names], [*predictions, "structure alone"])
+    rows.insert(1, [observed, *_each_alone(typical, contrast)])
+    return montage(rows, ["observed cell", *names], [first, f"{first}, alone", *(label for label, _ in others)])
 
 
 def structure_grid(structures, names):

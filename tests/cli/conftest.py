@@ -36,8 +36,9 @@ def run_alone(folder, command, *arguments):
 def folder(prepared, tmp_path_factory):
     """A folder in which both phases were trained, in the runs that the commands choose themselves."""
     folder = tmp_path_factory.mktemp("commands")
-    for phase, run_it in (("reference", run_alone), ("conditional", run)):
-        out = run_it(folder, f"{phase}.py", *SHORT, f"--dataset={prepared.folder}")
+    cells = f"--dataset={prepared.folder}"  # which phase 2 takes from phase 1
+    for phase, run_it, given in (("reference", run_alone, [cells]), ("conditional", run, [])):
+        out = run_it(folder, f"{phase}.py", *SHORT, *given)
         assert f"Trained the {phase} model" in out.splitlines()[-1]
         assert out.splitlines()[-1].endswith(f"runs/demo-{phase}")
     return folder

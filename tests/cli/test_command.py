@@ -10,10 +10,12 @@ import pytest
 from absl import app, flags
 
 from icell_tf.cli import command
-from icell_tf.config import PRESETS, split_names
+from icell_tf.config import PRESETS, ConfigError, ReferenceConfig, split_names
 from icell_tf.data.builder.config import VERSION
 from icell_tf.data.prepared import DatasetError
+from icell_tf.runs.run import Run
 
+from ..conftest import SPEC
 from ..in_process import own_flags
 
 
@@ -55,6 +57,42 @@ def test_directories_are_given_and_may_lie_in_the_home_folder_or_are_the_presets
 def test_a_flag_beyond_its_choices_is_refused(parsed):
     with pytest.raises(flags.IllegalFlagValueError, match="architecture"):
         parsed("reference", "--architecture=resnet")
+
+
+@pytest.fixture
+def before(tmp_path):
+    """The folder of a run of phase 1 on a user's cells."""
+    config = ReferenceConfig(dataset="integrated_cell/mine:3.0.0")
+    Run("reference", config, SPEC, "integrated_cell/mine/3.0.0").with_key().save(tmp_path)
+    return tmp_path
+
+
+def test_a_later_phase_takes_the_data_set_of_the_run_before(parsed, before):
+    found = parsed("conditional", "--preset=small", "--epochs=3")
+    expected = dataclasses.replace(PRESETS["small"]["conditional"], epochs=3, dataset="integrated_cell/mine:3.0.0")
+    assert found.config_after(before) == expected
+    with pytest.raises(ConfigError, match="runs/small-reference is not a run"):
+        found.config_after(found.default_run_dir("reference"))
+
+
+def test_a_data_set_is_the_same_under_each_of_its_names(parsed, before):
+    folder = before / "data" / "integrated_cell" / "mine" / "3.0.0"
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text('{"name": "integrated_cell", "configName": "mine"}')
+    for name in ("integrated_cell/mine", "integrated_cell/mine:3.0.0", str(folder), str(folder.parent)):
+        with own_flags():
+            found = parsed("conditional", f"--dataset={name}", f"--data_dir={before}/data")
+            assert found.config_after(before).dataset == name
+
+
+def test_another_data_set_than_that_of_the_run_before_is_for_growing_models_only(parsed, before):
+    other = "--dataset=integrated_cell/simulated_64"
+    refused = "integrated_cell/simulated_64, but .* on integrated_cell/mine: leave --dataset out.*or train phase 1 on"
+    with own_flags(), pytest.raises(ConfigError, match=refused):
+        parsed("conditional", other).config_after(before)
+    with own_flags():
+        grown = parsed("conditional", other, "--grow_from=runs/fewer").config_after(before)
+        assert grown.dataset == "integrated_cell/simulated_64"
 
 
 @pytest.fixture

@@ -32,9 +32,11 @@ def test_integrate(make_export, stack, tmp_path):
     assert not (tmp_path / "out").exists()
 
     out = run(tmp_path, "integrate.py", *given, f"--pixel_size={scale}", "--samples=2", "--original_frame")
-    assert "1 cells, 3 structures each: 5 files" in out
+    assert "1 cell, 3 structures each: 5 files" in out
     found = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert found == ["cell.ome.tif", "cell_composite.png", "cell_draws.ome.tif", "cell_structures.png", "classes.csv"]
+    told, _ = run_command(tmp_path, "integrate.py", *given, "--model=none")  # which is found out later
+    assert told.startswith(f"Error: {tmp_path}/out/cell_structures.png exists, and 2 more: ")
     with open(tmp_path / "out" / "classes.csv", newline="") as file:
         (row,) = csv.DictReader(file)
     assert sum(float(row[name]) for name in STRUCTURES) == pytest.approx(1, abs=1e-5)

@@ -10,8 +10,8 @@ from ..conftest import REPOSITORY
 def test_the_quick_start_of_the_readme_works_as_it_stands(folder, prepared, monkeypatch):
     (code,) = re.findall(r"```python\n(.+?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     for there, here in (
-        ("runs/small-conditional", "runs/demo-conditional"),
-        ("integrated_cell/simulated_64", str(prepared.folder)),
+        ("runs/mine-conditional", "runs/demo-conditional"),
+        ("integrated_cell/mine", str(prepared.folder)),
     ):
         assert there in code
         code = code.replace(there, here)

@@ -8,7 +8,8 @@ from .conftest import SHORT, run
 
 
 def test_phase_three_is_trained_evaluated_and_draws(folder, prepared):
-    out = run(folder, "sampler.py", *SHORT, f"--dataset={prepared.folder}")
+    out = run(folder, "sampler.py", *SHORT)
+    assert f"on {prepared.dataset}" in out
     assert "Trained the sampler model" in out and out.splitlines()[-1].endswith("runs/demo-sampler")
     out = run(folder, "evaluate.py", "--model=runs/demo-sampler", "--parts=draws", "--draws=2")
     content = json.loads((folder / "runs/demo-sampler/evaluation-draws/metrics.json").read_text())

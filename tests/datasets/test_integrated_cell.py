@@ -273,7 +273,7 @@ def test_command_line(tmp_path):
     assert list(builder.data_path.glob("*-train.array_record-*"))
     assert f"\n{(builder.data_path / report.REPORT).read_text()}" in done.stdout
     assert "Traceback" not in done.stderr and "Error: 8 cells can't be used" in done.stderr
-    assert "\nlysosome_1,/" in done.stderr and "the frame of 32 x 32 px at 0.5 µm/px" in done.stderr
+    assert "CellId lysosome_1, /" in done.stderr and "the frame of 32 x 32 px at 0.5 µm/px" in done.stderr
     assert not (tmp_path / "integrated_cell" / "other").exists()
 
 

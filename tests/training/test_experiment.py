@@ -137,7 +137,7 @@ def test_the_closing_line_says_what_was_trained_and_where_it_lies(first_epoch):
     assert first.startswith("Computes in ")
     assert "The same seed gives the same run, bit for bit, on this machine with " in first
     assert line.startswith("Trained the reference model (") and line.endswith(str(run_dir))
-    assert "for 1 epochs on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
+    assert "for 1 epoch on integrated_cell/tiny/" in line and "val_reconstruction 0." in line
 
 
 def test_more_epochs_also_interrupted_end_as_one_run_of_the_same_seed(

@@ -70,9 +70,18 @@ def test_composite_does_not_add_up_to_white():
     structures[32, 32, 1:] = 1
     picture = figures.composite(np.zeros((64, 64, 2)), structures, np.eye(3), ("a", "b", "c"), "max")
     assert picture[64, 64] / 255 == pytest.approx([16 / 17, 1 / 17, 0], abs=0.003)  # 1 to 0.5**4
-    x_r = np.ones((64, 64, 2), np.float32)
-    grey = figures.composite(x_r, np.zeros((64, 64, 1)), np.eye(3)[:1], ("a",), reference_strength=0.25)[64, 64]
-    assert grey.tolist() == [round(255 * 0.25 * 1.6)] * 3
+
+
+def test_composite_shows_masks_as_outlines_and_images_as_they_are():
+    image, mask = np.zeros((64, 64, 2), np.float32), np.zeros((64, 64, 2), np.float32)
+    image[...] = np.linspace(0.2, 1, 64)[:, None, None]
+    mask[8:56, 8:56] = 1
+    nothing, shown = np.zeros((64, 64, 1)), {}
+    for name, x_r in (("image", image), ("mask", mask)):
+        shown[name] = figures.composite(x_r, nothing, np.eye(3)[:1], ("a",), "max", reference_strength=0.25)
+    assert shown["image"][260, 260] == pytest.approx(255 * 0.25 * 1.6 * image[32, 32, 0], abs=2)
+    assert not shown["mask"][200:300, 200:300].any()
+    assert shown["mask"][:256, 200:300].max() == pytest.approx(255 * 0.25 * 1.6, abs=30)  # a bicubic line overshoots
 
 
 def test_around_cell():
@@ -102,7 +111,11 @@ def test_structures_in_cell_cuts_out_and_labels():
     side = -(-160 // 39) * 39 + panels.GAP  # the cell's 32 pixels and a tenth more on each side
     assert picture.shape[0] == panels.FONT_SIZE + 8 + 3 * side + panels.GAP
     assert picture.shape[1] > 3 * side
-    assert (picture[-side:, :-2][:, -side + 2 :] < 255).any()
+    rows = [picture[panels.FONT_SIZE + 8 + panels.GAP + i * side :][: side - panels.GAP] for i in range(3)]
+    grey = [(row[:, -3 * side :] == row[:, -3 * side :, :1]).all() for row in rows]
+    assert grey == [False, True, False]  # below the first prediction stands its structure alone
+    empty = [(row[:, -3 * side : -2 * side - panels.GAP] == 255).all() for row in rows]
+    assert empty == [False, False, True]  # the observed cell stands beside these two
 
 
 def test_grids():

@@ -18,7 +18,7 @@ from icell_tf.data.builder.config import CONFIGS, NAME, VERSION, IntegratedCellC
 from icell_tf.data.builder.passes import open_passes
 from icell_tf.data.builder.report import write_report
 from icell_tf.data.records import FILES, FINGERPRINT, SPEC, file_digests
-from icell_tf.messages import DATA_SET_README, show
+from icell_tf.messages import DATA_SET_README, counted, show
 
 # Nothing of this data set is on Google Cloud. Behind a firewall TFDS would hang when it asks there.
 tfds.core.utils.gcs_utils._is_gcs_disabled = True
@@ -119,7 +119,7 @@ class IntegratedCellBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=T
                 return prepare_super()
             self._describe(cell.structure for cell in cells)  # refuses a structure's name before it examines any cell
             beam = config.beam_options, config.beam_runner
-            show(f"Examining {len(cells):,} cells.")
+            show(f"Examining {counted(len(cells), 'cell')}.")
             with contextlib.closing(open_passes(self.builder_config, cells, folder, *beam)) as passes:
                 self._examination = examination.examine(
                     self.builder_config, cells, bad_cells, passes, config.max_examples_per_split

@@ -11,19 +11,22 @@ import numpy as np
 
 from icell_tf.imaging import prepare
 from icell_tf.imaging.manifest import spelling
+from icell_tf.imaging.manifest.cells import grouped
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.viz import figures
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
 CELLS_PICTURED = 6  # of each structure on the contact sheet
-CELLS_IN_REPORT = 6  # bad cells in the report; set_aside.csv lists all of them
-CELLS_IN_MESSAGE = 1000  # bad cells in an error's message
+REASONS_IN_REPORT = 6  # why cells are set aside; set_aside.csv lists all of them
+REASONS_IN_MESSAGE = 1000  # of an error
 
 
 class BadCells(ValueError):
-    """Cells that can't be used. The message lists CellId, file and reason of each, larger frames, and what to do.
+    """Cells that can't be used. The message lists each reason with a cell, larger frames, and what to do.
+
+    Where it does not name all cells, it names a file with the CellId, file and reason of each.
 
     Args: bad_cells: `BadCell`s. remedy: a sentence. larger_frames: as `frames.larger_frames` returns them.
     """
@@ -33,15 +36,14 @@ class BadCells(ValueError):
         self.bad_cells, self._remedy, self._larger_frames = bad_cells, remedy, larger_frames
 
     def __str__(self):
-        count = len(self.bad_cells)
-        listed = to_csv(self.bad_cells[:CELLS_IN_MESSAGE])
-        text = f"{_cells(count)} can't be used, so nothing was written:\n{listed}"
-        if count > CELLS_IN_MESSAGE:
+        count, reasons = len(self.bad_cells), grouped(self.bad_cells)[:REASONS_IN_MESSAGE]
+        text = "\n  ".join([f"{_cells(count)} can't be used, so nothing was written:", *reasons]) + "\n"
+        if count > len(reasons):
             with tempfile.NamedTemporaryFile(
                 "w", prefix="bad_cells_", suffix=".csv", newline="", encoding="utf-8", delete=False
             ) as file:
                 file.write(to_csv(self.bad_cells))
-            text += f"These are the first {CELLS_IN_MESSAGE}; {file.name} lists all of them.\n"
+            text += f"{file.name} lists all of them.\n"
         return text + "".join(f"{line}\n" for line in self._larger_frames) + self._remedy
 
 
@@ -123,9 +125,9 @@ def _report_text(name, examination, pictured):
             "may lie in different splits."
         )
     similar = spelling.resembling({row[0]: row[-1] for row in rows})
-    reasons = [f"  {bad}" for bad in bad_cells[:CELLS_IN_REPORT]]
-    if len(bad_cells) > CELLS_IN_REPORT:
-        reasons.append(f"  ... and {len(bad_cells) - CELLS_IN_REPORT:,} more")
+    reasons = [f"  {line}" for line in grouped(bad_cells)]
+    if (more := len(reasons) - REASONS_IN_REPORT) > 0:
+        reasons[REASONS_IN_REPORT:] = [f"  ... and for {counted(more, 'other reason')}"]
     blocks = [
         [f"{name}: {_cells(totals[-1])}."],
         [*_table([("structure", *splits, "all"), *rows, totals]), *lacking, *similar],
@@ -155,7 +157,7 @@ def _known_structures(cells, divided):
 
 
 def _cells(count):
-    return f"{count:,} cell{'s' * (count != 1)}"
+    return counted(count, "cell")
 
 
 def _table(rows):

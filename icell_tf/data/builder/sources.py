@@ -11,7 +11,7 @@ from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 from icell_tf.imaging.manifest.truth import TRUTH_FILE, add_truth
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 
 OBSERVED_CELLS = 10  # of each structure, in the test split: each has many images
 
@@ -88,7 +88,7 @@ def divide(config, cells, indices):
         if len(assigned) < 3:
             where = ", ".join(sorted(set(assigned.values())))
             show(
-                f"Warning: structure {name} has cells in {len(assigned)} field(s) of view. Train, validation and test "
-                f"need three. Its cells are in {where} only."
+                f"Warning: structure {name} has cells in {counted(len(assigned), 'field')} of view. Train, validation "
+                f"and test need three. Its cells are in {where} only."
             )
     return divided

@@ -24,7 +24,7 @@ from icell_tf.imaging.frame.no_data import describe_no_data, filled_plane, find_
 from icell_tf.imaging.manifest.rows import REQUIRED
 from icell_tf.imaging.ome import ome_metadata, ome_type
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 from icell_tf.viz import figures, outlines
 
 DEFAULT_OUTPUT = "cells"
@@ -207,7 +207,7 @@ def _report_no_data(field, no_data, cells, kept, report):
     around = ndimage.binary_dilation(np.any([found.any(axis=0) for found in lacking.values()], axis=0), iterations=2)
     touching = set(np.unique(cells[:, around]).tolist()) & {cell.label for cell in kept}
     text = describe_no_data({role: float(found.mean()) for role, found in lacking.items()})
-    text += f"; {len(touching)} kept cells touch it and may be cut off: look at the outlines" * bool(touching)
+    text += f"; {counted(len(touching), 'kept cell')} next to it may be cut off: look at the outlines" * bool(touching)
     report(f"{field.field_id}: {text}")
 
 

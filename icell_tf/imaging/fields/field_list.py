@@ -22,6 +22,7 @@ from icell_tf.imaging.read.channels import (
     other_structure,
     parse_channels,
 )
+from icell_tf.messages import counted
 
 COLUMNS = ("FieldId", "path", "structure_name", "cell_labels", "nucleus_labels", "scale_micron", "channels", "scene")
 COLUMNS += (THRESHOLD,)
@@ -69,15 +70,16 @@ class Field:
         stack = read_stack(self.path, axes=self.axes, scale=self.scale, scene=self.scene)
         roles, guesses = choose_channels(stack, self.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
         print_guesses(self.path, stack.guesses + guesses + other_structure(stack, roles, self.structure))
+        listed = f"{counted(len(stack.channels), 'channel')}: {stack.listed}"
         if STRUCTURE_ROLE in roles and not self.structure:
             raise ValueError(
                 f"{self.path}: the name of the structure in channel {roles[STRUCTURE_ROLE]} is missing: give "
-                "--structure, or the column structure_name; or leave structure out of --channels"
+                f"--structure, or the column structure_name; or leave structure out of --channels. It has {listed}"
             )
         if self.structure and STRUCTURE_ROLE not in roles:
             raise ValueError(
                 f"{self.path}: the structure {self.structure} is named, but no channel of it: add "
-                "structure:NAME_OR_NUMBER to --channels, or the column channels"
+                f"structure:NAME_OR_NUMBER to --channels, or the column channels. It has {listed}"
             )
         return stack, roles
 
@@ -146,8 +148,8 @@ def find_fields(paths, structure="", cell_labels=(), nucleus_labels=(), **common
     for flag, labels in (("cell_labels", cell_labels), ("nucleus_labels", nucleus_labels)):
         if labels and len(labels) != len(paths):
             raise ValueError(
-                f"--{flag} names {len(labels)} files, but there are {len(paths)} fields: give one for each, in their "
-                "order, separated by commas"
+                f"--{flag} names {counted(len(labels), 'file')} for {counted(len(paths), 'field')}: give one for each, "
+                "in their order, separated by commas"
             )
     if not cell_labels and not nucleus_labels and common.get("choices", Choices()).mask_threshold:
         raise ValueError(
@@ -179,7 +181,7 @@ def read_fields(path, **common) -> list[Field]:
         except ValueError as error:
             errors.append(f"line {line}: {error}")
     if errors:
-        raise ValueError(f"{path}: {len(errors)} rows can't be used:\n  " + "\n  ".join(errors))
+        raise ValueError(f"{path}: {counted(len(errors), 'row')} can't be used:\n  " + "\n  ".join(errors))
     if not fields:
         raise ValueError(f"{path}: there are no rows in it.")
     return fields
@@ -205,7 +207,7 @@ def check_fields(fields):
             except (ValueError, OSError, ImportError) as error:  # the last where a format needs another package
                 errors.append(f"FieldId {field.field_id}, {error}")
     if errors:
-        raise ValueError(f"{len(errors)} fields can't be used; nothing was written:\n  " + "\n  ".join(errors))
+        raise ValueError("\n  ".join([f"{counted(len(errors), 'field')} can't be used; nothing was written:", *errors]))
 
 
 def _label_hint(path, axes, channels):

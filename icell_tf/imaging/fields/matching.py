@@ -16,7 +16,7 @@ from icell_tf.imaging.frame.masks import LEAST_WITHIN
 from icell_tf.imaging.frame.pose import centre_of_mass
 from icell_tf.imaging.manifest.cells import LoadedCell
 
-BORDER, SMALL, PIECES = "touches the border", "too small", "in pieces"
+BORDER, SMALL, PIECES = "cut by the border", "too small", "in pieces"
 NO_NUCLEUS, NUCLEI, LARGE = "no nucleus", "two or more nuclei", "too large"
 OUTSIDE = "outside every cell"
 REASONS = (BORDER, SMALL, PIECES, NO_NUCLEUS, NUCLEI, LARGE, OUTSIDE)

@@ -123,8 +123,9 @@ def most_populous_intensity(counts: Intensities):
     if 2 * inside[present[-1]] > inside.sum():
         raise ValueError(
             f"its highest intensity, {counts.values[present[-1]]:g}, fills most of what isn't 0 in it. Is it a "
-            "segmentation with soft edges? Then say so by a threshold: the manifest's column channel_threshold, "
-            "--channel_threshold, or channel_threshold in a build's --config. Else it is overexposed."
+            "segmentation with soft edges? Then say so by a threshold: the manifest's column channel_threshold, of "
+            'all cells of a build "channel_threshold": "membrane:127" in --config, in `icell integrate` '
+            "--channel_threshold. Else it is overexposed."
         )
     return most_frequent(counts.values[present[:-1]], inside[present[:-1]])
 

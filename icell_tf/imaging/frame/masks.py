@@ -127,8 +127,9 @@ def binary_mask(mask, role: str, label: float | None = None, threshold: float | 
         raise MaskError(
             f"the {role} mask has several values beside 0: {_listed(mask)}. Expected 0 outside and one value inside. "
             f"Of a label image give the cell's label, {LABEL}; of probabilities, soft edges or a picture a threshold, "
-            f"{THRESHOLD}: in the manifest's column of that name, or as --{LABEL}={role}:NUMBER or "
-            f"--{THRESHOLD}={role}:NUMBER; a build takes {THRESHOLD} in --config, too."
+            f"{THRESHOLD}. `icell build` takes both as columns of the manifest, and for all cells "
+            f'"{THRESHOLD}": {mask.max() / 2:g} in --config; `icell integrate` takes --{LABEL}={role}:NUMBER and '
+            f"--{THRESHOLD}={role}:NUMBER, too."
         )
     return inside
 

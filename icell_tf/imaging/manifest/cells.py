@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+_NAMED = 5  # of the cells that can't be used for the same reason
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadedCell:
@@ -56,6 +58,20 @@ class BadCell(ValueError):
 
     def __str__(self):
         return f"CellId {self.cell_id}, {self.source}: {self.reason}"
+
+
+def grouped(bad_cells) -> list[str]:
+    """Returns a line for each reason: how many cells have it, the first ones, and the file of one."""
+    by_reason = {}
+    for bad in bad_cells:
+        by_reason.setdefault(bad.reason, []).append(bad)
+    return [str(bad[0]) if len(bad) == 1 else _of_several(bad) for bad in by_reason.values()]
+
+
+def _of_several(bad):
+    listed = ", ".join(each.cell_id for each in bad[:_NAMED])
+    more = f" and {len(bad) - _NAMED:,} more" * (len(bad) > _NAMED)
+    return f"{len(bad):,} cells (CellId {listed}{more}), such as {bad[0].source}: {bad[0].reason}"
 
 
 class ExcludedCell(BadCell):

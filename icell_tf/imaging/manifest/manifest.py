@@ -7,7 +7,7 @@ import pathlib
 from icell_tf.imaging.manifest import spelling
 from icell_tf.imaging.manifest.cells import BadCell, NotDownloaded, NotSelected
 from icell_tf.imaging.manifest.rows import ManifestCell, read_rows, shorten
-from icell_tf.messages import DATA_SET_README
+from icell_tf.messages import DATA_SET_README, counted
 from icell_tf.structures import KNOWN
 
 _ERRORS_IN_MESSAGE = 20
@@ -91,7 +91,7 @@ def read_manifest(path, labelled: bool = True) -> tuple[ManifestCell, ...]:
             for bad in bad_cells[:_ERRORS_IN_MESSAGE]
         ]
         listed += [f"... and {len(bad_cells) - len(listed)} more"] * (len(bad_cells) > len(listed))
-        raise ValueError(f"{path}: {len(bad_cells)} rows can't be used:\n  " + "\n  ".join(listed))
+        raise ValueError(f"{path}: {counted(len(bad_cells), 'row')} can't be used:\n  " + "\n  ".join(listed))
     return cells
 
 

@@ -12,7 +12,7 @@ from icell_tf.imaging.read.formats import is_stack_folder, open_source
 from icell_tf.imaging.read.source import StackError
 from icell_tf.imaging.read.stack import Stack, czyx_shape
 from icell_tf.imaging.read.units import compare_scales, resolve_scale
-from icell_tf.messages import show
+from icell_tf.messages import counted, show
 
 __all__ = [
     "Stack",
@@ -100,8 +100,8 @@ def _read_headers(path, axes, channels, scene=None, masks=False):
         channels = source.channels if len(source.channels) == count else [""] * count
         if len(source.channels) != count and any(map(has_meaning, source.channels)):
             guesses.append(
-                f"the file names {len(source.channels)} channels ({', '.join(source.channels)}) and has {count}: its "
-                "names are not used."
+                f"the file names {counted(len(source.channels), 'channel')} ({', '.join(source.channels)}) and has "
+                f"{count}: its names are not used."
             )
     return Stack(source, axes, tuple(channels), source.scale, path, tuple(filter(None, guesses)))
 

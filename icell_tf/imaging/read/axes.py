@@ -13,6 +13,7 @@ import numpy as np
 from icell_tf.imaging.read.channels import has_meaning
 from icell_tf.imaging.read.source import Source, StackError
 from icell_tf.imaging.read.stack import czyx_shape, read_part
+from icell_tf.messages import counted
 
 _KNOWN = "TCZYXS"
 FLAG = '(--axes, or for a data set its config argument "axes")'  # what gives the axes, for messages
@@ -167,7 +168,8 @@ def _check_similarity(path, source, axes, names, masks):
     count, planes, *_ = czyx_shape(source.shape, axes)
     if count == 1 or names is not None and count != planes:  # as many names as channels, and not as many as planes
         return ""
-    found = f"{path}: found {count} channels of {planes} planes each (axes {axes}, shape {source.shape})"
+    found = f"{path}: found {counted(count, 'channel')} of {counted(planes, 'plane')} each"
+    found += f" (axes {axes}, shape {source.shape})"
     advice = f"Give its axes: {_swapped(axes)}, or {axes} if they are right {FLAG}."
     if planes == 1:
         if masks or "S" in axes or count == 2:

@@ -50,7 +50,7 @@ def test_beam_builds_what_worker_processes_build(tmp_path, manual_dir):
 
 
 def test_beam_names_bad_cells_and_writes_nothing(tmp_path, manual_dir):
-    with pytest.raises(report.BadCells, match=r"\nfbl_1,.*fbl_1_raw.ome.tif,.*read as a TIFF"):
+    with pytest.raises(report.BadCells, match=r"\n  CellId fbl_1, .*fbl_1_raw.ome.tif: .*read as a TIFF"):
         build(tmp_path / "beam", STACKS, manual_dir, beam_runner="DirectRunner")
     assert not (tmp_path / "beam" / "integrated_cell").exists()
 

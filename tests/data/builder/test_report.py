@@ -1,7 +1,7 @@
 """The report of a build, and the error that lists bad cells."""
 
 import pathlib
-import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -43,10 +43,17 @@ def test_bytes_that_are_not_utf_8_can_be_reported():
     assert text.endswith("reason\na larger frame\nCorrect it.")
 
 
-def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch):
-    monkeypatch.setattr(report, "CELLS_IN_MESSAGE", 2)
-    text = str(report.BadCells([BadCell(str(i), "file", "reason") for i in range(5)], "Correct them."))
-    path = pathlib.Path(re.search(r"\S+\.csv", text)[0])
-    assert "1,file,reason\nThese are the first 2" in text
-    assert path.read_text().splitlines()[1:] == [f"{i},file,reason" for i in range(5)]
-    path.unlink()
+def test_more_bad_cells_than_a_message_holds_lie_in_a_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "REASONS_IN_MESSAGE", 2)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    reasons = ["empty", "too large", "empty", "torn", "empty"]
+    text = str(report.BadCells([BadCell(str(i), "file", reason) for i, reason in enumerate(reasons)], "Correct them."))
+    (path,) = tmp_path.iterdir()
+    assert text.splitlines() == [
+        "5 cells can't be used, so nothing was written:",
+        "  3 cells (CellId 0, 2, 4), such as file: empty",
+        "  CellId 1, file: too large",
+        f"{path} lists all of them.",
+        "Correct them.",
+    ]
+    assert path.read_text().splitlines()[1:] == [f"{i},file,{reason}" for i, reason in enumerate(reasons)]

@@ -189,7 +189,7 @@ def test_pixels_without_data_are_reported(field, simulated, files, tmp_path):
     channels[:, :, : np.flatnonzero((simulated.cells == 1).any(axis=(0, 2)))[3]] = 0  # three rows of cell 1 and more
     tifffile.imwrite(files / "a.ome.tif", channels, photometric="minisblack", metadata={"axes": "CZYX", **metadata})
     cut.cut_fields([field], tmp_path / "other", report=lines.append)
-    assert "kept cells touch it and may be cut off: look at the outlines" in lines[2]
+    assert "next to it may be cut off: look at the outlines" in lines[2]
 
 
 def test_nothing_is_overwritten_unasked(field, tmp_path):
@@ -256,7 +256,7 @@ def test_the_command(field, tmp_path):
     flags |= {"cell_labels": field.cell_labels, "nucleus_labels": field.nucleus_labels}
     given = [f"--{name}={value}" for name, value in flags.items()]
     status, out = run_command(tmp_path, "fields.py", field.path, *given)
-    assert status == 0 and "1 fields, 3 of 4 cells kept; 1 set aside: 1 no nucleus" in out
+    assert status == 0 and "3 of 4 cells kept; 1 set aside: 1 no nucleus\n1 field: " in out
     row = table(tmp_path / "out" / "manifest.csv")[0]
     assert ast.literal_eval(row["name_dict"])["crop_raw"] == ["membrane", "dna", "structure"]
     assert json.loads((tmp_path / "out" / "a" / "field.json").read_text())["cells"]

@@ -19,7 +19,7 @@ from .conftest import CHANNELS
         ({"cell_labels": "none.tif"}, "none.tif: there is no such file"),
         ({"path": "none.tif"}, "none.tif: there is no such file"),
         ({"structure": ""}, "name of the structure in channel 2 is missing"),
-        ({"channels": {"membrane": 0, "nucleus": 1}}, "structure alpha-tubulin is named, but no channel"),
+        ({"channels": {"membrane": 0, "nucleus": 1}}, "channels. It has 3 channels: 0: membrane, 1: DNA, 2: tubulin"),
         ({"channels": {"membrane": 0, "nucleus": "GFP"}}, "there is no channel called 'GFP'"),
         ({"channels": {"membrane": 0, "nucleus": 1, "structure": 5}}, "there is no channel 5"),
         ({"path": "twice.tif", "channels": {"membrane": "Gray", "nucleus": 1}}, "several channels are called 'Gray'"),
@@ -48,7 +48,7 @@ def test_bad_fields_are_refused_before_anything_is_written(
     tifffile.imwrite(files / "coarse.ome.tif", simulated.nuclei, ome=True, photometric="minisblack", metadata=metadata)
     monkeypatch.chdir(files)
     bad = Field(**{**vars(field), "field_id": "bad", **change})
-    with pytest.raises(ValueError, match="^1 fields .*\n  FieldId bad, ") as error:
+    with pytest.raises(ValueError, match="^1 field .*\n  FieldId bad, ") as error:
         cut.cut_fields([field, bad], tmp_path / "out")
     assert message in str(error.value)
     assert not (tmp_path / "out").exists()
@@ -116,7 +116,7 @@ def test_a_bad_fields_csv_names_line_and_reason(tmp_path, text, message):
 
 
 def test_each_field_needs_its_labels():
-    with pytest.raises(ValueError, match="--cell_labels .*1 files.* 2 fields"):
+    with pytest.raises(ValueError, match="--cell_labels .*1 file .* 2 fields"):
         find_fields(["a.tif", "b.tif"], cell_labels=["c.tif"])
     with pytest.raises(ValueError, match="--mask_threshold .* --nucleus_labels"):
         find_fields(["a.tif"], choices=Choices({}, {"cell": 0.5}))

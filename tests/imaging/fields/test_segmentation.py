@@ -120,6 +120,6 @@ def test_the_raw_field(real_data):
     assert 23 <= nuclei.max() <= 26
     kept, set_aside = divide_field(cells[None], nuclei[None], stack.scale)
     assert 9 <= len(kept) <= 10
-    assert {s.reason for s in set_aside if s.kind == "cell"} == {"touches the border"}
+    assert {s.reason for s in set_aside if s.kind == "cell"} == {"cut by the border"}
     areas = np.bincount(cells.ravel())[[cell.label for cell in kept]] * np.prod(stack.scale[1:])
     assert 180 < areas.min() and areas.max() < 500  # µm²

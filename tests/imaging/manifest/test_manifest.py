@@ -84,7 +84,7 @@ def test_bad_rows_are_named(write, changes, message):
     good = ROW | {"CellId": "8"}
     with pytest.raises(ValueError, match=message) as error:
         manifests.read_manifest(write(good, ROW | changes))
-    assert "manifest.csv: 1 rows" in str(error.value)
+    assert "manifest.csv: 1 row " in str(error.value)
     assert "line 3, CellId 7" in str(error.value)
 
 

@@ -104,7 +104,7 @@ def test_exchanged_z_and_c_are_noticed_by_the_planes(tmp_path, cell, write_ome, 
 
 def test_many_channels_of_one_plane_are_z(tmp_path, cell, write_ome):
     path = write_ome(tmp_path / "a.ome.tif", cell[0], "CYX", Channel={"Name": [f"C={i}" for i in range(12)]})
-    with pytest.raises(ValueError, match=rf"12 channels of 1 planes.*axes: ZYX, or CYX.*{FLAG}"):
+    with pytest.raises(ValueError, match=rf"12 channels of 1 plane .*axes: ZYX, or CYX.*{FLAG}"):
         read_stack(path)
     assert read_stack(path, axes="ZYX").shape == (1, 12, 60, 70)
     assert read_stack(path, axes="CYX").shape == (12, 1, 60, 70)

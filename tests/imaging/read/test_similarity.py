@@ -76,7 +76,7 @@ def test_one_channel_whose_planes_are_called_channels(tmp_path, cell, write_ome,
     noise = np.random.default_rng(1).normal(0, 3, (planes, 60, 70))
     stack = (focus[:, None, None] * cell[2, 6] + noise).clip(0).astype(np.uint16)
     path = write_ome(tmp_path / "a.ome.tif", stack, "CYX")
-    with pytest.raises(ValueError, match=f"{planes} channels of 1 planes.*, without names: C seems to be Z"):
+    with pytest.raises(ValueError, match=f"{planes} channels of 1 plane .*, without names: C seems to be Z"):
         read_stack(path)
     assert read_stack(path, axes="CYX").shape == (planes, 1, 60, 70)
     named = {"Channel": {"Name": NAMED["Channel"]["Name"][:planes]}}
