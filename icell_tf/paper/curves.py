@@ -19,7 +19,7 @@ SHARED = (
         {"latent_discriminator_accuracy": "EncD", "image_discriminator_accuracy": "DecD"},
         0.5,
     ),
-    ("codes' discrepancy from their prior", {"discrepancy": "MMD², but for a constant"}, None),
+    ("codes' distance from the prior", {"discrepancy": "MMD², but for a constant"}, None),
 )
 CONDITIONAL = (
     ("classification loss", {"classification": "ŷ"}, None),
