@@ -119,7 +119,7 @@ def test_bad_rows_stop_a_build_or_are_set_aside(tmp_path):
         tmp_path / "cells" / "truth.csv", [*tables["truth"], row("lost", "actin", "field 0") | {"crop_raw": ""}]
     )
     table = f"{tmp_path}/cells/truth.csv, line 26"
-    with pytest.raises(ValueError, match=f'lost-actin,"{table}",the column crop_raw is empty'):
+    with pytest.raises(ValueError, match=f"lost-actin, {table}: the column crop_raw is empty"):
         build(tmp_path / "data", CONFIG, tmp_path / "cells")
     builder = build(tmp_path / "data", CONFIG | {"on_bad_cell": "skip"}, tmp_path / "cells")
     assert sum(split.num_examples for split in builder.info.splits.values()) == 12
@@ -140,7 +140,7 @@ def test_an_empty_structure_is_named(tmp_path):
     stack = tifffile.imread(path)
     stack[4] = 100
     tifffile.imwrite(path, stack, ome=True, metadata={"axes": "CYX"})
-    with pytest.raises(ValueError, match="cell_0-actin,.*cell_0.tif,.*the structure tubulin by truth.csv: .*is empty"):
+    with pytest.raises(ValueError, match="cell_0-actin, .*cell_0.tif: the structure tubulin by truth.csv: .*is empty"):
         build(tmp_path / "data", CONFIG, tmp_path / "cells")
 
 
