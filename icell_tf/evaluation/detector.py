@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from icell_tf.evaluation import views
+from icell_tf.networks import poses
 from icell_tf.networks.blocks import down_conv, halved, leaky_relu
 from icell_tf.spec import CellSpec, at_once
 
@@ -95,7 +96,7 @@ def build_detector(spec, seed=0):
 def posed(images, spec, rng):
     """Returns images (N, *shape, C) in poses drawn at random: mirrored and turned one by one, shifted together."""
     images = views.mirrored(images, views.draw_poses(len(images), rng), spec.mirrored_axes)
-    if len(set(spec.plane_shape)) == 1:
+    if poses.has_diagonal(spec):
         turned = rng.random(len(images)) < 0.5
         images[turned] = np.swapaxes(images[turned], *spec.mirrored_axes)  # with a mirrored axis a right angle
     most = [SHIFT * side // 64 for side in spec.plane_shape]

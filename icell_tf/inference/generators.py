@@ -48,12 +48,9 @@ class Generators:
         structures = self.gen_s.input["y"].shape[-1]
         x_r = poses.mirrored(x_r, pose, self.spec)
         given = tf.concat([x_r, typical(x_r)[..., None]], axis=-1)
-        given = {"given": self._turned(given, pose), "y": tf.one_hot(y, structures)}
+        given = {"given": poses.turned(given, pose, self.spec), "y": tf.one_hot(y, structures)}
         drawn = tf.squeeze(_drawn(self.gen_s, given, seed, salt * structures + y), axis=-1)
-        return poses.mirrored(self._turned(drawn, pose), pose, self.spec)
-
-    def _turned(self, images, pose):
-        return poses.turned(images, pose, self.spec) if poses.count(self.spec) > poses.DIAGONAL else images
+        return poses.mirrored(poses.turned(drawn, pose, self.spec), pose, self.spec)
 
 
 def _drawn(generator, given, seed, salt):

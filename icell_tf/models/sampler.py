@@ -67,7 +67,7 @@ class SamplerModel(AdversarialModel):
         for network in (enc_r, dec_r, enc, dec, mean_gen_s, mean_gen_r):
             network.trainable = False
         self.adversarial_weight, self.penalty_weight = adversarial_weight, penalty_weight
-        self.turned = turned and poses.count(spec) > poses.DIAGONAL
+        self.turned = turned and poses.has_diagonal(spec)
         self.latent_dim = enc_r.output_shape[-1]
         self.patch = max(spec.shape) // PARTS
         self.margins = tuple(side // PARTS for side in spec.shape)

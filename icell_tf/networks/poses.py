@@ -5,10 +5,14 @@ import tensorflow as tf
 DIAGONAL = 4  # the bit of a pose's number for the diagonal; bits 1 and 2 are for the axes
 
 
+def has_diagonal(spec):
+    """Whether the frames of a `CellSpec` are square and have square pixels, so that y and x can be exchanged."""
+    return len(set(spec.plane_shape)) == len(set(spec.plane_pixel_size)) == 1
+
+
 def count(spec):
-    """How many poses the cells of a `CellSpec` have: 8 in a square frame of square pixels, else 4."""
-    square = len(set(spec.plane_shape)) == len(set(spec.plane_pixel_size)) == 1
-    return 2 * DIAGONAL if square else DIAGONAL
+    """How many poses the cells of a `CellSpec` have: 8 where they have a diagonal, else 4."""
+    return 2 * DIAGONAL if has_diagonal(spec) else DIAGONAL
 
 
 def mirrored(images, pose, spec):
@@ -22,10 +26,12 @@ def mirrored(images, pose, spec):
 
 
 def turned(images, pose, spec):
-    """Images of square frames with y and x exchanged where their poses name the diagonal; twice: as they were.
+    """Images with y and x exchanged where their poses name the diagonal; twice: as they were.
 
-    Args, returns: see `mirrored`.
+    Frames without a diagonal stay as they are. Args, returns: see `mirrored`.
     """
+    if not has_diagonal(spec):
+        return images
     y, x = spec.mirrored_axes
     order = list(range(len(images.shape)))
     order[y], order[x] = order[x], order[y]

@@ -37,7 +37,7 @@ class BadCells(ValueError):
 
     def __str__(self):
         count, reasons = len(self.bad_cells), grouped(self.bad_cells)[:REASONS_IN_MESSAGE]
-        text = "\n  ".join([f"{_cells(count)} can't be used, so nothing was written:", *reasons]) + "\n"
+        text = "\n  ".join([f"{counted(count, 'cell')} can't be used, so nothing was written:", *reasons]) + "\n"
         if count > len(reasons):
             with tempfile.NamedTemporaryFile(
                 "w", prefix="bad_cells_", suffix=".csv", newline="", encoding="utf-8", delete=False
@@ -69,14 +69,14 @@ class Tally:
     def lines(self):
         """Pixel sizes, guesses, intensities and poses, as lines of text."""
         texts = ((" x ".join(f"{size:g}" for size in sizes), count) for sizes, count in self.scales.most_common())
-        found = ", ".join(f"{text} ({_cells(count)})" for text, count in texts)
+        found = ", ".join(f"{text} ({counted(count, 'cell')})" for text, count in texts)
         header = ("intensity of", "background: lowest", "median", "highest", "maximum: lowest", "median", "highest")
         rows = [
             (name, *(f"{f(values):.6g}" for values in ranges for f in (np.min, np.median, np.max)))
             for name, ranges in zip(CHANNEL_ROLES, self._ranges, strict=True)
         ]
-        pose = f"{_cells(self.ambiguous)} too round or too symmetric for a certain pose (ambiguous_pose)."
-        guesses = [f"  {guess} ({_cells(count)})" for guess, count in self.guesses.most_common()]
+        pose = f"{counted(self.ambiguous, 'cell')} too round or too symmetric for a certain pose (ambiguous_pose)."
+        guesses = [f"  {guess} ({counted(count, 'cell')})" for guess, count in self.guesses.most_common()]
         if guesses:
             guesses = ["Please check what was guessed, and where files say otherwise than the manifest:", *guesses, ""]
         axes = " x ".join(self._axes.lower())
@@ -121,19 +121,19 @@ def _report_text(name, examination, pictured):
     alone = sum(cell.fov_id == cell.cell_id for cell in cells if not isinstance(cell, prepare.SimulatedId))
     if alone:
         lacking.append(
-            f"{_cells(alone)} without a field of view (FOVId), each taken as a field of its own: cells of one field "
-            "may lie in different splits."
+            f"{counted(alone, 'cell')} without a field of view (FOVId), each taken as a field of its own: cells of one "
+            "field may lie in different splits."
         )
     similar = spelling.resembling({row[0]: row[-1] for row in rows})
     reasons = [f"  {line}" for line in grouped(bad_cells)]
     if (more := len(reasons) - REASONS_IN_REPORT) > 0:
         reasons[REASONS_IN_REPORT:] = [f"  ... and for {counted(more, 'other reason')}"]
     blocks = [
-        [f"{name}: {_cells(totals[-1])}."],
+        [f"{name}: {counted(totals[-1], 'cell')}."],
         [*_table([("structure", *splits, "all"), *rows, totals]), *lacking, *similar],
         *([truth] if (truth := _known_structures(cells, examination.divided)) else []),
         examination.tally.lines(),
-        [f"{_cells(len(bad_cells))} set aside ({SET_ASIDE}){':' if reasons else '.'}", *reasons],
+        [f"{counted(len(bad_cells), 'cell')} set aside ({SET_ASIDE}){':' if reasons else '.'}", *reasons],
         *([examination.larger_frames] if examination.larger_frames else []),
         [f"{CONTACT_SHEET} shows, from left to right:", *(f"  {s}: {', '.join(ids)}" for s, ids in pictured.items())],
     ]
@@ -149,15 +149,12 @@ def _known_structures(cells, divided):
     if not known:
         return []
     fields = {split: len({cells[index].fov_id for index in indices}) for split, indices in divided.items()}
+    listed = ", ".join(f"{structure} of {counted(count, 'cell')}" for structure, count in known.items())
     return [
-        f"Known beside the structure shown (truth.csv): {', '.join(f'{s} of {_cells(n)}' for s, n in known.items())}.",
+        f"Known beside the structure shown (truth.csv): {listed}.",
         "Fields of view, divided for all structures together: "
         f"{', '.join(f'{count} in {split}' for split, count in fields.items() if count)}.",
     ]
-
-
-def _cells(count):
-    return counted(count, "cell")
 
 
 def _table(rows):
