@@ -1,0 +1,35 @@
+"""Folders of exports, which appear complete or not at all."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from icell_tf.messages import system_error
+
+
+@contextlib.contextmanager
+def complete_folder(target):
+    """Yields a hidden folder beside `target` to write to, and renames it to `target` once it is complete.
+
+    After an error, nothing is left. Only a kill leaves the hidden folder, .export-...
+
+    Raises: FileExistsError: `target` exists. OSError: it can't be written, as on a full disk; it names `target`.
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
+            os.rename(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except (OSError, tf.errors.OpError) as error:
+        if found := system_error(error):
+            raise OSError(found.errno, found.strerror, str(target)) from error
+        raise
