@@ -6,8 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import tensorflow as tf
-
 from icell_tf.messages import system_error
 
 
@@ -17,7 +15,7 @@ def complete_folder(target):
 
     After an error, nothing is left. Only a kill leaves the hidden folder, .export-...
 
-    Raises: FileExistsError: `target` exists. OSError: it can't be written, as on a full disk; it names `target`.
+    Raises: OSError: it can't be written, as on a full disk, or exists by now; it names `target`.
     """
     target = Path(target)
     try:
@@ -29,7 +27,7 @@ def complete_folder(target):
             os.rename(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    except (OSError, tf.errors.OpError) as error:
-        if found := system_error(error):
+    except Exception as error:
+        if found := system_error(error):  # also behind an error of TensorFlow's
             raise OSError(found.errno, found.strerror, str(target)) from error
         raise
