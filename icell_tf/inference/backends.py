@@ -209,7 +209,7 @@ class Networks:
         if not self.generators:
             return {"structure": decoded(x_r, noise[Z_S_PRIOR])}
         zeros = tf.zeros([tf.shape(x_r)[0], self.latent_dim])
-        return {"structure": self.generators.structure(x_r, lambda x: decoded(x, zeros), y, noise)}
+        return {"structure": self.generators.structure(x_r, lambda x: decoded(x, zeros), y, noise=noise)}
 
     def encode_reference(self, x_r):
         """Codes of cell and nuclear shape, z_r (B, Z)."""
