@@ -45,17 +45,30 @@ BUILD = ["apache-beam>=2.77,<2.78", "mlcroissant>=1.1,<1.2"]
 # What some formats need; the readers say which one to install. pylibCZIrw is Zeiss', bioio and its plugins are the
 # Allen Institute's. requirements.lock has none of czi, lif, nd2 and codecs, so the tests don't cover their ranges.
 ZARR = ["zarr>=3.1.6,<3.2"]
+
+# What the export of ONNX graphs needs; the tests run the graphs with ONNX Runtime.
+ONNX = ["onnx>=1.23.2,<1.24", "tf2onnx>=1.17,<1.18"]
 EXTRAS = {
     "build": BUILD,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],  # CUDA and cuDNN; not in requirements.lock
     "zarr": ZARR,
+    "onnx": ONNX,
     "czi": ["pylibCZIrw>=6.1,<7"],
     "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
     "docs": ["furo>=2025.12,<2027", "myst-parser>=5,<6", "sphinx>=9,<9.1"],  # Sphinx 9.1 needs Python 3.12
     # dill: for tfds.testing
-    "test": ["dill>=0.4,<0.5", "pytest>=9.2,<10", "pytest-xdist>=3.8,<4", "ruff>=0.17.6,<0.18", *ZARR, *BUILD],
+    "test": [
+        "dill>=0.4,<0.5",
+        "onnxruntime>=1.32,<1.33",
+        "pytest>=9.2,<10",
+        "pytest-xdist>=3.8,<4",
+        "ruff>=0.17.6,<0.18",
+        *ZARR,
+        *ONNX,
+        *BUILD,
+    ],
 }
 
 setup(

@@ -3,7 +3,8 @@
 import keras
 import pytest
 
-from benchmarks import compare_folds, photograph, streaming, throughput, train_step
+from benchmarks import compare_folds, onnx_graphs, photograph, streaming, throughput, train_step
+from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
 
@@ -47,6 +48,17 @@ def test_the_input_gives_cells_from_files_and_from_memory(prepared):
 
 def test_the_yardstick_of_streaming_has_the_same_batches(prepared):
     assert_equal(streaming.in_memory_batches(prepared, 8, 3, 2), prepared.training_batches(8, 3, 2, cache="off"))
+
+
+def test_graphs_are_compared_function_by_function(make_integrator, make_export, tmp_path):
+    few = ["encode_reference", "sample"]
+    for function in few:
+        write_graph(make_integrator().networks, function, tmp_path / f"{function}.onnx")
+    rows = onnx_graphs.compare(make_integrator(), make_export(), tmp_path, 3, 1)
+    assert [row["function"] for row in rows] == few
+    for row in rows:
+        assert row["largest difference"] < 1e-4 and row["MB"] > 0.01
+        assert row["ratio"] == row["ONNX ms"] / row["SavedModel ms"]
 
 
 def test_a_table_has_a_column_a_figure():

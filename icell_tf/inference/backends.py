@@ -12,13 +12,13 @@ from pathlib import Path
 import tensorflow as tf
 
 from icell_tf.inference.checks import checked
+from icell_tf.inference.noise import Z_R_PRIOR, Z_S_PRIOR, Noise
 from icell_tf.messages import system_error
 from icell_tf.spec import CellSpec
 
 DESCRIPTION_FILE = Path("assets.extra", "integrator.json")  # in an export's folder
 MODEL = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 PATTERN = "[]*?\\"  # characters in the path of an export that TensorFlow takes for those of a pattern when it loads it
-X_R, Z_R, Z_S = -1, 0, 1  # what a draw is for: makes those of one seed independent; Z_S also of a structure's noise
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,8 @@ class Networks:
     channels of the spec, x_rs (B, ..., C) with all of them. `y`, `seed` and `draw` are int64 (B,).
 
     The functions refuse what `Integrator` refuses, see `checks.checked`: a server calls them directly. The methods of
-    the same names are what they compute, without the checks, and `inputs` has the tensors that each takes.
+    the same names are what they compute, without the checks, and `inputs` has the tensors that each takes. Methods
+    whose names end in `_from` draw from given noise; `noise` makes it of seeds.
 
     Args:
       spec, mirrored: see `Description`.
@@ -143,6 +144,8 @@ class Networks:
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
         self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None, from_targets)
+        shapes = generators.shapes if generators else {Z_S_PRIOR: (self.latent_dim,)}
+        self.noise = Noise(len(self.structures), {Z_R_PRIOR: (self.latent_dim,)} | shapes)
         x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
         x_rs = tf.TensorSpec([None, *spec.image_shape], tf.float32, name="x_rs")
         y, seed, draw = (tf.TensorSpec([None], tf.int64, name=name) for name in ("y", "seed", "draw"))
@@ -183,23 +186,30 @@ class Networks:
 
     def integrate_draw(self, x_r, seed, draw):
         """Draws every structure (B, ..., K) in every cell: draw number `draw` of a seed."""
+        return self.integrate_draw_from(x_r, self.noise.integrate_draw(seed, draw))
+
+    def integrate_draw_from(self, x_r, noise):
+        """As `integrate_draw`, from its noise."""
         k = len(self.structures)
         y = tf.tile(tf.range(k, dtype=tf.int64), [tf.shape(x_r)[0]])
-        x_r, seed, draw = (tf.repeat(values, k, axis=0) for values in (x_r, seed, draw))
-        return {"structures": self._of_cells(self.draw(x_r, y, seed, draw)["structure"]), "names": self._names(x_r)}
+        drawn = self.draw_from(tf.repeat(x_r, k, axis=0), y, self.noise.separated(noise))
+        return {"structures": self._of_cells(drawn["structure"]), "names": self._names(x_r)}
 
     def draw(self, x_r, y, seed, draw):
         """As `integrate_draw`, the structure y alone, (B, ...)."""
-        one_hot, salt = tf.one_hot(y, len(self.structures)), 2 * draw + Z_S
+        return self.draw_from(x_r, y, self.noise.draw(y, seed, draw))
+
+    def draw_from(self, x_r, y, noise):
+        """As `draw`, from its noise."""
+        one_hot = tf.one_hot(y, len(self.structures))
 
         def decoded(x_r, z_s):
             return self.spec.structure(self._decode(one_hot, self._encode_r(x_r), z_s))
 
         if not self.generators:
-            return {"structure": decoded(x_r, normal(seed, salt, self.latent_dim))}
+            return {"structure": decoded(x_r, noise[Z_S_PRIOR])}
         zeros = tf.zeros([tf.shape(x_r)[0], self.latent_dim])
-        structure = self.generators.structure(x_r, lambda x: decoded(x, zeros), y, seed, salt, pose=seed + draw)
-        return {"structure": structure}
+        return {"structure": self.generators.structure(x_r, lambda x: decoded(x, zeros), y, noise=noise)}
 
     def encode_reference(self, x_r):
         """Codes of cell and nuclear shape, z_r (B, Z)."""
@@ -226,12 +236,16 @@ class Networks:
 
     def sample(self, y, seed):
         """New cells x_rs (B, ..., C) with structure y, from the seed alone: z_r ~ N(0, I), decoded or drawn."""
-        z_r = normal(seed, Z_R, self.latent_dim)
+        return self.sample_from(y, self.noise.sample(y, seed))
+
+    def sample_from(self, y, noise):
+        """As `sample`, from its noise."""
+        z_r = noise[Z_R_PRIOR]
         if not self.generators:
-            z_s = normal(seed, Z_S, self.latent_dim)
+            z_s = noise[Z_S_PRIOR]
             return {"x_rs": self._decode(tf.one_hot(y, len(self.structures)), z_r, z_s), "z_r": z_r, "z_s": z_s}
-        x_r = self.generators.reference(z_r, seed, X_R)
-        x_s = self.draw(x_r, y, seed, tf.zeros_like(seed))["structure"]
+        x_r = self.generators.reference(z_r, noise)
+        x_s = self.draw_from(x_r, y, noise)["structure"]
         return {"x_rs": tf.concat([x_r, x_s[..., None]], axis=-1), "z_r": self._encode_r(x_r)}
 
     def _mean_of_poses(self, given_pose, x, function):
@@ -274,13 +288,3 @@ class Networks:
 
     def _names(self, batch_like):
         return tf.tile(tf.constant([self.structures]), [tf.shape(batch_like)[0], 1])
-
-
-def normal(seed, salt, size):
-    """N(0, I) of shape (B, size), each row from its seed alone: a stateful draw would repeat after every load.
-
-    Args: seed, salt: int64, (B,); salts make draws of one seed independent. size: an integer.
-    """
-    pairs = tf.stack([seed, tf.broadcast_to(tf.cast(salt, tf.int64), tf.shape(seed))], axis=1)
-    row = tf.TensorSpec([size], tf.float32)
-    return tf.map_fn(lambda pair: tf.random.stateless_normal([size], pair), pairs, fn_output_signature=row)

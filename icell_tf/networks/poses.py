@@ -39,5 +39,5 @@ def turned(images, pose, spec):
 
 
 def _chosen(pose, bit, images):
-    chosen = tf.bitwise.bitwise_and(pose, tf.constant(bit, pose.dtype)) > 0
+    chosen = tf.math.floormod(pose, 2 * bit) >= bit  # ONNX has no bitwise operations before opset 18
     return tf.reshape(chosen, [-1] + [1] * (len(images.shape) - 1))

@@ -1,5 +1,8 @@
 """train/export.py, on a run."""
 
+from icell_tf.export import onnx
+
+from ..in_process import run_command
 from .conftest import run
 
 
@@ -7,3 +10,13 @@ def test_export_takes_a_run_and_counts_versions(folder):
     for version in (1, 2):
         run(folder, "export.py", "--model=runs/demo-conditional")
         assert (folder / "saved_models" / "integrator" / str(version) / "saved_model.pb").is_file()
+
+
+def test_export_writes_onnx_graphs_once(folder, monkeypatch):
+    monkeypatch.setattr(onnx, "write_graph", lambda networks, function, path: path.touch())
+    given = ["--model=runs/demo-conditional", "--format=onnx"]
+    assert "saved_models/onnx" in run(folder, "export.py", *given)
+    assert (folder / "saved_models" / "onnx" / "integrate.onnx").is_file()
+    for more, refusal in ([], "exists and is not overwritten"), (["--version=2"], "has no versions"):
+        message, _ = run_command(folder, "export.py", *given, *more)
+        assert refusal in message

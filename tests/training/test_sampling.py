@@ -85,7 +85,8 @@ def test_mirrored_generators_draw_in_all_poses_by_turns(integrator, x_r):
     given = integrator.networks
     assert given.generators.mirrored  # as the preset has it
     plain, mirrored = (Generators(given.spec, *given.generators.networks, several) for several in (False, True))
-    y, seeds = tf.constant([3, 5], tf.int64), tf.constant([7, 8], tf.int64)
+    y = tf.constant([3, 5], tf.int64)
+    noise = given.noise.draw(y, seed=tf.constant([7, 8], tf.int64), draw=tf.constant([0, 0], tf.int64))
 
     def typical(x_r):  # of a cell in any pose, but not of a turned one, which the networks of phase 2 have not seen
         return tf.reduce_mean(x_r, axis=-1) * tf.linspace(0.0, 1.0, x_r.shape[1])[:, None]
@@ -96,10 +97,10 @@ def test_mirrored_generators_draw_in_all_poses_by_turns(integrator, x_r):
         image = typical(posed)
         if pose & 4:
             posed, image = np.swapaxes(posed, 1, 2), np.swapaxes(image, 1, 2)
-        one = {"y": y, "seed": seeds, "salt": tf.zeros_like(seeds)}
-        of_pose = plain.structure(posed, lambda _, image=image: image, pose=seeds, **one).numpy()
+        of_pose = plain.structure(posed, lambda _, image=image: image, y, noise).numpy()
         expected = np.flip(np.swapaxes(of_pose, 1, 2) if pose & 4 else of_pose, axes)
-        drawn = mirrored.structure(x_r[:2], typical, pose=tf.constant([pose, pose + 16], tf.int64), **one)
+        in_pose = noise | {"pose": tf.constant([pose, pose + 16], tf.int64)}
+        drawn = mirrored.structure(x_r[:2], typical, y, in_pose)
         np.testing.assert_allclose(drawn, expected, atol=1e-6)
 
 
@@ -107,8 +108,7 @@ def test_draws_of_a_mirrored_model_go_through_the_poses(integrator, x_r):
     """Draw i of seed s is in pose s + i, so draw 1 of seed 8 and draw 0 of seed 9 are in the same one."""
     given, asked = integrator.networks, []
     networks = Networks(given.spec, given.enc_r, given.enc_rs, given.dec_rs, False, given.generators)
-    structure = given.generators.structure
-    networks.generators = SimpleNamespace(structure=lambda *args, pose: asked.append(pose) or structure(*args, pose))
+    networks.generators = SimpleNamespace(structure=lambda *_, noise: asked.append(noise["pose"]))
     networks.draw(x_r, tf.constant([0, 3, 5], tf.int64), tf.constant([7, 8, 9], tf.int64), tf.constant(1, tf.int64))
     np.testing.assert_array_equal(asked[0], [8, 9, 10])
 
