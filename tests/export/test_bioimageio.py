@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import sys
 import zipfile
 
 import numpy as np
@@ -173,6 +174,12 @@ def test_refused(conditional_run, tmp_path, given, message):
     with pytest.raises((ValueError, DatasetError), match=message):
         bioimageio.export_package(conditional_run, path, **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_missing_package_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    with pytest.raises(ImportError, match=r"icell_tf\[onnx\]"):
+        bioimageio.export_package(tmp_path / "nothing", tmp_path / "package.zip")
 
 
 def test_phase_1_is_refused(reference_run, tmp_path):
