@@ -27,6 +27,7 @@ REQUIREMENTS = [
     "numpy>=2.4,<2.5",
     "pillow>=12.3,<13",
     "psutil>=7.2,<8",
+    "PyYAML>=6.0.3,<7",
     "scikit-image>=0.26,<0.27",
     "scikit-learn>=1.9,<1.10",
     "scoringrules>=0.10,<0.11",

@@ -38,7 +38,7 @@ def export_onnx(integrator, directory=DEFAULT_DIRECTORY):
     directory = Path(directory)
     if directory.exists():
         raise FileExistsError(f"{directory} exists and is not overwritten: give another --output, or remove it")
-    _converter()
+    require_converter()
     networks = plain_networks(integrator)
     with complete_folder(directory) as folder:
         for function in networks.inputs:
@@ -47,7 +47,7 @@ def export_onnx(integrator, directory=DEFAULT_DIRECTORY):
     return directory
 
 
-def write_graph(networks, function, path):
+def write_graph(networks, function, path, outputs=None):
     """Writes one function as an ONNX graph, atomically.
 
     Inputs and outputs have the function's names and types, and an axis `batch` first. In place of `seed` and `draw`,
@@ -61,18 +61,20 @@ def write_graph(networks, function, path):
       networks: `plain_networks` of an `Integrator`.
       function: a name, such as "integrate"; see `Networks.functions`.
       path: of the file.
+      outputs: names of the outputs that the graph has; None: all that are numbers.
 
     Raises: ImportError: tf2onnx or onnx is missing. OSError: it can't be written.
     """
-    onnx, tf2onnx = _converter()
+    onnx, tf2onnx = require_converter()
     noise = networks.noise.specs(function)
     given = [spec for spec in networks.inputs[function] if spec.name not in ("seed", "draw")]
     method = getattr(networks, f"{function}_from" if noise else function)
 
     def numbers(*values):
         drawn = [{spec.name: value for spec, value in zip(noise, values[len(given) :], strict=True)}] if noise else []
-        outputs = method(*values[: len(given)], *drawn)
-        return {name: value for name, value in outputs.items() if value.dtype != tf.string}
+        found = method(*values[: len(given)], *drawn)
+        wanted = [name for name, value in found.items() if value.dtype != tf.string] if outputs is None else outputs
+        return {name: found[name] for name in wanted}
 
     signature = given + noise
     graph = tf.function(numbers, input_signature=signature, autograph=False)
@@ -105,7 +107,7 @@ def noise_inputs(path, seed, draw=0, y=None):
     Example: with `session = onnxruntime.InferenceSession("saved_models/onnx/integrate_draw.onnx")`,
       `session.run(None, {"x_r": x_r} | noise_inputs("saved_models/onnx/integrate_draw.onnx", seed=[0] * len(x_r)))`.
     """
-    onnx, _ = _converter()
+    onnx, _ = require_converter()
     model = onnx.load(path)
     metadata = {each.key: each.value for each in model.metadata_props}
     function = metadata.get("function")
@@ -124,7 +126,7 @@ def noise_inputs(path, seed, draw=0, y=None):
     return {name: value.numpy() for name, value in made.items()}
 
 
-def _converter():
+def require_converter():
     """Returns the modules onnx and tf2onnx. Raises: ImportError: one is missing."""
     try:
         import onnx

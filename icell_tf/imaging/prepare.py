@@ -160,9 +160,10 @@ def _preprocess(loaded, frame, preparation):
         raise MaskError(f"{file}{error}") from error
 
 
-def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
+def prepare_simulated(cell: SimulatedId, frame: Frame, preparation: Preparation | None = None) -> tuple[dict, Findings]:
     """Simulates and preprocesses one cell.
 
+    Args: cell: what to simulate. frame: its frame. preparation: of its image; None is the paper's.
     Returns:
       Its record and findings. With `expected_draws` the record holds what only a simulator knows of the cell:
       `expected` (*shape, K) uint8, round(255 E[x_s | cell, y]); `ceiling` (K,), its correlation with the mean of as
@@ -178,7 +179,8 @@ def prepare_simulated(cell: SimulatedId, frame: Frame) -> tuple[dict, Findings]:
     *depth, _, _ = frame.pixel_size
     try:
         simulated = simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
-        prepared = preprocess(simulated.channels, simulated.cell_mask, simulated.nucleus_mask, simulated.scale, frame)
+        masks = simulated.cell_mask, simulated.nucleus_mask
+        prepared = preprocess(simulated.channels, *masks, simulated.scale, frame, preparation)
     except ValueError as error:  # no frame for cells
         raise BadCell(cell.cell_id, "simulated", str(error), getattr(error, "reach", ())) from error
     truths = _truths(simulated, prepared.transform, cell.expected_draws)

@@ -117,7 +117,7 @@ def write(run_dir, run, counts, curves, parts=()):
     """
     path, recorded = Path(run_dir) / CARD_FILE, Path(run_dir) / ENVIRONMENT_FILE
     environment = json.loads(recorded.read_text(encoding="utf-8")) if recorded.is_file() else None
-    notes = _notes(path) or (OF_SIMULATED if _simulated(run) else TO_FILL_IN)
+    notes = _notes(path) or (OF_SIMULATED if of_simulated_cells(run) else TO_FILL_IN)
     card = text(Path(run_dir).resolve().name, run, counts, curves, parts, environment)
     with atomic_write(path) as partial:
         partial.write_text(f"{card}\n{NOTES}\n\n{notes}\n", encoding="utf-8")
@@ -153,7 +153,7 @@ def text(name, run, counts, curves, parts=(), environment=None):
 def weaknesses(run, counts, parts=()):
     """Returns the known weaknesses of a run, and what could not be measured, a sentence each. Args: see `write`."""
     lines = []
-    if _simulated(run):
+    if of_simulated_cells(run):
         lines.append("Trained on simulated cells alone: it knows nothing of real ones.")
     few = {name: n for name, n in counts.get("test", {}).items() if n < MEASURABLE}
     if few and run.phase != "reference":
@@ -187,7 +187,8 @@ def scores_table(part):
     return _table(["score", "value", "95% interval", "n", "baselines"], rows)
 
 
-def _simulated(run):
+def of_simulated_cells(run):
+    """Whether a `Run` was trained on simulated cells."""
     return run.dataset.startswith(SIMULATED)
 
 
