@@ -2,15 +2,13 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_folder
+from icell_tf.cli.command import define_folder, define_model
 from icell_tf.export import saved_model
 from icell_tf.inference.backends import PATTERN
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
 
-MODEL = define_folder(
-    "model", None, "folder of a finished run of `icell train sampler` or `icell train conditional`", required=True
-)
+MODEL = define_model()
 OUTPUT = define_folder("output", saved_model.DEFAULT_DIRECTORY, "folder of the model's versions")
 VERSION = flags.DEFINE_integer("version", None, "version to write; by default the next one", lower_bound=1)
 
