@@ -3,13 +3,17 @@
 `datasets`, `train` and `tests` stay in the checkout, as their names belong to others.
 """
 
+import hashlib
+import json
 import pathlib
 import re
 import sys
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
-INIT = pathlib.Path(__file__).parent / "icell_tf" / "__init__.py"
+PACKAGE = pathlib.Path(__file__).parent / "icell_tf"
+INIT, SHIPPED = PACKAGE / "__init__.py", PACKAGE / "shipped"
 
 if sys.version_info >= (3, 14):  # python_requires says so, too, but not why
     sys.exit("icell_tf needs Python 3.11, 3.12 or 3.13: there is no TensorFlow 2.21 for Python 3.14.")
@@ -72,6 +76,24 @@ EXTRAS = {
     ],
 }
 
+
+class BuildWithModels(build_py):
+    """Builds the package only with the files of the models that ship which models.json lists, by their hashes."""
+
+    def run(self):
+        index = json.loads((SHIPPED / "models.json").read_text(encoding="utf-8"))
+        listed = {
+            SHIPPED / model / name: digest for model, about in index.items() for name, digest in about["files"].items()
+        }
+        found = {path for path in SHIPPED.glob("*/*") if path.is_file()}
+        for path in sorted(found | set(listed)):
+            if path not in found or hashlib.sha256(path.read_bytes()).hexdigest() != listed.get(path):
+                sys.exit(
+                    f"{path} is missing or is not the file that models.json lists: check it out again, or ship it anew."
+                )
+        super().run()
+
+
 setup(
     name="icell_tf",
     version=re.search(r'^__version__ = "(.+)"$', INIT.read_text(), re.MULTILINE)[1],
@@ -79,9 +101,11 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["icell_tf", "icell_tf.*"]),
     package_data={
+        "icell_tf": ["shipped/*.json", "shipped/*/*"],
         "icell_tf.reports": ["page.html"],
         "icell_tf.data.builder": ["README.md", "CITATIONS.bib", "TAGS.txt"],  # TFDS reads them beside the builder
     },
+    cmdclass={"build_py": BuildWithModels},
     entry_points={"console_scripts": ["icell = icell_tf.cli.icell:main"]},
     python_requires=">=3.11,<3.14",
     install_requires=REQUIREMENTS,

@@ -8,13 +8,15 @@ __version__ = "0.1.0"
 
 
 def load(path, weights="best"):
-    """Loads a trained model from a run's folder or an exported SavedModel, see `icell_tf.inference.loading.load`.
+    """Loads a trained model: a run's folder, an exported SavedModel, or the name of one that ships with the package.
+
+    See `icell_tf.inference.loading.load`.
 
     TensorFlow is imported here and not with the package, so that the simulator's worker processes start fast.
 
     Example:
       >>> import icell_tf
-      >>> model = icell_tf.load("runs/small-conditional")
+      >>> model = icell_tf.load("simulated_64")
       >>> model.structures[8], model.spec.axes
       ('tom20', 'YX')
     """

@@ -1,6 +1,7 @@
 """What all tests share: no GPU, seeds that don't depend on the order of tests, and where real images lie."""
 
 import functools
+import json
 import os
 import pathlib
 import random
@@ -122,6 +123,30 @@ def sampler_run(sampler_config, conditional_run):
 
     run_dir = conditional_run.parent / "sampler"
     return experiment.train_sampler(sampler_config, conditional_run, run_dir, card=model_card)
+
+
+@pytest.fixture(scope="session")
+def shipped_folder(sampler_run, tmp_path_factory):
+    """The folder of all models that ship, with one, `tiny`, of `sampler_run`; beside it its evaluation, made up."""
+    from icell_tf.export import shipping
+
+    folder = tmp_path_factory.mktemp("shipped")
+    score = {"structure": None, "value": 0.5, "interval": [0.4, 0.6]}
+    scores = [{"part": part, "metric": metric, **score} for part, metric in shipping.SCORES.values()]
+    (folder / "metrics.json").write_text(json.dumps({"scores": scores}))
+    model = shipping.Model("tiny", str(sampler_run), summary="tiny cells", recipe="two epochs", not_for="any use")
+    shipping.ship(model, folder, folder / "models")
+    return folder / "models"
+
+
+@pytest.fixture
+def ships(shipped_folder, tmp_path, monkeypatch):
+    """The same folder, in place of the package's; the working directory is empty."""
+    from icell_tf.runs import shipped
+
+    monkeypatch.setattr(shipped, "FOLDER", shipped_folder)
+    monkeypatch.chdir(tmp_path)
+    return shipped_folder
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,13 @@ def define_folder(name, default, text, **options):
     return flags.DEFINE(_Folder(), name, default, text, **options)
 
 
+def define_model(*others):
+    """Defines --model and returns its holder. Args: what it may be besides runs and models that ship, in words."""
+    kinds = ("run of `icell train sampler` or `icell train conditional`", *others)
+    text = f"{', '.join(kinds)}, or the name of a model that ships (`icell models` lists them)"
+    return define_folder("model", None, text, required=True)
+
+
 def define_files(name, text):
     """Defines a flag whose value is a list of files, separated by commas, and returns its holder."""
     return flags.DEFINE(_Files(), name, [], text, serializer=flags.CsvListSerializer(","))

@@ -5,21 +5,25 @@ from pathlib import Path
 from absl import flags
 
 from icell_tf import paper
-from icell_tf.cli.command import define_data_dir, define_folder, ensure_prepared
+from icell_tf.cli.command import define_data_dir, define_folder, define_model, ensure_prepared
 from icell_tf.evaluation.context import Context
 from icell_tf.evaluation.detection import STEPS
 from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.subject import load_subject
 from icell_tf.reports import report
+from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
 
-MODEL = define_folder("model", None, "the run of `icell train sampler` or `icell train conditional`", required=True)
+MODEL = define_model()
 REFERENCE = define_folder("reference", None, "its run of `icell train reference` (default: where it lay in training)")
 DATASET = flags.DEFINE_string("dataset", None, "prepared data set (default: the one it was trained on)")
 DATA_DIR = define_data_dir()
 OUTPUT = define_folder(
-    "output", None, "where the report goes (default: MODEL/evaluation, or MODEL/evaluation-PART with --parts)"
+    "output",
+    None,
+    "where the report goes (default: MODEL/evaluation, or MODEL/evaluation-PART with --parts; for a model that ships "
+    "MODEL-evaluation here)",
 )
 DRAWS = flags.DEFINE_integer("draws", 32, "draws in each cell", lower_bound=2)
 SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
@@ -40,14 +44,16 @@ PARTS = flags.DEFINE_list(
 def main():
     evaluators = choose(PARTS.value)
     complete = is_complete(evaluators)
-    ensure_prepared(DATASET.value or Run.load(MODEL.value).config.dataset, DATA_DIR.value)
+    model = shipped.resolve(MODEL.value)
+    ensure_prepared(DATASET.value or Run.load(model).config.dataset, DATA_DIR.value)
     weights = BEST if WEIGHTS.value == "best" else LAST
-    subject = load_subject(MODEL.value, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
+    subject = load_subject(model, weights, DATASET.value, DATA_DIR.value, REFERENCE.value)
     context = Context(subject, DRAWS.value, SEED.value, _tell, DETECTOR_STEPS.value)
     name = "evaluation" if complete else "-".join(["evaluation", *(evaluator.key for evaluator in evaluators)])
-    output = Path(OUTPUT.value or Path(MODEL.value) / name)
+    ships = shipped.is_shipped(model)
+    output = Path(OUTPUT.value or (f"{model.name}-{name}" if ships else model / name))
     report.make_writable(output)
-    run_dir = MODEL.value if weights == BEST else None  # the run's model card is about the best weights
+    run_dir = model if weights == BEST and not ships else None  # the run's model card is about the best weights
     if run_dir and (reason := report.why_not_recorded(subject, run_dir, complete)):
         print(f"The model card and TensorBoard of {run_dir} are left as they are: {reason}.", flush=True)
         run_dir = None

@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_data_dir, define_folder
+from icell_tf.cli.command import define_data_dir, define_folder, define_model
 from icell_tf.export import bioimageio, onnx, saved_model
 from icell_tf.inference.backends import PATTERN
 from icell_tf.inference.loading import load
@@ -13,9 +13,7 @@ DEFAULT_OUTPUTS = {
     "onnx": onnx.DEFAULT_DIRECTORY,
     "bioimageio": bioimageio.DEFAULT_FILE,
 }
-MODEL = define_folder(
-    "model", None, "folder of a finished run of `icell train sampler` or `icell train conditional`", required=True
-)
+MODEL = define_model()
 FORMAT = flags.DEFINE_enum(
     "format",
     "saved_model",

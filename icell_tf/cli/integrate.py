@@ -1,20 +1,23 @@
 """Predicts every structure in a user's cells: prepared data sets, a manifest.csv, or stacks with their segmentation.
 
 icell integrate --model=RUN_DIR --samples=8 cells/manifest.csv
+
+A model that ships with icell_tf has example cells, which are taken where no input is given:
+
+icell integrate --model=simulated_64
 """
 
 from absl import app, flags
 
-from icell_tf.cli.command import define_files, define_folder
+from icell_tf.cli.command import define_files, define_folder, define_model
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
+from icell_tf.runs import shipped
 from icell_tf.viz import figures
 
-MODEL = define_folder(
-    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
-)
+MODEL = define_model("exported SavedModel")
 OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
 SAMPLES = flags.DEFINE_integer("samples", 0, "draws to write, with their mean and standard deviation", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
@@ -31,14 +34,15 @@ LIMIT = flags.DEFINE_integer("limit", None, "cells taken from a data set or a ma
 
 
 def main(argv):
-    if len(argv) < 2:
+    model = shipped.resolve(MODEL.value)
+    if len(argv) < 2 and not shipped.is_shipped(model):
         raise app.UsageError("give at least one INPUT: a prepared data set's folder, a manifest.csv or a stack")
     settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
     chosen = {"split": SPLIT.value, "limit": LIMIT.value, "on_bad_cell": ON_BAD_CELL.value}
     reading = inputs.Reading(tuple(SEGMENTATION.value), **READING(), **chosen)
     outputs.check_output(inputs.known_names(argv[1:], reading), OUTPUT.value, settings)
-    integrator = load(MODEL.value)
-    cells = inputs.read_inputs(argv[1:], integrator, reading)
+    integrator = load(model)
+    cells = inputs.read_inputs(argv[1:] or [model], integrator, reading)
     paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
     found = f"{counted(len(cells), 'cell')}, {counted(len(integrator.structures), 'structure')} each"
     print(f"{found}: {counted(len(paths), 'file')} in {OUTPUT.value}")

@@ -2,14 +2,12 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_folder, define_names
+from icell_tf.cli.command import define_folder, define_model, define_names
 from icell_tf.inference import outputs
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
 
-MODEL = define_folder(
-    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
-)
+MODEL = define_model("exported SavedModel")
 STRUCTURES = define_names("structures", "names of structures, such as tom20,zo1 (default: all)")
 COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the first cell; cell i has seed + i")

@@ -2,17 +2,16 @@
 
 from absl import flags
 
-from icell_tf.cli.command import define_data_dir, define_folder, define_names
+from icell_tf.cli.command import define_data_dir, define_folder, define_model, define_names
 from icell_tf.data.folders import find_prepared
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.inference import latent_walks
 from icell_tf.inference.latent_space import PATHS
 from icell_tf.inference.loading import load
+from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
 
-MODEL = define_folder(
-    "model", None, "run of `icell train sampler` or `icell train conditional`, or exported SavedModel", required=True
-)
+MODEL = define_model("exported SavedModel")
 CODE = flags.DEFINE_enum("code", None, latent_walks.CODES, "code to walk in (default: z_r; from cell to cell: both)")
 DIMENSIONS = flags.DEFINE_list("dimensions", ["1"], "numbered from 1: one, two for a plane, or more")
 STRUCTURES = define_names("structures", "shown, such as tom20,zo1 (default: the given cell's, or else all)")
@@ -35,7 +34,7 @@ def main():
     given = [(flag.name, flag.value) for flag in (CELL, FROM, TO) if flag.value is not None]
     cells = []
     if given:
-        dataset = DATASET.value or Run.load(MODEL.value).config.dataset
+        dataset = DATASET.value or Run.load(shipped.resolve(MODEL.value)).config.dataset
         prepared = PreparedCells(find_prepared(dataset, DATA_DIR.value))
         cells = [latent_walks.find_cell(integrator, prepared, cell_id, f"--{name}") for name, cell_id in given]
     own = integrator.structures

@@ -31,6 +31,7 @@ from icell_tf.imaging.prepare import SimulatedId, prepare_simulated
 from icell_tf.inference.inputs import check_prepared
 from icell_tf.inference.loading import load
 from icell_tf.reports import model_card
+from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
 from icell_tf.spec import CHANNELS
 from icell_tf.viz.cover import draw_cover
@@ -54,7 +55,7 @@ def export_package(run_dir, path, dataset=None, data_dir=None, license=None, aut
     All that is in it becomes public with it, the test cell and the run's model card, too.
 
     Args:
-      run_dir: folder of a run of phase 2 or 3; its best weights are taken.
+      run_dir: folder of a run of phase 2 or 3, whose best weights are taken; or the name of a model that ships.
       path: of the file, which ends in .zip.
       dataset, data_dir: as of `find_prepared`; the first cell of this data set's test split is the package's test cell.
         None: a simulated cell is.
@@ -73,7 +74,7 @@ def export_package(run_dir, path, dataset=None, data_dir=None, license=None, aut
       ImportError: what writes ONNX is missing.
       OSError: it can't be written, as on a full disk.
     """
-    path, run_dir = Path(path), Path(run_dir)
+    path, run_dir = Path(path), shipped.resolve(run_dir)
     if path.suffix != ".zip":
         raise ValueError(f"--output is {path}, but a package of bioimage.io is one file whose name ends in .zip")
     if path.exists():

@@ -29,6 +29,7 @@ from icell_tf.imaging.read.channels import (
 )
 from icell_tf.imaging.read.units import resolve_scale
 from icell_tf.messages import counted, show
+from icell_tf.runs import shipped
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -87,7 +88,7 @@ def read_inputs(paths, integrator, reading=None):
     """Reads cells and brings them into the model's frame.
 
     Args:
-      paths: prepared data sets' folders, manifests (.csv) and stacks.
+      paths: prepared data sets' folders, manifests (.csv), stacks, and folders of models that ship, which have cells.
       integrator: gives the description of the cells.
       reading: `Reading`.
 
@@ -109,6 +110,9 @@ def read_inputs(paths, integrator, reading=None):
         )
     segmentations, cells = iter(segmentation), []
     for path in paths:
+        if shipped.is_shipped(path):
+            cells += _from_shipped(path, integrator, reading)
+            continue
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
@@ -175,6 +179,14 @@ def _from_prepared(path, integrator, reading):
         if reading.limit is not None and len(cells) >= reading.limit:
             break
     return cells[: reading.limit]
+
+
+def _from_shipped(path, integrator, reading):
+    """The cells that lie beside a model: without a limit one of each structure."""
+    cells, names = shipped.read_cells(path), integrator.structures
+    count = reading.limit or len(set(cells["structure"]))
+    each = zip(*(cells[name][:count] for name in ("cell_id", "image", "structure")), strict=True)
+    return [InputCell(str(cell_id), str(path), image, names[y]) for cell_id, image, y in each]
 
 
 def check_prepared(found, expected, where, remedy="prepare them so"):

@@ -1,9 +1,8 @@
 """The loader of trained models: `load`, which users find as `icell_tf.load`."""
 
-from pathlib import Path
-
 from icell_tf.inference.backends import Networks, SavedModel
 from icell_tf.inference.integrator import Integrator
+from icell_tf.runs import shipped
 from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.weights import BEST, LAST
 
@@ -15,19 +14,28 @@ def load(path, weights="best"):
 
     Args:
       path: folder of a run of phase 2, or of phase 3, which draws sharp; or of an exported SavedModel: one version, or
-        all versions, of which the highest is loaded.
-      weights: of a run: "best" on validation, or "last". An export has one set of weights and takes "best" only.
+        all versions, of which the highest is loaded; or the name of a model that ships with the package, such as
+        simulated_64 (`icell models` lists them).
+      weights: of a run: "best" on validation, or "last". An export, and a model that ships, has one set of weights and
+        takes "best" only.
 
     Raises:
       FileNotFoundError: there is no such folder.
       ConfigError: the run is of phase 1, or has no such weights.
-      ValueError: the folder is neither a run nor an export, or is a damaged one, or there are no such weights.
+      ValueError: the folder is neither a run nor an export, or is a damaged one, or there are no such weights; or there
+        are both a folder and a model that ships of this name.
     """
-    path = Path(path).expanduser()
     if weights not in WEIGHTS:
         raise ValueError(f"weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}")
+    path = shipped.resolve(path)
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no folder {path}: give a run's folder or an exported SavedModel")
+        ships = ", ".join(shipped.described())
+        raise FileNotFoundError(
+            f"there is no folder {path}: give a run's folder or an exported SavedModel, or the name of a model that "
+            f"ships with icell_tf: {ships}"
+        )
+    if shipped.is_shipped(path) and weights != "best":
+        raise ValueError(f"{path.name} ships with one set of weights: there are no {weights} ones")
     if (path / CONFIG_FILE).exists():
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 

@@ -7,11 +7,13 @@ import numpy as np
 from icell_tf.config import CHANGEABLE, ConfigError, differences
 from icell_tf.models.factory import build_model
 from icell_tf.runs.run import Run
-from icell_tf.runs.weights import BEST, load_weights
+from icell_tf.runs.weights import BEST, NETWORKS, load_networks, load_weights
 
 
 def load_model(run_dir, weights=BEST, phases=()):
     """Returns a trained model from its run's directory, with its `Run`.
+
+    Of a model that ships, the networks that only training needs have fresh weights.
 
     Args: run_dir; weights, the name of their file; phases, those that it may be of, none given: any.
 
@@ -21,10 +23,14 @@ def load_model(run_dir, weights=BEST, phases=()):
     if phases and run.phase not in phases:
         commands = " or ".join(f"`icell train {phase}`" for phase in phases)
         raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of {commands}")
-    if not path.is_file():
+    networks = Path(run_dir) / NETWORKS
+    if not (path.is_file() or networks.is_file()):
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)
-    load_weights(model, path, run.key)
+    if path.is_file():
+        load_weights(model, path, run.key)
+    else:
+        load_networks(model, networks, run.key)
     return model, run
 
 

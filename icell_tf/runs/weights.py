@@ -10,7 +10,9 @@ from icell_tf.config import ConfigError
 from icell_tf.messages import explain, reason, system_error
 
 LAST, PREVIOUS, BEST = "last.weights.h5", "previous.weights.h5", "best.weights.h5"
+NETWORKS = "networks.h5"  # in place of these, in the folder of a model that ships
 RUN = "run"  # the group in the file that holds what is not the model's
+ANSWERING = ("enc_r", "dec_r", "enc", "dec", "mean_gen_s", "mean_gen_r")  # networks that are used after training
 
 
 def save_weights(model, path, key=0, metrics=()):
@@ -67,6 +69,43 @@ def load_weights(model, path, key=0):
             f"{path} does not hold this model's weights: it is damaged, or of another run ({reason(error)}). Put back "
             "a copy of it, or start the run anew with --overwrite"
         ) from error
+
+
+def save_networks(model, path, key):
+    """Writes the weights of the networks of a model that are used after training, `ANSWERING`, and nothing else.
+
+    Args: path, of the file; key, the `Run.key`.
+    """
+    with h5py.File(path, "w") as file:
+        for name, network in _answering(model).items():
+            for number, values in enumerate(network.get_weights()):
+                file.create_dataset(f"{name}/{number}", data=values, **_compression(values))
+        file.create_group(RUN)["key"] = key
+
+
+def load_networks(model, path, key):
+    """Loads what `save_networks` wrote; the model's other networks stay as they are.
+
+    Raises: ConfigError: if the file is damaged, or of another model or run.
+    """
+    try:
+        with h5py.File(path) as file:
+            if file[RUN]["key"][()] != key:
+                raise ValueError("it bears the key of another run")
+            for name, network in _answering(model).items():
+                network.set_weights([file[name][str(number)][()] for number in range(len(file[name]))])
+    except (OSError, ValueError, RuntimeError, KeyError) as error:  # of h5py, Keras
+        if system_error(error):
+            raise ConfigError(explain(error)) from error
+        raise ConfigError(f"{path} does not hold this model's networks ({reason(error)}): put back a copy") from error
+
+
+def _answering(model):
+    return {name: getattr(model, name) for name in ANSWERING if hasattr(model, name)}
+
+
+def _compression(values):
+    return {"compression": "gzip", "shuffle": True} if values.size > 1 else {}
 
 
 def _listed(names):

@@ -1,0 +1,107 @@
+"""Models that ship: found by name, checked by hash, told apart from folders."""
+
+import json
+
+import numpy as np
+import pytest
+
+import icell_tf
+from icell_tf.config import ConfigError
+from icell_tf.data.prepared import PreparedCells
+from icell_tf.export import shipping
+from icell_tf.inference.inputs import Reading, read_inputs
+from icell_tf.runs import shipped, trained, weights
+
+
+def test_a_model_that_ships_answers_as_its_run_does(ships, sampler_run, prepared):
+    here, there = icell_tf.load(sampler_run), icell_tf.load("tiny")
+    x_rs, _ = prepared.first("test", 2)
+    x_r = prepared.spec.reference(x_rs)
+    assert there.spec == here.spec and there.sharp
+    for method, arguments in {"integrate": (x_r, 2), "classify": (x_rs,), "sample": ([1], 3)}.items():
+        expected, found = (getattr(model, method)(*arguments) for model in (here, there))
+        for name in expected:
+            np.testing.assert_array_equal(found[name], expected[name])
+
+
+def test_it_ships_without_what_only_training_needs(ships, sampler_run):
+    names = {file.name for file in (ships / "tiny").iterdir()}
+    assert names == {"config.json", "networks.h5", "model_card.md", "cells.npz"}
+    assert (ships / "tiny" / "networks.h5").stat().st_size < (sampler_run / weights.BEST).stat().st_size / 2
+    _, run = trained.load_model(ships / "tiny")
+    assert not run.reference_dir and not run.conditional_dir
+
+
+def test_its_scores_are_those_of_its_card(ships):
+    entry = shipped.described()["tiny"]
+    measured = shipping.measure(ships / "tiny")
+    assert measured == pytest.approx(entry["measured"], abs=5e-4)
+    card = (ships / "tiny" / shipped.CARD).read_text()
+    assert card.startswith("# Model card: tiny\n") and "\n## Notes\n" in card
+    assert f"accuracy {measured['accuracy']:.3f}, r of Algorithm 3 {measured['r']:.3f}." in card
+    assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6]
+
+
+def test_its_cells_are_test_cells_first_one_of_each_structure(ships, prepared):
+    cells = shipped.read_cells(ships / "tiny")
+    assert list(cells["structure"][:10]) == list(range(10))
+    test = PreparedCells(prepared.folder).read("test", slice(None))
+    row = [name.decode() for name in test["cell_id"]].index(cells["cell_id"][3])
+    np.testing.assert_array_equal(cells["image"][3], test["image"][row])
+    np.testing.assert_array_equal(cells["expected"][3], test["expected"][row][..., cells["structure"][3]])
+    read = read_inputs([ships / "tiny"], icell_tf.load("tiny"))
+    assert [cell.structure for cell in read] == list(prepared.spec.structures)
+    assert len(read_inputs([ships / "tiny"], icell_tf.load("tiny"), Reading(limit=2))) == 2
+
+
+def test_a_folder_of_the_same_name_is_refused_with_both(ships, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    with pytest.raises(ValueError, match=f"{ships / 'tiny'}.*{tmp_path / 'tiny'}"):
+        icell_tf.load("tiny")
+    assert shipped.resolve("./tiny").resolve() == tmp_path / "tiny"
+
+
+def test_what_does_not_ship_is_refused_with_what_does(ships):
+    with pytest.raises(FileNotFoundError, match="no folder small.*ships with icell_tf: tiny"):
+        icell_tf.load("small")
+    with pytest.raises(ValueError, match="tiny ships with one set of weights"):
+        icell_tf.load("tiny", "last")
+
+
+@pytest.mark.parametrize("change", ["another byte", "no file"])
+def test_changed_files_are_refused(ships, change):
+    file = ships / "tiny" / "networks.h5"
+    content = file.read_bytes()
+    file.write_bytes(content[:-1]) if change == "another byte" else file.unlink()
+    try:
+        with pytest.raises(ValueError, match="networks.h5 is not the file that was shipped.*install icell_tf again"):
+            icell_tf.load("tiny")
+    finally:
+        file.write_bytes(content)
+
+
+def test_networks_of_another_run_are_refused(ships, sampler_run, tmp_path):
+    model, run = trained.load_model(sampler_run)
+    with pytest.raises(ConfigError, match="networks.h5.*another run"):
+        weights.load_networks(model, ships / "tiny" / "networks.h5", run.key + 1)
+    (tmp_path / "networks.h5").write_bytes(b"no HDF5")
+    with pytest.raises(ConfigError, match="networks.h5 does not hold"):
+        weights.load_networks(model, tmp_path / "networks.h5", run.key)
+
+
+def test_a_run_that_was_not_evaluated_is_not_shipped(sampler_run, shipped_folder, tmp_path):
+    model = shipping.Model("tiny", str(sampler_run), "", "", "")
+    with pytest.raises(ConfigError, match="evaluate the run first"):
+        shipping.ship(model, tmp_path, tmp_path / "models")
+    scores = json.loads((shipped_folder.parent / "metrics.json").read_text())["scores"]
+    (tmp_path / "metrics.json").write_text(json.dumps({"scores": scores[1:]}))
+    with pytest.raises(ConfigError, match="lacks accuracy"):
+        shipping.ship(model, tmp_path, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_scores_made_anew_are_compared_with_the_intervals():
+    before = {"r": [0.5, 0.4, 0.6], "accuracy": [0.9, 0.8, 1.0], "other": [0.1]}
+    table = shipping.compare("tiny", before, {"r": [0.55], "accuracy": [0.7], "other": [0.2]})
+    _, r, accuracy, other = table.splitlines()
+    assert r.endswith("0.550 within") and accuracy.endswith("0.700 OUTSIDE") and other.endswith("0.200")
