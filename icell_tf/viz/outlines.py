@@ -7,6 +7,7 @@ from skimage import morphology, segmentation
 from icell_tf.viz import figures
 
 KEPT, SET_ASIDE, NUCLEI = (60, 255, 60), (255, 90, 30), (255, 255, 255)
+LEGEND = {"cell, kept": KEPT, "cell, set aside": SET_ASIDE, "nucleus": NUCLEI}
 LONGEST_SIDE = 2048  # px; a larger field is drawn on every n-th pixel
 _DARKER = 0.6  # of full brightness, so that outlines show
 
@@ -19,7 +20,7 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
       cell_labels, nucleus_labels: (Y, X) or (Z, Y, X) whole numbers, 0 for background; 3D ones are seen from above.
       kept: labels of the cells that can be used, green; the others are orange, and nuclei white.
 
-    Returns: uint8 (rows, columns, 3).
+    Returns: uint8 (rows, columns, 3), with a legend to the right of the field.
     """
     step = -(-max(planes[0].shape) // LONGEST_SIDE)
     planes = [np.asarray(plane)[::step, ::step] for plane in planes]
@@ -33,7 +34,9 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
     for where, color in ((edges & ~usable, SET_ASIDE), (edges & usable, KEPT)):
         image[where] = color
     image[segmentation.find_boundaries(nuclei, mode="inner")] = NUCLEI
-    return _numbered(image, cells, set(kept))
+    colors = [(name, np.array(color) / 255) for name, color in LEGEND.items()]
+    size = max(figures.FONT_SIZE, max(cells.shape) // 80)
+    return figures.with_legend(_numbered(image, cells, set(kept)), colors, size)
 
 
 def _displayed(plane):

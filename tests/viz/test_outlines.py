@@ -15,7 +15,7 @@ def labels():
 def test_kept_cells_are_green_and_the_others_orange(labels):
     planes = np.zeros((3, 120, 200), np.uint16)
     picture = outlines.field_with_outlines(planes, *labels, kept=[1])
-    assert picture.shape == (120, 200, 3) and picture.dtype == np.uint8
+    assert len(picture) == 120 and picture.dtype == np.uint8
     for column, color in ((10, outlines.KEPT), (110, outlines.SET_ASIDE)):
         assert (picture[20:100, column] == color).all()
     assert (picture[45, [30, 49, 130, 149]] == outlines.NUCLEI).all()
@@ -40,9 +40,17 @@ def test_labels_in_3d_are_seen_from_above(labels):
     np.testing.assert_array_equal(flat, deep)
 
 
+def test_a_legend_beside_the_field_names_the_outlines(labels):
+    picture = outlines.field_with_outlines(np.zeros((2, 120, 200)), *labels, kept=[])
+    beside = picture[:, 200:]
+    for y, color in zip((10, 34, 58), outlines.LEGEND.values(), strict=True):
+        assert (beside[y : y + 12, 8:18] == color).all()
+        assert beside[y : y + 12, 30:].any()  # the name
+
+
 def test_a_large_field_is_drawn_smaller():
     cells = np.zeros((100, 2 * outlines.LONGEST_SIDE), np.uint16)
     cells[20:80, 200:600] = 4
     picture = outlines.field_with_outlines(np.zeros((2, *cells.shape)), cells, cells, kept=[4])
-    assert picture.shape == (50, outlines.LONGEST_SIDE, 3)
+    assert picture[50:, : outlines.LONGEST_SIDE].sum() == 0 < picture[49:, outlines.LONGEST_SIDE :].sum()
     assert (picture[12:38, 100] == outlines.NUCLEI).all()
