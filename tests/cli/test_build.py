@@ -35,7 +35,9 @@ def test_it_builds_what_the_registered_builder_does_without_beam(tmp_path):
     assert done.stderr == "" and "\r" not in done.stdout  # neither log lines nor bars
     registered = build(tmp_path / "registered", STACKS, DUMMY)
     folder = tmp_path / "data" / registered.data_path.relative_to(tmp_path / "registered")
-    assert "Examining 8 cells.\n" in done.stdout
+    assert done.stdout.startswith("Examining 8 cells.\n") and "\nWriting 8 cells.\n" in done.stdout
+    assert re.search(r"^The records take \d+\.\d+ [KM]iB\.$", done.stdout, re.M)
+    assert "Unknown size" not in done.stdout and "download" not in done.stdout
     assert done.stdout.splitlines()[-1] == f"The data set lies in {folder.relative_to(tmp_path)}"
     for name in ("features.json", report.REPORT, report.SET_ASIDE):
         assert (folder / name).read_text() == (registered.data_path / name).read_text()
