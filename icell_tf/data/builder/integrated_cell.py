@@ -188,6 +188,7 @@ def build(config, data_dir=None, manual_dir=None, overwrite=False):
     """
     config, how = parse_config(config), tfds.download.DownloadConfig(manual_dir=manual_dir)
     builder = IntegratedCellBuilder(data_dir=data_dir, config=config)
+    storage.restore(builder.data_path.parent)
     if overwrite and builder.is_prepared():
         # Another builder: this one has read the names of the old classes, which TFDS lets nobody change.
         with storage.replacing(builder.data_path) as beside:
