@@ -30,9 +30,9 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
     image = figures.overlay(_DARKER * np.stack([_displayed(plane) for plane in planes], axis=-1))
     usable = np.isin(cells, list(kept))
     thickness = morphology.disk(max(1, max(cells.shape) // 1024))
-    edges = morphology.dilation(segmentation.find_boundaries(cells, mode="inner"), thickness)
-    for where, color in ((edges & ~usable, SET_ASIDE), (edges & usable, KEPT)):
-        image[where] = color
+    edges = segmentation.find_boundaries(cells, mode="inner")
+    for chosen, color in ((~usable, SET_ASIDE), (usable, KEPT)):
+        image[morphology.dilation(edges & chosen, thickness)] = color
     image[segmentation.find_boundaries(nuclei, mode="inner")] = NUCLEI
     colors = [(name, np.array(color) / 255) for name, color in LEGEND.items()]
     size = max(figures.FONT_SIZE, max(cells.shape) // 80)

@@ -18,6 +18,7 @@ def test_kept_cells_are_green_and_the_others_orange(labels):
     assert len(picture) == 120 and picture.dtype == np.uint8
     for column, color in ((10, outlines.KEPT), (110, outlines.SET_ASIDE)):
         assert (picture[20:100, column] == color).all()
+    assert (picture[20:100, 9] == outlines.KEPT).all()  # on either side of the edge
     assert (picture[45, [30, 49, 130, 149]] == outlines.NUCLEI).all()
     assert not picture[20, 95:105].any()  # between the cells, where nothing is
     assert not np.array_equal(picture[40:80, 35:65], picture[40:80, 135:165])  # the labels' numbers
