@@ -39,8 +39,11 @@ def markdown(name):
 
 
 def _text(doc):
-    """A docstring in Markdown: what is indented becomes code."""
-    return "\n".join(f"    {line}" if line.startswith(" ") else FLAG.sub(r"`\1`", line) for line in doc.splitlines())
+    """A docstring in Markdown: a command, and what is indented, becomes code."""
+    return "\n".join(
+        f"    {line.removeprefix('  ')}" if line.startswith(("icell ", " ")) else FLAG.sub(r"`\1`", line)
+        for line in doc.splitlines()
+    )
 
 
 def _default(flag):

@@ -1,4 +1,7 @@
-"""Exports a trained model as a SavedModel, for TensorFlow Serving or for plain TensorFlow."""
+"""Exports a trained model as a SavedModel, for TensorFlow Serving or for plain TensorFlow.
+
+icell export --model=RUN_DIR
+"""
 
 from absl import flags
 
