@@ -273,7 +273,7 @@ PRESETS = {
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=10),
         "conditional": ConditionalConfig(**_DEMO, **_INFORMATIVE, epochs=12),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=4),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=10),
     },
 }
 

@@ -43,7 +43,7 @@ def _run(folder, module, start, argv):
     with own_flags(module), pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
         patch.chdir(folder)
         patch.setattr(sys, "argv", list(map(str, argv)))
-        patch.setattr(app, "run", lambda main: sys.exit(main(flags.FLAGS(sys.argv))))
+        patch.setattr(app, "run", lambda main, flags_parser: sys.exit(main(flags_parser(sys.argv))))
         with pytest.raises(SystemExit) as ended:
             start()
     return ended.value.code or 0, out.getvalue()

@@ -8,6 +8,7 @@ from absl import flags
 from sphinx.util.docutils import SphinxDirective
 
 from icell_tf.cli.icell import COMMANDS
+from icell_tf.messages import DATA_SET_README
 
 PACKAGE = "icell_tf.cli."
 FLAG = re.compile(r"(?<=[\s(])(--\w+(?:=[\w./-]*\w)?)")  # in a sentence, where -- would become a dash
@@ -28,7 +29,8 @@ def setup(app):
 def markdown(name):
     """Returns a section on a command: what it does, and a table of its flags with their defaults."""
     module = importlib.import_module(f"{PACKAGE}{COMMANDS[name][0]}")
-    lines = [f"## icell {name}", "", _text(module.__doc__.strip()), "", "| flag | default | what |", "|---|---|---|"]
+    doc = module.__doc__.replace(DATA_SET_README, "[Data sets](datasets.md)")
+    lines = [f"## icell {name}", "", _text(doc.strip()), "", "| flag | default | what |", "|---|---|---|"]
     for flag in sorted(flags.FLAGS.get_flags_for_module(module.__name__), key=lambda flag: flag.name):
         lines.append(f"| `--{flag.name}` | {_default(flag)} | {_cell(flag.help)} |")
         delattr(flags.FLAGS, flag.name)  # another command may have one of that name
@@ -37,8 +39,11 @@ def markdown(name):
 
 
 def _text(doc):
-    """A docstring in Markdown: what is indented becomes code."""
-    return "\n".join(f"    {line}" if line.startswith(" ") else FLAG.sub(r"`\1`", line) for line in doc.splitlines())
+    """A docstring in Markdown: a command, and what is indented, becomes code."""
+    return "\n".join(
+        f"    {line.removeprefix('  ')}" if line.startswith(("icell ", " ")) else FLAG.sub(r"`\1`", line)
+        for line in doc.splitlines()
+    )
 
 
 def _default(flag):

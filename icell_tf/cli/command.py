@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,7 +209,17 @@ def start(main):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     if {"--help", "-h"} & set(sys.argv[1:]):
         app.usage(shorthelp=True, writeto_stdout=True, exitcode=0)
-    app.run(functools.partial(_call, main))
+    app.run(functools.partial(_call, main), flags_parser=_parse)
+
+
+def _parse(argv):
+    """Parses the flags; ends with a sentence if they can't be used. Returns: the arguments."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        command = os.path.basename(argv[0])
+        found = re.sub(r"^flag (--\w+)=None: .*", r"\1 is missing", str(error))
+        sys.exit(f"{command}: {found.rstrip('.')}. `{command} --help` lists the flags.")
 
 
 def _call(main, argv):

@@ -1,4 +1,7 @@
-"""Trains phase 2, structures given the shape: icell train conditional --preset=small --reference=RUN_DIR."""
+"""Trains phase 2, structures given the shape.
+
+icell train conditional --preset=small --reference=RUN_DIR
+"""
 
 from icell_tf.cli.command import TrainingFlags, define_folder, ensure_prepared
 from icell_tf.reports import model_card

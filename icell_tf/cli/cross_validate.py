@@ -1,4 +1,6 @@
-"""Cross-validates the phases, so that every cell is tested once: icell cross-validate --preset=small.
+"""Cross-validates the phases, so that every cell is tested once.
+
+  icell cross-validate --preset=small
 
 Writes reference, conditional, with --sampler also sampler, and evaluation into OUTPUT/fold-1 and so on, and
 OUTPUT/pooled.json. The same command goes on with what is unfinished. With --sampler it also does so after a run

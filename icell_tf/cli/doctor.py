@@ -1,4 +1,6 @@
-"""Examines this machine before a long run: icell doctor --preset=small.
+"""Examines this machine before a long run.
+
+  icell doctor --preset=small
 
 Prints versions, devices, how training would run, and memory and disk against what a run needs. What is wrong comes
 last, with what to do; the exit status is then 1. Nothing is trained, and nothing stays written.

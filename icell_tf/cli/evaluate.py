@@ -1,4 +1,7 @@
-"""Evaluates a trained model on its test cells: icell evaluate --model=RUN_DIR."""
+"""Evaluates a trained model on its test cells, and writes the report.
+
+icell evaluate --model=RUN_DIR
+"""
 
 from pathlib import Path
 

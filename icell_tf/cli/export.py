@@ -1,4 +1,7 @@
-"""Exports a trained model: a SavedModel for TensorFlow Serving, ONNX graphs, or a package for bioimage.io."""
+"""Exports a trained model: a SavedModel for TensorFlow Serving, ONNX graphs, or a package for bioimage.io.
+
+icell export --model=RUN_DIR --format=onnx
+"""
 
 from absl import flags
 

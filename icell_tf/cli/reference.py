@@ -1,4 +1,7 @@
-"""Trains phase 1, the model of cell and nuclear shape: icell train reference --preset=small."""
+"""Trains phase 1, the model of cell and nuclear shape.
+
+icell train reference --preset=small
+"""
 
 from icell_tf.cli.command import TrainingFlags, ensure_prepared
 from icell_tf.reports import model_card

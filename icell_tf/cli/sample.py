@@ -1,4 +1,7 @@
-"""Draws new cells in chosen structures."""
+"""Draws new cells in chosen structures.
+
+icell sample --model=RUN_DIR --structures=tom20,zo1
+"""
 
 from absl import flags
 

@@ -1,4 +1,7 @@
-"""Trains phase 3, sharp draws of cells and structures: icell train sampler --preset=small --conditional=RUN_DIR."""
+"""Trains phase 3, sharp draws of cells and structures.
+
+icell train sampler --preset=small --conditional=RUN_DIR
+"""
 
 from icell_tf.cli.command import TrainingFlags, define_folder, ensure_prepared
 from icell_tf.reports import model_card

@@ -1,4 +1,8 @@
-"""Shows what varies along dimensions of the latent codes, or what lies between two cells."""
+"""Shows what varies along dimensions of the latent codes, or what lies between two cells.
+
+icell traverse --model=RUN_DIR --dimensions=1,2 --structures=tom20
+icell traverse --model=RUN_DIR --from=CELL_ID --to=CELL_ID
+"""
 
 from absl import flags
 

@@ -118,7 +118,7 @@ def composite(x_r, structures, colors, names, contrast="percentile", reference_s
     rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
     cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
     greys = {name: (reference_strength * grey,) * 3 for name, grey in zip(("membrane", "nucleus"), GREYS, strict=True)}
-    return _with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
+    return with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
 
 
 def _outlined_mask(channel):
@@ -200,16 +200,21 @@ def _with_each_structure(cell, structures, contrast):
     return [overlay(image, contrast=contrast) for image in images]
 
 
-def _with_legend(picture, entries):
-    """A picture with (name, RGB colour in [0, 1]) entries beside it, on black."""
-    line = FONT_SIZE + 10
-    width = text_width([name for name, _ in entries]) + line + 12
+def with_legend(picture, entries, size=FONT_SIZE):
+    """Puts a legend beside a picture, on black.
+
+    Args: picture: uint8 (height, width, 3). entries: pairs of a name and an RGB colour in [0, 1]. size: of the letters,
+      in pixels.
+    Returns: uint8, wider, and as high as the legend at least.
+    """
+    line = size + 10
+    width = text_width([name for name, _ in entries], size) + line + 12
     height, columns, _ = picture.shape
     canvas = Image.new("RGB", (columns + width, max(height, 8 + line * len(entries))), INK)
     canvas.paste(Image.fromarray(picture), (0, 0))
     draw = ImageDraw.Draw(canvas)
     for i, (name, color) in enumerate(entries):
         x, y = columns + 6, 8 + line * i
-        draw.rectangle((x, y, x + FONT_SIZE, y + FONT_SIZE), tuple(int(round(255 * min(c, 1))) for c in color))
-        draw.text((x + line, y + FONT_SIZE // 2), str(name), BACKGROUND, font(FONT_SIZE), anchor="lm")
+        draw.rectangle((x, y, x + size, y + size), tuple(int(round(255 * min(c, 1))) for c in color))
+        draw.text((x + line, y + size // 2), str(name), BACKGROUND, font(size), anchor="lm")
     return np.asarray(canvas)

@@ -7,7 +7,9 @@ from skimage import morphology, segmentation
 from icell_tf.viz import figures
 
 KEPT, SET_ASIDE, NUCLEI = (60, 255, 60), (255, 90, 30), (255, 255, 255)
+LEGEND = {"cell, kept": KEPT, "cell, set aside": SET_ASIDE, "nucleus": NUCLEI}
 LONGEST_SIDE = 2048  # px; a larger field is drawn on every n-th pixel
+SMALL_SIDE = 640  # px; of a field that is smaller each pixel is drawn n times, up to this side
 _DARKER = 0.6  # of full brightness, so that outlines show
 
 
@@ -19,21 +21,29 @@ def field_with_outlines(planes, cell_labels, nucleus_labels, kept):
       cell_labels, nucleus_labels: (Y, X) or (Z, Y, X) whole numbers, 0 for background; 3D ones are seen from above.
       kept: labels of the cells that can be used, green; the others are orange, and nuclei white.
 
-    Returns: uint8 (rows, columns, 3).
+    Returns: uint8 (rows, columns, 3), with a legend to the right of the field.
     """
-    step = -(-max(planes[0].shape) // LONGEST_SIDE)
-    planes = [np.asarray(plane)[::step, ::step] for plane in planes]
+    planes = [_resized(np.asarray(plane)) for plane in planes]
     cells, nuclei = (
-        (labels.max(axis=0) if labels.ndim == 3 else labels)[::step, ::step] for labels in (cell_labels, nucleus_labels)
+        _resized(labels.max(axis=0) if labels.ndim == 3 else labels) for labels in (cell_labels, nucleus_labels)
     )
     image = figures.overlay(_DARKER * np.stack([_displayed(plane) for plane in planes], axis=-1))
     usable = np.isin(cells, list(kept))
     thickness = morphology.disk(max(1, max(cells.shape) // 1024))
-    edges = morphology.dilation(segmentation.find_boundaries(cells, mode="inner"), thickness)
-    for where, color in ((edges & ~usable, SET_ASIDE), (edges & usable, KEPT)):
-        image[where] = color
+    edges = segmentation.find_boundaries(cells, mode="inner")
+    for chosen, color in ((~usable, SET_ASIDE), (usable, KEPT)):
+        image[morphology.dilation(edges & chosen, thickness)] = color
     image[segmentation.find_boundaries(nuclei, mode="inner")] = NUCLEI
-    return _numbered(image, cells, set(kept))
+    colors = [(name, np.array(color) / 255) for name, color in LEGEND.items()]
+    size = max(figures.FONT_SIZE, max(cells.shape) // 80)
+    return figures.with_legend(_numbered(image, cells, set(kept)), colors, size)
+
+
+def _resized(plane):
+    """A plane (Y, X) in the picture's pixels, none of them a mixture: fewer of a large field, more of a small one."""
+    side = max(plane.shape)
+    step, times = -(-side // LONGEST_SIDE), max(1, SMALL_SIDE // side)
+    return plane[::step, ::step].repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _displayed(plane):

@@ -96,9 +96,9 @@ def font(size):
     return ImageFont.truetype(str(_FONT_FILE), size)
 
 
-def text_width(labels):
-    """Returns the width in pixels of the widest of some texts; 0 of none."""
-    return max((int(font(FONT_SIZE).getlength(str(label))) + 1 for label in labels), default=0)
+def text_width(labels, size=FONT_SIZE):
+    """Returns the width in pixels of the widest of some texts in letters of a size; 0 of none."""
+    return max((int(font(size).getlength(str(label))) + 1 for label in labels), default=0)
 
 
 def _font_for(label, width):

@@ -146,7 +146,7 @@ def start(monkeypatch):
     """A function that starts a main() with arguments that are no flags."""
 
     def start(main, *arguments):
-        monkeypatch.setattr(app, "run", lambda call: call(["command.py", *arguments]))
+        monkeypatch.setattr(app, "run", lambda call, **_: call(["command.py", *arguments]))
         command.start(main)
 
     return start

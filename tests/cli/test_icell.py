@@ -10,7 +10,7 @@ import pytest
 import icell_tf
 from icell_tf.cli import icell
 
-from ..in_process import TRAIN
+from ..in_process import TRAIN, run_icell
 
 CLI = pathlib.Path(icell.__file__).parent
 QUICK = """
@@ -98,3 +98,16 @@ def test_the_files_in_train_run_the_same_commands():
         assert call.func.id == "run"
         started[path.stem] = icell.COMMANDS[call.args[0].value][0]
     assert started == {module: module for module, _ in icell.COMMANDS.values() if module not in ("build", "models")}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "--model is missing"),
+        (("--modle=a",), "Unknown command line flag 'modle'. Did you mean: model ?"),
+        (("--model=a", "--version=0"), "flag --version=0: 0 is not a positive integer"),
+    ],
+)
+def test_flags_that_cannot_be_used_end_in_a_sentence(tmp_path, words, message):
+    status, _ = run_icell(tmp_path, "export", *words)
+    assert status == f"icell export: {message}. `icell export --help` lists the flags."

@@ -44,7 +44,7 @@ def test_errors_name_cell_file_and_reason(cell, tmp_path):
     with pytest.raises(ValueError, match=r"CellId tomm20_0, .*tomm20_0_raw.ome.tif: .*2 channels"):
         prepare_cell(dataclasses.replace(cell, raw_channels=("membrane", "dna")), FRAME)
     path = tmp_path / "seg.tif"
-    masks = np.ones((2, 4, 20, 20), np.uint8) * [[[[1]]], [[[0]]]]
+    masks = np.ones((2, 4, 20, 20), np.uint8) * [[[[1]]], [[[2]]]]
     tifffile.imwrite(path, masks.astype(np.uint8), ome=True, metadata={"axes": "CZYX"})
     with pytest.raises(ValueError, match=r"CellId tomm20_0, .*cell mask .*\(4, 20, 20\).* 24, 28\)"):
         prepare_cell(dataclasses.replace(cell, segmentation=str(path)), FRAME)

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from icell_tf import simulate
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, THRESHOLD, Choices
+from icell_tf.imaging.frame.masks import BY_CONFIG, CHANNEL_THRESHOLD, THRESHOLD, Choices
 from icell_tf.imaging.manifest import splits
 from icell_tf.imaging.manifest.spelling import SIMILAR_NAMES, SUSPECT
 from icell_tf.imaging.read.axes import check_letters
@@ -115,7 +115,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         self._refuse_unless(fits, "axes", "different letters of TCZYXS, Y and X among them, one for each dimension")
         self._check_kinds()
         texts = {name: str(getattr(self, name)) for name in (THRESHOLD, CHANNEL_THRESHOLD)}
-        self.choices = Choices.parse(texts, f"Config {self.name!r}: {{}}")
+        self.choices = Choices.parse(texts, f"Config {self.name!r}: {{}}", BY_CONFIG)
         self._shape, self._pixel_size = self._sizes()
         spec = self.spec()
         if self.kind == "paper_2d" and spec.axes != "YX":

@@ -151,6 +151,13 @@ class IntegratedCellBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=T
         if self._examination.structures:
             write_report(self.info.full_name, self.data_path, self._examination, self._spec)
 
+    # What TFDS prints before and after it writes. It speaks of a download, and of a size that it does not know yet.
+    def _log_download_bytes(self):
+        show(f"Writing {counted(sum(map(len, self._examination.divided.values())), 'cell')}.")
+
+    def _log_download_done(self):
+        show(f"The records take {self.info.dataset_size}.")
+
 
 def parse_config(text):
     """Returns the config that a text names, or whose arguments it holds as a JSON object. Raises: ValueError."""
@@ -181,6 +188,7 @@ def build(config, data_dir=None, manual_dir=None, overwrite=False):
     """
     config, how = parse_config(config), tfds.download.DownloadConfig(manual_dir=manual_dir)
     builder = IntegratedCellBuilder(data_dir=data_dir, config=config)
+    storage.restore(builder.data_path.parent)
     if overwrite and builder.is_prepared():
         # Another builder: this one has read the names of the old classes, which TFDS lets nobody change.
         with storage.replacing(builder.data_path) as beside:

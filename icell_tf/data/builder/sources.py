@@ -7,7 +7,6 @@ import os
 
 from icell_tf import structures
 from icell_tf.imaging import prepare
-from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.manifest import manifest, splits
 from icell_tf.imaging.manifest.collections import hipsc, paper_2d
 from icell_tf.imaging.manifest.truth import TRUTH_FILE, add_truth
@@ -43,8 +42,7 @@ def list_cells(config, manual_dir):
             bad_cells, counted = bad_cells + unusable, {"truth_sha256": manifest.manifest_digest(truth)}
         elif truth.is_file():
             show(f'Warning: {truth} is not used: give "truth": true in --config if it lists the same cells.')
-    if config.choices != Choices():
-        cells = [dataclasses.replace(cell, choices=config.choices.over(cell.choices)) for cell in cells]
+    cells = [dataclasses.replace(cell, choices=config.choices.over(cell.choices)) for cell in cells]
     return cells, bad_cells, {"manifest_sha256": manifest.manifest_digest(path)} | counted
 
 

@@ -8,6 +8,7 @@ import tempfile
 
 from icell_tf import files, messages
 
+_SET_ASIDE = "replaced."  # and the version: a data set while another one takes its place
 _REMEDIES = {
     errno.ENOSPC: "Free space there",
     errno.EDQUOT: "Free space there",
@@ -17,7 +18,7 @@ _REMEDIES = {
 
 @contextlib.contextmanager
 def building(folder):
-    """Makes the folder of a data set's versions, and locks it; removes what a killed build left in it.
+    """Makes the folder of a data set's versions, and locks it; mends what a killed build left in it, see `restore`.
 
     The system releases the lock when the process ends, however it ends. Some network file systems have no locks.
 
@@ -32,13 +33,35 @@ def building(folder):
             lock, alone = _locked(folder)
             with lock:
                 if alone:
-                    for left in folder.glob("incomplete.*"):
-                        shutil.rmtree(left, ignore_errors=True)
+                    _mend(folder)
                 yield
         finally:
             for path in made:  # those that are still empty
                 with contextlib.suppress(OSError):
                     path.rmdir()
+
+
+def restore(folder):
+    """Puts a data set back that a build which was killed had set aside, without the new one in its place.
+
+    Args: folder: of a data set's versions. Raises: BuildError: as of `building`.
+    """
+    if any(pathlib.Path(folder).glob(f"{_SET_ASIDE}*")):
+        with building(folder):
+            pass
+
+
+def _mend(folder):
+    """Puts back, or removes if a new one has its place, what `replacing` had set aside; removes what isn't complete."""
+    for old in folder.glob(f"{_SET_ASIDE}*"):
+        version = folder / old.name.removeprefix(_SET_ASIDE)
+        if version.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(version)
+            messages.show(f"The data set in {version}, which an interrupted build had set aside, is back in its place.")
+    for left in folder.glob("incomplete.*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -47,22 +70,24 @@ def replacing(folder):
 
     Args: folder: of the data set that lies there: DATA_DIR/NAME/CONFIG/VERSION.
     Yields: a data_dir on the same file system, in which the block builds NAME/CONFIG/VERSION.
-    Raises: BuildError: as of `building`; and as of the block. After any error the old data set is as it was;
-      only a kill between two renames, at the very end, loses it.
+    Raises: BuildError: as of `building`; and as of the block. After any error the old data set is as it was. After a
+      kill between the two renames at the very end, `restore` and the next build put it back.
     """
     folder = pathlib.Path(folder)
     try:
         with building(folder.parent):
-            # `building` removes incomplete.*, should this process be killed.
+            # `building` removes incomplete.*, should this process be killed, and puts back what is set aside.
+            set_aside = folder.with_name(f"{_SET_ASIDE}{folder.name}")
             beside = pathlib.Path(tempfile.mkdtemp(prefix="incomplete.", dir=folder.parent))
             try:
                 yield beside
-                folder.rename(beside / "old")
+                folder.rename(set_aside)
                 beside.joinpath(*folder.parts[-3:]).rename(folder)
             finally:
                 if not folder.exists():
-                    (beside / "old").rename(folder)
-                shutil.rmtree(beside, ignore_errors=True)
+                    set_aside.rename(folder)
+                for left in (set_aside, beside):
+                    shutil.rmtree(left, ignore_errors=True)
     except BuildError as error:
         raise BuildError(f"{error} The data set in {folder} is as it was.") from error
 

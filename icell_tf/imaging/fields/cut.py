@@ -87,6 +87,7 @@ def cut_fields(fields, output=DEFAULT_OUTPUT, settings=None, report=show) -> col
     output.mkdir(parents=True, exist_ok=True)
     for name in (MANIFEST, SET_ASIDE):
         (output / name).unlink(missing_ok=True)
+    _report_missing_labels(fields, report)
     counts = collections.Counter()
     with atomic_write(output / MANIFEST) as manifest, atomic_write(output / SET_ASIDE) as set_aside:
         with _table(manifest, _COLUMNS) as add_cells, _table(set_aside, SET_ASIDE_COLUMNS) as add_set_aside:
@@ -114,6 +115,17 @@ def summary(counts) -> str:
     text = f"{counts['kept']} of {total} cells kept"
     text += f"; {total - counts['kept']} set aside: {aside}" * bool(aside)
     return text + f"; nuclei set aside: {nuclei}" * bool(nuclei)
+
+
+def _report_missing_labels(fields, report):
+    """Says which fields are segmented here, in a line for all that lack the same labels."""
+    lacking = collections.defaultdict(list)
+    for field in fields:
+        lacking[" or ".join(name for role, name in _NAMES.items() if role not in field.labels)].append(field.field_id)
+    for images, ids in lacking.items():
+        if images:
+            which = ids[0] if len(ids) == 1 else counted(len(ids), "field")
+            report(f"{which}: no label image of {images} is given; classical segmentation: look at the outlines")
 
 
 def _check_output(output, fields, names, settings):
@@ -236,9 +248,6 @@ def _labels(field, channels, no_data, image, settings, report):
     if "cell" in missing:
         labels = segmentation.segment_cells(channels["membrane"], found["nucleus"], *sizes, no_data["membrane"])
         found["cell"] = labels[None]
-    if missing:
-        images = " or ".join(_NAMES[role] for role in missing)
-        report(f"{field.field_id}: no label image of {images} is given; classical segmentation: look at the outlines")
     return found["cell"], found["nucleus"]
 
 

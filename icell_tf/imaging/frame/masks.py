@@ -15,6 +15,10 @@ from icell_tf.imaging.components import MAX_STRAY, largest_component
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES
 
 LABEL, THRESHOLD, CHANNEL_THRESHOLD = "mask_label", "mask_threshold", "channel_threshold"  # columns, flags and keys
+# How the user says what is inside a mask, for errors: in a manifest, for a build, and by flags. half: of its maximum.
+BY_COLUMN = "give the manifest a column {label}, or {threshold}"
+BY_CONFIG = BY_COLUMN + '; a threshold for all cells is also a key of --config: "{threshold}": {half:g}'
+BY_FLAG = "give --{label}={role}:NUMBER, or --{threshold}={role}:NUMBER; a manifest.csv has columns of these names"
 _LISTED = 5  # values in a message
 LEAST_WITHIN = 0.5  # share of a nucleus within its cell; if it is less, the nucleus is another cell's
 _SPECK = 5  # pixels; a label whose pieces are smaller is none
@@ -32,17 +36,19 @@ class Choices:
       mask_label: {cell, nucleus: number}, the label of this cell in a label image; or of some of them.
       mask_threshold: {cell, nucleus: number}; what is higher is inside.
       channel_threshold: {membrane, nucleus, structure: number}, of channels that are segmentations.
+      how: how the user makes a choice, for errors: one of the texts above.
     """
 
     mask_label: Mapping[str, float] = dataclasses.field(default_factory=dict)
     mask_threshold: Mapping[str, float] = dataclasses.field(default_factory=dict)
     channel_threshold: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    how: str = dataclasses.field(default=BY_FLAG, compare=False)
 
     @classmethod
-    def parse(cls, texts, where) -> "Choices":
+    def parse(cls, texts, where, how=BY_FLAG) -> "Choices":
         """Reads {mask_label, mask_threshold, channel_threshold: text}, as cell:2,nucleus:5, or 2 for both masks.
 
-        Args: texts: those that are given. where: the source, for errors, such as "the column {}".
+        Args: texts: those that are given. where: the source, for errors, such as "the column {}". how: see above.
         Raises: ValueError: a text is something else, a label is 0 or less, or a mask has a label and a threshold.
         """
         roles = {LABEL: SEGMENTATION_ROLES, THRESHOLD: SEGMENTATION_ROLES, CHANNEL_THRESHOLD: CHANNEL_ROLES}
@@ -58,19 +64,21 @@ class Choices:
                 f"{where.format(LABEL)} and {where.format(THRESHOLD)} are both given for the {min(both)} mask: a label "
                 "image needs the first, probabilities the second."
             )
-        return cls(**given)
+        return cls(**given, how=how)
 
     def over(self, others: "Choices") -> "Choices":
         """Returns these choices, completed by the others where these say nothing of a mask or channel."""
-        mine, theirs = dataclasses.asdict(self), dataclasses.asdict(others)
+        mine, theirs = (
+            {name: dict(getattr(given, name)) for name in (LABEL, THRESHOLD, CHANNEL_THRESHOLD)}
+            for given in (self, others)
+        )
         for first, second in ((LABEL, THRESHOLD), (THRESHOLD, LABEL)):  # a label replaces a threshold
             theirs[first] = {role: value for role, value in theirs[first].items() if role not in mine[second]}
-        return Choices(**{name: theirs[name] | mine[name] for name in mine})
+        return Choices(**{name: theirs[name] | mine[name] for name in mine}, how=self.how)
 
     def mask(self, mask, role) -> np.ndarray:
-        """Returns a mask by the choice for its role, as `binary_mask`; as it is if there is none."""
-        label, threshold = self.mask_label.get(role), self.mask_threshold.get(role)
-        return mask if label is None and threshold is None else binary_mask(mask, role, label, threshold)
+        """Returns a mask as bool, by the choice for its role if there is one. Raises: as `binary_mask`."""
+        return binary_mask(mask, role, self.mask_label.get(role), self.mask_threshold.get(role), self.how)
 
     def channel(self, channel, role) -> np.ndarray:
         """Returns a channel as it is, or as 0 and 1 if there is a threshold for it."""
@@ -94,7 +102,9 @@ def _parse_numbers(text, roles, where):
     return numbers
 
 
-def binary_mask(mask, role: str, label: float | None = None, threshold: float | None = None) -> np.ndarray:
+def binary_mask(
+    mask, role: str, label: float | None = None, threshold: float | None = None, how: str = BY_FLAG
+) -> np.ndarray:
     """Returns a mask as bool.
 
     Args:
@@ -102,6 +112,7 @@ def binary_mask(mask, role: str, label: float | None = None, threshold: float | 
       role: "cell" or "nucleus", for errors.
       label: the number inside; all others are outside.
       threshold: what is higher is inside.
+      how: how the user gives them, for errors; see `Choices`.
 
     Raises: MaskError: the mask has several numbers inside and none is chosen, or nothing is inside, or it has negative
       numbers (unless there is a threshold), NaN or infinite ones.
@@ -124,12 +135,11 @@ def binary_mask(mask, role: str, label: float | None = None, threshold: float | 
     if not inside.any():
         raise MaskError(f"the {role} mask is empty.")
     if mask.dtype != bool and not np.array_equal(inside, mask == mask.max()):
+        chosen = how.format(role=role, label=LABEL, threshold=THRESHOLD, half=mask.max() / 2)
         raise MaskError(
             f"the {role} mask has several values beside 0: {_listed(mask)}. Expected 0 outside and one value inside. "
-            f"Of a label image give the cell's label, {LABEL}; of probabilities, soft edges or a picture a threshold, "
-            f"{THRESHOLD}. `icell build` takes both as columns of the manifest, and for all cells "
-            f'"{THRESHOLD}": {mask.max() / 2:g} in --config; `icell integrate` takes --{LABEL}={role}:NUMBER and '
-            f"--{THRESHOLD}={role}:NUMBER, too."
+            f"Say which label is the cell's, in a label image, or above which value the {role} begins, in "
+            f"probabilities, soft edges or a picture: {chosen}."
         )
     return inside
 
@@ -150,7 +160,7 @@ def check_masks(cell_mask, nucleus_mask, shape) -> list[np.ndarray]:
     if np.count_nonzero(nucleus) > np.count_nonzero(cell):
         raise MaskError(
             "the nucleus mask is larger than the cell mask: are they exchanged? Check the names of their "
-            "channels (name_dict, or --segmentation_channels)."
+            "channels: in a manifest name_dict, else --segmentation_channels."
         )
     if cell.all():
         raise MaskError(
@@ -166,8 +176,8 @@ def check_masks(cell_mask, nucleus_mask, shape) -> list[np.ndarray]:
         raise MaskError(f"{where} the cell mask: are both of one cell, and of no other?")
     if np.array_equal(cell, nucleus):
         raise MaskError(
-            "the nucleus mask is the same as the cell mask: give each its own channel (name_dict, or "
-            "--segmentation_channels)."
+            "the nucleus mask is the same as the cell mask: give each its own channel: in a manifest by "
+            "name_dict, else by --segmentation_channels."
         )
     return masks
 

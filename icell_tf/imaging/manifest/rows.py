@@ -8,7 +8,7 @@ import os
 from typing import NamedTuple
 
 from icell_tf.files import nfc, on_disk
-from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, LABEL, THRESHOLD, Choices, MaskError
+from icell_tf.imaging.frame.masks import BY_COLUMN, CHANNEL_THRESHOLD, LABEL, THRESHOLD, Choices, MaskError
 from icell_tf.imaging.manifest.cells import LoadedCell
 from icell_tf.imaging.manifest.table import read_table
 from icell_tf.imaging.read import is_stack_folder, read_masks, read_stack
@@ -57,7 +57,7 @@ class ManifestCell:
     mask_roles: dict[str, int]
     scale: tuple[float, float, float] | None
     axes: str | None = None
-    choices: Choices = Choices()
+    choices: Choices = Choices(how=BY_COLUMN)
     truth: dict[str, int | None] = dataclasses.field(default_factory=dict)
 
     @property
@@ -205,7 +205,7 @@ def _resolve(text, root, column):
 
 @functools.lru_cache(maxsize=1024)
 def _parse_choices(texts):
-    return Choices.parse(dict(zip(_CHOICES, texts, strict=True)), "the column {}")
+    return Choices.parse(dict(zip(_CHOICES, texts, strict=True)), "the column {}", BY_COLUMN)
 
 
 @functools.lru_cache(maxsize=1024)

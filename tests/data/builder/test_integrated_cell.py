@@ -37,6 +37,9 @@ def test_a_data_set_is_built_once_unless_it_is_to_be_overwritten(tmp_path):
     assert build(STACKS, tmp_path, DUMMY) == folder and (folder / "mark").exists()
     assert build(STACKS, tmp_path, DUMMY, overwrite=True) == folder and not (folder / "mark").exists()
     assert build(STACKS, tmp_path, DUMMY) == folder  # which compares it with what it would build
+    pathlib.Path(folder).rename(folder.with_name(f"replaced.{folder.name}"))  # as a kill may leave it
+    assert build(STACKS, tmp_path, DUMMY, overwrite=True) == folder
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 @pytest.fixture

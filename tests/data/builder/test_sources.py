@@ -42,7 +42,7 @@ def test_thresholds_of_a_config_count_for_all_cells(real_data):
     refused = IntegratedCellConfig(name="hela", **frame)
     cells, _, _ = sources.list_cells(refused, real_data / "hela3d")
     found = prepare.examine(cells[0], refused.frame)
-    assert isinstance(found, prepare.BadCell) and '"mask_threshold": 127.5 in --config' in found.reason
+    assert isinstance(found, prepare.BadCell) and 'key of --config: "mask_threshold": 127.5' in found.reason
     soft = {"mask_threshold": 127, "channel_threshold": "membrane:127,nucleus:127"}
     config = IntegratedCellConfig(name="hela", **frame, **soft)
     assert config.arguments().items() >= soft.items()

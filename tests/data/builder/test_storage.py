@@ -2,7 +2,11 @@
 
 import errno
 import os
+import pathlib
 import pickle
+import signal
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -10,6 +14,8 @@ from array_record.python import array_record_module
 
 from icell_tf.data.builder import storage
 from tests.building import DUMMY, STACKS, build
+
+from ...conftest import REPOSITORY
 
 FULL = os.strerror(errno.ENOSPC)
 
@@ -90,6 +96,49 @@ def test_an_old_data_set_is_put_back_if_there_is_no_new_one(tmp_path):
             (beside / "cells").mkdir()  # but nothing that could take the old one's place
     assert (folder / "records").read_bytes() == b"old"
     assert list(folder.parent.iterdir()) == [folder]
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from icell_tf.data.builder import storage
+
+renamed = []
+rename = pathlib.Path.rename
+
+def rename_and_die(path, target):
+    rename(path, target)
+    renamed.append(target)
+    if len(renamed) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+pathlib.Path.rename = rename_and_die
+folder = pathlib.Path(sys.argv[1])
+with storage.replacing(folder) as beside:
+    new = beside.joinpath(*folder.parts[-3:])
+    new.mkdir(parents=True)
+    (new / "records").write_bytes(b"new")
+"""
+
+
+@pytest.mark.parametrize(("renames", "there", "expected"), [(1, False, b"old"), (2, True, b"new")])
+def test_a_build_that_is_killed_while_it_replaces_a_data_set_loses_none(tmp_path, capsys, renames, there, expected):
+    folder = tmp_path / "cells" / "mine" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "records").write_bytes(b"old")
+    killed = subprocess.run([sys.executable, "-c", KILLED, folder, str(renames)], cwd=REPOSITORY)
+    assert killed.returncode == -signal.SIGKILL and folder.exists() is there
+    storage.restore(folder.parent)
+    assert (folder / "records").read_bytes() == expected
+    assert list(folder.parent.iterdir()) == [folder]
+    assert ("is back in its place" in capsys.readouterr().out) is not there
+
+
+def test_the_next_build_finds_the_data_set_that_a_killed_one_had_set_aside(tmp_path):
+    folder = pathlib.Path(build(tmp_path, STACKS, DUMMY).data_path)
+    (folder / "mark").touch()
+    folder.rename(folder.with_name(f"replaced.{folder.name}"))
+    build(tmp_path, STACKS, DUMMY)
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name] and (folder / "mark").exists()
 
 
 def test_a_file_as_data_dir_is_refused(tmp_path):

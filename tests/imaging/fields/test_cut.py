@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -141,9 +142,15 @@ def test_without_labels_the_field_is_segmented(field, tmp_path):
     bare = Field("c", field.path, field.structure, channels=CHANNELS)
     counts = cut.cut_fields([bare], tmp_path / "out", cut.Settings(nucleus_diameter=8), lines.append)
     assert counts["kept"] == 4
-    assert "no label image of cells or nuclei" in lines[0] and "segmentation" in lines[0]
+    assert lines[0].startswith("c: no label image of cells or nuclei is given; classical segmentation")
     with Image.open(tmp_path / "out" / "c_outlines.png") as picture:
         assert (60, 255, 60) in {color for _, color in picture.getcolors(1 << 20)}
+    lines.clear()
+    several = [bare, dataclasses.replace(bare, field_id="d"), field]
+    cut.cut_fields(several, tmp_path / "several", cut.Settings(nucleus_diameter=8), lines.append)
+    assert [line.partition(" is given")[0] for line in lines if "no label" in line] == [
+        "2 fields: no label image of cells or nuclei"
+    ]
 
 
 @pytest.mark.parametrize("missing, named", [("cell_labels", "cells"), ("nucleus_labels", "nuclei")])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from icell_tf.imaging.frame.masks import Choices, MaskError, binary_mask, label_image
+from icell_tf.imaging.frame.masks import BY_COLUMN, BY_CONFIG, BY_FLAG, Choices, MaskError, binary_mask, label_image
 from icell_tf.imaging.manifest.manifest import read_manifest
 
 
@@ -29,10 +29,10 @@ def test_two_values_are_a_mask(inside):
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (TWO, r"the cell mask has several values beside 0: 1, 2\..*mask_label.*--mask_label=cell:NUMBER"),
+        (TWO, r"the cell mask has several values beside 0: 1, 2\..*: give --mask_label=cell:NUMBER"),
         (TWO + 1, "several values beside 0: 1, 2, 3"),  # 0 is missing
         (np.where(TWO > 1, 1, 2), "several values beside 0: 1, 2"),  # classes, of which 2 is the background
-        (np.array([[0, 0.5, 0.25]]), r"0\.25, 0\.5.*--mask_threshold=cell:NUMBER"),
+        (np.array([[0, 0.5, 0.25]]), r"0\.25, 0\.5.*mask_threshold"),
         (np.array([[0, 64, 128, 255]], np.uint8), "64, 128, 255.*soft edges.*mask_threshold"),
         (np.arange(200, dtype=np.uint8), "1, 2, 3, 4, 5 and 194 more, up to 199"),
         (np.where(TWO, 253 + TWO, TWO), "254, 255"),  # lossy compression
@@ -41,6 +41,21 @@ def test_two_values_are_a_mask(inside):
 def test_several_values_are_refused_by_name(mask, message):
     with pytest.raises(MaskError, match=message):
         binary_mask(mask, "cell")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        (BY_COLUMN, "give the manifest a column mask_label, or mask_threshold."),
+        (BY_CONFIG, 'mask_label, or mask_threshold; a threshold for all cells .* --config: "mask_threshold": 1.'),
+        (BY_FLAG, "give --mask_label=nucleus:NUMBER, or --mask_threshold=nucleus:NUMBER; a manifest.csv has columns"),
+    ],
+)
+def test_the_error_says_how_the_command_at_hand_takes_a_choice(how, message):
+    for choices in (Choices(how=how), Choices(how=how).over(Choices({}, {"cell": 1}))):
+        with pytest.raises(MaskError, match=message) as caught:
+            choices.mask(TWO, "nucleus")
+        assert how == BY_FLAG or "--mask" not in str(caught.value)
 
 
 def test_a_choice_makes_a_mask():
@@ -144,6 +159,5 @@ def test_masks_of_real_cells(real_data):
     for folder in ("bbbc021", "nf1", "daoy", "jump"):
         cell = read_manifest(real_data / "multiplexed" / folder / "manifest.csv")[0].load()
         assert binary_mask(cell.cell_mask, "cell").any() and binary_mask(cell.nucleus_mask, "nucleus").any()
-    cell = read_manifest(real_data / "hela3d" / "manifest.csv")[0].load()
-    with pytest.raises(MaskError, match="cell mask has several values"):
-        binary_mask(cell.cell_mask, "cell")
+    with pytest.raises(MaskError, match="cell mask has several values .* give the manifest a column mask_label"):
+        read_manifest(real_data / "hela3d" / "manifest.csv")[0].load()

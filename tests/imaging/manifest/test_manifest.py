@@ -197,7 +197,7 @@ def test_axes_of_all_stacks_may_be_given(write, tmp_path):
     shape = (3, 4, 20, 30)  # as it stands, four channels of three planes
     stack = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
     tifffile.imwrite(tmp_path / "raw" / "a.tif", np.moveaxis(stack, 0, 1), photometric="minisblack")
-    masks = np.arange(4 * 20 * 30, dtype=np.uint16).reshape(4, 20, 30)
+    masks = (np.arange(4 * 20 * 30).reshape(4, 20, 30) % 7 == 0).astype(np.uint16)
     tifffile.imwrite(tmp_path / "seg.tif", masks, photometric="minisblack", metadata={"axes": "CYX"})
     (cell,), _ = list_manifest(write(ROW), axes="ZCYX")
     loaded = pickle.loads(pickle.dumps(cell)).load()
