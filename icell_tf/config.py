@@ -110,6 +110,11 @@ class TrainingConfig:
     )
     balanced: bool = setting(False, "draw training cells so that every structure is equally frequent")
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
+    init: str = setting(
+        "",
+        "folder of a run of this phase, or of a later one that has its networks: start from its weights in place of "
+        "random ones. Its cells, pixel size and structures may be others; structures are copied by their names",
+    )
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(
         "auto", "of products and activations; auto: bfloat16 on GPUs that compute it fast, else float32", PRECISIONS
@@ -215,6 +220,7 @@ class ConditionalConfig(ReferenceConfig):
     def __post_init__(self):
         super().__post_init__()
         _require_names(self, "leave_out")
+        _require(self, "grow_from", not (self.grow_from and self.init), "empty where init is given")
         self._require_numbers("integration_weight", "reconstruction_weight", "independence_weight")
         _require(self, "z_s_noise", 0 <= self.z_s_noise < 1, "a number from 0 to below 1")
 

@@ -113,7 +113,7 @@ class CellSpec:
       pixel_size: µm along each axis.
       channels: in the order of the images' last axis: the reference channels, then one of the structure.
       structures: the vocabulary; y is an index into it. Names are only ever appended, so that y keeps its meaning;
-        `models.growth.grow` copies by name what a model knows.
+        `models.growth` copies by name what a model knows.
       covariates: conditions beside the structure; the networks take none yet.
       preparation: how the images were made from stacks.
 

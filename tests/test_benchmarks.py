@@ -1,9 +1,12 @@
 """What the benchmarks count and how they take turns; no figure of this machine."""
 
+from types import SimpleNamespace
+
 import keras
+import numpy as np
 import pytest
 
-from benchmarks import compare_folds, onnx_graphs, photograph, streaming, throughput, train_step
+from benchmarks import adapt, compare_folds, onnx_graphs, photograph, streaming, throughput, train_step
 from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
@@ -93,3 +96,18 @@ def test_folds_are_compared_cell_by_cell_and_only_the_same_ones(tmp_path):
         compare_folds.differences(compare_folds.read(tmp_path / "new"), old)
     with pytest.raises(SystemExit, match="has no fold"):
         compare_folds.read(tmp_path / "nothing")
+
+
+def test_starts_are_compared_cell_by_cell_from_what_is_kept(tmp_path):
+    """Two seeds, of which each cell's mean counts: the second cell gains 0.2, the others 0.1."""
+    for seed in (0, 1):
+        about = {"class_mean": np.full(3, 0.5), "seconds": 1.0}
+        r = np.array([0.5, 0.6, 0.7]) + 0.1 * seed
+        np.savez(tmp_path / f"24-150-{seed}-scratch.npz", r=r, hit=np.array([0.0, 0, 1]), **about)
+        np.savez(tmp_path / f"24-150-{seed}-init.npz", r=r + [0.1, 0.2, 0.1], hit=np.array([0.0, 1, 1]), **about)
+    head, of_r, of_accuracy = adapt.table(
+        SimpleNamespace(work=tmp_path, cells=[24], steps=[150], seeds=2, init="runs/small-sampler")
+    ).splitlines()
+    assert head.split("  ")[0] == "cells"
+    assert of_r.split()[:3] == ["24", "150", "0.500"] and " 0.650         0.783      +0.133 (" in of_r
+    assert "accuracy" in of_accuracy and " 0.333         0.667      +0.333 (" in of_accuracy

@@ -72,11 +72,13 @@ def test_a_bad_setting_of_phase_2_is_refused_by_name_and_value(field, value):
         dataclasses.replace(ConditionalConfig(), **{field: value})
 
 
-def test_a_fold_takes_the_whole_training_split_and_names_are_separated_by_commas():
+def test_settings_that_do_not_go_together_are_refused_and_names_are_separated_by_commas():
     with pytest.raises(ConfigError, match=r"train_split is 'train\[:9\]', but has to be train, whole, in a fold"):
         ReferenceConfig(fold="1/4", train_split="train[:9]")
     with pytest.raises(ConfigError, match="leave_out is 'tom20,', but has to be names separated by commas"):
         ConditionalConfig(leave_out="tom20,")
+    with pytest.raises(ConfigError, match="grow_from is 'runs/fewer', but has to be empty where init is given"):
+        ConditionalConfig(grow_from="runs/fewer", init="runs/small-sampler")
 
 
 def test_differences_are_told_by_field():

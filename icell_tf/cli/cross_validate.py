@@ -21,8 +21,10 @@ from icell_tf.reports import model_card
 from icell_tf.reports.pooled import POOLED_FILE, measure_fold, pool, table
 from icell_tf.training import devices
 from icell_tf.training.experiment import train_conditional, train_reference, train_sampler
+from icell_tf.training.start import check_source
 
-SHARED = ("dataset", "leave_out", "balanced", "mirror", "seed", "precision", "jit")  # flags that also hold for phase 3
+# Flags that also hold for phase 3.
+SHARED = ("dataset", "leave_out", "balanced", "mirror", "init", "seed", "precision", "jit")
 BY_FOLD = ("train_split", "fold", "epochs")
 
 FLAGS = TrainingFlags("conditional", "output", "cross-validation", without=BY_FOLD)
@@ -53,6 +55,8 @@ def main():
     ensure_prepared(FLAGS.config.dataset, FLAGS.data_dir.value)
     folders = [output / f"fold-{part}" for part in range(1, FOLDS.value + 1)]
     last = "sampler" if SAMPLER.value else "conditional"
+    if FLAGS.config.init and not all((folder / last).exists() for folder in folders):
+        check_source(FLAGS.config.init, list(PHASES)[: list(PHASES).index(last) + 1])
     for part, folder in enumerate(folders, start=1):
         print(f"Fold {part} of {FOLDS.value}: {folder}", flush=True)
         keras.utils.clear_session()  # or every fold's networks stay in memory

@@ -140,8 +140,8 @@ def text(name, run, counts, curves, parts=(), environment=None):
         "Use": f"{USES[run.phase]}\n\n{LIMITS}",
         "Data": f"{run.dataset}: frames of {spec} (alignment, normalization, version); channels "
         f"{', '.join(spec.channel_names)}. Cells by split:\n\n" + _count_table(spec.structures, counts),
-        "Training": f"Devices and versions: {used}.\n\n{_recipe(run)}\n\nAt the end of the last epoch:\n\n"
-        + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
+        "Training": f"Devices and versions: {used}.\n\n{_begun(run)}\n\n{_recipe(run)}\n\nAt the end of the last "
+        "epoch:\n\n" + _table(["curve", "value"], [[key, f"{value:.4f}"] for key, value in shown.items()]),
         "Scorecard": _scorecard(parts) if parts else "Not evaluated yet: `icell evaluate --model=RUN_DIR`.",
         "Known weaknesses": "\n".join(f"- {line}" for line in weaknesses(run, counts, parts)),
     }
@@ -211,6 +211,13 @@ def _count_table(structures, counts):
     rows = [[name, *(by_structure.get(name, 0) for by_structure in counts.values())] for name in structures]
     rows.append(["all", *(sum(by_structure.values()) for by_structure in counts.values())])
     return _table(["structure", *counts], rows)
+
+
+def _begun(run):
+    """Says from which trained weights the phases started; such a run knows more than its own cells."""
+    begun = [config.init or getattr(config, "grow_from", "") for config in run.configs.values()]
+    told = [f"phase {number} from those of `{source}`" for number, source in enumerate(begun, start=1) if source]
+    return f"Started from trained weights: {', '.join(told)}." if told else "Started from random weights."
 
 
 def _recipe(run):

@@ -37,8 +37,8 @@ def load_weights(model, path, key=0):
 
     Returns: the state of the metrics.
 
-    Raises: ConfigError: if the file is damaged, or of another model or run, or of a model with other classes; for a
-      longer vocabulary see `models.growth.grow`.
+    Raises: ConfigError: if the file is damaged, or of another model or run, or of a model with other classes; for
+      other structures see `models.growth`.
     """
     try:
         with h5py.File(path) as file:

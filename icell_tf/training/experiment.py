@@ -11,13 +11,13 @@ from icell_tf.config import PHASES, ConfigError
 from icell_tf.data.prepared import open_prepared
 from icell_tf.messages import counted, show
 from icell_tf.models.factory import build_model
-from icell_tf.models.growth import grow
 from icell_tf.runs import history
 from icell_tf.runs.run import Run
 from icell_tf.runs.trained import load_model, load_reference
 from icell_tf.training import acceleration, devices, loop, metric_state
 from icell_tf.training.acceleration import AUTO
 from icell_tf.training.errors import explain_out_of_memory
+from icell_tf.training.start import start
 from icell_tf.training.store import RunStore
 
 
@@ -170,14 +170,14 @@ def _build(run, prepared, trained, how, deterministic, workers, fresh):
         tf.config.experimental.enable_op_determinism()
     how.set_products()
     keras.utils.set_random_seed(config.seed)
-    start = workers.together(prepared.mean_logits) if config.dark_start and fresh else None
+    dark = workers.together(prepared.mean_logits) if config.dark_start and fresh else None
     with workers.strategy.scope(), how.building():
-        model = build_model(run, start)
+        model = build_model(run, dark)
         for name, weights in trained.items():
             getattr(model, name).set_weights(weights)
         model.compile(config.learning_rate, config.beta_1, jit=how.jit, loss_scale=how.loss_scale)
-        if fresh and run.phase == "conditional" and config.grow_from:
-            workers.together(lambda: _grow(model, config.grow_from))
+        if fresh:
+            workers.together(lambda: start(model, run))
     return model
 
 
@@ -207,17 +207,6 @@ def _warn_of_change(model, trained, before_dir):
             f"Warning: {before_dir} was trained further after this run had begun. This run goes on with the weights of "
             "its beginning; --overwrite starts it anew."
         )
-
-
-def _grow(model, run_dir):
-    """Gives a fresh conditional model the weights of a run with fewer structures. Raises: ConfigError."""
-    old, _ = load_model(Path(run_dir).expanduser(), phases=("conditional",))
-    if not all(map(np.array_equal, model.enc_r.get_weights(), old.enc_r.get_weights())):
-        raise ConfigError(f"--grow_from: {run_dir} was trained on another run of phase 1 than --reference names")
-    try:
-        grow(model, old)
-    except ConfigError as error:
-        raise ConfigError(f"--grow_from: {run_dir}: {error}") from error
 
 
 def _resume(model, store):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from absl import flags
 
-from icell_tf.config import PRESETS
+from icell_tf.config import PRESETS, ConfigError
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.reports import model_card
 
@@ -88,6 +88,19 @@ def test_without_settings_of_its_own_phase_three_has_those_of_its_preset(call, p
     assert [trained[0] for trained in called.trained[2::3]] == [
         dataclasses.replace(preset, fold=fold) for fold in ("1/2", "2/2")
     ]
+
+
+def test_all_phases_of_all_folds_start_from_one_source(call, command, monkeypatch):
+    checked = []
+    monkeypatch.setattr(command, "check_source", lambda *arguments: checked.append(arguments))
+    called = call("--sampler", "--init=runs/small-sampler")
+    assert [trained[0].init for trained in called.trained] == ["runs/small-sampler"] * 6
+    assert checked == [("runs/small-sampler", ["reference", "conditional", "sampler"])]
+
+
+def test_a_source_without_the_networks_of_all_phases_is_refused_before_any_is_trained(call, conditional_run):
+    with pytest.raises(ConfigError, match="--init: .*/conditional: it is of phase 'conditional', without the dec_r"):
+        call(f"--init={conditional_run}")
 
 
 @pytest.mark.parametrize("given", ["--sampler_epochs=5", "--sampler_batch_size=4"])

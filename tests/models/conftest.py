@@ -35,8 +35,8 @@ def make_model(phase, architecture="paper", white_noise=0.05, spec=SPEC, **setti
         enc_r,
         networks.build_conditional_encoder(spec.shape, 3, structures, LATENT, **widths),
         networks.build_conditional_decoder(spec.shape, 3, structures, LATENT, **widths),
-        networks.build_latent_discriminator(LATENT),
-        networks.build_image_discriminator(spec.shape, 3, classes, white_noise=white_noise, **widths),
+        networks.build_latent_discriminator(LATENT, name="enc_d_s"),
+        networks.build_image_discriminator(spec.shape, 3, classes, white_noise=white_noise, name="dec_d_rs", **widths),
         **settings,
     )
 

@@ -7,13 +7,15 @@ import pytest
 
 from icell_tf import networks
 from icell_tf.config import ARCHITECTURES, ConfigError
-from icell_tf.models.growth import NETWORKS, grow
+from icell_tf.models.growth import NETWORKS, copy_weights, grow
 
 from .conftest import LATENT, NAMES, SPEC, VOLUME, assert_equal, make_batch, make_model, state
+from .test_sampler import make_sampler
 
 APPENDED = (*NAMES, "sec61b", "tjp1")
 MIXED = "tjp1", NAMES[2], NAMES[0], "sec61b", NAMES[1]
 REORDERED = NAMES[1], NAMES[2], NAMES[0]
+WITHOUT_FIRST = "tjp1", NAMES[2], NAMES[1]
 
 
 def trained(architecture, spec):
@@ -59,6 +61,41 @@ def test_old_structures_are_answered_as_before(structures, architecture, spec):
     for name in ("z_r", "z_r_hat", "z_s", "enc_d"):  # which no class has a part in
         np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
     assert np.ptp(expected["y_logits"], axis=0).min() > 0.1 and np.ptp(expected["x_rs_hat"], axis=0).max() > 0.1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_what_both_know_is_answered_as_before_where_a_structure_is_left_out(architecture):
+    old = trained(architecture, SPEC)
+    new = make_model("conditional", architecture, spec=dataclasses.replace(SPEC, structures=WITHOUT_FIRST))
+    for name in NETWORKS:
+        copy_weights(getattr(new, name), new.spec, getattr(old, name), old.spec)
+    expected, found = answers(old, NAMES[1:]), answers(new, NAMES[1:])
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_generators_and_critics_answer_as_before_for_what_both_know():
+    old, new = make_sampler(), make_sampler(dataclasses.replace(SPEC, structures=WITHOUT_FIRST))
+    rng = np.random.default_rng(0)
+    for weight in old.gen_s.weights + old.critic_s.weights:
+        weight.assign(weight + 0.05 * rng.random(weight.shape))  # of which some start at 0 for every structure
+    networks = {"gen_s": lambda model: model.gen_s, "critic_s": lambda model: model.critic_s}
+    started = {name: network_of(new).get_weights() for name, network_of in networks.items()}
+    for network_of in networks.values():
+        copy_weights(network_of(new), new.spec, network_of(old), old.spec)
+    x = {name: rng.standard_normal((2, *tensor.shape[1:])) for name, tensor in old.gen_s.input.items()}
+    found = []
+    for model in (old, new):
+        y = np.eye(3, dtype=np.float32)[[model.spec.structures.index(name) for name in NAMES[1:]]]
+        drawn, judged = model.gen_s({**x, "y": y}), model.critic_s({"x": x["given"], "y": y})
+        found.append([drawn.numpy(), judged.numpy()])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+        assert np.ptp(ours) > 1e-3
+    for name, network_of in networks.items():  # what stands for tjp1 keeps its start
+        pairs = zip(network_of(new).get_weights(), started[name], strict=True)
+        kept = [np.array_equal(weight[0], before[0]) for weight, before in pairs]
+        assert any(kept) and not all(kept)
 
 
 def test_only_what_stands_for_a_new_class_keeps_its_start():

@@ -26,7 +26,10 @@ def make_sampler(spec=SPEC, **settings):
             networks.build_generator(spec.shape, 2, 2, 0, width, name=f"{name}_r"),
         )
 
-    critics = networks.build_critic(spec.shape, 3, structures, width), networks.build_critic(spec.shape, 2, 0, width)
+    critics = (
+        networks.build_critic(spec.shape, 3, structures, width, name="critic_s"),
+        networks.build_critic(spec.shape, 2, 0, width, name="critic_r"),
+    )
     before = conditional.enc_r, reference.dec, conditional.enc, conditional.dec
     model = SamplerModel(spec, *before, *pair("gen"), *pair("mean_gen"), *critics, **settings)
     model.compile()

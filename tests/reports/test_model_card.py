@@ -51,6 +51,13 @@ def test_before_the_evaluation_the_card_tells_data_recipe_and_curves():
     ]
 
 
+def test_the_card_says_from_which_weights_a_run_started():
+    assert "\nStarted from random weights.\n" in model_card.text("my-run", RUN, COUNTS, CURVES)
+    started = dataclasses.replace(RUN, config=dataclasses.replace(RUN.config, init="runs/source"))
+    told = "\nStarted from trained weights: phase 2 from those of `runs/source`.\n"
+    assert told in model_card.text("my-run", started, COUNTS, CURVES)
+
+
 def test_weaknesses_follow_from_the_scores():
     assert model_card.weaknesses(RUN, COUNTS, PARTS)[1:] == [
         "Classification, zo1_recall: only 0.7 of 10 cells are recognised.",
