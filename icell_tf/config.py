@@ -112,8 +112,9 @@ class TrainingConfig:
     mirror: bool = setting(False, "mirror training cells at random along either axis, four poses for one cell")
     init: str = setting(
         "",
-        "folder of a run of this phase, or of a later one that has its networks: start from its weights in place of "
-        "random ones. Its cells, pixel size and structures may be others; structures are copied by their names",
+        "folder of a run of this phase, or of a later one that has its networks, or name of a model that ships: start "
+        "from its weights in place of random ones. Its cells, pixel size and structures may be others; structures are "
+        "copied by their names",
     )
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(

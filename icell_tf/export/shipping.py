@@ -17,6 +17,7 @@ from icell_tf.evaluation.metrics import correlation
 from icell_tf.files import atomic_write
 from icell_tf.inference.loading import load
 from icell_tf.runs import shipped
+from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.trained import load_model
 from icell_tf.runs.weights import NETWORKS, save_networks
 
@@ -75,7 +76,8 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
     folder.mkdir(parents=True, exist_ok=True)
     target, temporary = folder / model.name, Path(tempfile.mkdtemp(prefix=".ship-", dir=folder))
     try:
-        dataclasses.replace(run, reference_dir="", conditional_dir="").save(temporary)
+        shutil.copy(Path(model.run_dir) / CONFIG_FILE, temporary)
+        dataclasses.replace(run, reference_dir="", conditional_dir="").save(temporary)  # keeps its settings, no others
         save_networks(trained, temporary / NETWORKS, run.key)
         np.savez_compressed(temporary / shipped.CELLS, **_choose_cells(prepared))
         measured = measure(temporary)

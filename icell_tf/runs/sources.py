@@ -1,9 +1,9 @@
 """Trained networks that a new run starts from: the setting `init`."""
 
-from pathlib import Path
-
 from icell_tf.config import ConfigError
+from icell_tf.runs import shipped
 from icell_tf.runs.trained import load_model
+from icell_tf.runs.weights import answering
 
 # The networks of each phase by their names: what it needs of a source, and what else it takes of one that has them.
 NEEDED = {
@@ -23,13 +23,22 @@ def open_source(init):
 
     The generators of phase 3 are the averaged ones, which draw.
 
-    Args: init: the folder of a run of any phase. Raises: ConfigError: there are no trained networks.
+    Args: init: the folder of a run of any phase, or the name of a model that ships, which has no networks that only
+      train. Raises: ConfigError: there are no trained networks.
     """
-    folder = Path(init).expanduser()
+    try:
+        folder = shipped.resolve(init)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     if not folder.is_dir():
-        raise ConfigError(f"there is no folder {folder}: give that of a training run")
+        ships = ", ".join(shipped.described())
+        raise ConfigError(
+            f"there is no folder {folder}: give that of a training run, or the name of a model that ships: {ships}"
+        )
     model, run = load_model(folder)
     networks = networks_of(model)
+    if shipped.is_shipped(folder):
+        networks = {network.name: network for network in answering(model).values()}
     averaged = {name: networks.get(f"mean_{name}") for name in ("gen_s", "gen_r")}
     return networks | {name: network for name, network in averaged.items() if network}, run
 

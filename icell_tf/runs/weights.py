@@ -77,7 +77,7 @@ def save_networks(model, path, key):
     Args: path, of the file; key, the `Run.key`.
     """
     with h5py.File(path, "w") as file:
-        for name, network in _answering(model).items():
+        for name, network in answering(model).items():
             for number, values in enumerate(network.get_weights()):
                 file.create_dataset(f"{name}/{number}", data=values, **_compression(values))
         file.create_group(RUN)["key"] = key
@@ -92,7 +92,7 @@ def load_networks(model, path, key):
         with h5py.File(path) as file:
             if file[RUN]["key"][()] != key:
                 raise ValueError("it bears the key of another run")
-            for name, network in _answering(model).items():
+            for name, network in answering(model).items():
                 network.set_weights([file[name][str(number)][()] for number in range(len(file[name]))])
     except (OSError, ValueError, RuntimeError, KeyError) as error:  # of h5py, Keras
         if system_error(error):
@@ -100,7 +100,8 @@ def load_networks(model, path, key):
         raise ConfigError(f"{path} does not hold this model's networks ({reason(error)}): put back a copy") from error
 
 
-def _answering(model):
+def answering(model):
+    """Returns the networks of a model that are used after training, {attribute: network}."""
     return {name: getattr(model, name) for name in ANSWERING if hasattr(model, name)}
 
 

@@ -10,7 +10,7 @@ from icell_tf.config import ConfigError
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.export import shipping
 from icell_tf.inference.inputs import Reading, read_inputs
-from icell_tf.runs import shipped, trained, weights
+from icell_tf.runs import shipped, sources, trained, weights
 
 
 def test_a_model_that_ships_answers_as_its_run_does(ships, sampler_run, prepared):
@@ -30,6 +30,18 @@ def test_it_ships_without_what_only_training_needs(ships, sampler_run):
     assert (ships / "tiny" / "networks.h5").stat().st_size < (sampler_run / weights.BEST).stat().st_size / 2
     _, run = trained.load_model(ships / "tiny")
     assert not run.reference_dir and not run.conditional_dir
+
+
+def test_training_starts_from_the_networks_that_ship_alone(ships, sampler_run):
+    networks, run = sources.open_source("tiny")
+    assert run.phase == "sampler"
+    assert set(networks) == {"enc_r", "dec_r", "enc_rs", "dec_rs", "gen_s", "gen_r", "mean_gen_s", "mean_gen_r"}
+    whole, _ = sources.open_source(sampler_run)
+    for name, network in networks.items():
+        for found, expected in zip(network.get_weights(), whole[name].get_weights(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+    with pytest.raises(ConfigError, match="no folder absent.*a model that ships: tiny"):
+        sources.open_source("absent")
 
 
 def test_its_scores_are_those_of_its_card(ships):
