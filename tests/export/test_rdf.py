@@ -2,7 +2,7 @@
 
 import pytest
 
-from icell_tf.config import ConditionalConfig, ReferenceConfig
+from icell_tf.config import ConditionalConfig, ReferenceConfig, SamplerConfig
 from icell_tf.export import rdf
 from icell_tf.runs.run import Run
 from icell_tf.spec import CellSpec
@@ -41,3 +41,9 @@ def test_name_is_not_too_long():
 
 def test_readme_goes_without_a_card():
     assert rdf.readme(VOLUMES, "", "a cell").startswith("# The Integrated Cell\n")
+
+
+def test_training_is_that_of_the_networks_in_the_package():
+    before = dict(reference=ReferenceConfig(), conditional=ConditionalConfig(epochs=3))
+    run = Run("sampler", SamplerConfig(epochs=7), VOLUMES, "x/y", **before)
+    assert rdf.describe(VOLUMES, run, "a run", 5)["config"]["bioimageio"]["training"]["training_epochs"] == 3
