@@ -3,7 +3,7 @@
     icell build --manual_dir=PATH_OF_HELA3D --config='{"name": "hela_few", "kind": "stacks", "image_size": 64,
         "pixel_size": 1.0, "mask_threshold": 0, "channel_threshold": "membrane:0,nucleus:0",
         "validation_fraction": 0, "test_fraction": 0.36}'
-    python benchmarks/adapt.py --dataset=integrated_cell/hela_few --init=runs/small-sampler --work=runs/adapt
+    python benchmarks/adapt.py --dataset=integrated_cell/hela_few --init=simulated_64 --work=runs/adapt
 
 Phases 1 and 2 of the preset `small` are trained on the first 24, 48 and 96 training cells, as many steps whatever the
 number of cells, and measured on the test cells: the r of Algorithm 3 with the observed structure, and the accuracy.

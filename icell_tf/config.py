@@ -280,7 +280,7 @@ PRESETS = {
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=20),
         "conditional": ConditionalConfig(**_DEMO, **_INFORMATIVE, epochs=12),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=10),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=6),
     },
 }
 
