@@ -278,9 +278,9 @@ PRESETS = {
         "sampler": SamplerConfig(dataset=_SMALL["dataset"], width=0.25, epochs=32),
     },
     "demo": {
-        "reference": ReferenceConfig(**_DEMO, epochs=20),
+        "reference": ReferenceConfig(**_DEMO, epochs=15),
         "conditional": ConditionalConfig(**_DEMO, **_INFORMATIVE, epochs=12),
-        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=6),
+        "sampler": SamplerConfig(dataset=_DEMO["dataset"], width=0.25, epochs=5),
     },
 }
 
