@@ -4,6 +4,7 @@ import pytest
 
 from icell_tf.export import shipping
 from icell_tf.runs import shipped
+from icell_tf.runs.run import CARD_FILE
 
 LARGEST = 20e6  # bytes, of all models together
 
@@ -13,7 +14,7 @@ def test_a_model_that_ships_has_the_scores_of_its_card(name):
     folder, about = shipped.resolve(name), shipped.described()[name]
     measured = shipping.measure(folder)
     assert measured == pytest.approx(about["measured"], abs=5e-4)
-    card = (folder / shipped.CARD).read_text(encoding="utf-8")
+    card = (folder / CARD_FILE).read_text(encoding="utf-8")
     assert f"accuracy {about['measured']['accuracy']:.3f}, r of Algorithm 3 {about['measured']['r']:.3f}." in card
 
 

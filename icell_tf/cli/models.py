@@ -4,6 +4,7 @@ A name stands for the model wherever a command takes --model: icell integrate --
 """
 
 from icell_tf.runs import shipped
+from icell_tf.runs.run import CARD_FILE
 
 
 def main():
@@ -20,7 +21,7 @@ def _about(name, entry):
         "scores": "; ".join(scores),
         "licence": entry["licence"],
         "not for": entry["not_for"],
-        "card": folder / shipped.CARD,
+        "card": folder / CARD_FILE,
         "size": f"{size:.1f} MB",
     }
     return "\n".join([f"{name}: {entry['summary']}", *(f"  {label:11} {text}" for label, text in rows.items())])

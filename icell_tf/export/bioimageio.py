@@ -6,7 +6,6 @@ structures that the model finds in it, a cover, and the model card.
 
 import dataclasses
 import datetime
-import hashlib
 import re
 import tempfile
 import zipfile
@@ -139,7 +138,7 @@ def _described_files(about, work):
     """What rdf.yaml says of the files in the folder `work`, and when they were written."""
 
     def file(name, **details):
-        return {"source": name, "sha256": hashlib.sha256((work / name).read_bytes()).hexdigest(), **details}
+        return {"source": name, "sha256": shipped.hash_of(work / name), **details}
 
     tensors = {
         f"{name}s": [

@@ -16,8 +16,10 @@ from icell_tf.data.prepared import open_prepared
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.files import atomic_write
 from icell_tf.inference.loading import load
+from icell_tf.reports import model_card
+from icell_tf.reports.metrics_file import METRICS_FILE
 from icell_tf.runs import shipped
-from icell_tf.runs.run import CONFIG_FILE
+from icell_tf.runs.run import CARD_FILE, CONFIG_FILE
 from icell_tf.runs.trained import load_model
 from icell_tf.runs.weights import NETWORKS, save_networks
 
@@ -30,7 +32,7 @@ SCORES = {
     "CRPS of draws": ("distribution", "crps"),
     "judge's accuracy on new cells": ("generated", "judge_accuracy"),
 }
-NOTES, ON_ITS_CELLS = "\n## Notes\n", "On the cells that ship with it"
+ON_ITS_CELLS = "On the cells that ship with it"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +83,8 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
         save_networks(trained, temporary / NETWORKS, run.key)
         np.savez_compressed(temporary / shipped.CELLS, **_choose_cells(prepared))
         measured = measure(temporary)
-        card = (Path(model.run_dir) / shipped.CARD).read_text(encoding="utf-8")
-        (temporary / shipped.CARD).write_text(_with_scores(card, model, measured), encoding="utf-8")
+        card = (Path(model.run_dir) / CARD_FILE).read_text(encoding="utf-8")
+        (temporary / CARD_FILE).write_text(_with_scores(card, model, measured), encoding="utf-8")
         entry = {name: value for name, value in vars(model).items() if name not in ("name", "run_dir")}
         splits = ", ".join(f"{count} {split}" for split, count in prepared.splits.items())
         entry |= {"data": f"{run.dataset}: {splits} cells of {run.spec}", "scores": scores, "measured": measured}
@@ -104,7 +106,7 @@ def read_scores(evaluation):
 
     Raises: ConfigError: the evaluation does not exist, or lacks one of them.
     """
-    path = Path(evaluation) / "metrics.json"
+    path = Path(evaluation) / METRICS_FILE
     if not path.is_file():
         raise ConfigError(f"{path} does not exist: evaluate the run first, with `icell evaluate`")
     scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
@@ -148,7 +150,7 @@ def _choose_cells(prepared):
 def _with_scores(card, model, measured):
     """Returns a run's model card with the model's name, and what it scores on the cells that ship with it."""
     _, *lines = card.splitlines(keepends=True)
-    text, notes, rest = "".join(lines).partition(NOTES)
+    text, notes, rest = "".join(lines).partition(f"\n{model_card.NOTES}\n")
     section = (
         f"\n## {ON_ITS_CELLS}\n\n{measured['cells']} of its test cells, in {shipped.CELLS}: accuracy "
         f"{measured['accuracy']:.3f}, r of Algorithm 3 {measured['r']:.3f}.\n"

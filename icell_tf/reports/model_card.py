@@ -18,8 +18,8 @@ from icell_tf import __version__
 from icell_tf.files import atomic_write
 from icell_tf.messages import counted
 from icell_tf.runs.history import MAIN_CURVES
+from icell_tf.runs.run import CARD_FILE
 
-CARD_FILE = "model_card.md"
 ENVIRONMENT_FILE = "environment.json"  # what a run was trained with; evaluated elsewhere, its card still tells
 PACKAGES = ("tensorflow", "keras", "tensorflow-datasets", "numpy")
 NOTES = "## Notes"

@@ -11,6 +11,7 @@ from icell_tf.files import atomic_write
 from icell_tf.spec import CellSpec
 
 CONFIG_FILE = "config.json"
+CARD_FILE = "model_card.md"  # also in a run's folder; see reports.model_card
 PHASE_3 = ("conditional", "conditional_dir")  # what stands in config.json of that phase only
 FOLDERS = ("reference_dir", "conditional_dir")
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from icell_tf.config import ConfigError
+
 FOLDER = Path(__file__).resolve().parent.parent / "shipped"
-INDEX, CARD, CELLS = "models.json", "model_card.md", "cells.npz"
+INDEX, CELLS = "models.json", "cells.npz"
 
 
 def described():
@@ -24,7 +26,7 @@ def resolve(model):
     """Returns the folder of a model, which is given by its path or, of a model that ships, by its name.
 
     Raises:
-      ValueError: there are both, a model of this name and such a folder; or the model's files are not those that were
+      ConfigError: there are both, a model of this name and such a folder; or the model's files are not those that were
         shipped.
     """
     path = Path(model).expanduser()
@@ -33,7 +35,7 @@ def resolve(model):
         return path
     folder = FOLDER / str(model)
     if path.exists():
-        raise ValueError(
+        raise ConfigError(
             f"{model} is a model that ships with icell_tf, in {folder}, and also a folder here, {path.resolve()}: "
             f"say ./{model} for the folder here, or rename it for the model that ships"
         )
@@ -41,7 +43,7 @@ def resolve(model):
         file = folder / name
         found = hash_of(file) if file.is_file() else "missing"
         if found != digest:
-            raise ValueError(
+            raise ConfigError(
                 f"{file} is not the file that was shipped (its SHA-256 is {found}, expected {digest}): install "
                 "icell_tf again"
             )

@@ -26,10 +26,7 @@ def open_source(init):
     Args: init: the folder of a run of any phase, or the name of a model that ships, which has no networks that only
       train. Raises: ConfigError: there are no trained networks.
     """
-    try:
-        folder = shipped.resolve(init)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    folder = shipped.resolve(init)
     if not folder.is_dir():
         ships = ", ".join(shipped.described())
         raise ConfigError(

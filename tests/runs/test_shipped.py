@@ -11,6 +11,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.export import shipping
 from icell_tf.inference.inputs import Reading, read_inputs
 from icell_tf.runs import shipped, sources, trained, weights
+from icell_tf.runs.run import CARD_FILE
 
 
 def test_a_model_that_ships_answers_as_its_run_does(ships, sampler_run, prepared):
@@ -48,7 +49,7 @@ def test_its_scores_are_those_of_its_card(ships):
     entry = shipped.described()["tiny"]
     measured = shipping.measure(ships / "tiny")
     assert measured == pytest.approx(entry["measured"], abs=5e-4)
-    card = (ships / "tiny" / shipped.CARD).read_text()
+    card = (ships / "tiny" / CARD_FILE).read_text()
     assert card.startswith("# Model card: tiny\n") and "\n## Notes\n" in card
     assert f"accuracy {measured['accuracy']:.3f}, r of Algorithm 3 {measured['r']:.3f}." in card
     assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6]
