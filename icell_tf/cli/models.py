@@ -4,6 +4,7 @@ A name stands for the model wherever a command takes --model: icell integrate --
 """
 
 from icell_tf.runs import shipped
+from icell_tf.runs.known import described
 from icell_tf.runs.run import CARD_FILE
 
 
@@ -19,6 +20,7 @@ def _about(name, entry):
         "trained on": entry["data"],
         "recipe": entry["recipe"],
         "scores": "; ".join(scores),
+        **({"unknown": f"told {described(entry['known'])}"} if entry.get("known") else {}),
         "licence": entry["licence"],
         "not for": entry["not_for"],
         "card": folder / CARD_FILE,

@@ -86,7 +86,7 @@ def export_package(run_dir, path, dataset=None, data_dir=None, license=None, aut
     card = run_dir / model_card.CARD_FILE
     text = readme(integrator.spec, card.read_text(encoding="utf-8") if card.is_file() else "", source)
     parameters = sum(network.count_params() for network in _networks(networks))
-    about = describe(integrator.spec, run, run_dir.resolve().name, parameters) | about
+    about = describe(integrator.spec, run, run_dir.resolve().name, parameters, integrator.known) | about
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
         work = Path(folder)

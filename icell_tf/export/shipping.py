@@ -19,6 +19,7 @@ from icell_tf.inference.loading import load
 from icell_tf.reports import model_card
 from icell_tf.reports.metrics_file import METRICS_FILE
 from icell_tf.runs import shipped
+from icell_tf.runs.known import KNOWN_FILE, read_known
 from icell_tf.runs.run import CARD_FILE, CONFIG_FILE
 from icell_tf.runs.trained import load_model
 from icell_tf.runs.weights import NETWORKS, save_networks
@@ -81,6 +82,9 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
         shutil.copy(Path(model.run_dir) / CONFIG_FILE, temporary)
         dataclasses.replace(run, reference_dir="", conditional_dir="").save(temporary)  # keeps its settings, no others
         save_networks(trained, temporary / NETWORKS, run.key)
+        known = read_known(model.run_dir, trained.enc)
+        if known:
+            shutil.copy(Path(model.run_dir) / KNOWN_FILE, temporary)
         np.savez_compressed(temporary / shipped.CELLS, **_choose_cells(prepared))
         measured = measure(temporary)
         card = (Path(model.run_dir) / CARD_FILE).read_text(encoding="utf-8")
@@ -88,6 +92,7 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
         entry = {name: value for name, value in vars(model).items() if name not in ("name", "run_dir")}
         splits = ", ".join(f"{count} {split}" for split, count in prepared.splits.items())
         entry |= {"data": f"{run.dataset}: {splits} cells of {run.spec}", "scores": scores, "measured": measured}
+        entry["known"] = known.about if known else None
         entry["files"] = {file.name: shipped.hash_of(file) for file in sorted(temporary.iterdir())}
         temporary.chmod(0o755)  # mkdtemp makes it private
         shutil.rmtree(target, ignore_errors=True)

@@ -36,7 +36,7 @@ class Integrator:
       backend: `Networks` or `SavedModel`.
 
     Attributes:
-      spec, latent_dim, mirrored, sharp: see `Description`.
+      spec, latent_dim, mirrored, sharp, known: see `Description`.
       structures: K names, in the order of y.
 
     Example:
@@ -53,7 +53,7 @@ class Integrator:
     def __init__(self, backend):
         self.backend, about = backend, backend.description
         self.spec, self.latent_dim, self.mirrored = about.spec, about.latent_dim, about.mirrored
-        self.sharp = about.sharp
+        self.sharp, self.known = about.sharp, about.known
         self.structures = about.spec.structures
 
     @property
@@ -145,6 +145,9 @@ class Integrator:
 
     def classify(self, x_rs):
         """Says which structure the structure channel shows: x_rs (B, ..., C) -> `probabilities` (B, K).
+
+        A model with a threshold, `known`, also returns `unknown` (B,) bool, whether the cell shows none of its
+        structures, and what that is judged by, its `distance` (B,) to the fifth nearest training cell.
 
         Example:
           >>> likeliest = model.classify(x_rs)["probabilities"].argmax(axis=1)

@@ -3,6 +3,7 @@
 from icell_tf.inference.backends import Networks, SavedModel
 from icell_tf.inference.integrator import Integrator
 from icell_tf.runs import shipped
+from icell_tf.runs.known import read_known
 from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.weights import BEST, LAST
 
@@ -40,7 +41,9 @@ def load(path, weights="best"):
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
         model, run = load_model(path, WEIGHTS[weights], ("conditional", "sampler"))
-        return integrator_of(model, run.mirrored, run.from_targets, run.mirrored_draws)
+        return integrator_of(
+            model, run.mirrored, run.from_targets, run.mirrored_draws, known=read_known(path, model.enc)
+        )
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -51,11 +54,11 @@ def load(path, weights="best"):
     return Integrator(SavedModel(folder))
 
 
-def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=False):
+def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=False, known=None):
     """Returns the `Integrator` of a model in memory.
 
     Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; mirrored and from_targets: see
-    `Description`; mirrored_draws: see `Generators`.
+    `Description`; mirrored_draws: see `Generators`; known: a `Known`.
     """
     generators = None
     if hasattr(model, "mean_gen_s"):
@@ -63,7 +66,7 @@ def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=Fals
 
         generators = Generators(model.spec, model.dec_r, model.mean_gen_r, model.mean_gen_s, mirrored_draws)
     networks = model.enc_r, model.enc, model.dec
-    return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets))
+    return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets, known))
 
 
 def versions_in(directory):

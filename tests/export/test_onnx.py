@@ -16,7 +16,7 @@ from icell_tf.export import onnx as export
 from icell_tf.export.plain import plain_networks
 
 from ..conftest import LATENT, REPOSITORY, SPEC, STRUCTURES
-from ..made_up import VOLUMES
+from ..made_up import VOLUMES, knowing
 
 FUNCTIONS = "integrate integrate_draw draw encode_reference encode classify reconstruct decode sample".split()
 DRAWING = ("integrate_draw", "draw", "sample")
@@ -98,6 +98,21 @@ def test_a_graph_answers_as_the_function_does(graph, name, function):
     assert all(value.std() > DIFFERENT for value in expected.values())  # else the comparison says little
 
 
+def test_a_graph_says_which_cells_are_unknown_and_carries_the_threshold(make_model, tmp_path):
+    cells = given(make_model().networks, "classify")["x_rs"]
+    model, path = knowing(make_model(), cells), tmp_path / "classify.onnx"
+    export.write_graph(plain_networks(model), "classify", path)
+    session = onnxruntime.InferenceSession(path)
+    expected, found = model.classify(cells), answers(session, {"x_rs": cells})
+    assert found.keys() == expected.keys() == {"probabilities", "distance", "unknown"}
+    for name in ("probabilities", "distance"):
+        assert np.abs(found[name] - expected[name]).max() <= LARGEST_DIFFERENCE
+    assert found["unknown"].dtype == bool and found["unknown"].sum() == COUNT / 2
+    np.testing.assert_array_equal(found["unknown"], expected["unknown"])
+    np.testing.assert_array_equal(answers(session, {"x_rs": cells[:1]})["unknown"], expected["unknown"][:1])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["known"]) == model.known
+
+
 @pytest.mark.parametrize("name", ["drawing", "mirrored", "volumes"])
 def test_other_noise_and_other_poses_give_other_draws(graph, name):
     networks, path = graph(name, "integrate_draw")
@@ -128,6 +143,7 @@ def test_metadata_and_axes(exported, function):
         "mirrored": False,
         "sharp": True,
         "from_targets": False,
+        "known": None,
     }
     assert {tensor.shape[0] for tensor in (*session.get_inputs(), *session.get_outputs())} == {"batch"}
     assert {output.type for output in session.get_outputs()} == {"tensor(float)"}

@@ -1,6 +1,7 @@
 """Models that ship: found by name, checked by hash, told apart from folders."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.export import shipping
 from icell_tf.inference.inputs import Reading, read_inputs
 from icell_tf.runs import shipped, sources, trained, weights
+from icell_tf.runs.known import Known
 from icell_tf.runs.run import CARD_FILE
+
+from ..in_process import run_icell
 
 
 def test_a_model_that_ships_answers_as_its_run_does(ships, sampler_run, prepared):
@@ -33,6 +37,26 @@ def test_it_ships_without_what_only_training_needs(ships, sampler_run):
     assert not run.reference_dir and not run.conditional_dir
 
 
+def test_a_threshold_for_unknown_structures_ships_with_its_hash(sampler_run, shipped_folder, tmp_path, monkeypatch):
+    model, run = trained.load_model(sampler_run)
+    run_dir = shutil.copytree(sampler_run, tmp_path / "run")
+    rates = {"accepted": {"value": 0.95, "interval": [0.9, 0.975], "n": 40}, "rejected": None}
+    known = Known(np.zeros((8, len(run.spec.structures)), np.float32), 0.5, 0.96, rates)
+    path = known.save(run_dir, model.enc)
+    ships, to_ship = tmp_path / "models", shipping.Model("tiny", str(run_dir), "", "", "")
+    entry = shipping.ship(to_ship, shipped_folder.parent, ships)
+    assert (ships / "tiny" / "known.npz").read_bytes() == path.read_bytes()
+    assert entry["files"]["known.npz"] == shipped.hash_of(path) and entry["known"] == known.about
+    monkeypatch.setattr(shipped, "FOLDER", ships)
+    monkeypatch.chdir(tmp_path)
+    assert icell_tf.load("tiny").known == known.about
+    assert "unknown     told by a threshold that accepts 95.0%" in run_icell(tmp_path, "models")[1]
+    model.enc.set_weights([values + 1 for values in model.enc.get_weights()])
+    known.save(run_dir, model.enc)  # of other weights than those that ship
+    entry = shipping.ship(to_ship, shipped_folder.parent, ships)
+    assert "known.npz" not in entry["files"] and entry["known"] is None
+
+
 def test_training_starts_from_the_networks_that_ship_alone(ships, sampler_run):
     networks, run = sources.open_source("tiny")
     assert run.phase == "sampler"
@@ -52,7 +76,7 @@ def test_its_scores_are_those_of_its_card(ships):
     card = (ships / "tiny" / CARD_FILE).read_text()
     assert card.startswith("# Model card: tiny\n") and "\n## Notes\n" in card
     assert f"accuracy {measured['accuracy']:.3f}, r of Algorithm 3 {measured['r']:.3f}." in card
-    assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6]
+    assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6] and entry["known"] is None
 
 
 def test_its_cells_are_test_cells_first_one_of_each_structure(ships, prepared):
