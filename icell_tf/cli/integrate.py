@@ -15,6 +15,7 @@ from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
 from icell_tf.runs import shipped
+from icell_tf.runs.known import described
 from icell_tf.viz import figures
 
 MODEL = define_model("exported SavedModel")
@@ -46,3 +47,5 @@ def main(argv):
     paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
     found = f"{counted(len(cells), 'cell')}, {counted(len(integrator.structures), 'structure')} each"
     print(f"{found}: {counted(len(paths), 'file')} in {OUTPUT.value}")
+    if integrator.known and any(path.name == outputs.CLASSES for path in paths):
+        print(f"unknown structures in {outputs.CLASSES} are told {described(integrator.known)}")

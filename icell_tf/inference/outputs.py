@@ -17,7 +17,7 @@ from icell_tf.viz import figures
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
-DRAWS = "_draws.ome.tif"
+DRAWS, CLASSES = "_draws.ome.tif", "classes.csv"
 SHOWN = 3  # draws in a picture
 LARGEST_TIFF = 2**32 - 2**25  # bytes, as tifffile has it
 
@@ -69,7 +69,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     paths, spec = _paths([cell.name for cell in cells], output, settings), integrator.spec
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
-        paths.append(output / "classes.csv")
+        paths.append(output / CLASSES)
     prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([spec.reference(cell.image) for cell in batch]) / np.float32(255)
@@ -82,7 +82,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
             drawn = {f"draw {i + 1}": draw[b] for i, draw in enumerate(draws)}
             _write_cell(integrator, cell, typical[b], drawn, statistics, output, settings)
     if with_structure:
-        _write_classes(integrator, with_structure, output / "classes.csv")
+        _write_classes(integrator, with_structure, output / CLASSES)
     return paths
 
 
@@ -193,12 +193,18 @@ def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
 def _write_classes(integrator, cells, path):
     with atomic_write(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["cell", "input", "labelled_structure", "predicted_structure", *integrator.structures])
+        judged = ("unknown", "distance") if integrator.known else ()
+        columns = "cell", "input", "labelled_structure", "predicted_structure", *judged, *integrator.structures
+        writer.writerow(columns)
         for batch in _batches(cells):
             x_rs = np.stack([cell.image for cell in batch]) / np.float32(255)
-            for cell, probabilities in zip(batch, integrator.classify(x_rs)["probabilities"], strict=True):
+            found = integrator.classify(x_rs)
+            for i, cell in enumerate(batch):
+                probabilities = found["probabilities"][i]
                 predicted = integrator.structures[probabilities.argmax()]
                 row = [cell.name, cell.source, cell.structure or "", predicted]
+                if judged:
+                    row += [bool(found["unknown"][i]), f"{found['distance'][i]:.6f}"]
                 writer.writerow(row + [f"{probability:.6f}" for probability in probabilities])
 
 

@@ -19,6 +19,7 @@ class FakeIntegrator:
     """Predicts structure k as (k + 1) / 10 of the nucleus, and the class by the structure channel's mean."""
 
     structures, spec = NAMES, CellSpec("YX", (SIZE, SIZE), (0.5, 0.5), NAMES)
+    known = None
 
     def integrate(self, x_r):
         return {"structures": x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)}
@@ -120,6 +121,28 @@ def test_classes_of_the_cells_with_a_structure(tmp_path):
     assert [row["predicted_structure"] for row in rows[:2]] == ["zo1", "tom20"]
     assert {row["labelled_structure"] for row in rows} == {"tom20"}
     assert [float(rows[0][name]) for name in NAMES] == pytest.approx([0.05, 0.9, 0.05])
+    assert "unknown" not in rows[0]
+
+
+class Knowing(FakeIntegrator):
+    """Calls cells unknown whose structure channel is bright."""
+
+    known = {"threshold": 0.5}
+
+    def classify(self, x_rs):
+        distance = x_rs[..., 2].mean(axis=(1, 2))
+        return super().classify(x_rs) | {"distance": distance, "unknown": distance > self.known["threshold"]}
+
+
+def test_classes_say_which_cells_are_unknown_where_the_model_can_tell(tmp_path):
+    cells = [cell("a", channels=3), cell("b", channels=3)]
+    cells[1].image[:, ::4, 2] = 0
+    cells[1].image[:, 1::4, 2] = cells[1].image[:, 2::4, 2] = 0
+    outputs.integrate_cells(Knowing(), cells, tmp_path)
+    with open(tmp_path / "classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[3:7] == ["predicted_structure", "unknown", "distance", "tom20"]
+    assert [(row["unknown"], float(row["distance"])) for row in rows] == [("True", 1.0), ("False", 0.25)]
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):
