@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import __version__
-from icell_tf.export.folders import complete_folder
+from icell_tf.export.folders import complete_folder, never_overwrite
 from icell_tf.export.plain import plain_networks
 from icell_tf.files import atomic_write
 from icell_tf.inference.backends import DESCRIPTION_FILE
@@ -36,8 +36,7 @@ def export_onnx(integrator, directory=DEFAULT_DIRECTORY):
       OSError: it can't be written, as on a full disk.
     """
     directory = Path(directory)
-    if directory.exists():
-        raise FileExistsError(f"{directory} exists and is not overwritten: give another --output, or remove it")
+    never_overwrite(directory)
     require_converter()
     networks = plain_networks(integrator)
     with complete_folder(directory) as folder:
