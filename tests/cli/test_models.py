@@ -34,7 +34,7 @@ def test_integrate_takes_the_cells_that_ship(tiny, monkeypatch):
     assert len(list((tiny / "out").glob("*_structures.png"))) == 2
     monkeypatch.setattr(loading, "load", None)  # existing files are refused before the model is loaded
     message, _ = run_icell(tiny, "integrate", "--model=tiny", "--limit=2", "--output=out")
-    assert "_structures.png exists, and 6 more" in message
+    assert "_structures.png exists, and 5 more" in message
 
 
 @pytest.mark.parametrize("command", COMMANDS)
