@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.export.folders import complete_folder
+from icell_tf.export.folders import complete_folder, never_overwrite
 from icell_tf.export.plain import plain_networks
 from icell_tf.inference.backends import DESCRIPTION_FILE
 from icell_tf.inference.loading import versions_in
@@ -38,8 +38,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     if version < 1:
         raise ValueError(f"--version is {version}, but TensorFlow Serving takes positive integers")
     target = directory / str(version)
-    if target.exists():
-        raise FileExistsError(f"{target} exists and is not overwritten: give another --version, or none for the next")
+    never_overwrite(target, "give another --version, or none for the next")
     networks = plain_networks(integrator)
     with complete_folder(target) as folder:
         _write(networks, folder)

@@ -30,6 +30,7 @@ from icell_tf.imaging.read.channels import (
 from icell_tf.imaging.read.units import resolve_scale
 from icell_tf.messages import counted, show
 from icell_tf.runs import shipped
+from icell_tf.runs.run import Run
 from icell_tf.spec import CHANNELS, NUCLEUS
 from icell_tf.structures import canonical_name
 
@@ -131,12 +132,16 @@ def read_inputs(paths, integrator, reading=None):
 
 
 def known_names(paths, reading):
-    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is read.
+    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is prepared.
 
-    These are those of stacks and manifests that come before all prepared data sets. Raises: ValueError: a manifest's.
+    These are those of stacks, manifests and models that ship, before the first prepared data set. Raises: ValueError: a
+    manifest's, or a damaged model's.
     """
     names = []
     for path in (Path(on_disk(path)) for path in paths):
+        if shipped.is_shipped(path):
+            names += _shipped_cells(path, reading)["cell_id"]
+            continue
         if not path.exists() or path.is_dir() and not _is_stack(path):
             break
         if path.suffix.lower() == ".csv":
@@ -182,11 +187,18 @@ def _from_prepared(path, integrator, reading):
 
 
 def _from_shipped(path, integrator, reading):
-    """The cells that lie beside a model: without a limit one of each structure."""
-    cells, names = shipped.read_cells(path), integrator.structures
+    """The cells that lie beside a model, which may be another one than the integrator's."""
+    spec, cells = Run.load(path).spec, _shipped_cells(path, reading)
+    check_prepared(spec, integrator.spec, path, "give cells that are prepared so")
+    each = zip(cells["cell_id"], cells["image"], cells["structure"], strict=True)
+    return [InputCell(cell_id, str(path), image, spec.structures[y]) for cell_id, image, y in each]
+
+
+def _shipped_cells(path, reading):
+    """What `shipped.read_cells` returns, of as many cells as are asked for: without a limit one of each structure."""
+    cells = shipped.read_cells(shipped.resolve(path))
     count = reading.limit or len(set(cells["structure"]))
-    each = zip(*(cells[name][:count] for name in ("cell_id", "image", "structure")), strict=True)
-    return [InputCell(str(cell_id), str(path), image, names[y]) for cell_id, image, y in each]
+    return {name: values[:count] for name, values in cells.items()} | {"cell_id": cells["cell_id"][:count].tolist()}
 
 
 def check_prepared(found, expected, where, remedy="prepare them so"):

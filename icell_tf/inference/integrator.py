@@ -85,7 +85,7 @@ class Integrator:
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(samples, "samples")
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         result = self._call("integrate", x_r=x_r)
         moments = Moments()
         for drawn in self._draws(x_r, samples, seed):
@@ -114,7 +114,7 @@ class Integrator:
             y = self._structures(y)
             if y.shape != (len(x_r),):
                 raise ValueError(f"y must be one index a cell, {len(x_r)} of them, but has shape {y.shape}")
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         if seed.shape not in ((), (len(x_r),)):
             raise ValueError(f"seed must be one integer or {len(x_r)} of them, but has shape {seed.shape}")
         yield from self._draws(x_r, count, seed, y)
@@ -208,7 +208,7 @@ class Integrator:
           True
         """
         y = self._structures(y)
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         seed = seed + np.arange(len(y)) if seed.ndim == 0 else seed
         if seed.shape != y.shape:
             raise ValueError(f"seed must be one integer or {len(y)} of them, but has shape {seed.shape}")
@@ -230,7 +230,7 @@ class Integrator:
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _structures(self, y):
-        y = _integers(y, "y")
+        y = integers(y, "y")
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
             raise ValueError(f"y must be a list of structure indices in 0..{len(self.structures) - 1}, but is {y}")
         return y
@@ -252,13 +252,13 @@ class Integrator:
 
 
 def _check_count(count, name):
-    if _integers(count, name) < 0:
+    if integers(count, name) < 0:
         raise ValueError(f"{name} is {count}, but must be 0 or more")
 
 
-def _integers(values, name):
+def integers(values, name):
     """Returns integers as int64. Raises: ValueError: they are other numbers, or none."""
     found = np.asarray(values)
     if found.size and not np.issubdtype(found.dtype, np.integer):
-        raise ValueError(f"{name} is {values!r}, but must be integers")
+        raise ValueError(f"{name} is {values!r}, but must be integers below 2**63")
     return found.astype(np.int64)

@@ -29,14 +29,6 @@ def load(path, weights="best"):
     if weights not in WEIGHTS:
         raise ValueError(f"weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}")
     path = shipped.resolve(path)
-    if not path.is_dir():
-        ships = ", ".join(shipped.described())
-        raise FileNotFoundError(
-            f"there is no folder {path}: give a run's folder or an exported SavedModel, or the name of a model that "
-            f"ships with icell_tf: {ships}"
-        )
-    if shipped.is_shipped(path) and weights != "best":
-        raise ValueError(f"{path.name} ships with one set of weights: there are no {weights} ones")
     if (path / CONFIG_FILE).exists():
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 

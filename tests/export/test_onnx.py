@@ -167,6 +167,29 @@ def test_noise_is_refused_where_there_is_none_or_the_structures_are_missing(expo
             export.noise_inputs(exported / "sample.onnx", [1, 2], y=y)
 
 
+@pytest.mark.parametrize(
+    ("function", "given", "message"),
+    [
+        ("integrate_draw", {"seed": 0}, "seed must be a list of integers, one a cell"),
+        ("integrate_draw", {"seed": [0.5]}, "seed is .* must be integers"),
+        ("integrate_draw", {"seed": [0], "draw": 0.5}, "draw is 0.5, but must be integers"),
+        ("sample", {"seed": [0], "y": [3]}, r"y must be .* in 0\.\.2, but is \[3\]"),
+        ("draw", {"seed": [0], "y": [-1]}, r"y must be .* in 0\.\.2, but is \[-1\]"),
+        ("sample", {"seed": [0], "y": ["zo1"]}, "y is .*zo1.*, but must be integers"),
+    ],
+)
+def test_noise_of_what_is_no_seed_and_no_structure_is_refused(exported, function, given, message):
+    with pytest.raises(ValueError, match=message):
+        export.noise_inputs(exported / f"{function}.onnx", **given)
+
+
+def test_what_is_no_graph_is_refused_by_its_name(exported, tmp_path):
+    (tmp_path / "half.onnx").write_bytes((exported / "sample.onnx").read_bytes()[:-100])
+    for path in (tmp_path / "half.onnx", exported / "integrator.json"):
+        with pytest.raises(ValueError, match=f"{path.name} is no ONNX graph, or a damaged one"):
+            export.noise_inputs(path, [0], y=[0])
+
+
 def test_the_code_of_the_guide_works_as_it_stands(exported, make_model, tmp_path, monkeypatch):
     page = (REPOSITORY / "docs" / "guides" / "onnx.md").read_text(encoding="utf-8")
     alone, with_icell = re.findall(r"```python\n(.+?)```", page, re.DOTALL)

@@ -1,7 +1,10 @@
 """Models that ship: found by name, checked by hash, told apart from folders."""
 
+import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,7 +68,7 @@ def test_training_starts_from_the_networks_that_ship_alone(ships, sampler_run):
     for name, network in networks.items():
         for found, expected in zip(network.get_weights(), whole[name].get_weights(), strict=True):
             np.testing.assert_array_equal(found, expected)
-    with pytest.raises(ConfigError, match="no folder absent.*a model that ships: tiny"):
+    with pytest.raises(ConfigError, match="no folder absent.*ships with icell_tf: tiny"):
         sources.open_source("absent")
 
 
@@ -103,6 +106,56 @@ def test_what_does_not_ship_is_refused_with_what_does(ships):
         icell_tf.load("small")
     with pytest.raises(ValueError, match="tiny ships with one set of weights"):
         icell_tf.load("tiny", "last")
+    with pytest.raises(ConfigError, match="tiny ships with one set of weights, networks.h5: there are no last.weights"):
+        trained.load_model(ships / "tiny", weights.LAST)
+
+
+@pytest.mark.parametrize("content", ["", "{oops", "[]", '{"tiny": []}', '{"tiny": {"files": {}}}', b"\xff"])
+def test_a_damaged_list_is_refused_by_its_name_but_does_not_stop_own_runs(content, ships, sampler_run, monkeypatch):
+    folder = ships.parent / "damaged"
+    folder.mkdir(exist_ok=True)
+    path = folder / shipped.INDEX
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    with pytest.raises(ConfigError, match="models.json does not describe the models .*: install icell_tf again"):
+        icell_tf.load("tiny")
+    assert shipped.resolve(sampler_run) == sampler_run
+
+
+def test_a_missing_list_is_named(ships, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", ships / "none")
+    with pytest.raises(FileNotFoundError, match="ships with icell_tf: none, because .*models.json is missing: install"):
+        icell_tf.load("tiny")
+
+
+def test_the_path_of_its_folder_is_as_good_as_its_name(ships, tmp_path, monkeypatch):
+    """It is checked and protected, however it is written."""
+    monkeypatch.chdir(ships)
+    link = tmp_path / "link"
+    link.symlink_to(ships / "tiny")
+    for path in ("tiny", "./tiny", "tiny/", "../models/tiny", ships / "tiny", link):
+        assert shipped.is_shipped(path) and shipped.resolve(path) == ships / "tiny"
+    cells = ships / "tiny" / "cells.npz"
+    content = cells.read_bytes()
+    cells.write_bytes(content[:-1])
+    try:
+        with pytest.raises(ConfigError, match="cells.npz is not the file that was shipped"):
+            icell_tf.load("./tiny")
+        with pytest.raises(ConfigError, match="cells.npz is not the file that was shipped"):
+            read_inputs([ships / "tiny"], None)
+    finally:
+        cells.write_bytes(content)
+
+
+def test_its_cells_in_another_model_keep_their_structures_and_must_fit(ships):
+    class Other:
+        spec = dataclasses.replace(icell_tf.load("tiny").spec, structures=("zo1",))
+
+    read = read_inputs([ships / "tiny"], Other)
+    assert [cell.structure for cell in read] == list(icell_tf.load("tiny").structures)
+    Other.spec = dataclasses.replace(Other.spec, pixel_size=(0.6, 0.6))
+    with pytest.raises(ValueError, match="tiny: its cells have .* but the model takes"):
+        read_inputs([ships / "tiny"], Other)
 
 
 @pytest.mark.parametrize("change", ["another byte", "no file"])
@@ -135,6 +188,26 @@ def test_a_run_that_was_not_evaluated_is_not_shipped(sampler_run, shipped_folder
     with pytest.raises(ConfigError, match="lacks accuracy"):
         shipping.ship(model, tmp_path, tmp_path / "models")
     assert not (tmp_path / "models").exists()
+
+
+def test_a_run_that_is_not_finished_or_badly_evaluated_is_not_shipped(sampler_run, tmp_path):
+    run_dir = shutil.copytree(sampler_run, tmp_path / "run")
+    model, folder = shipping.Model("tiny", str(run_dir), "", "", ""), tmp_path / "models"
+    (tmp_path / "metrics.json").write_text("[")
+    with pytest.raises(ConfigError, match="metrics.json is damaged .*: evaluate the run again"):
+        shipping.ship(model, tmp_path, folder)
+    lines = (run_dir / "history.csv").read_text().splitlines(keepends=True)
+    (run_dir / "history.csv").write_text("".join(lines[:-1]))
+    with pytest.raises(ConfigError, match="run is trained for 1 of 2 epochs: train it to its end"):
+        shipping.ship(model, tmp_path, folder)
+    assert not folder.exists()
+
+
+def test_shipping_ends_with_a_sentence(tmp_path):
+    command = [sys.executable, "-P", "-m", "icell_tf.export.shipping"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "Error: runs/ship-sampler is not a run" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_scores_made_anew_are_compared_with_the_intervals():
