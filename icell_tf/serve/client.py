@@ -139,9 +139,10 @@ class Client:
         """Returns the status and the body of an answer."""
         try:
             answer = self._http.request(method, self.url + path, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.TimeoutError as error:
-            raise TimeoutError(f"{self.url} did not answer in time") from error
         except urllib3.exceptions.HTTPError as error:
+            late = isinstance(error, urllib3.exceptions.TimeoutError)
+            if late and not isinstance(error, urllib3.exceptions.NewConnectionError):  # which is one of the former
+                raise TimeoutError(f"{self.url} did not answer in time") from error
             raise ConnectionError(f"{self.url} can't be asked: {error}") from error
         return answer.status, answer.data
 
