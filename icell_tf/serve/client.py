@@ -25,14 +25,8 @@ class Client:
       name: of the model.
       timeout: seconds to wait for an answer.
 
-    Raises, in each method:
-      ValueError: the server refuses the request, with its sentence.
-      ConnectionError: there is no server, or it hung up.
-      TimeoutError: it did not answer in time.
-
-    Example:
-      with Client("http://localhost:8501") as model:
-          structures = model.integrate(x_r)["structures"]
+    Its methods raise ValueError with the server's sentence where the server refuses a request, ConnectionError if there
+    is no server, and TimeoutError if it does not answer in time.
     """
 
     def __init__(self, url, name="integrator", timeout=120):
