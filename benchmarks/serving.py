@@ -1,11 +1,11 @@
-"""How many requests a second a server answers, beside the same model called in a loop in one process, on the same cores.
+"""How many requests a second a server answers, beside the same model called in a loop in one process.
 
     python benchmarks/serving.py --model=simulated_64 --seconds=60
 
-Each client keeps a connection and asks for one cell at a time. In binary form and as JSON, for 1, 8 and 64 clients: requests
-a second, the median and the 99th percentile of the time to an answer, failed requests, and the ratio to the cells a
-second of the loop, of which half is measured before and half after. At first: how long the first request takes, against
-the median of those that follow. The machine has to be idle, but for the ratios.
+Each client keeps a connection and asks for one cell at a time. In binary form and as JSON, for 1, 8 and 64 clients:
+requests a second, the median and the 99th percentile of the time to an answer, failed requests, and the ratio to the
+cells a second of the loop, on the same cores, of which half is measured before and half after. At first: how long the
+first request takes, against the median of those that follow. The machine has to be idle, but for the ratios.
 """
 
 import argparse

@@ -17,8 +17,8 @@ INTEGERS = ("y", "seed", "draw")
 class Client:
     """Asks a served model, with the arguments and results of `Integrator`, in NumPy.
 
-    Arrays go to `icell serve` in binary form, and to TensorFlow Serving as JSON, which takes three to five times the bytes.
-    Many cells are sent in several requests.
+    Arrays go to `icell serve` in binary form, and to TensorFlow Serving as JSON, which takes three to five times the
+    bytes. Many cells are sent in several requests.
 
     Args:
       url: of the server, such as http://localhost:8501.
