@@ -122,7 +122,8 @@ def read_inputs(paths, integrator, reading=None):
                 f"manifests are read as {', '.join(CHANNEL_ROLES)}: prepare a data set, and give its folder"
             )
         frame = Frame(integrator.spec.shape, integrator.spec.pixel_size)
-        preparation = check_version(integrator.spec.preparation)
+        preparation = integrator.spec.preparation
+        check_version(preparation)
         if path.suffix.lower() == ".csv":
             cells += _from_manifest(path, frame, preparation, reading)
         else:
