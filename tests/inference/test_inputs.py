@@ -223,24 +223,8 @@ def test_pixel_sizes_that_are_equal_but_for_rounding_are_accepted(tmp_path, monk
     assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))) == 3
 
 
-def test_stacks_are_prepared_as_the_model_was_trained(files):
-    stack, masks = (np.swapaxes(part, 2, 3) for part in cell_stack())  # its major axis is y
-    stack[0, 2, 30, 25] = 5000  # a bright speck
-    write(files.stack, stack, ("Membrane", "DNA", "GFP"))
-    write(files.masks, masks.astype(np.uint8) * 255, ("cell", "nucleus"))
-    frame, images = Frame(SPEC.shape, SPEC.pixel_size), []
-    for preparation in (Preparation("none", "percentile"), Preparation()):
-        model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=preparation))
-        (cell,) = inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
-        np.testing.assert_array_equal(cell.image, preprocess(stack, *masks, SCALE, frame, preparation).image)
-        images.append(cell.image)
-    assert not np.array_equal(*images)
-    manifest = write_manifest(
-        files.folder, [["a", "tom20", files.stack.name, files.masks.name, CHANNELS, str(list(SCALE))]]
-    )
-    model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=Preparation("none", "percentile")))
-    np.testing.assert_array_equal(inputs.read_inputs([manifest], model)[0].image, images[0])
-    model.spec = dataclasses.replace(SPEC, preparation=Preparation(version=0))
+def test_cells_of_another_preprocessing_are_refused(files):
+    model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=Preparation(version=0)))
     with pytest.raises(ValueError, match=r"version 0 .*version \d"):
         inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 
