@@ -13,7 +13,7 @@ from icell_tf import structures
 from icell_tf.files import atomic_write, prepare_output, refuse_existing, safe_names
 from icell_tf.imaging.ome import ome_metadata
 from icell_tf.inference.inputs import find_structures
-from icell_tf.inference.integrator import Moments
+from icell_tf.inference.moments import Moments
 from icell_tf.viz import figures
 
 BATCH = 8  # cells

@@ -87,10 +87,15 @@ def small_url(small_site, serve):
 
 
 @pytest.fixture
-def page(browser):
-    """A new page. Whatever goes wrong in it, and a request to another host, fails the test."""
+def wrong():
+    """What goes wrong in `page`: errors, and requests to other hosts. A test that expects something clears it."""
+    return []
+
+
+@pytest.fixture
+def page(browser, wrong):
+    """A new page. Whatever goes wrong in it fails the test."""
     opened = browser.new_page()
-    wrong = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("console", lambda message: message.type == "error" and wrong.append(message.text))
     opened.on("request", lambda request: _is_elsewhere(request.url) and wrong.append(request.url))

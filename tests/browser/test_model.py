@@ -85,10 +85,10 @@ def test_a_server_is_asked_as_tensorflow_serving(blank, make_model, small_cells,
         content = json.loads(body)
         asked.append((content["signature_name"], {key: np.array(value) for key, value in content["inputs"].items()}))
         columns = {name: values.tolist() for name, values in outputs.items()}
-        if len(columns) == 1 and function != "integrate_draw":  # whose names are an output, too
-            (columns,) = columns.values()
-        else:
+        if function in ("integrate", "integrate_draw", "classify"):
             columns["names"] = [list(networks.structures)] * COUNT
+        if len(columns) == 1:  # TensorFlow Serving names several outputs only
+            (columns,) = columns.values()
         route.fulfill(json={"outputs": columns})
 
     blank.route("**/v1/models/integrator:predict", answer)
@@ -103,9 +103,12 @@ def test_a_server_is_asked_as_tensorflow_serving(blank, make_model, small_cells,
         np.testing.assert_allclose(received[key], values, rtol=1e-7, atol=0)
 
 
-def test_a_servers_refusal_is_told_in_its_words(blank, make_model, small_cells):
-    blank.route("**/v1/models/*", lambda route: route.fulfill(status=200, json={"error": "x_r is missing"}))
+def test_a_server_that_refuses_is_quoted_and_one_that_is_gone_is_missed(blank, wrong, make_model, small_cells):
+    blank.route("**/v1/models/*", lambda route: route.fulfill(status=400, json={"error": "x_r is missing"}))
     blank.route("**/nowhere:predict", lambda route: route.abort())
-    config = site.describe(make_model(), "small", small_cells, "rest") | {"predict": "nowhere"}
     code = f"{CALL} return model.call('integrate', {{}}).catch((error) => error.message);"
-    assert "does not answer" in run(blank, code, {"config": config})
+    config = site.describe(make_model(), "small", small_cells, "rest")
+    assert run(blank, code, {"config": config}) == "x_r is missing"
+    assert "does not answer" in run(blank, code, {"config": config | {"predict": "nowhere"}})
+    assert all(text.startswith("Failed to load resource") for text in wrong)
+    wrong.clear()
