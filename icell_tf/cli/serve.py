@@ -1,4 +1,5 @@
-"""Serves a trained model by HTTP: TensorFlow Serving's REST API, and a client in Python, icell_tf.serve.Client.
+"""Serves a trained model by HTTP: TensorFlow Serving's REST API, with a client in Python, icell_tf.serve.Client; and a
+page that shows what the model finds.
 
 icell serve --model=simulated_64
 
@@ -9,7 +10,9 @@ requests are answered.
 from absl import flags
 
 from icell_tf.cli.command import define_model
+from icell_tf.cli.page_flags import define_page_flags
 from icell_tf.inference.loading import load, version_of
+from icell_tf.runs import shipped
 from icell_tf.serve.settings import Settings
 
 DEFAULT = Settings()
@@ -34,6 +37,7 @@ BODY_SECONDS = flags.DEFINE_float("body_seconds", DEFAULT.body_seconds, "until a
 REQUEST_SECONDS = flags.DEFINE_float(
     "request_seconds", DEFAULT.request_seconds, "until a request must have been answered", lower_bound=0
 )
+FIND_CELLS = define_page_flags()
 
 
 def main():
@@ -52,4 +56,5 @@ def main():
         body_seconds=BODY_SECONDS.value,
         request_seconds=REQUEST_SECONDS.value,
     )
-    serve(lambda: load(MODEL.value), settings, version_of(MODEL.value))
+    model = shipped.resolve(MODEL.value)
+    serve(lambda: load(model), settings, version_of(model), lambda integrator: FIND_CELLS(model, integrator))
