@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,24 +150,25 @@ def _write_draws(integrator, batch, x_r, output, settings):
             moments.add(drawn)
             first += [drawn] * (i < SHOWN)
             for cell, writer, images in zip(batch, writers, drawn, strict=True):
-                planes, pixel_size = _in_frame(integrator, cell, images, settings)
-                metadata = ome_metadata(integrator.structures, pixel_size) | {"Name": f"{cell.name} draw {i + 1}"}
+                planes, about = _in_frame(integrator, cell, images, integrator.structures, settings)
+                metadata = about | {"Name": f"{cell.name} draw {i + 1}"}
                 writer.write(planes, photometric="minisblack", compression="zlib", metadata=metadata)
     return first, moments
 
 
 def _is_big(cell, integrator, settings):
     """Whether the draws in a cell may need more than the 4 GB of a plain TIFF, before they are compressed."""
-    planes, _ = _in_frame(integrator, cell, np.zeros((*integrator.spec.shape, 1), np.float32), settings)
-    return planes.nbytes * len(integrator.structures) * settings.samples > LARGEST_TIFF
+    shape = cell.transform.source_shape if settings.original_frame else integrator.spec.shape
+    item = np.dtype(np.float32).itemsize
+    return math.prod(shape) * item * len(integrator.structures) * settings.samples > LARGEST_TIFF
 
 
-def _in_frame(integrator, cell, image, settings):
-    """The planes of an image (..., C), and their pixel size, as the settings ask for them."""
-    planes = _planes(image)
+def _in_frame(integrator, cell, image, channels, settings):
+    """The planes of an image (..., C) with these channels, and their metadata, as the settings ask for them."""
+    planes, spec = _planes(image), integrator.spec
     if settings.original_frame:
-        return cell.transform.restore(planes), cell.transform.source_scale
-    return planes, integrator.spec.pixel_size
+        return cell.transform.restore(planes), ome_metadata(channels, cell.transform.source_scale)
+    return planes, ome_metadata(channels, spec.pixel_size, spec)
 
 
 def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
@@ -177,7 +179,7 @@ def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
     if spec.has_structure(image):
         channels.append("observed structure")
         images.append(spec.structure(image)[..., None])
-    planes, pixel_size = _in_frame(integrator, cell, np.concatenate(images, axis=-1), settings)
+    planes, about = _in_frame(integrator, cell, np.concatenate(images, axis=-1), channels, settings)
     predictions = {"typical": typical, **draws, **statistics}
     predictions = {label: spec.plane(predicted) for label, predicted in predictions.items()}
     with atomic_write(output / f"{cell.name}_structures.png") as path:
@@ -186,7 +188,7 @@ def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
         shown, colors = next(iter(predictions.values())), structures.colors(names)
         figures.to_png(figures.composite(spec.plane(x_r), shown, colors, names, settings.contrast), path)
     with atomic_write(output / f"{cell.name}.ome.tif") as path:
-        metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
+        metadata = about | {"Name": cell.name}
         tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
 
 

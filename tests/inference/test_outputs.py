@@ -1,4 +1,6 @@
 import csv
+import json
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -84,6 +86,22 @@ def test_draws_are_series_of_one_file(tmp_path):
         assert (tuple(second.channels), second.scale[1:]) == (NAMES, (0.5, 0.5))
 
 
+def annotations(path):
+    """The content of a file's annotations in the namespace of the spec."""
+    with tifffile.TiffFile(path) as tiff:
+        root = ElementTree.fromstring(tiff.ome_metadata)
+    found = root.iterfind("{*}StructuredAnnotations/{*}CommentAnnotation[@Namespace='icell_tf/spec']/{*}Value")
+    return [CellSpec.from_dict(json.loads(value.text)) for value in found]
+
+
+def test_files_in_the_models_frame_carry_its_spec(tmp_path):
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, outputs.Settings(samples=2))
+    assert annotations(tmp_path / "a.ome.tif") == [FakeIntegrator.spec]
+    assert annotations(tmp_path / "a_draws.ome.tif") == [FakeIntegrator.spec] * 2  # one for each series
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tiff.is_ome and len(tiff.series) == 1 and tiff.series[0].axes == "CYX"
+
+
 def test_metadata_leave_out_an_unknown_size():
     found = ome.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
     sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
@@ -100,6 +118,7 @@ def test_original_frame_is_the_inputs(tmp_path):
     stack = read_stack(tmp_path / "a.ome.tif")
     assert stack.data.shape == (5, 1, 90, 80)
     assert stack.scale[1:] == (0.25, 0.25)
+    assert not annotations(tmp_path / "a.ome.tif")
     brightest = np.unravel_index(stack.channel("tom20")[0].argmax(), (90, 80))
     assert brightest == (2 * 20 + 3, 2 * 10 + 4)
 
