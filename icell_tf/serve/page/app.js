@@ -96,8 +96,8 @@ const request = newest(async (wanted, stale) => {
             }
             const another = cell !== subject;
             [subject, scene, shownKey] = [cell, found, key];
+            $("cell-name").textContent = titleOf(wanted);
             if (another) {
-                $("cell-name").textContent = subject.name;
                 showLabelled(subject);
             }
         }
@@ -114,6 +114,11 @@ const request = newest(async (wanted, stale) => {
         $("composite-figure").removeAttribute("aria-busy");
     }
 });
+
+function titleOf({ to, share, z_r, z_s }) {
+    const walked = to !== null && share > 0, way = walked ? `a cell between ${subject.name} and ${to}` : subject.name;
+    return z_r.size + z_s.size > 0 ? `${way}, changed` : way;
+}
 
 /** The parts of a state that the model's answer depends on; the others only change how it is drawn. */
 function sceneKey({ cell, view, draw: number, draws, seed, to, share, z_r, z_s }) {

@@ -57,7 +57,19 @@ function nameOf(cell, display) {
 export function showChosen(state) {
     const name = state.cell.kind === "cell" ? state.cell.name : null;
     for (const input of document.querySelectorAll("#thumbnails input, #map input")) {
-        input.checked = input.value === name;
+        const chosen = input.value === name;
+        if (chosen && !input.checked && input.name === "cell") {
+            bringIntoView(input.parentElement);
+        }
+        input.checked = chosen;
+    }
+}
+
+/** Scrolls the thumbnails, not the page, so that one of them is seen. */
+function bringIntoView(thumbnail) {
+    const strip = $("thumbnails"), [outer, inner] = [strip, thumbnail].map((part) => part.getBoundingClientRect());
+    if (inner.left < outer.left || inner.right > outer.right || inner.top < outer.top || inner.bottom > outer.bottom) {
+        strip.scrollBy({ left: inner.left - outer.left - 8, top: inner.top - outer.top - 8 });
     }
 }
 

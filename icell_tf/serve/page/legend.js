@@ -43,11 +43,11 @@ export function showClasses(config, subject, answer) {
     }
     const found = config.structures.map((structure, k) => ({ ...structure, share: answer.probabilities.data[k] }));
     found.sort((a, b) => b.share - a.share);
-    $("bars").replaceChildren(...found.map(({ name, display, color, share }) => {
+    $("bars").replaceChildren(...found.map(({ name, display, share }) => {
         const bar = element("span", { className: "bar-length", aria: { hidden: true } });
         bar.style.width = `${100 * share}%`;
         return element("li", { dataset: { structure: name } }, [
-            swatch(color), element("span", { className: "what" }, [display]),
+            element("span", { className: "what" }, [display]),
             element("span", { className: "track" }, [bar]), element("span", { className: "number" }, [percent(share)]),
         ]);
     }));

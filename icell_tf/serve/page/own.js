@@ -20,11 +20,11 @@ export function prepareOwn(model, show) {
         if (!upload || file.size <= LARGEST_CELL) {
             try {
                 show(await readFile(file, model.config.model.description.spec));
-                say(`${file.name} is shown.`);
+                good(`${file.name} is shown.`);
                 return;
             } catch (error) {
                 if (!upload || error.differences?.length) {
-                    say(error.message, error.differences);
+                    say(error.message);
                     return;
                 }
             }
@@ -50,11 +50,11 @@ export function prepareOwn(model, show) {
         }
         const button = form.querySelector("button");
         button.disabled = true;
-        say("The server reads the file …");
+        good("The server reads the file …");
         try {
             const { image, about } = await upload(stack, fields, segmentation);
             show({ name: stack.name.replace(/(\.ome)?\.tiff?$/i, ""), structure: null, image });
-            say(`${stack.name} is shown.`, guesses(about));
+            good(`${stack.name} is shown.`, guesses(about));
         } catch (error) {
             say(error.message);
         }
@@ -85,11 +85,21 @@ export function prepareOwn(model, show) {
     });
 }
 
-/** Shows a message beside the place for files, and a list below it. */
-function say(text = "", lines = []) {
+/** Shows what is wrong, beside the place for files; nothing, if there is no text. */
+function say(text = "") {
     const message = $("own-message");
     message.hidden = !text;
-    message.replaceChildren(text, ...(lines?.length ? [element("ul", {}, lines.map((line) => element("li", {}, [line])))] : []));
+    message.classList.remove("good");
+    message.replaceChildren(text);
+}
+
+/** Shows what was done, and a list below it. */
+function good(text, lines = []) {
+    say(text);
+    $("own-message").classList.add("good");
+    if (lines.length) {
+        $("own-message").append(element("ul", {}, lines.map((line) => element("li", {}, [line]))));
+    }
 }
 
 /** What the server says that it guessed. */

@@ -96,6 +96,7 @@ export function swatch(color) {
 export function draw(scene, subject, state, config) {
     const pictures = picturesOf(scene, subject, state, config);
     paint($("composite"), pictures.composite, COMPOSITE_PIXELS);
+    paint($("mini"), pictures.composite, PANEL_PIXELS);
     $("composite").setAttribute("aria-label", describe(scene, subject, state, config));
     [...$("grid").children].forEach((figure, i) => {
         const { label, picture, name } = pictures.panels[i], canvas = figure.querySelector("canvas");
