@@ -25,7 +25,6 @@ HEADERS = {
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 CLOSE = {"connection": "close"}
 PENDING = 2  # largest bodies that may be in memory at a time
-GONE = 499  # the status under which requests of clients that hung up are counted
 
 
 class Limits:
@@ -61,8 +60,6 @@ class Limits:
             seconds = self.settings.request_seconds
             await exchange.refuse(Refused(504, f"the answer took longer than {seconds:g} seconds", CLOSE))
         except Exception:
-            if exchange.gone:
-                return
             logging.getLogger(__name__).exception("%s %s", exchange.scope["method"], exchange.scope["path"])
             await exchange.refuse(Refused(500, "the server failed; its log says why", CLOSE))
 
@@ -81,7 +78,7 @@ class Limits:
     def _count(self, exchange):
         route = getattr(exchange.scope.get("route"), "path", "none")
         metrics = self._service.metrics
-        metrics.requests.labels(route, str(exchange.status or GONE)).inc()
+        metrics.requests.labels(route, str(exchange.status)).inc()
         metrics.seconds.labels(route).observe(time.perf_counter() - exchange.started)
 
 
@@ -91,8 +88,9 @@ class _Exchange:
     def __init__(self, limits, scope, receive, send):
         self._limits, self.scope, self._receive, self._send = limits, scope, receive, send
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        self.started, self.status, self.gone = time.perf_counter(), None, False
-        self._received, self._whole, self._counted, self._refusal = 0, False, False, None
+        self.started, self.status = time.perf_counter(), None
+        self._received, self._whole, self._counted = 0, False, False
+        self._refusal = None  # once the body was refused, what the route answers is left out
 
     def check_length(self):
         """Refuses a body by the length that its head names."""
@@ -112,8 +110,7 @@ class _Exchange:
             seconds = self._limits.settings.body_seconds
             raise self._refused(Refused(408, f"the body took longer than {seconds:g} seconds", CLOSE)) from None
         if message["type"] == "http.disconnect":
-            self.gone = True
-            return message
+            raise self._refused(Refused(400, "the body ended before it was whole", CLOSE))
         count = len(message.get("body", b""))
         self._received += count
         self._limits.pending += count
@@ -143,7 +140,10 @@ class _Exchange:
         """Passes on a part of the answer. What was refused while the body came is refused, whatever the route says."""
         if self._refusal:
             await self.refuse(self._refusal)
-            return
+        else:
+            await self._pass_on(message)
+
+    async def _pass_on(self, message):
         if message["type"] == "http.response.start":
             self.status = message["status"]
             given = list(message.get("headers", []))
@@ -154,14 +154,13 @@ class _Exchange:
 
     async def refuse(self, refused):
         """Answers with an error, unless an answer has begun."""
-        if self.status is not None or self.gone:
+        if self.status is not None:
             return
-        self._refusal = None
         body = json_bytes({"error": refused.sentence})
         headers = {"content-type": "application/json", "content-length": str(len(body)), **refused.headers}
         encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await self.send({"type": "http.response.start", "status": refused.status, "headers": encoded})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._pass_on({"type": "http.response.start", "status": refused.status, "headers": encoded})
+        await self._pass_on({"type": "http.response.body", "body": body})
 
     def _refused(self, refused):
         self._refusal = refused

@@ -13,6 +13,7 @@ from icell_tf.messages import show
 from icell_tf.serve.app import create_app
 from icell_tf.serve.limits import in_url
 
+STOP_SECONDS = 1
 CONNECTIONS = 1024  # that are open at once; the others wait
 
 
@@ -51,7 +52,11 @@ async def _serve(app, settings):
     while service.running and not serving.done():
         await asyncio.sleep(0.05)
     server.stop()
-    await serving
+    # Granian would wait until clients close the connections that they keep, or until the deadline of the next head.
+    await asyncio.wait([serving], timeout=STOP_SECONDS)
+    serving.cancel()
+    if serving.done() and not serving.cancelled():
+        serving.result()  # an error of the server
 
 
 def _ready(service):
