@@ -53,11 +53,23 @@ ZARR = ["zarr>=3.1.6,<3.2"]
 
 # What the export of ONNX graphs needs; the tests run the graphs with ONNX Runtime.
 ONNX = ["onnx>=1.23.2,<1.24", "tf2onnx>=1.17,<1.18"]
+
+# What `icell serve` and its client need. Granian is the server process because it has a deadline for a request's head.
+SERVE = [
+    "fastapi>=0.165,<0.166",
+    "granian>=2.8.9,<2.9",
+    "httpx>=0.28.1,<0.29",
+    "orjson>=3.13,<4",
+    "prometheus-client>=0.26,<0.27",
+    "python-multipart>=0.0.34,<0.1",
+    "safetensors>=0.8,<0.9",
+]
 EXTRAS = {
     "build": BUILD,
     "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],  # CUDA and cuDNN; not in requirements.lock
     "zarr": ZARR,
     "onnx": ONNX,
+    "serve": SERVE,
     "czi": ["pylibCZIrw>=6.1,<7"],
     "lif": ["bioio>=3.6,<4", "bioio-lif>=2.0.1,<3"],
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
@@ -72,6 +84,7 @@ EXTRAS = {
         "ruff>=0.17.6,<0.18",
         *ZARR,
         *ONNX,
+        *SERVE,
         *BUILD,
     ],
 }

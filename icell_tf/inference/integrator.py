@@ -4,26 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.backends import Networks
+from icell_tf.inference.moments import Moments
 from icell_tf.spec import at_once
 
 DECODER_BATCH = 64  # images that pass the decoder at once; see `spec.at_once`
-
-
-class Moments:
-    """Mean and standard deviation (of the population) of arrays that are added one after the other (Welford 1962)."""
-
-    def __init__(self):
-        self.count, self.mean, self._squares = 0, 0.0, 0.0
-
-    def add(self, values):
-        self.count += 1
-        difference = values - self.mean
-        self.mean = self.mean + difference / self.count
-        self._squares = self._squares + difference * (values - self.mean)
-
-    @property
-    def std(self):
-        return np.sqrt(self._squares / self.count)
 
 
 class Integrator:
@@ -65,6 +49,11 @@ class Integrator:
                 "have the export elsewhere, copy its folder"
             )
         return self.backend
+
+    @property
+    def rows_at_once(self):
+        """How many cells a function is called with at most: with all structures, DECODER_BATCH images; at least one."""
+        return max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
 
     def integrate(self, x_r, samples=0, seed=0):
         """Predicts every structure in every cell (Algorithm 3).
@@ -212,15 +201,14 @@ class Integrator:
         return self._call("sample", y=y, seed=seed)
 
     def _call(self, name, **inputs):
-        """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
-        size = max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
+        """Calls a function on chunks of `rows_at_once` rows; joins the results."""
         function = self.backend.functions.get(name)
         if function is None:
             raise ValueError(f"this export has no signature {name!r}, because an earlier version wrote it: export anew")
         integers, parts = ("y", "seed", "draw"), []
-        for i in range(0, len(next(iter(inputs.values()))), size):
+        for i in range(0, len(next(iter(inputs.values()))), self.rows_at_once):
             chunk = {
-                key: tf.constant(values[i : i + size], tf.int64 if key in integers else tf.float32)
+                key: tf.constant(values[i : i + self.rows_at_once], tf.int64 if key in integers else tf.float32)
                 for key, values in inputs.items()
             }
             parts.append({key: value.numpy() for key, value in function(**chunk).items() if value.dtype != tf.string})

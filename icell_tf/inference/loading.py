@@ -71,3 +71,11 @@ def versions_in(directory):
     if not directory.is_dir():
         return []
     return [int(child.name) for child in directory.iterdir() if child.name.isdecimal() and child.is_dir()]
+
+
+def version_of(path):
+    """Returns the version of the model that `load` loads from a path: of an export its folder's, else 1."""
+    path = shipped.resolve(path)
+    if (path / CONFIG_FILE).exists():
+        return 1
+    return max(versions_in(path), default=int(path.name) if path.name.isdecimal() else 1)

@@ -1,0 +1,169 @@
+"""A client of `icell serve` and of TensorFlow Serving, for programs without TensorFlow."""
+
+import json
+
+import numpy as np
+
+from icell_tf.inference.moments import Moments
+from icell_tf.spec import at_once
+
+BINARY = "application/x-safetensors"
+CELLS = 64  # in a request to a server that doesn't say how many it takes, or fewer volumes
+INTEGERS = ("y", "seed", "draw")
+
+
+class Client:
+    """Asks a served model, with the arguments and results of `Integrator`, in NumPy.
+
+    Arrays go to `icell serve` in binary form, and to TensorFlow Serving as JSON, which takes some ten times the bytes.
+    Many cells are sent in several requests.
+
+    Args:
+      url: of the server, such as http://localhost:8501.
+      name: of the model.
+      timeout: seconds to wait for an answer.
+
+    Raises, in each method:
+      ValueError: the server refuses the request, with its sentence.
+      ConnectionError: there is no server, or it hung up.
+      TimeoutError: it did not answer in time.
+
+    Example:
+      with Client("http://localhost:8501") as model:
+          structures = model.integrate(x_r)["structures"]
+    """
+
+    def __init__(self, url, name="integrator", timeout=120):
+        try:
+            import httpx
+        except ImportError as error:
+            raise ImportError(f"the client needs more packages ({error}): pip install 'icell_tf[serve]'") from error
+        self.url, self.name = url.rstrip("/"), name
+        # Not by way of a proxy that the environment names: the server is this machine's or a neighbour's.
+        self._http, self._about = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False), None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Closes the connections."""
+        self._http.close()
+
+    def integrate(self, x_r, samples=0, seed=0):
+        """Predicts every structure in every cell; see `Integrator.integrate`."""
+        result = self._call("integrate", x_r=x_r)
+        moments = Moments()
+        for drawn in self.draw(x_r, samples, seed):
+            moments.add(drawn)
+        return result | ({"mean": moments.mean, "std": moments.std} if samples else {})
+
+    def draw(self, x_r, count, seed=0, y=None):
+        """Draws every structure in every cell, or the structures y; see `Integrator.draw`."""
+        name, output, chosen = ("integrate_draw", "structures", {}) if y is None else ("draw", "structure", {"y": y})
+        for i in range(count):
+            seeds = np.broadcast_to(seed, len(x_r))
+            yield self._call(name, x_r=x_r, **chosen, seed=seeds, draw=np.full(len(x_r), i))[output]
+
+    def encode_reference(self, x_r):
+        """Codes cell and nuclear shape; see `Integrator.encode_reference`."""
+        return self._call("encode_reference", x_r=x_r)
+
+    def encode(self, x_rs):
+        """Codes a cell with its structure; see `Integrator.encode`."""
+        return self._call("encode", x_rs=x_rs)
+
+    def classify(self, x_rs):
+        """Says which structure the structure channel shows; see `Integrator.classify`."""
+        return self._call("classify", x_rs=x_rs)
+
+    def reconstruct(self, x_rs):
+        """Encodes and decodes; see `Integrator.reconstruct`."""
+        return self._call("reconstruct", x_rs=x_rs)
+
+    def decode(self, probabilities, z_r, z_s):
+        """Decodes cells at given codes; see `Integrator.decode`."""
+        given = {"probabilities": probabilities, "z_r": z_r, "z_s": z_s}
+        given = {name: np.atleast_2d(np.asarray(array, np.float32)) for name, array in given.items()}
+        count = max(map(len, given.values()))
+        given = {name: np.repeat(array, count, axis=0) if len(array) == 1 else array for name, array in given.items()}
+        return self._call("decode", **given)
+
+    def sample(self, y, seed=0):
+        """Draws new cells; see `Integrator.sample`."""
+        seed = np.asarray(seed)
+        return self._call("sample", y=y, seed=seed + np.arange(len(y)) if seed.ndim == 0 else seed)
+
+    def _call(self, function, **inputs):
+        """Asks for a function, in as many requests as the server needs; joins the answers."""
+        inputs = {name: _array(name, values) for name, values in inputs.items()}
+        count, most = max(map(len, inputs.values())), self._cells(inputs)
+        parts = []
+        for i in range(0, max(count, 1), most):  # one request also for no cells, which the server refuses
+            part = {name: array[i : i + most] for name, array in inputs.items()}
+            parts.append(self._ask(function, part))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _cells(self, inputs):
+        images = [array.shape[1:-1] for name, array in inputs.items() if name in ("x_r", "x_rs") and array.ndim > 2]
+        return self.about.get("cells") or (at_once(CELLS, images[0]) if images else CELLS)
+
+    @property
+    def about(self):
+        """What the server says of itself at /health; {} of TensorFlow Serving, which has no such page."""
+        if self._about is None:
+            answer = self._send("GET", "/health")
+            self._about = answer.json() if answer.status_code == 200 else {}
+        return self._about
+
+    def _ask(self, function, inputs):
+        path = f"/v1/models/{self.name}:predict"
+        if self.about.get("binary"):
+            import safetensors.numpy
+
+            contiguous = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+            body = safetensors.numpy.save(contiguous, {"signature_name": function})
+            answer = self._send("POST", path, body, {"content-type": BINARY, "accept": BINARY})
+            return safetensors.numpy.load(_checked(answer).content)
+        content = {"signature_name": function, "inputs": {name: array.tolist() for name, array in inputs.items()}}
+        answer = self._send("POST", path, json.dumps(content).encode(), {"content-type": "application/json"})
+        outputs = _checked(answer).json()["outputs"]
+        if not isinstance(outputs, dict):  # the name of an only output is left out
+            outputs = {self._outputs(function)[0]: outputs}
+        arrays = {name: np.asarray(values) for name, values in outputs.items()}
+        return {name: array.astype(np.float32) for name, array in arrays.items() if array.dtype.kind == "f"}
+
+    def _outputs(self, function):
+        """Returns the names of a function's outputs."""
+        found = _checked(self._send("GET", f"/v1/models/{self.name}/metadata")).json()
+        return list(found["metadata"]["signature_def"]["signature_def"][function]["outputs"])
+
+    def _send(self, method, path, body=None, headers=None):
+        import httpx
+
+        try:
+            return self._http.request(method, path, content=body, headers=headers)
+        except httpx.TimeoutException as error:
+            raise TimeoutError(f"{self.url} did not answer in time") from error
+        except httpx.TransportError as error:
+            raise ConnectionError(f"{self.url} can't be asked ({error or type(error).__name__})") from error
+
+
+def _array(name, values):
+    array = np.asarray(values)
+    if name in INTEGERS:
+        return array.astype(np.int64) if array.dtype.kind in "iu" else array
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _checked(answer):
+    """Returns an answer. Raises: ValueError: it is an error, with the server's sentence."""
+    if answer.status_code == 200:
+        return answer
+    try:
+        sentence = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        sentence = f"{answer.url} answers {answer.status_code} {answer.reason_phrase}"
+    raise ValueError(sentence)

@@ -1,0 +1,78 @@
+"""The process that serves: sockets, signals, and the order of start and end."""
+
+import asyncio
+import errno
+import signal
+import socket
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from icell_tf.messages import show
+from icell_tf.serve.app import create_app
+from icell_tf.serve.limits import in_url
+
+STOP_SECONDS = 1
+CONNECTIONS = 1024  # that are open at once; the others wait
+
+
+def serve(load, settings, version=1):
+    """Serves an `Integrator` until SIGTERM or SIGINT; then requests in flight are answered, and new ones refused.
+
+    Args: load: returns the `Integrator`; settings: `Settings`; version: of the model, in URLs.
+    Raises: ValueError: it can't listen there, as where another program does; nothing was loaded.
+    """
+    _check_address(settings)
+    app = create_app(load(), settings, version)
+    app.state.service.warm_up()
+    asyncio.run(_serve(app, settings))
+
+
+async def _serve(app, settings):
+    server = Server(
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=int(1000 * settings.header_seconds)),
+        log_enabled=False,
+    )
+    service, ending = app.state.service, asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    server.on_startup(lambda: show(_ready(service)))
+    serving = asyncio.create_task(server.serve())
+    await asyncio.wait([serving, asyncio.create_task(ending.wait())], return_when=asyncio.FIRST_COMPLETED)
+    service.closing = True
+    while service.running and not serving.done():
+        await asyncio.sleep(0.05)
+    server.stop()
+    # Granian would wait until clients close the connections that they keep, or until the deadline of the next head.
+    await asyncio.wait([serving], timeout=STOP_SECONDS)
+    serving.cancel()
+    if serving.done() and not serving.cancelled():
+        serving.result()  # an error of the server
+
+
+def _ready(service):
+    settings = service.settings
+    url = f"http://{in_url(settings.host)}:{settings.port}"
+    return f"Serving {settings.name}, version {service.version}, at {url}. Ctrl+C ends it."
+
+
+def _check_address(settings):
+    """Refuses an address that can't be listened at before the model is loaded."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            advice = "; give another --port" if error.errno == errno.EADDRINUSE else ""
+            where = f"{in_url(settings.host)}:{settings.port}"
+            raise ValueError(f"can't listen at {where}: {error.strerror or error}{advice}") from error
