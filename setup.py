@@ -58,11 +58,11 @@ ONNX = ["onnx>=1.23.2,<1.24", "tf2onnx>=1.17,<1.18"]
 SERVE = [
     "fastapi>=0.165,<0.166",
     "granian>=2.8.9,<2.9",
-    "httpx>=0.28.1,<0.29",
     "orjson>=3.13,<4",
     "prometheus-client>=0.26,<0.27",
     "python-multipart>=0.0.34,<0.1",
     "safetensors>=0.8,<0.9",
+    "urllib3>=2.8,<3",
 ]
 EXTRAS = {
     "build": BUILD,
@@ -75,9 +75,10 @@ EXTRAS = {
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
     "docs": ["furo>=2025.12,<2027", "myst-parser>=5,<6", "sphinx>=9,<9.1"],  # Sphinx 9.1 needs Python 3.12
-    # dill: for tfds.testing
+    # dill: for tfds.testing; httpx: for starlette.testclient
     "test": [
         "dill>=0.4,<0.5",
+        "httpx>=0.28.1,<0.29",
         "onnxruntime>=1.32,<1.33",
         "pytest>=9.2,<10",
         "pytest-xdist>=3.8,<4",

@@ -8,7 +8,9 @@ __all__ = ["Client"]
 
 def __getattr__(name):
     if name == "Client":
-        from icell_tf.serve.client import Client
-
+        try:
+            from icell_tf.serve.client import Client
+        except ImportError as error:
+            raise ImportError(f"the client needs more packages ({error}): pip install 'icell_tf[serve]'") from error
         return Client
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import safetensors.numpy
+import urllib3
 
 from icell_tf.inference.moments import Moments
 from icell_tf.spec import at_once
@@ -34,13 +36,8 @@ class Client:
     """
 
     def __init__(self, url, name="integrator", timeout=120):
-        try:
-            import httpx
-        except ImportError as error:
-            raise ImportError(f"the client needs more packages ({error}): pip install 'icell_tf[serve]'") from error
-        self.url, self.name = url.rstrip("/"), name
-        # Not by way of a proxy that the environment names: the server is this machine's or a neighbour's.
-        self._http, self._about = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False), None
+        self.url, self.name, self._about = url.rstrip("/"), name, None
+        self._http = urllib3.PoolManager(timeout=timeout, retries=False)
 
     def __enter__(self):
         return self
@@ -50,7 +47,7 @@ class Client:
 
     def close(self):
         """Closes the connections."""
-        self._http.close()
+        self._http.clear()
 
     def integrate(self, x_r, samples=0, seed=0):
         """Predicts every structure in every cell; see `Integrator.integrate`."""
@@ -114,22 +111,20 @@ class Client:
     def about(self):
         """What the server says of itself at /health; {} of TensorFlow Serving, which has no such page."""
         if self._about is None:
-            answer = self._send("GET", "/health")
-            self._about = answer.json() if answer.status_code == 200 else {}
+            status, body = self._send("GET", "/health")
+            self._about = json.loads(body) if status == 200 else {}
         return self._about
 
     def _ask(self, function, inputs):
         path = f"/v1/models/{self.name}:predict"
         if self.about.get("binary"):
-            import safetensors.numpy
-
             contiguous = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
             body = safetensors.numpy.save(contiguous, {"signature_name": function})
             answer = self._send("POST", path, body, {"content-type": BINARY, "accept": BINARY})
-            return safetensors.numpy.load(_checked(answer).content)
+            return safetensors.numpy.load(_checked(*answer))
         content = {"signature_name": function, "inputs": {name: array.tolist() for name, array in inputs.items()}}
         answer = self._send("POST", path, json.dumps(content).encode(), {"content-type": "application/json"})
-        outputs = _checked(answer).json()["outputs"]
+        outputs = json.loads(_checked(*answer))["outputs"]
         if not isinstance(outputs, dict):  # the name of an only output is left out
             outputs = {self._outputs(function)[0]: outputs}
         arrays = {name: np.asarray(values) for name, values in outputs.items()}
@@ -137,18 +132,18 @@ class Client:
 
     def _outputs(self, function):
         """Returns the names of a function's outputs."""
-        found = _checked(self._send("GET", f"/v1/models/{self.name}/metadata")).json()
+        found = json.loads(_checked(*self._send("GET", f"/v1/models/{self.name}/metadata")))
         return list(found["metadata"]["signature_def"]["signature_def"][function]["outputs"])
 
     def _send(self, method, path, body=None, headers=None):
-        import httpx
-
+        """Returns the status and the body of an answer."""
         try:
-            return self._http.request(method, path, content=body, headers=headers)
-        except httpx.TimeoutException as error:
+            answer = self._http.request(method, self.url + path, body=body, headers=headers, redirect=False)
+        except urllib3.exceptions.TimeoutError as error:
             raise TimeoutError(f"{self.url} did not answer in time") from error
-        except httpx.TransportError as error:
-            raise ConnectionError(f"{self.url} can't be asked ({error or type(error).__name__})") from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ConnectionError(f"{self.url} can't be asked: {error}") from error
+        return answer.status, answer.data
 
 
 def _array(name, values):
@@ -158,12 +153,12 @@ def _array(name, values):
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _checked(answer):
-    """Returns an answer. Raises: ValueError: it is an error, with the server's sentence."""
-    if answer.status_code == 200:
-        return answer
+def _checked(status, body):
+    """Returns the body of an answer. Raises: ValueError: it is an error, with the server's sentence."""
+    if status == 200:
+        return body
     try:
-        sentence = answer.json()["error"]
+        sentence = json.loads(body)["error"]
     except (ValueError, KeyError, TypeError):
-        sentence = f"{answer.url} answers {answer.status_code} {answer.reason_phrase}"
+        sentence = f"the server answers with status {status}"
     raise ValueError(sentence)
