@@ -71,14 +71,14 @@ async function outputsOf(name, response) {
     return Object.fromEntries(tensors.filter(([, tensor]) => tensor));
 }
 
-/** A tensor of nested lists of numbers; null if they are texts. */
+/** A tensor of nested lists of numbers; null of texts. */
 function tensorOf(nested) {
     const dims = [];
     for (let part = nested; Array.isArray(part); [part] = part) {
         dims.push(part.length);
     }
     const values = nested.flat(dims.length);
-    return typeof values[0] === "number" ? { dims, data: Float32Array.from(values) } : null;
+    return typeof values[0] !== "string" ? { dims, data: Float32Array.from(values) } : null;
 }
 
 /** A tensor as nested lists in JSON; integers of 64 bits as they are. */

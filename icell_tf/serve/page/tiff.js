@@ -12,19 +12,22 @@ const TYPES = { [SHORT]: [2, "getUint16"], [LONG]: [4, "getUint32"] };
 const NONE = 1, DEFLATE = [8, 32946], BLACK_IS_ZERO = 1, FLOAT = 3;
 const HEADER = 8, ENTRY = 12; // bytes
 const LITTLE_ENDIAN = 0x4949, MAGIC = 42, BIG = 43;
+const CUT = "it is cut short", NO_OME = "it is no OME-TIFF";
 
 /** The first image of a file: {name, channels, image (...shape, C), pixelSize, spec}. Args: ArrayBuffer. */
 export async function readTiff(bytes) {
     const view = new DataView(bytes), pages = readPages(view);
     const description = pages[0]?.[TAG.description];
     if (!description) {
-        throw new Error("it is no OME-TIFF");
+        throw new Error(NO_OME);
     }
-    const xml = text(new Uint8Array(bytes, description.at, description.count));
-    const about = readXml(xml);
+    if (description.at + description.count > bytes.byteLength) {
+        throw new Error(CUT);
+    }
+    const about = readXml(text(new Uint8Array(bytes, description.at, description.count)));
     const numbers = planeNumbers(about);
     if (numbers.some((number) => !pages[number])) {
-        throw new Error("it is cut short");
+        throw new Error(CUT);
     }
     const planes = await Promise.all(numbers.map((number) => readPlane(view, pages[number], about)));
     return { ...about, image: channelsLast(planes, about) };
@@ -94,7 +97,7 @@ function readPages(view) {
             at = view.getUint32(at + 2 + count * ENTRY, true);
         }
     } catch (error) {
-        throw error instanceof RangeError ? new Error("it is cut short") : error;
+        throw error instanceof RangeError ? new Error(CUT) : error;
     }
     return pages;
 }
@@ -123,14 +126,14 @@ async function readPlane(view, page, { width, height }) {
     const counts = page[TAG.counts].values;
     const strips = await Promise.all(page[TAG.offsets].values.map(async (offset, i) => {
         if (offset + counts[i] > view.byteLength) {
-            throw new Error("it is cut short");
+            throw new Error(CUT);
         }
         const strip = view.buffer.slice(offset, offset + counts[i]);
         return new Float32Array(compression === NONE ? strip : await inflated(strip));
     }));
     const plane = concatenated(strips);
     if (plane.length !== width * height) {
-        throw new Error("it is cut short");
+        throw new Error(CUT);
     }
     return plane;
 }
@@ -146,10 +149,13 @@ async function inflated(bytes) {
 
 /** What OME-XML says of the first image. */
 function readXml(xml) {
+    if (!xml.includes("<OME")) {
+        throw new Error(NO_OME);
+    }
     const root = new DOMParser().parseFromString(xml, "text/xml");
     const [image] = root.getElementsByTagName("Image"), [pixels] = root.getElementsByTagName("Pixels");
     if (!image || !pixels) {
-        throw new Error("it is no OME-TIFF");
+        throw new Error(NO_OME);
     }
     const size = (axis) => Number(pixels.getAttribute(`Size${axis}`));
     const comments = [...root.getElementsByTagName("CommentAnnotation")];
