@@ -166,7 +166,12 @@ def describe(integrator, name, cells, backend, predict=f"v1/models/{DEFAULT_NAME
         "graphs": {function: f"model/{function}.onnx" for function in integrator.networks.inputs} if runs_here else {},
         "model": {"name": name, "description": about, "known": about.get("known")},
         "structures": [
-            {"name": structure, "display": structures.display(structure), "color": list(color)}
+            {
+                "name": structure,
+                "display": structures.display(structure),
+                "description": structures.description(structure),
+                "color": list(color),
+            }
             for structure, color in zip(names, structures.colors(names), strict=True)
         ],
         "noise": {

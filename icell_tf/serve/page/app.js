@@ -76,6 +76,7 @@ function chooseCell(cell) {
 /** Brings controls and address to the state, and asks for its pictures. */
 function apply() {
     showControls();
+    $("composite-figure").dataset.wanted = write(state, config); // and `shown`, once it is
     clearTimeout(apply.timer);
     apply.timer = setTimeout(() => {
         written = write(state, config);
@@ -115,8 +116,9 @@ const request = newest(async (wanted, stale) => {
     }
 });
 
-function titleOf({ to, share, z_r, z_s }) {
-    const walked = to !== null && share > 0, way = walked ? `a cell between ${subject.name} and ${to}` : subject.name;
+function titleOf({ seed, to, share, z_r, z_s }) {
+    const name = subject.kind === "new" ? `a new cell, seed ${seed}` : subject.name;
+    const way = to !== null && share > 0 ? `a cell between ${name} and ${to}` : name;
     return z_r.size + z_s.size > 0 ? `${way}, changed` : way;
 }
 

@@ -6,7 +6,7 @@ import { join } from "./picture.js";
 import { caption, paint, scaleBar } from "./pictures.js";
 import { writeTiff } from "./tiff.js";
 
-const LARGE = 768, PANEL = 192, COLUMNS = 5, GAP = 8, LINE = 24, LEGEND = 232, MARGIN = 16;
+const LARGE = 768, PANEL = 160, COLUMNS = 6, GAP = 8, LINE = 24, LEGEND = 232, MARGIN = 16;
 const INK = "#f2f2f2", QUIET = "#a8a8a8", FONT = "system-ui, sans-serif";
 
 /** Gives a file to the person. Args: parts of a Blob; its type; its name. */

@@ -53,8 +53,8 @@ export function showClasses(config, subject, answer) {
     }));
     showUnknown(config.model.description.known, answer);
     const truth = config.structures.find(({ name }) => name === subject.structure);
-    const label = truth ? ` ${subject.kind === "new" ? "It was drawn as" : "The cell is labelled"} ${truth.display}.` : "";
-    $("class-text").textContent = `By the picture of the labelled structure, the likeliest is ${found[0].display}.${label}`;
+    const label = truth ? ` ${subject.kind === "new" ? "It was drawn as" : "The cell's label says"} ${truth.display}.` : "";
+    $("class-text").textContent = `Judged by its picture, the labelled structure is most likely ${found[0].display}.${label}`;
 }
 
 /**

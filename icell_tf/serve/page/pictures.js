@@ -125,6 +125,7 @@ export function caption(scene, state, sharp) {
         draw: `Draw ${state.draw} of seed ${state.seed}: one way in which the structures can lie in this cell. Another draw is as likely.`,
         spread: `Spread: the standard deviation of ${state.draws} draws. Bright is where draws differ: there the shape leaves open whether the structure lies there.`,
         moved: "Decoded: the cell that the model makes of the codes alone, with its typical structures. " + (sharp
-            ? "Decoded pictures are smooth; sharp draws need a cell of its own." : "Draws need a cell of its own."),
+            ? "Decoded pictures are smooth. Sharp draws are made for a picture of a cell, not for codes."
+            : "Draws are made for a picture of a cell, not for codes."),
     }[scene.shown];
 }
