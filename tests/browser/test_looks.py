@@ -55,8 +55,8 @@ def test_every_state_is_accessible_and_fits(explorer, size, scheme):
         if name in ("typical", "walk"):
             require_no_violations(explorer.page)
     open_all = "document.querySelectorAll('details').forEach((each) => { each.name = ''; each.open = true; })"
-    explorer.page.evaluate(f"{open_all}; document.getElementById('upload').hidden = false")
-    explorer.page.evaluate("document.getElementById('masks').hidden = false")
+    show = "for (const id of ['upload', 'masks-file', 'masks-channels']) { document.getElementById(id).hidden = false; }"
+    explorer.page.evaluate(f"{open_all}; {show}")
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
     require_no_violations(explorer.page)
     photograph(explorer, f"all_{size}_{scheme}")

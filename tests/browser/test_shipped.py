@@ -8,7 +8,8 @@ from .explorers import Explorer
 CELL = "tom20-0274"
 # Times from moving a slider to the picture, one after the other.
 SLIDE = """async (steps) => {
-    const figure = document.getElementById("composite-figure"), slider = document.querySelector("#z_r input"), times = [];
+    const figure = document.getElementById("composite-figure"), times = [];
+    const slider = document.querySelector("#z_r input");
     for (let i = 0; i < steps; i++) {
         const begin = performance.now();
         slider.value = i / steps - 0.5;

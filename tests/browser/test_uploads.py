@@ -32,9 +32,9 @@ def test_a_stack_with_masks_is_shown(explorer, make_model, cell):
     page.locator("#own-file").set_input_files(stack)
     page.get_by_label("Pixel size in µm").fill(scale)
     page.get_by_label("Channels", exact=True).fill("membrane:0,nucleus:1,structure:2")
-    page.get_by_label("From a file of masks").check()
+    page.get_by_label("A file of their own").check()
     page.get_by_label("File of masks", exact=True).set_input_files(masks)
-    page.get_by_label("Its channels").fill("cell:0,nucleus:1")
+    page.get_by_label("Channels of the masks").fill("cell:0,nucleus:1")
     page.get_by_role("button", name="Show this cell").click()
     page.get_by_text("mine.tif is shown.").wait_for()
     assert explorer.settle().state == {"file": "mine"}

@@ -10,7 +10,7 @@ export function prepareOwn(model, show) {
     const { upload } = model, form = $("upload");
     let stack = null;
     $("own-note").textContent = upload
-        ? "A stack with membrane and nucleus, as it comes from the microscope, or a cell that icell wrote. A stack is sent to the server of this page."
+        ? "A stack of one cell with membrane and nucleus, as it comes from the microscope, or a cell that icell wrote. A stack is sent to the server of this page."
         : "A cell that icell integrate wrote, CELL.ome.tif. It stays on this computer: the model runs in this page.";
 
     async function take(file) {
@@ -37,15 +37,15 @@ export function prepareOwn(model, show) {
 
     async function send(event) {
         event.preventDefault();
-        const fields = {}, { elements } = form, masks = elements.outline.value === "file";
-        for (const name of ["pixel_size", "channels", ...(masks ? ["segmentation_channels"] : [])]) {
+        const fields = {}, { elements } = form, masks = elements.masks.value;
+        for (const name of ["pixel_size", "channels", ...(masks === "none" ? [] : ["segmentation_channels"])]) {
             if (elements[name].value.trim()) {
                 fields[name] = elements[name].value.trim();
             }
         }
-        const segmentation = masks ? elements.segmentation.files[0] ?? null : null;
-        if (masks && !segmentation) {
-            say("Choose the file of masks, or let the outline be found.");
+        const segmentation = masks === "file" ? elements.segmentation.files[0] ?? null : null;
+        if (masks === "file" && !segmentation) {
+            say("Choose the file of masks, too.");
             return;
         }
         const button = form.querySelector("button");
@@ -69,7 +69,10 @@ export function prepareOwn(model, show) {
         }
     });
     form.addEventListener("submit", send);
-    form.addEventListener("change", () => { $("masks").hidden = form.elements.outline.value !== "file"; });
+    form.addEventListener("change", () => {
+        $("masks-file").hidden = form.elements.masks.value !== "file";
+        $("masks-channels").hidden = form.elements.masks.value === "none";
+    });
     document.addEventListener("dragover", (event) => {
         event.preventDefault();
         $("drop").classList.add("over");
