@@ -14,10 +14,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test models docs tutorial soak vendor lint format clean
+.PHONY: help setup demo test models docs tutorial soak test-browser vendor lint format clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 setup: $(STAMP)  ## Make the virtual environment (the other targets do so themselves)
 
@@ -76,6 +76,10 @@ tutorial: $(STAMP)  ## Run the commands of docs/tutorial.md, as they stand, in a
 
 soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s
+
+test-browser: $(STAMP)  ## Test the explorer in a real browser, Chromium; screenshots go to build/screenshots
+	[ -e icell_tf/serve/page/vendor ] || $(MAKE) vendor
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m browser tests/browser --durations=5
 
 # No other than the files in icell_tf/serve/vendor.json are taken, by their hashes.
 vendor: $(STAMP)  ## Fetch onnxruntime-web from npm, by which a model runs in a browser; `icell explorer` needs it

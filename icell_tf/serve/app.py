@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import icell_tf
-from icell_tf.serve import metrics, tf_serving
+from icell_tf.serve import metrics, tf_serving, uploads
 from icell_tf.serve.limits import Limits
 from icell_tf.serve.refusals import Refused
 from icell_tf.serve.service import Service, Settings
@@ -26,6 +26,7 @@ def create_app(integrator, settings=None, version=1):
     app = FastAPI(title="icell_tf", version=icell_tf.__version__, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(tf_serving.router(service))
+    app.include_router(uploads.router(service))
     _add_state(app, service)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)

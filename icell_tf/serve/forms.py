@@ -42,21 +42,11 @@ _OUTPUT = {
 FIELDS = _FILES | _READING | _OUTPUT
 _FLAG = re.compile(rf"--({'|'.join(sorted(FIELDS, key=len, reverse=True))})\b")
 _SEED = re.compile(r"-?\d{1,18}")  # of 64 bits
-DESCRIPTION = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["stack"],
-                "properties": {
-                    name: {"type": "string", "format": "binary", "description": _FILES[name]} for name in _FILES
-                }
-                | {name: {"type": "string", "description": text} for name, text in (_READING | _OUTPUT).items()},
-            }
-        }
-    },
-}
+_PROPERTIES = {name: {"type": "string", "description": text} for name, text in FIELDS.items()}
+for _name in _FILES:
+    _PROPERTIES[_name]["format"] = "binary"
+_SCHEMA = {"type": "object", "required": ["stack"], "properties": _PROPERTIES}
+DESCRIPTION = {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}
 
 
 @dataclass(frozen=True)

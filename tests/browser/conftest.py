@@ -85,6 +85,18 @@ def small_site(make_model, small_cells, tmp_path_factory):  # noqa: F811
 
 
 @pytest.fixture(scope="session")
+def modules_url(serve, tmp_path_factory):
+    """Where the page's files are served, without a model, and with a page without content."""
+    from icell_tf.serve.site import page_files
+
+    folder = tmp_path_factory.mktemp("modules")
+    for path in page_files().values():
+        shutil.copy(path, folder)
+    (folder / "blank.html").write_text(BLANK)
+    return serve(folder)
+
+
+@pytest.fixture(scope="session")
 def small_url(small_site, serve):
     """Where `small_site` is served."""
     return serve(small_site)
@@ -186,7 +198,14 @@ def _is_elsewhere(url):
 
 
 @pytest.fixture
-def blank(page, small_url):
+def blank(page, modules_url):
     """The page without content, beside the explorer's modules."""
+    page.goto(f"{modules_url}blank.html")
+    return page
+
+
+@pytest.fixture
+def small_page(page, small_url):
+    """The page without content in `small_site`."""
     page.goto(f"{small_url}blank.html")
     return page

@@ -83,14 +83,14 @@ def test_what_icell_integrate_writes_is_read(blank, make_model, small_cells, tmp
     np.testing.assert_allclose(found(cell["image"]), small_cells.all[0].image / 255, rtol=0, atol=1e-7)
 
 
-def test_examples_are_read_as_they_are_and_when_they_are_dropped(blank, small_site, small_cells, make_model):
+def test_examples_are_read_as_they_are_and_when_they_are_dropped(small_page, small_site, small_cells, make_model):
     config = json.loads((small_site / "explorer.json").read_text())
     assert config["examples"] == 2 and len(config["cells"]) == 5
     for entry, expected in zip(config["cells"], small_cells.all, strict=True):
         spec = make_model().spec
         code = f"{READ} return cellOf(await readExample(argument.entry, argument.spec));"
-        cell = run(blank, code, {"entry": entry, "spec": spec.to_dict()})
-        dropped = read(blank, (small_site / entry["file"]).read_bytes(), "x.safetensors", spec)
+        cell = run(small_page, code, {"entry": entry, "spec": spec.to_dict()})
+        dropped = read(small_page, (small_site / entry["file"]).read_bytes(), "x.safetensors", spec)
         for each in (cell, dropped):
             assert (each["name"], each["structure"]) == (expected.name, expected.structure)
             np.testing.assert_allclose(found(each["image"]), expected.image / 255, rtol=0, atol=1e-7)

@@ -43,15 +43,15 @@ def require_equal(made, expected):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_graph_in_the_page_answers_as_the_model_does(blank, make_model, function):
+def test_a_graph_in_the_page_answers_as_the_model_does(small_page, make_model, function):
     networks = make_model().networks
     inputs = inputs_of(networks, function)
     code = f"{CALL} return plains(await model.call(argument.name, tensors(argument.inputs)));"
-    made = run(blank, code, {"name": function, "inputs": {name: given(values) for name, values in inputs.items()}})
+    made = run(small_page, code, {"name": function, "inputs": {name: given(values) for name, values in inputs.items()}})
     require_equal(made, answers_of(networks, function, inputs))
 
 
-def test_calls_are_answered_in_their_order_and_loading_is_reported(blank, make_model):
+def test_calls_are_answered_in_their_order_and_loading_is_reported(small_page, make_model):
     networks = make_model().networks
     inputs = {name: given(values) for name, values in inputs_of(networks, "encode_reference").items()}
     code = f"""{OPEN} const seen = [], order = [];
@@ -59,7 +59,7 @@ def test_calls_are_answered_in_their_order_and_loading_is_reported(blank, make_m
         const call = (i) => model.call("encode_reference", tensors(argument)).then(() => order.push(i));
         await Promise.all([0, 1, 2].map(call));
         return {{ seen, order }};"""
-    done = run(blank, code, inputs)
+    done = run(small_page, code, inputs)
     assert done["order"] == [0, 1, 2]
     for what in ("runtime", "encode_reference"):
         of = [progress for progress in done["seen"] if progress["what"] == what]
@@ -105,10 +105,10 @@ def test_a_server_is_asked_as_tensorflow_serving(blank, make_model, small_cells,
 
 def test_a_server_that_refuses_is_quoted_and_one_that_is_gone_is_missed(blank, wrong, make_model, small_cells):
     blank.route("**/v1/models/*", lambda route: route.fulfill(status=400, json={"error": "x_r is missing"}))
-    blank.route("**/nowhere:predict", lambda route: route.abort())
+    blank.route("**/gone:predict", lambda route: route.abort())
     code = f"{CALL} return model.call('integrate', {{}}).catch((error) => error.message);"
     config = site.describe(make_model(), "small", small_cells, "rest")
     assert run(blank, code, {"config": config}) == "x_r is missing"
-    assert "does not answer" in run(blank, code, {"config": config | {"predict": "nowhere"}})
+    assert "does not answer" in run(blank, code, {"config": config | {"predict": "models/gone"}})
     assert all(text.startswith("Failed to load resource") for text in wrong)
     wrong.clear()
