@@ -37,6 +37,12 @@ BODY_SECONDS = flags.DEFINE_float("body_seconds", DEFAULT.body_seconds, "until a
 REQUEST_SECONDS = flags.DEFINE_float(
     "request_seconds", DEFAULT.request_seconds, "until a request must have been answered", lower_bound=0
 )
+MAX_MEGAPIXELS = flags.DEFINE_integer(
+    "max_megapixels", DEFAULT.max_megapixels, "of a stack that is sent, in all planes and channels", lower_bound=1
+)
+STACKS_AT_ONCE = flags.DEFINE_integer(
+    "stacks_at_once", DEFAULT.stacks_at_once, "that are read, each in a process of its own", lower_bound=1
+)
 FIND_CELLS = define_page_flags()
 
 
@@ -55,6 +61,8 @@ def main():
         requests_at_once=REQUESTS_AT_ONCE.value,
         body_seconds=BODY_SECONDS.value,
         request_seconds=REQUEST_SECONDS.value,
+        max_megapixels=MAX_MEGAPIXELS.value,
+        stacks_at_once=STACKS_AT_ONCE.value,
     )
     model = shipped.resolve(MODEL.value)
     serve(lambda: load(model), settings, version_of(model), lambda integrator: FIND_CELLS(model, integrator))

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import tifffile
 from icell_tf import structures
 from icell_tf.files import atomic_write, prepare_output, refuse_existing, safe_names
 from icell_tf.imaging.ome import ome_metadata
-from icell_tf.inference.inputs import find_structures
+from icell_tf.inference.inputs import InputCell, find_structures
 from icell_tf.inference.moments import Moments
 from icell_tf.viz import figures
 
@@ -40,6 +41,31 @@ class Settings:
     original_frame: bool = False
     contrast: str = "percentile"
     overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Every structure in one cell.
+
+    Attributes:
+      cell: an `InputCell`.
+      typical: (..., K).
+      samples: number of draws.
+      draws: the first of them, (..., K) each, which pictures show.
+      mean, std: of all draws, (..., K); None without draws.
+    """
+
+    cell: InputCell
+    typical: np.ndarray
+    samples: int = 0
+    draws: Sequence[np.ndarray] = ()
+    mean: np.ndarray | None = None
+    std: np.ndarray | None = None
+
+    @property
+    def statistics(self):
+        """{label: (..., K)}; empty without draws."""
+        return {f"mean of {self.samples}": self.mean, f"std of {self.samples}": self.std} if self.samples else {}
 
 
 def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
@@ -77,11 +103,11 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
         typical = integrator.integrate(x_r)["structures"]
         draws, moments = _write_draws(integrator, batch, x_r, output, settings)
         for b, cell in enumerate(batch):
-            statistics = {}
-            if settings.samples:
-                statistics = {f"{key} of {settings.samples}": getattr(moments, key)[b] for key in ("mean", "std")}
-            drawn = {f"draw {i + 1}": draw[b] for i, draw in enumerate(draws)}
-            _write_cell(integrator, cell, typical[b], drawn, statistics, output, settings)
+            mean, std = (moments.mean[b], moments.std[b]) if settings.samples else (None, None)
+            predicted = Prediction(cell, typical[b], settings.samples, [draw[b] for draw in draws], mean, std)
+            write_structures(output / f"{cell.name}_structures.png", predicted, integrator, settings)
+            write_composite(output / f"{cell.name}_composite.png", predicted, integrator, settings)
+            write_stack(output / f"{cell.name}.ome.tif", predicted, integrator, settings)
     if with_structure:
         _write_classes(integrator, with_structure, output / "classes.csv")
     return paths
@@ -165,31 +191,44 @@ def _is_big(cell, integrator, settings):
 
 def _in_frame(integrator, cell, image, channels, settings):
     """The planes of an image (..., C) with these channels, and their metadata, as the settings ask for them."""
-    planes, spec = _planes(image), integrator.spec
     if settings.original_frame:
-        return cell.transform.restore(planes), ome_metadata(channels, cell.transform.source_scale)
-    return planes, ome_metadata(channels, spec.pixel_size, spec)
+        return cell.transform.restore(_planes(image)), ome_metadata(channels, cell.transform.source_scale)
+    return _planes(image), ome_metadata(channels, integrator.spec.pixel_size, integrator.spec)
 
 
-def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
-    spec, names, image = integrator.spec, integrator.structures, cell.image / np.float32(255)
-    channels, x_r = [*spec.reference_names, *names], spec.reference(image)
-    channels += [f"{name} {label}" for label in statistics for name in names]
-    images = [x_r, typical, *statistics.values()]
+def write_structures(path, predicted, integrator, settings):
+    """Writes the picture of a cell with each structure, typical and drawn. Args: as `write_stack`."""
+    spec, image = integrator.spec, predicted.cell.image / np.float32(255)
+    drawn = {f"draw {i + 1}": draw for i, draw in enumerate(predicted.draws)}
+    images = {"typical": predicted.typical, **drawn, **predicted.statistics}
+    images = {label: spec.plane(each) for label, each in images.items()}
+    picture = figures.structures_in_cell(spec.plane(image), images, integrator.structures, settings.contrast)
+    with atomic_write(path) as partial:
+        figures.to_png(picture, partial)
+
+
+def write_composite(path, predicted, integrator, settings):
+    """Writes all structures of a cell in one picture. Args: as `write_stack`."""
+    spec, names = integrator.spec, integrator.structures
+    x_r = spec.plane(spec.reference(predicted.cell.image / np.float32(255)))
+    shown = spec.plane(predicted.typical)
+    with atomic_write(path) as partial:
+        figures.to_png(figures.composite(x_r, shown, structures.colors(names), names, settings.contrast), partial)
+
+
+def write_stack(path, predicted, integrator, settings):
+    """Writes a cell's OME-TIFF. Args: path; a `Prediction`; integrator: gives spec and structures; `Settings`."""
+    spec, names, image = integrator.spec, integrator.structures, predicted.cell.image / np.float32(255)
+    channels = [*spec.reference_names, *names]
+    channels += [f"{name} {label}" for label in predicted.statistics for name in names]
+    images = [spec.reference(image), predicted.typical, *predicted.statistics.values()]
     if spec.has_structure(image):
         channels.append("observed structure")
         images.append(spec.structure(image)[..., None])
-    planes, about = _in_frame(integrator, cell, np.concatenate(images, axis=-1), channels, settings)
-    predictions = {"typical": typical, **draws, **statistics}
-    predictions = {label: spec.plane(predicted) for label, predicted in predictions.items()}
-    with atomic_write(output / f"{cell.name}_structures.png") as path:
-        figures.to_png(figures.structures_in_cell(spec.plane(image), predictions, names, settings.contrast), path)
-    with atomic_write(output / f"{cell.name}_composite.png") as path:
-        shown, colors = next(iter(predictions.values())), structures.colors(names)
-        figures.to_png(figures.composite(spec.plane(x_r), shown, colors, names, settings.contrast), path)
-    with atomic_write(output / f"{cell.name}.ome.tif") as path:
-        metadata = about | {"Name": cell.name}
-        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+    planes, about = _in_frame(integrator, predicted.cell, np.concatenate(images, axis=-1), channels, settings)
+    metadata = about | {"Name": predicted.cell.name}
+    with atomic_write(path) as partial:
+        tifffile.imwrite(partial, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
 
 
 def _write_classes(integrator, cells, path):

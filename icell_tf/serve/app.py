@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import icell_tf
-from icell_tf.serve import metrics, site, tf_serving
+from icell_tf.serve import metrics, site, tf_serving, uploads
 from icell_tf.serve.limits import Limits
 from icell_tf.serve.refusals import Refused
 from icell_tf.serve.service import Service, Settings
@@ -26,9 +26,9 @@ def create_app(integrator, settings=None, version=1, cells=None):
     app = FastAPI(title="icell_tf", version=icell_tf.__version__, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(tf_serving.router(service))
+    app.include_router(uploads.router(service))
     _add_state(app, service)
-    uploads = any(getattr(route, "path", "") == UPLOAD for route in app.routes)
-    app.include_router(site.router(service, cells, uploads))
+    app.include_router(site.router(service, cells))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Limits, service=service)

@@ -18,6 +18,9 @@ class Settings:
       requests_at_once: that are answered; the others are told to come again.
       header_seconds, body_seconds: until a request's head and its body must have come.
       request_seconds: until a request must have been answered.
+      max_megapixels: of a stack that is sent, in all its planes and channels; 1 is 2**20 pixels.
+      stacks_at_once: that are read at once, each in a process of its own.
+      stack_seconds: until a stack must have been read.
     """
 
     name: str = "integrator"
@@ -30,6 +33,9 @@ class Settings:
     header_seconds: float = 10
     body_seconds: float = 30
     request_seconds: float = 120
+    max_megapixels: int = 512
+    stacks_at_once: int = 2
+    stack_seconds: float = 60
 
     @property
     def max_body(self):

@@ -164,7 +164,12 @@ def describe(integrator, name, cells, backend, predict=f"v1/models/{DEFAULT_NAME
         "graphs": {function: f"model/{function}.onnx" for function in integrator.networks.inputs} if runs_here else {},
         "model": {"name": name, "description": about, "known": about.get("known")},
         "structures": [
-            {"name": structure, "display": structures.display(structure), "color": list(color)}
+            {
+                "name": structure,
+                "display": structures.display(structure),
+                "description": structures.description(structure),
+                "color": list(color),
+            }
             for structure, color in zip(names, structures.colors(names), strict=True)
         ],
         "noise": {
@@ -210,22 +215,22 @@ def principal_components(codes):
     return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
 
 
-def router(service, cells=None, uploads=False):
+def router(service, cells=None):
     """Returns the routes of the page on a server: "/", its files, /explorer.json, and the cells.
 
-    Args: service: a `Service`; cells: `Cells`; uploads: whether the server reads stacks.
+    Args: service: a `Service`; cells: `Cells`.
     """
     from fastapi import APIRouter, Response
 
     routes, cells, settings = APIRouter(include_in_schema=False), cells or Cells(), service.settings
     integrator = service.integrator
     about = describe(integrator, settings.name, cells, "rest", f"v1/models/{settings.name}")
-    about |= {"binary": True, "upload": uploads}
+    about |= {"binary": True, "upload": True}
     answers = {file: (path.read_bytes(), TYPES[path.suffix]) for file, path in page_files().items() if file != LICENCE}
     answers["explorer.json"] = json.dumps(about).encode(), "application/json"
     files = cell_files(cells, integrator.spec)
     answers |= {path: (content, "application/x-safetensors") for path, content in files.items()}
-    answers[""] = answers.get("index.html")
+    answers[""] = answers["index.html"]
 
     def answer(content, media_type):
         return lambda: Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})

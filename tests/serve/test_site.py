@@ -131,7 +131,7 @@ def client(make_integrator):
 def test_a_server_gives_the_page_and_says_what_it_can(client):
     about = client.get("/explorer.json").json()
     assert about["backend"] == "rest" and about["binary"] is True and about["graphs"] == {}
-    assert about["upload"] is ("/integrate" in client.get("/openapi.json").json()["paths"])
+    assert about["upload"] is ("/integrate" in client.get("/openapi.json").json()["paths"]) is True
     assert len(about["cells"]) == 3 and about["examples"] == 1
     for name, path in site.page_files().items():
         if name != site.LICENCE:
