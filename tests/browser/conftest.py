@@ -113,13 +113,10 @@ def answer():
 def served(integrator, name, cells):
     from granian.server.embed import Server
 
-    from icell_tf.serve import site, uploads
     from icell_tf.serve.app import create_app
     from icell_tf.serve.settings import Settings
 
-    app = create_app(integrator, Settings())
-    app.include_router(site.router(app.state.service, name, cells))
-    app.include_router(uploads.router(app.state.service))
+    app = create_app(integrator, Settings(name=name), cells=cells)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
