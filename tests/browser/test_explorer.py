@@ -289,7 +289,7 @@ def test_a_file_is_dropped_on_the_page(explorer, images, tmp_path):
         }""",
         list(given),
     )
-    explorer.page.wait_for_function("document.getElementById('cell-name').textContent === 'mine'")
+    explorer.page.wait_for_function("() => document.getElementById('cell-name').textContent === 'mine'")
     assert explorer.settle().state == {"file": "mine"}
 
 
