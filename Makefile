@@ -77,7 +77,7 @@ tutorial: $(STAMP)  ## Run the commands of docs/tutorial.md, as they stand, in a
 soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s
 
-test-browser: $(STAMP)  ## Test the explorer in a real browser, Chromium; screenshots go to build/screenshots
+test-browser: $(STAMP)  ## Test the explorer in a real browser, Chromium; screenshots go to build/browser
 	[ -e icell_tf/serve/page/vendor ] || $(MAKE) vendor
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m browser tests/browser --durations=5
 

@@ -1,4 +1,5 @@
-"""Serves a trained model by HTTP: TensorFlow Serving's REST API, and a client in Python, icell_tf.serve.Client.
+"""Serves a trained model by HTTP: TensorFlow Serving's REST API, with a client in Python, icell_tf.serve.Client; and a
+page that shows what the model finds.
 
 icell serve --model=simulated_64
 
@@ -9,7 +10,9 @@ requests are answered.
 from absl import flags
 
 from icell_tf.cli.command import define_model
+from icell_tf.cli.page_flags import define_page_flags
 from icell_tf.inference.loading import load, version_of
+from icell_tf.runs import shipped
 from icell_tf.serve.settings import Settings
 
 DEFAULT = Settings()
@@ -40,6 +43,7 @@ MAX_MEGAPIXELS = flags.DEFINE_integer(
 STACKS_AT_ONCE = flags.DEFINE_integer(
     "stacks_at_once", DEFAULT.stacks_at_once, "that are read, each in a process of its own", lower_bound=1
 )
+FIND_CELLS = define_page_flags()
 
 
 def main():
@@ -60,4 +64,5 @@ def main():
         max_megapixels=MAX_MEGAPIXELS.value,
         stacks_at_once=STACKS_AT_ONCE.value,
     )
-    serve(lambda: load(MODEL.value), settings, version_of(MODEL.value))
+    model = shipped.resolve(MODEL.value)
+    serve(lambda: load(model), settings, version_of(model), lambda integrator: FIND_CELLS(model, integrator))

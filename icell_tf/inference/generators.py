@@ -61,7 +61,7 @@ class Generators:
 
 
 def _in_range(values, count):
-    """Integers modulo `count`. In ONNX graphs `floormod` rounds towards 0, so that only the second one is never below."""
+    """Integers modulo `count`. `floormod` of ONNX graphs rounds towards 0: only the second one is never below."""
     return tf.math.floormod(tf.math.floormod(values, count) + count, count)
 
 

@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import icell_tf
-from icell_tf.serve import metrics, tf_serving, uploads
+from icell_tf.serve import metrics, site, tf_serving, uploads
 from icell_tf.serve.limits import Limits
 from icell_tf.serve.refusals import Refused
 from icell_tf.serve.service import Service, Settings
@@ -14,10 +14,10 @@ from icell_tf.serve.tensors import json_bytes
 UPLOAD = "/integrate"  # the route that takes stacks
 
 
-def create_app(integrator, settings=None, version=1):
+def create_app(integrator, settings=None, version=1, cells=None):
     """Returns the ASGI application that serves an `Integrator`.
 
-    Args: `Integrator`; `Settings`; version, of the model, in URLs.
+    Args: `Integrator`; `Settings`; version, of the model, in URLs; cells: `site.Cells` that its page offers.
 
     Its `Service` is `app.state.service`. The routes are described at /openapi.json; there is no page of them, because
     it would load scripts from another host.
@@ -28,6 +28,7 @@ def create_app(integrator, settings=None, version=1):
     app.include_router(tf_serving.router(service))
     app.include_router(uploads.router(service))
     _add_state(app, service)
+    app.include_router(site.router(service, cells))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_middleware(Limits, service=service)

@@ -18,16 +18,22 @@ from icell_tf.serve.limits import in_url
 CONNECTIONS = 1024  # that are open at once; the others wait
 
 
-def serve(load, settings, version=1):
+def serve(load, settings, version=1, find_cells=lambda integrator: None):
     """Serves an `Integrator` until SIGTERM or SIGINT; then requests in flight are answered, and new ones refused.
 
     It ends the process, with status 0.
 
-    Args: load: returns the `Integrator`; settings: `Settings`; version: of the model, in URLs.
+    Args:
+      load: returns the `Integrator`.
+      settings: `Settings`.
+      version: of the model, in URLs.
+      find_cells: returns the cells of the page, `site.Cells`, for the `Integrator`.
+
     Raises: ValueError: it can't listen there, as where another program does; nothing was loaded.
     """
     _check_address(settings)
-    app = create_app(load(), settings, version)
+    integrator = load()
+    app = create_app(integrator, settings, version, find_cells(integrator))
     app.state.service.warm_up()
     asyncio.run(_serve(app, settings))
     # At once: the end of the interpreter would wait until clients close the connections that they keep.

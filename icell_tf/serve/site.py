@@ -28,7 +28,6 @@ TYPES = {
 }
 LICENCE = "onnxruntime-licence.txt"  # beside the page
 DRAWING = ("sample", "draw", "integrate_draw")
-NOTICE = "{cells} of --cells will be public: whoever can open the page can copy them."
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,8 @@ def find_cells(model, inputs, integrator, limit=None):
     for path in map(Path, inputs):
         if path.exists() and is_stack(path):
             raise ValueError(
-                f"--cells: {path} is a stack: give a prepared data set's folder, or a manifest.csv that lists the stack "
-                "with its masks"
+                f"--cells: {path} is a stack: give a prepared data set's folder, or a manifest.csv that lists the "
+                "stack with its masks"
             )
     reading = Reading(limit=limit)
     examples = read_inputs([model], integrator, reading) if shipped.is_shipped(model) else []
@@ -146,13 +145,12 @@ def _safetensors():
     return safetensors.numpy
 
 
-def describe(integrator, name, cells, backend, predict=f"v1/models/{DEFAULT_NAME}", server=False):
+def describe(integrator, name, cells, backend, predict=f"v1/models/{DEFAULT_NAME}"):
     """Returns the content of explorer.json.
 
     Args:
       integrator, name, cells, backend: as `write_site`.
-      predict: URL of the model on a server, relative to the page.
-      server: whether it is this package's, which also reads stacks, and takes the binary form.
+      predict: URL of the model on a server, relative to the page; TensorFlow Serving takes no more than JSON.
     """
     about = json.loads(integrator.backend.description.to_json())
     names, runs_here = integrator.structures, backend == "onnx"
@@ -160,13 +158,18 @@ def describe(integrator, name, cells, backend, predict=f"v1/models/{DEFAULT_NAME
     return {
         "format": FORMAT,
         "backend": backend,
-        "binary": server,
-        "upload": server,
+        "binary": False,
+        "upload": False,
         "predict": predict,
         "graphs": {function: f"model/{function}.onnx" for function in integrator.networks.inputs} if runs_here else {},
         "model": {"name": name, "description": about, "known": about.get("known")},
         "structures": [
-            {"name": structure, "display": structures.display(structure), "color": list(color)}
+            {
+                "name": structure,
+                "display": structures.display(structure),
+                "description": structures.description(structure),
+                "color": list(color),
+            }
             for structure, color in zip(names, structures.colors(names), strict=True)
         ],
         "noise": {
@@ -212,21 +215,22 @@ def principal_components(codes):
     return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
 
 
-def router(service, name="", cells=None):
+def router(service, cells=None):
     """Returns the routes of the page on a server: "/", its files, /explorer.json, and the cells.
 
-    Args: service: a `Service`; name: of the model, for people; cells: `Cells`.
+    Args: service: a `Service`; cells: `Cells`.
     """
     from fastapi import APIRouter, Response
 
     routes, cells, settings = APIRouter(include_in_schema=False), cells or Cells(), service.settings
     integrator = service.integrator
-    about = describe(integrator, name or settings.name, cells, "rest", f"v1/models/{settings.name}", server=True)
+    about = describe(integrator, settings.name, cells, "rest", f"v1/models/{settings.name}")
+    about |= {"binary": True, "upload": True}
     answers = {file: (path.read_bytes(), TYPES[path.suffix]) for file, path in page_files().items() if file != LICENCE}
     answers["explorer.json"] = json.dumps(about).encode(), "application/json"
     files = cell_files(cells, integrator.spec)
     answers |= {path: (content, "application/x-safetensors") for path, content in files.items()}
-    answers[""] = answers.get("index.html")
+    answers[""] = answers["index.html"]
 
     def answer(content, media_type):
         return lambda: Response(content, media_type=media_type, headers={"Cache-Control": "no-cache"})

@@ -1,15 +1,19 @@
 """A real browser, Debian's Chromium, and folders of the explorer that it gets from a plain web server."""
 
+import asyncio
 import contextlib
 import functools
 import http.server
 import shutil
+import socket
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from ..export.conftest import make_model  # noqa: F401  a fixture
+from .explorers import Explorer
 
 PROGRAMS = ("chromium-headless-shell", "chromium")
 BLANK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>blank</title>
@@ -96,6 +100,76 @@ def modules_url(serve, tmp_path_factory):
 def small_url(small_site, serve):
     """Where `small_site` is served."""
     return serve(small_site)
+
+
+@pytest.fixture(scope="session")
+def answer():
+    """A function from an `Integrator`, its name and `Cells` to the URL of a server of theirs, with a / at its end."""
+    with contextlib.ExitStack() as running:
+        yield lambda *about: running.enter_context(served(*about))
+
+
+@contextlib.contextmanager
+def served(integrator, name, cells):
+    from granian.server.embed import Server
+
+    from icell_tf.serve.app import create_app
+    from icell_tf.serve.settings import Settings
+
+    app = create_app(integrator, Settings(name=name), cells=cells)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(app, address="127.0.0.1", port=port, interface="asgi", websockets=False, log_enabled=False)
+    threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True).start()
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/"
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=["onnx", "rest"])
+def small(request):
+    """Where the explorer of `make_model`'s model is served, by each back end."""
+    if request.param == "onnx":
+        return request.getfixturevalue("small_url")
+    model, cells = request.getfixturevalue("make_model")(), request.getfixturevalue("small_cells")
+    return request.getfixturevalue("answer")(model, "small", cells)
+
+
+@pytest.fixture
+def explorer(page, small):
+    """The page of `small`, which is not open yet."""
+    return Explorer(page, small)
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The model that ships, and its examples as `Cells`."""
+    import icell_tf
+    from icell_tf.runs.shipped import resolve
+    from icell_tf.serve.site import find_cells
+
+    model = icell_tf.load("simulated_64")
+    return model, find_cells(resolve("simulated_64"), (), model)
+
+
+@pytest.fixture(scope="session")
+def shipped_onnx(shipped, serve, tmp_path_factory):
+    """Where the explorer of the model that ships is served as files; it runs in the page."""
+    from icell_tf.serve.site import write_site
+
+    model, cells = shipped
+    return serve(write_site(model, "simulated_64", tmp_path_factory.mktemp("shipped") / "site", cells))
+
+
+@pytest.fixture(scope="session")
+def shipped_rest(shipped, answer):
+    """Where the explorer of the model that ships is served with the model."""
+    model, cells = shipped
+    return answer(model, "simulated_64", cells)
 
 
 @pytest.fixture

@@ -68,8 +68,9 @@ def test_a_structure_without_opacity_is_not_in_the_picture(blank):
     code = f"""const {{ channel, composite, overlay }} = await import("./picture.js"); {RGB}
         const [x_r, both] = [tensor(argument.x_r), tensor(argument.structures)];
         const one = channel(both, 1), [color] = argument.colors.slice(1);
+        const faint = color.map((value) => value / 2);
         return [composite(x_r, both, argument.colors, {{ opacity: [0, 1] }}), composite(x_r, one, [color]),
-            overlay(both, argument.colors, "none", [0, 0.5]), overlay(one, [color.map((value) => value / 2)])].map(rgb);"""
+            overlay(both, argument.colors, "none", [0, 0.5]), overlay(one, [faint])].map(rgb);"""
     pictures = run(blank, code, {"x_r": given(x_r), "structures": given(found_in), "colors": colors})
     first, alone, faint, half = map(found, pictures)
     np.testing.assert_array_equal(first, alone)

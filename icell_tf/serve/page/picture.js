@@ -36,23 +36,29 @@ export function join(images) {
 
 /** The k-th channel of an image, (..., 1). */
 export function channel({ dims, data }, k) {
-    const count = dims.at(-1);
-    const values = Float32Array.from({ length: data.length / count }, (_, pixel) => data[pixel * count + k]);
+    const count = dims.at(-1), values = new Float32Array(data.length / count);
+    for (let pixel = 0; pixel < values.length; pixel++) { // a loop, because sliders wait for it
+        values[pixel] = data[pixel * count + k];
+    }
     return { dims: [...dims.slice(0, -1), 1], data: values };
 }
 
 /** The square around the cell, {top, left, height, width}: a cell may fill little of its frame. */
 export function aroundCell({ dims: [rows, columns, count], data }, margin = 0.1) {
-    const brightest = (_, i) => Math.max(...data.subarray(i * count, i * count + 2)); // of membrane and nucleus
-    const seen = Float32Array.from({ length: rows * columns }, brightest);
+    const seen = new Float32Array(rows * columns);
+    for (let pixel = 0; pixel < seen.length; pixel++) {
+        const at = pixel * count;
+        seen[pixel] = count > 1 ? Math.max(data[at], data[at + 1]) : data[at]; // membrane and nucleus
+    }
     const threshold = 0.1 * seen.reduce((a, b) => Math.max(a, b), 0);
     const low = [rows, columns], high = [0, 0];
     seen.forEach((value, i) => {
         if (value > threshold) {
-            [Math.floor(i / columns), i % columns].forEach((place, axis) => {
-                low[axis] = Math.min(low[axis], place);
-                high[axis] = Math.max(high[axis], place + 1);
-            });
+            const y = Math.floor(i / columns), x = i % columns;
+            low[0] = Math.min(low[0], y);
+            low[1] = Math.min(low[1], x);
+            high[0] = Math.max(high[0], y + 1);
+            high[1] = Math.max(high[1], x + 1);
         }
     });
     if (!high[0]) {
@@ -81,7 +87,11 @@ export function cut({ dims: [, columns, count], data }, { top, left, height, wid
 export function stretch({ dims, data }, contrast = "none") {
     const count = dims.at(-1);
     const tops = Array.from({ length: count }, (_, c) => topOf({ dims, data }, c, contrast));
-    return { dims, data: data.map((value, i) => Math.min(Math.max(value / tops[i % count], 0), 1)) };
+    const stretched = new Float32Array(data.length);
+    for (let i = 0, c = 0; i < data.length; i++, c = c + 1 === count ? 0 : c + 1) {
+        stretched[i] = Math.min(Math.max(data[i] / tops[c], 0), 1);
+    }
+    return { dims, data: stretched };
 }
 
 /** What a channel is divided by; never 0. */
@@ -93,11 +103,20 @@ function topOf(image, c, contrast) {
     return (contrast === "percentile" && percentile(data, PERCENTILE)) || highest;
 }
 
-/** As numpy.percentile: between two values in proportion. */
+/** As numpy.percentile: between two values in proportion. Only the largest are put in order, because few are needed. */
 function percentile(values, share) {
-    const sorted = values.slice().sort(), place = share * (sorted.length - 1), below = Math.floor(place);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+    const place = share * (values.length - 1), below = Math.floor(place);
+    const largest = new Float32Array(values.length - below).fill(-Infinity);
+    for (const value of values) {
+        let i = 0;
+        if (value > largest[0]) {
+            for (; i + 1 < largest.length && largest[i + 1] < value; i++) {
+                largest[i] = largest[i + 1];
+            }
+            largest[i] = value;
+        }
+    }
+    return largest[0] + (place - below) * (largest[Math.min(1, largest.length - 1)] - largest[0]);
 }
 
 /** Blends channels, each in its colour, by screening: 1 - prod(1 - channel * colour). opacity: a number each. */
@@ -127,19 +146,20 @@ export function composite(x_r, structures, colors, options = {}) {
     const { contrast = "percentile", opacity = null, where = aroundCell(x_r), referenceStrength = 0.35 } = options;
     const grey = cut(greyOf(x_r, contrast), where);
     const { dims: [height, width, count], data } = cut(stretch(structures, contrast), where);
-    const strength = new Float64Array(count);
+    const strength = new Float64Array(count), weight = new Float64Array(count), flat = Float64Array.from(colors.flat());
     return picture(height, width, (pixel, rgb) => {
         let total = 1e-12, strongest = 0;
         for (let k = 0; k < count; k++) {
             strength[k] = data[pixel * count + k] * (opacity ? opacity[k] : 1);
-            total += strength[k] ** DOMINANCE;
+            weight[k] = strength[k] ** DOMINANCE;
+            total += weight[k];
             strongest = Math.max(strongest, strength[k]);
         }
         rgb.fill(0);
         for (let k = 0; k < count; k++) {
-            const weight = strength[k] ** DOMINANCE / total * strongest;
+            const share = weight[k] / total * strongest;
             for (let i = 0; i < 3; i++) {
-                rgb[i] += weight * colors[k][i];
+                rgb[i] += share * flat[3 * k + i];
             }
         }
         const under = Math.min(referenceStrength * grey.data[pixel], 1);
@@ -177,7 +197,7 @@ function outlinedMask({ dims: [height, width], data }) {
 
 /** {width, height, data: RGBA}. paint(pixel, rgb) puts a pixel's colour, in [0, 1], into rgb. */
 function picture(height, width, paint) {
-    const data = new Uint8ClampedArray(height * width * 4), rgb = [0, 0, 0];
+    const data = new Uint8ClampedArray(height * width * 4), rgb = new Float64Array(3);
     for (let pixel = 0; pixel < height * width; pixel++) {
         paint(pixel, rgb);
         for (let i = 0; i < 3; i++) {
