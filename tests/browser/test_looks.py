@@ -55,7 +55,9 @@ def test_every_state_is_accessible_and_fits(explorer, size, scheme):
         if name in ("typical", "walk"):
             require_no_violations(explorer.page)
     open_all = "document.querySelectorAll('details').forEach((each) => { each.name = ''; each.open = true; })"
-    show = "for (const id of ['upload', 'masks-file', 'masks-channels']) { document.getElementById(id).hidden = false; }"
+    show = (
+        "for (const id of ['upload', 'masks-file', 'masks-channels']) { document.getElementById(id).hidden = false; }"
+    )
     explorer.page.evaluate(f"{open_all}; {show}")
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
     require_no_violations(explorer.page)

@@ -69,13 +69,7 @@ def _check_size(path, shape, itemsize, limits):
     pixels = math.prod(shape)
     if pixels > limits.pixels or pixels * itemsize > limits.size:
         raise StackError(
-<<<<<<< HEAD
-            f"{path}: its header names an array of {' x '.join(map(str, shape))}, {counted(pixels, 'pixel')} of "
-            f"{counted(itemsize, 'byte')}; at most {counted(limits.pixels, 'pixel')} and {counted(limits.size, 'byte')} "
-            "are taken. Crop it to the cell, or leave out channels."
-=======
             f"{path}: its header names {' x '.join(map(str, shape))} = {counted(pixels, 'pixel')}, "
             f"{counted(pixels * itemsize, 'byte')}; at most {counted(limits.pixels, 'pixel')} and "
             f"{counted(limits.size, 'byte')} are taken. Crop it to the cell, or leave out channels."
->>>>>>> upl
         )
