@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from icell_tf.viz.panels import bar_length
+
 from ..conftest import LATENT, SPEC
 from .explorers import composite
 
@@ -43,6 +45,11 @@ def test_the_first_cell_is_shown(explorer, model, images):
     assert explorer.state == {"cell": "cell+0"}
     assert explorer.text("#pictures-heading") == "All structures in cell 0"
     assert explorer.text("#about").startswith("Model small: 3 structures, 32 × 32 px at 1.2 µm.")
+    explorer.page.locator("#status").get_by_text("cell 0: typical localization.").wait_for(state="attached")
+    length = bar_length(32 * 1.2)
+    assert explorer.text(".scale-text") == f"{length} µm"
+    share = "(bar) => bar.offsetWidth / document.getElementById('composite').offsetWidth"
+    assert explorer.page.locator(".scale-bar").evaluate(share) == pytest.approx(length / (32 * 1.2), abs=0.01)
 
 
 def test_a_cell_is_chosen_by_its_thumbnail_and_by_keyboard(explorer, model, images):
