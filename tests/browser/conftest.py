@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from ..export.conftest import make_model  # noqa: F401  a fixture
-from .explorers import Explorer
+from .explorers import Explorer, watch
 
 PROGRAMS = ("chromium-headless-shell", "chromium")
 BLANK = """<!doctype html><html lang="en"><meta charset="utf-8"><title>blank</title>
@@ -181,17 +181,10 @@ def wrong():
 @pytest.fixture
 def page(browser, wrong):
     """A new page. Whatever goes wrong in it fails the test."""
-    opened = browser.new_page()
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    opened.on("request", lambda request: _is_elsewhere(request.url) and wrong.append(request.url))
+    opened = watch(browser.new_page(), wrong)
     yield opened
     opened.close()
     assert not wrong
-
-
-def _is_elsewhere(url):
-    return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
 
 
 @pytest.fixture

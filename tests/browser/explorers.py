@@ -25,6 +25,18 @@ DIFFERENCE = """({ selector, width, height, values }) => {
 }"""
 
 
+def watch(page, wrong):
+    """Adds to a list what goes wrong in a page: errors, and requests to other hosts."""
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("request", lambda request: _is_elsewhere(request.url) and wrong.append(request.url))
+    return page
+
+
+def _is_elsewhere(url):
+    return url.startswith("http") and not url.startswith(("http://127.0.0.1:", "http://localhost:"))
+
+
 class Explorer:
     """The page at a URL. Args: a Playwright page; URL of the folder."""
 

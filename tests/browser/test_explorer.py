@@ -1,10 +1,14 @@
 """The explorer with a tiny model: each thing that one can do, by each back end."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 import tifffile
+
+from icell_tf.viz.panels import bar_length
 
 from ..conftest import LATENT, SPEC
 from .explorers import composite
@@ -41,6 +45,11 @@ def test_the_first_cell_is_shown(explorer, model, images):
     assert explorer.state == {"cell": "cell+0"}
     assert explorer.text("#pictures-heading") == "All structures in cell 0"
     assert explorer.text("#about").startswith("Model small: 3 structures, 32 × 32 px at 1.2 µm.")
+    explorer.page.locator("#status").get_by_text("cell 0: typical localization.").wait_for(state="attached")
+    length = bar_length(32 * 1.2)
+    assert explorer.text(".scale-text") == f"{length} µm"
+    share = "(bar) => bar.offsetWidth / document.getElementById('composite').offsetWidth"
+    assert explorer.page.locator(".scale-bar").evaluate(share) == pytest.approx(length / (32 * 1.2), abs=0.01)
 
 
 def test_a_cell_is_chosen_by_its_thumbnail_and_by_keyboard(explorer, model, images):
@@ -158,7 +167,7 @@ def test_new_cells_and_the_locked_seed(explorer, model):
     explorer.open("seed=4").page.get_by_text("A new cell").click()
 
     def draw(name):
-        explorer.page.get_by_label("Structure", exact=True).select_option(name)
+        explorer.page.locator("#new-structure").select_option(name)
         explorer.choose("button", "Draw a cell")
         return explorer.state
 
@@ -176,7 +185,7 @@ def test_new_cells_and_the_locked_seed(explorer, model):
 
 
 STATES = [
-    "cell=cell+3&view=draw&draw=2&seed=9&contrast=max&hide=tom20&opacity=zo1:35&lock=1",
+    "cell=cell+3&view=draw&draw=2&seed=9&contrast=max&lock=1&hide=tom20&opacity=zo1:35",
     "cell=cell+1&to=cell+2&share=55&z_r=3:-1.25&z_s=2:0.50,4:3.00",
     "new=zo1&view=spread&draws=4&seed=12",
 ]
@@ -233,13 +242,9 @@ def test_the_picture_is_saved(explorer, tmp_path):
     explorer.open("cell=cell+1&view=draw&draw=2")
     path = saved(explorer, "Save PNG", tmp_path)
     assert path.name == "cell-1_draw-2-seed-0.png"
-    picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    size = explorer.page.evaluate("document.getElementById('composite').width")
-    pixels = explorer.page.evaluate(
-        """() => { const canvas = document.getElementById("composite");
-        return Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data); }"""
-    )
-    shown = np.reshape(pixels, (size, size, 4))[..., :3]
+    url = explorer.page.locator("#composite").evaluate("(canvas) => canvas.toDataURL()")
+    canvas = io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))
+    picture, shown = (np.asarray(Image.open(file).convert("RGB")).astype(int) for file in (path, canvas))
     left, top = 16, 16 + 24  # of the large picture, 768 px; the scale bar covers its corner
     part = slice(0, 700)
     assert np.abs(picture[top : top + 768, left : left + 768][part] - shown[part]).max() <= 2

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from .explorers import Explorer
+from .explorers import Explorer, watch
 
 PICTURES = pathlib.Path(__file__).resolve().parents[2] / "build" / "browser"
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -17,17 +17,22 @@ STATES = {
     "new": "new=alpha-tubulin&view=draw&seed=2",
     "few": "cell=zo1-0231&hide=alpha-actinin,beta-actin,desmoplakin,myosin-iib,zo1&opacity=sec61-beta:50",
 }
+OPEN_ALL = """() => {
+    document.querySelectorAll("details").forEach((each) => { each.name = ""; each.open = true; });
+    document.querySelectorAll("#upload, #masks-file, #masks-channels").forEach((each) => { each.hidden = false; });
+}"""
 
 
 @pytest.fixture
-def explorer(browser, shipped_rest, size, scheme):
+def explorer(browser, shipped_rest, size, scheme, wrong):
     width, height = SIZES[size]
     sharpness = 2 if size == "phone" else 1
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=sharpness
     )
-    yield Explorer(context.new_page(), shipped_rest)
+    yield Explorer(watch(context.new_page(), wrong), shipped_rest)
     context.close()
+    assert not wrong
 
 
 def photograph(explorer, name, whole=True):
@@ -55,7 +60,9 @@ def test_every_state_is_accessible_and_fits(explorer, size, scheme):
         if name in ("typical", "walk"):
             require_no_violations(explorer.page)
     open_all = "document.querySelectorAll('details').forEach((each) => { each.name = ''; each.open = true; })"
-    show = "for (const id of ['upload', 'masks-file', 'masks-channels']) { document.getElementById(id).hidden = false; }"
+    show = (
+        "for (const id of ['upload', 'masks-file', 'masks-channels']) { document.getElementById(id).hidden = false; }"
+    )
     explorer.page.evaluate(f"{open_all}; {show}")
     assert explorer.page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
     require_no_violations(explorer.page)
@@ -121,9 +128,10 @@ def test_nothing_moves_where_motion_is_unwanted(explorer):
 
 
 @pytest.mark.parametrize("size, scheme", [("desktop", "light")])
-def test_a_page_without_its_files_says_so(explorer):
+def test_a_page_without_its_files_says_so(explorer, wrong):
     explorer.page.route("**/explorer.json", lambda route: route.fulfill(status=404))
     explorer.page.goto(explorer.url)
     explorer.page.wait_for_selector("#problem:not([hidden])")
     assert "explorer.json can't be read" in explorer.text("#problem")
     assert not explorer.page.locator("#loading").is_visible()
+    assert "404" in wrong.pop()  # Chromium says it, too
