@@ -18,7 +18,7 @@ const PAUSE = 200; // ms without a change before the address is written
 let config, model, readCell;
 let state; // what is chosen; `write` has it as text
 let subject = null, own = null; // the cell that is shown; the last one that came from a file
-let scene = null, pictures = null, shownKey = ""; // what is drawn, and of what state
+let scene = null, pictures = null, shown = null, shownKey = ""; // what is drawn, and of what state
 let written = null; // the hash that this page wrote last
 
 async function start() {
@@ -31,6 +31,7 @@ async function start() {
     prepareCells(config, (name) => chooseCell({ kind: "cell", name }), readCell);
     prepareOwn(model, (cell) => {
         own = subjectOf(cell, config.model.description.spec, "file");
+        shownKey = ""; // a file of the same name may hold another cell
         chooseCell({ kind: "file", name: own.name });
     });
     prepareControls();
@@ -103,6 +104,7 @@ const request = newest(async (wanted, stale) => {
             }
         }
         pictures = draw(scene, subject, wanted, config);
+        shown = wanted;
         $("caption").textContent = caption(scene, wanted, config.model.description.sharp);
         showControls();
         $("composite-figure").dataset.shown = write(wanted, config);
@@ -172,8 +174,8 @@ function prepareControls() {
         }
         chooseCell({ kind: "new", structure: $("new-structure").value });
     });
-    $("save-png").addEventListener("click", () => scene && savePng(pictures, scene, subject, state, config));
-    $("save-tiff").addEventListener("click", () => scene && saveTiff(scene, subject, state, config));
+    $("save-png").addEventListener("click", () => scene && savePng(pictures, scene, subject, shown, config));
+    $("save-tiff").addEventListener("click", () => scene && saveTiff(scene, subject, shown, config));
     $("skip").addEventListener("click", (event) => { // the hash is the state's
         event.preventDefault();
         $("pictures").focus();
