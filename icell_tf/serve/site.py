@@ -207,12 +207,11 @@ def principal_components(codes):
 
     The largest part of each direction is positive, so that the same codes always give the same map.
     """
-    centred = codes - codes.mean(axis=0)
+    centred, found = codes - codes.mean(axis=0), np.zeros((len(codes), 2))
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
-    directions = directions[:2]
-    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1)
-    found = centred @ (directions * np.where(largest < 0, -1, 1)).T
-    return np.pad(found, ((0, 0), (0, 2 - found.shape[1])))
+    for i, direction in enumerate(directions[:2]):
+        found[:, i] = centred @ direction * np.sign(direction[np.abs(direction).argmax()])
+    return found
 
 
 def router(service, cells=None):

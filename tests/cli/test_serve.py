@@ -10,7 +10,7 @@ from ..in_process import run_icell
 
 def test_flags_become_settings(tmp_path, monkeypatch):
     found = []
-    monkeypatch.setattr(server, "serve", lambda load, settings, version: found.append((settings, version)))
+    monkeypatch.setattr(server, "serve", lambda load, settings, version, find_cells: found.append((settings, version)))
     assert run_icell(tmp_path, "serve", "--model=simulated_64") == (0, "")
     given = [
         "--name=cells",
