@@ -7,7 +7,7 @@ import numpy as np
 from icell_tf import structures
 from icell_tf.viz import figures
 
-WAIT = 25_000  # ms; a busy machine takes long
+WAIT = 60_000  # ms; a busy machine takes long
 SETTLED = """() => {
     const { wanted, shown } = document.getElementById("composite-figure").dataset;
     return shown && wanted === shown && location.hash === shown;
