@@ -60,8 +60,8 @@ def _write(networks, folder):
 def _write_warmup(spec, path):
     """Writes a request of one empty cell, which TensorFlow Serving answers when it starts. So no user has to wait.
 
-    The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, requires
-    another version of TensorFlow. So the record is written here by the numbers of its fields.
+    The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, is one more
+    that would have to fit TensorFlow's version. So the record is written here by the numbers of its fields.
     """
     x_r = tf.make_tensor_proto(0.0, tf.float32, [1, *spec.reference_shape]).SerializeToString()
     model_spec = _field(1, b"integrator") + _field(3, DEFAULT_SIGNATURE.encode())

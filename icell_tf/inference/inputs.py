@@ -68,7 +68,7 @@ def read_inputs(paths, integrator, reading=None):
     Raises: ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
     reading, paths = reading or Reading(), [Path(on_disk(path)) for path in paths]
-    stacks = [path for path in paths if _is_stack(path)]
+    stacks = [path for path in paths if is_stack(path)]
     auto = reading.segmentation == (AUTO,)
     segmentation = (None,) * len(stacks) if auto else tuple(map(on_disk, reading.segmentation))
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
@@ -102,7 +102,7 @@ def known_names(paths, reading):
     """
     names = []
     for path in (Path(on_disk(path)) for path in paths):
-        if not path.exists() or path.is_dir() and not _is_stack(path):
+        if not path.exists() or path.is_dir() and not is_stack(path):
             break
         if path.suffix.lower() == ".csv":
             names += [row.cell_id for row in read_manifest(path, labelled=False)[: reading.limit]]
@@ -111,7 +111,8 @@ def known_names(paths, reading):
     return safe_names(names)
 
 
-def _is_stack(path):
+def is_stack(path):
+    """Whether an input is a stack: a file or a folder that is no manifest, and no prepared data set."""
     if path.is_dir():
         return not (path / "dataset_info.json").exists() and is_stack_folder(path)
     return path.suffix.lower() != ".csv"

@@ -1,6 +1,7 @@
 """A client of `icell serve` and of TensorFlow Serving, for programs without TensorFlow."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import safetensors.numpy
@@ -87,6 +88,30 @@ class Client:
         seed = np.asarray(seed)
         return self._call("sample", y=y, seed=seed + np.arange(len(y)) if seed.ndim == 0 else seed)
 
+    def integrate_stack(self, path, segmentation=None, **fields):
+        """Predicts every structure in the cell of a stack, as `icell integrate` does. TensorFlow Serving can't.
+
+        Args:
+          path: the stack, one file.
+          segmentation: its file of masks, which may be the stack. None: the stack is 0 outside its cell, or the field
+            segmentation_channels says which of its channels are the masks.
+          fields: the others of POST /integrate, which are spelt as the flags of the command:
+            channels="membrane:0,nucleus:1", pixel_size=(0.3, 0.1, 0.1), samples=8, seed=1, original_frame=True.
+
+        Returns: the arrays `image` (..., C), `structures` (..., K), `z_r` (Z,), with samples `mean` and `std`, and with
+          a structure channel `probabilities` (K,); the lists `names` of the structures, `channels` of the image,
+          `pixel_size`, and `guesses`, sentences on what was guessed in the files; `spec`, a dict; and `name`.
+        """
+        given = {name: _as_text(value) for name, value in fields.items() if value is not None}
+        for name, file in (("stack", path), ("segmentation", segmentation)):
+            if file is not None:
+                given[name] = (Path(file).name, Path(file).read_bytes())
+        body, kind = urllib3.encode_multipart_formdata(given)
+        body = _checked(*self._send("POST", "/integrate", body, {"content-type": kind, "accept": BINARY}))
+        header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
+        about = {name: json.loads(text) for name, text in header["__metadata__"].items()}
+        return safetensors.numpy.load(body) | about
+
     def _call(self, function, **inputs):
         """Asks for a function, in as many requests as the server needs; joins the answers."""
         inputs = {name: _array(name, values) for name, values in inputs.items()}
@@ -146,6 +171,13 @@ def _array(name, values):
     if name in INTEGERS:
         return array.astype(np.int64) if array.dtype.kind in "iu" else array
     return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _as_text(value):
+    """Returns the value of a field as the command's flag has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _checked(status, body):

@@ -63,6 +63,8 @@ def given(networks, function):
         integers = {"y": len(networks.structures), "seed": 2**40, "draw": 9}
         if spec.name in integers:
             inputs[spec.name] = rng.integers(0, integers[spec.name], COUNT)
+            if spec.name == "seed":
+                inputs[spec.name][::2] *= -1  # a pose is a seed modulo the number of poses, also below 0
         else:
             inputs[spec.name] = rng.random((COUNT, *spec.shape[1:]), np.float32)
     return inputs

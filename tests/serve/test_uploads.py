@@ -15,7 +15,7 @@ from PIL import Image
 from icell_tf.imaging.one_stack import StackReading
 from icell_tf.imaging.read import read_stack
 from icell_tf.inference import inputs, outputs
-from icell_tf.serve import stacks, uploads
+from icell_tf.serve import Client, stacks, uploads
 from icell_tf.serve.apart import Bounds, run_apart
 from icell_tf.serve.service import Settings
 from icell_tf.simulate import simulate_cell
@@ -273,6 +273,24 @@ def test_more_stacks_than_may_wait_are_told_to_come_again(integrator, monkeypatc
     with pytest.raises(uploads.Refused, match="9 stacks already") as refused:
         asyncio.run(reader.read(None, integrator.spec))
     assert refused.value.status == 503 and refused.value.headers == {"retry-after": "10"}
+
+
+def test_the_client_sends_stacks(http, cell, expected, monkeypatch):
+    def through(self, method, path, body=None, headers=None):
+        answer = http.request(method, path, content=body, headers=headers)
+        return answer.status_code, answer.content
+
+    monkeypatch.setattr(Client, "_send", through)
+    client = Client("http://localhost")
+    found = client.integrate_stack(cell.stack, cell.segmentation, samples=5, seed=3, pixel_size=cell.scale)
+    for name, array in expected.arrays.items():
+        close(found[name], array)
+    assert found["names"] == list(STRUCTURES) and found["guesses"] == [] and found["name"] == "stack"
+    shape = read_stack(cell.stack).shape
+    found = client.integrate_stack(cell.both, segmentation_channels="cell:3,nucleus:4", original_frame=True, axes=None)
+    assert found["structures"].shape == (*shape[2:], len(STRUCTURES))
+    with pytest.raises(ValueError, match=r"stack\.ome\.tif: .*no cell is cut out in it"):
+        client.integrate_stack(str(cell.stack))
 
 
 def test_nothing_is_left_behind(send, tmp_path, monkeypatch):
