@@ -11,7 +11,18 @@ from icell_tf.serve.tensors import BINARY, pack
 from .good_requests import JSON, PREDICT
 from .wire import request
 
-SIGNATURES = ("", "none", "Integrate", "serving_default ", "__init__", "../integrate", "a" * 100_000, "\ud800", "\0", "ä")
+SIGNATURES = (
+    "",
+    "none",
+    "Integrate",
+    "serving_default ",
+    "__init__",
+    "../integrate",
+    "a" * 100_000,
+    "\ud800",
+    "\0",
+    "ä",
+)
 NO_TEXTS = (0, 1.5, None, True, [], ["integrate"], {}, {"a": 1}, [[1] * 2000])
 NO_NUMBERS = ("a", "1", "", None, {}, {"b64": "AAAA"}, [], [1, 2], "\ud800")
 NO_FLOATS = (1e39, -1e39, 1e300)
@@ -49,7 +60,9 @@ def _put(array, rng, value):
 
 
 def no_json(rng, subject):
-    return _post(rng.choice((b"", b" ", b"x", b"{", b"}", b"[}", b"{'a': 1}", b"{\"a\" 1}", b"<a/>", b"\x00", b"// x\n{}")))
+    return _post(
+        rng.choice((b"", b" ", b"x", b"{", b"}", b"[}", b"{'a': 1}", b'{"a" 1}', b"<a/>", b"\x00", b"// x\n{}"))
+    )
 
 
 def no_object(rng, subject):
@@ -73,7 +86,11 @@ def no_utf8(rng, subject):
 
 def other_encoding(rng, subject):
     text = subject.good_json(rng).decode()
-    return _post(rng.choice((text.encode("utf-16"), text.encode("utf-32"), text.encode("utf-8-sig"), gzip.compress(text.encode()))))
+    return _post(
+        rng.choice(
+            (text.encode("utf-16"), text.encode("utf-32"), text.encode("utf-8-sig"), gzip.compress(text.encode()))
+        )
+    )
 
 
 def random_bytes(rng, subject):
@@ -105,13 +122,28 @@ def twice(rng, subject):
     """A key that stands there twice; the last one, which counts, is wrong."""
     name, values = subject.values(rng)
     good = json.dumps({key: array.tolist() for key, array in values.items()})
-    return _post(f'{{"signature_name": "{name}", "inputs": {good}, "inputs": {rng.choice(("{}", "null", "[]"))}}}'.encode())
+    return _post(
+        f'{{"signature_name": "{name}", "inputs": {good}, "inputs": {rng.choice(("{}", "null", "[]"))}}}'.encode()
+    )
 
 
 def wrong_rows(rng, subject):
     content, values = _columns(rng, subject)
     row = {name: array[0].tolist() for name, array in values.items()}
-    rows = (None, {}, [], 1, "a", [{}], [row, {}], [row, 1], [row, None], [row | {"more": 1}], row, [row, row | {"\ud800": 1}])
+    rows = (
+        None,
+        {},
+        [],
+        1,
+        "a",
+        [{}],
+        [row, {}],
+        [row, 1],
+        [row, None],
+        [row | {"more": 1}],
+        row,
+        [row, row | {"\ud800": 1}],
+    )
     return _post(content | {"instances": rng.choice(rows)})
 
 
@@ -132,7 +164,12 @@ def wrong_shape(rng, subject):
     def spoil(array):
         shapes = [array[None], array[..., None], array[:0], array[0]]
         if array.ndim > 1:
-            shapes += [array[:, :-1], array[:, :0], np.concatenate([array, array], axis=1), array.reshape(len(array), 1, -1)]
+            shapes += [
+                array[:, :-1],
+                array[:, :0],
+                np.concatenate([array, array], axis=1),
+                array.reshape(len(array), 1, -1),
+            ]
         return rng.choice(shapes).tolist()
 
     return _spoilt(rng, subject, spoil)

@@ -15,7 +15,7 @@ SIDES = (100_000, 2**20, 2**31 - 1, 2**32 - 1)
 
 
 def _tiff(tags, rest=b""):
-    """Returns a TIFF of one page. Args: tags: {number: value of 32 bits}, 16 bits where it is small; rest: its pixels."""
+    """Returns a TIFF of one page. Args: tags: {number: value}, stored in 16 bits where it fits; rest: its pixels."""
     entries = b"".join(
         struct.pack("<HHIHH", tag, 3, 1, value, 0) if value < 2**16 else struct.pack("<HHII", tag, 4, 1, value)
         for tag, value in sorted(tags.items())
@@ -76,8 +76,12 @@ def tiff_of_strange_values(rng, subject):
 
 def ome_that_names_files(rng, subject):
     """OME-XML whose planes lie in another file: the server's own must never be opened."""
-    name = rng.choice(("/etc/passwd", "../../etc/passwd", "stack.tif", "C:\\windows\\win.ini", "http://127.0.0.1:1/a.tif"))
-    planes = f'<TiffData IFD="0"><UUID FileName="{name}">urn:uuid:00000000-0000-0000-0000-000000000001</UUID></TiffData>'
+    name = rng.choice(
+        ("/etc/passwd", "../../etc/passwd", "stack.tif", "C:\\windows\\win.ini", "http://127.0.0.1:1/a.tif")
+    )
+    planes = (
+        f'<TiffData IFD="0"><UUID FileName="{name}">urn:uuid:00000000-0000-0000-0000-000000000001</UUID></TiffData>'
+    )
     return "a.ome.tif", _ome(_xml(8, 8, planes))
 
 
@@ -160,7 +164,9 @@ def _npy(header, data=b""):
 
 
 def wrong_npy(rng, subject):
-    shape = rng.choice(("(100000, 100000)", "(2, 4, 1000000, 1000000)", "(-1, 8)", "(2**9,)", "(8,)", "()", "(0, 8)", "x"))
+    shape = rng.choice(
+        ("(100000, 100000)", "(2, 4, 1000000, 1000000)", "(-1, 8)", "(2**9,)", "(8,)", "()", "(0, 8)", "x")
+    )
     kind = rng.choice(("<u2", "<f4", "|O", "<U9", "V3", "<c8", "nonsense", "[('a', '<u2')]"))
     header = rng.choice(
         (
@@ -192,7 +198,10 @@ def npy_cut(rng, subject):
 def zip_bomb(rng, subject):
     """A .npz of some hundred kilobytes that unpacks to very much more than a stack may have."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("image.npy", "w", force_zip64=True) as entry:
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("image.npy", "w", force_zip64=True) as entry,
+    ):
         side = rng.choice((20_000, 100_000))
         entry.write(_npy(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({side}, {side}), }}"))
         zeros = bytes(2**20)
@@ -211,13 +220,28 @@ def wrong_zip(rng, subject):
 
 
 def other_format(rng, subject):
-    start = rng.choice((b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"%PDF-1.7", b"\x1f\x8b\x08", b"<html>", b"\x89HDF\r\n\x1a\n", b""))
+    start = rng.choice(
+        (b"\xff\xd8\xff\xe0", b"GIF89a", b"BM", b"%PDF-1.7", b"\x1f\x8b\x08", b"<html>", b"\x89HDF\r\n\x1a\n", b"")
+    )
     name = rng.choice(("a.tif", "a.png", "a.npy", "a.npz", "a.czi", "a.lif", "a.nd2", "a.lsm", "a.stk"))
     return name, start + rng.randbytes(rng.randint(0, 500))
 
 
 def unknown_name(rng, subject):
-    names = ("a.exe", "a", "", ".tif", "a.zarr", "a.csv", "a.tif.exe", "a.ome.xml", "a.companion.ome", "..", "a.jpg", "a.h5")
+    names = (
+        "a.exe",
+        "a",
+        "",
+        ".tif",
+        "a.zarr",
+        "a.csv",
+        "a.tif.exe",
+        "a.ome.xml",
+        "a.companion.ome",
+        "..",
+        "a.jpg",
+        "a.h5",
+    )
     return rng.choice(names), rng.randbytes(300)
 
 

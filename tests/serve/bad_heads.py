@@ -146,7 +146,9 @@ def length_and_chunks(rng, subject):
 
 
 def broken_chunks(rng, subject):
-    chunk = rng.choice((b"ZZ\r\n{}", b"-1\r\n{}", b"ffffffffffffffffff\r\n{}", b"2\r\n{}xx", b"2{}\r\n", b"\r\n", b"2;\x00\r\n"))
+    chunk = rng.choice(
+        (b"ZZ\r\n{}", b"-1\r\n{}", b"ffffffffffffffffff\r\n{}", b"2\r\n{}xx", b"2{}\r\n", b"\r\n", b"2;\x00\r\n")
+    )
     head = f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     return head.encode() + chunk + b"\r\n0\r\n\r\n"
 

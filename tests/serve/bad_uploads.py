@@ -4,7 +4,16 @@ from . import bad_files
 from .good_requests import BOUNDARY, CONTENT_TYPE, FIELDS, JSON, fields, form
 from .wire import request
 
-NAMES = ("../../../etc/passwd", "/etc/passwd", "..\\..\\a.tif", "C:\\a.tif", "a\0.tif", "a\r\nX: 1.tif", ".", "~/.bashrc")
+NAMES = (
+    "../../../etc/passwd",
+    "/etc/passwd",
+    "..\\..\\a.tif",
+    "C:\\a.tif",
+    "a\0.tif",
+    "a\r\nX: 1.tif",
+    ".",
+    "~/.bashrc",
+)
 WRONG = {
     "channels": ("membrane", "membrane:9,nucleus:1", "membrane:-1,nucleus:1", "a:b:c", "x:0", "membrane:0,membrane:1"),
     "segmentation_channels": ("cell:2", "cell:2,nucleus:99", "nucleus", ":::", "cell:a,nucleus:b"),
@@ -53,7 +62,9 @@ def no_form(rng, subject):
 
 def no_boundary(rng, subject):
     body = form([("stack", "a.tif", subject.stack), *fields()])
-    media = rng.choice(("", "; boundary=", "; boundary=other", '; boundary="', "; boundary=\xff", "; boundary=" + "a" * 5000))
+    media = rng.choice(
+        ("", "; boundary=", "; boundary=other", '; boundary="', "; boundary=\xff", "; boundary=" + "a" * 5000)
+    )
     return _post(body, "multipart/form-data" + media)
 
 
@@ -91,11 +102,15 @@ def many_fields(rng, subject):
 
 
 def many_files(rng, subject):
-    return _post(form([(rng.choice(("stack", "segmentation", f"f{i}")), "a.tif", b"x") for i in range(rng.randint(3, 1000))]))
+    return _post(
+        form([(rng.choice(("stack", "segmentation", f"f{i}")), "a.tif", b"x") for i in range(rng.randint(3, 1000))])
+    )
 
 
 def unknown_field(rng, subject):
-    name = rng.choice(("", "path", "file", "model", "__class__", "Channels", "stack ", "channels[]", "a" * 5000, "\u202e"))
+    name = rng.choice(
+        ("", "path", "file", "model", "__class__", "Channels", "stack ", "channels[]", "a" * 5000, "\u202e")
+    )
     return _with(subject, FIELDS | {name: "1"})
 
 

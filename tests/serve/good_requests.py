@@ -7,7 +7,7 @@ import json
 import numpy as np
 import tifffile
 
-from icell_tf.imaging.one_stack import AUTO, prepare_stack
+from icell_tf.imaging.one_stack import StackReading, parse_reading, prepare_stack
 from icell_tf.serve.tensors import BINARY, pack, unpack
 from icell_tf.simulate import simulate_cell
 
@@ -134,8 +134,6 @@ def uploads(integrator, folder, seed=0):
 
 def expected_of(path, integrator):
     """Returns what POST /integrate answers for a stack with masks in it, by the functions that the command calls."""
-    from icell_tf.imaging.one_stack import StackReading, parse_reading
-
     reading = StackReading(**parse_reading(FIELDS))
     image = prepare_stack(str(path), str(path), integrator.spec, reading).image / np.float32(255)
     found = integrator.integrate(integrator.spec.reference(image[None]))

@@ -57,7 +57,7 @@ def flipped(subject, seed, count):
 
 
 def send(server, requests):
-    """Sends requests, some at once. Returns: {kind: Counter of statuses}, and what is wrong with answers, if anything."""
+    """Sends requests, some at once. Returns: {kind: Counter of statuses}, and what is wrong with answers."""
     statuses, wrong = collections.defaultdict(collections.Counter), []
 
     def ask(number, kind, data):

@@ -35,7 +35,9 @@ class Tally:
         """A line of `HEAD`."""
         p50, p99 = np.percentile(self.seconds, (50, 99)) * 1000
         count = len(self.seconds)
-        return f"{clients:7} {count:9} {count / passed:9.1f} {p50:8.0f} {p99:8.0f} {self.refused:8} {len(self.faults):7}"
+        return (
+            f"{clients:7} {count:9} {count / passed:9.1f} {p50:8.0f} {p99:8.0f} {self.refused:8} {len(self.faults):7}"
+        )
 
 
 HEAD = f"{'clients':>7} {'answers':>9} {'a second':>9} {'p50 ms':>8} {'p99 ms':>8} {'503':>8} {'failed':>7}"

@@ -10,11 +10,11 @@ import time
 
 import psutil
 
+from ..conftest import REPOSITORY
 from .wire import HOST, SECONDS, exchange, request
 
 START_SECONDS = 600  # on a machine that does much else
 QUIET_SECONDS = 3
-ICELL = "import sys; from icell_tf.cli.icell import main; sys.argv[0] = 'icell'; main()"
 
 
 class Server:
@@ -29,9 +29,17 @@ class Server:
         self.cwd, self.temporary = self.folder / "cwd", self.folder / "temporary"
         for place in (self.cwd, self.temporary):
             place.mkdir(parents=True)
-        command = [sys.executable, "-c", ICELL, "serve", f"--model={model}", f"--port={self.port}", *flags]
-        paths = os.pathsep.join(path for path in sys.path if path)
-        own = {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": paths, "TMPDIR": str(self.temporary)}
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "icell_tf.cli",
+            "serve",
+            f"--model={model}",
+            f"--port={self.port}",
+            *flags,
+        ]
+        own = {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(self.temporary)}
         with open(self.folder / "log", "wb") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | own, cwd=self.cwd

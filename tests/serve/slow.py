@@ -58,7 +58,7 @@ SLOW = (
 
 
 def suffer(port, slow, longest):
-    """Is a slow client until it is closed. Returns: seconds that it took, after the last it may wait; and the answer."""
+    """Is a slow client until it is closed. Returns: seconds that it took, at most `longest`, and the answer."""
     begun, received, pieces, next_piece = time.monotonic(), b"", iter(slow.pieces()), 0.0
     with socket.create_connection((HOST, port)) as connection:
         while (passed := time.monotonic() - begun) < longest:

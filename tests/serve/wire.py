@@ -29,7 +29,7 @@ class Answer:
 
 
 def request(path, body=b"", headers=(), method="POST", host="localhost", length=None):
-    """Returns a whole request. Args: headers: (name, value) pairs; length: that the head names; None is the true one."""
+    """Returns a whole request. Args: headers: (name, value) pairs; length: as the head has it; None is the true one."""
     length = len(body) if length is None else length
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", f"Content-Length: {length}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers]
