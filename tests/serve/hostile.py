@@ -10,6 +10,7 @@ from . import bad_bodies, bad_heads, bad_uploads
 from .good_requests import CONTENT_TYPE, fields, form, inputs_of, stack
 from .wire import request
 
+MODULES = (bad_heads, bad_bodies, bad_uploads)
 AT_ONCE = 4
 CELLS = 64  # that a request may have
 
@@ -40,7 +41,7 @@ class Subject:
 
 def malformed(subject, seed, count):
     """Yields (kind, request): every kind in turn, each request from a seed of its own."""
-    kinds = [kind for module in (bad_heads, bad_bodies, bad_uploads) for kind in module.KINDS]
+    kinds = [kind for module in MODULES for kind in module.KINDS]
     for number in range(count):
         kind = kinds[number % len(kinds)]
         yield kind.__name__, kind(random.Random(f"{seed} {number}"), subject)

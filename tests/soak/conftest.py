@@ -3,8 +3,8 @@
 import pytest
 
 MODEL = "simulated_64"
-BODY_SECONDS = 3
-FLAGS = (f"--body_seconds={BODY_SECONDS}", "--request_seconds=60")
+HEADER_SECONDS, BODY_SECONDS = 4, 3
+FLAGS = (f"--header_seconds={HEADER_SECONDS}", f"--body_seconds={BODY_SECONDS}")
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,8 @@ def start(tmp_path_factory):
     return lambda: Server(tmp_path_factory.mktemp("server"), MODEL, *FLAGS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(start):
+    """The one that all tests ask but those that end theirs."""
     with start() as running:
         yield running

@@ -11,13 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from icell_tf.serve.settings import Settings
-
 from ..serve.good_requests import CONTENT_TYPE, fields, form, inputs_of
 from ..serve.load import clients
 from ..serve.slow import SLOW, suffer
 from ..serve.wire import HOST, request
-from .conftest import BODY_SECONDS
+from .conftest import BODY_SECONDS, HEADER_SECONDS
 
 pytestmark = pytest.mark.soak_server
 
@@ -51,7 +49,7 @@ def assert_all_is_well(server, good):
 
 
 def test_slow_clients_are_closed_by_the_deadline_while_others_are_served(server, good):
-    deadlines = {"head": Settings().header_seconds, "body": BODY_SECONDS, "none": 0}
+    deadlines = {"head": HEADER_SECONDS, "body": BODY_SECONDS, "none": 0}
     crowd, longest = SLOW * EACH, max(deadlines.values()) * 2 + SLACK
     with clients(server.port, good, 2, SEED) as others, ThreadPoolExecutor(len(crowd)) as threads:
         met = list(threads.map(lambda slow: suffer(server.port, slow, longest), crowd))
