@@ -90,8 +90,8 @@ def load(port, request, clients, seconds):
 
 def first_and_steady(port, request):
     """Returns the row of the first request, and of those that follow."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-    times = [ask(connection, request)[1] for _ in range(1 + STEADY)]
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
+        times = [ask(connection, request)[1] for _ in range(1 + STEADY)]
     steady = statistics.median(times[1:])
     return {"first ms": 1000 * times[0], "steady ms": 1000 * steady, "ratio": times[0] / steady}
 
