@@ -1,6 +1,8 @@
 // Files of safetensors: the length of a header, the header in JSON, and the numbers, little-endian as in browsers.
 
-const TYPES = { F32: Float32Array, F64: Float64Array, I64: BigInt64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array };
+const TYPES = {
+    F32: Float32Array, F64: Float64Array, I64: BigInt64Array, I32: Int32Array, U8: Uint8Array, BOOL: Uint8Array,
+};
 const LENGTH = 8; // bytes of the header's length
 
 /** Returns {tensors: {name: tensor}, metadata: {text: text}}. Args: ArrayBuffer. Throws Error: it is no such file. */
