@@ -12,6 +12,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from icell_tf.messages import show
+from icell_tf.serve.apart import run_apart
 from icell_tf.serve.app import create_app
 from icell_tf.serve.limits import in_url
 
@@ -35,6 +36,7 @@ def serve(load, settings, version=1, find_cells=lambda integrator: None):
     integrator = load()
     app = create_app(integrator, settings, version, find_cells(integrator))
     app.state.service.warm_up()
+    run_apart(len, ())  # so that the first stack need not wait for what reads images to load
     asyncio.run(_serve(app, settings))
     # At once: the end of the interpreter would wait until clients close the connections that they keep.
     sys.stdout.flush()

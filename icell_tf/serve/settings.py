@@ -33,7 +33,7 @@ class Settings:
     header_seconds: float = 10
     body_seconds: float = 30
     request_seconds: float = 120
-    max_megapixels: int = 512
+    max_megapixels: int = 256
     stacks_at_once: int = 2
     stack_seconds: float = 60
 

@@ -22,7 +22,7 @@ from icell_tf.serve.stacks import read_stack
 
 WAITING = 8  # stacks that wait for each that is read; if there are more, clients are told to come again
 BYTES_A_PIXEL = 4  # of the largest that is taken
-MEMORY_A_PIXEL = 16  # that reading may take, in bytes
+MEMORY_A_PIXEL = 16  # bytes that reading may take; a volume of 16 bits takes 9
 _RESPONSES = {
     "200": {"description": "the cell", "content": {media: {} for media in forms.FORMATS.values()}},
     "4XX": {"description": '{"error": sentence}'},

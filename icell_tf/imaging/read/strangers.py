@@ -21,8 +21,8 @@ _ALONE = "Send an image that is one file: export it as OME-TIFF in one file."
 class Limits:
     """How large a stranger's stack may be. Attributes: pixels, of all its planes and channels; size: bytes of these."""
 
-    pixels: int = 2**29
-    size: int = 2**31
+    pixels: int = 2**28
+    size: int = 2**30
 
 
 def check_name(name) -> str:
