@@ -46,7 +46,8 @@ async function start() {
 async function fetchConfig() {
     const response = await fetch("explorer.json").catch(() => null);
     if (!response?.ok) {
-        throw new Error("explorer.json can't be read. This page needs a web server: it does not run from a file on the disk.");
+        throw new Error("explorer.json can't be read. This page needs a web server: it does not run from a file on the "
+            + "disk.");
     }
     return response.json();
 }
@@ -56,7 +57,8 @@ function open(hash) {
     const found = read(hash, config);
     state = found.state;
     if (state.cell.kind === "file" && state.cell.name !== own?.name) {
-        found.problems.push(`The address shows a cell from a file, ${state.cell.name}. Addresses hold no files: open the file again, under Your own cell.`);
+        found.problems.push(`The address shows a cell from a file, ${state.cell.name}. Addresses hold no files: open the `
+            + "file again, under Your own cell.");
         state.cell = initial(config).cell;
     }
     problem(found.problems.join(" "));
@@ -212,8 +214,11 @@ function showControls() {
 function describeModel() {
     const { name, description: { spec } } = config.model;
     const size = [...new Set(spec.pixel_size)].join(" × ");
-    const where = config.backend === "onnx" ? "It runs in this page; no picture leaves this computer." : "It runs on the server of this page.";
-    $("about").textContent = `Model ${name}: ${config.structures.length} structures, ${spec.shape.join(" × ")} px at ${size} µm. ${where}`;
+    const where = config.backend === "onnx"
+        ? "It runs in this page; no picture leaves this computer."
+        : "It runs on the server of this page.";
+    const frame = `${spec.shape.join(" × ")} px at ${size} µm`;
+    $("about").textContent = `Model ${name}: ${config.structures.length} structures, ${frame}. ${where}`;
 }
 
 /** Files of the model on their way. */

@@ -6,14 +6,18 @@ import { paintThumbnail } from "./pictures.js";
 
 const UNNAMED = [0.6, 0.6, 0.6]; // the colour of a dot whose structure is not among the model's
 
-/** Makes thumbnails and map. Args: the config; choose: a function of a cell's name; read: a function of a cell's entry that
- *  returns a promise of the cell. */
+/**
+ * Makes thumbnails and map.
+ *
+ * Args: the config; choose: a function of a cell's name; read: a function of a cell's entry to a promise of the cell.
+ */
 export function prepareCells(config, choose, read) {
     const byName = new Map(config.structures.map((structure) => [structure.name, structure]));
     $("examples").hidden = config.cells.length === 0;
-    $("public").hidden = config.cells.length <= config.examples;
+    const given = config.cells.length > config.examples;
+    $("public").hidden = !given;
     $("map-details").hidden = config.cells.length < 2;
-    $("examples-legend").textContent = config.cells.length <= config.examples ? "Examples" : `${config.cells.length} cells`;
+    $("examples-legend").textContent = given ? `${config.cells.length} cells` : "Examples";
     const painter = new IntersectionObserver((seen) => {
         for (const { target } of seen.filter((entry) => entry.isIntersecting)) {
             painter.unobserve(target);
@@ -23,10 +27,12 @@ export function prepareCells(config, choose, read) {
     }, { rootMargin: "200px" });
     $("thumbnails").replaceChildren(...config.cells.map((cell) => {
         const display = byName.get(cell.structure)?.display ?? cell.structure ?? "";
-        const canvas = element("canvas", { width: 144, height: 144, dataset: { cell: cell.name }, aria: { hidden: true } });
+        const canvas = element("canvas", { dataset: { cell: cell.name }, aria: { hidden: true } });
         painter.observe(canvas);
-        const input = element("input", { type: "radio", name: "cell", value: cell.name, aria: { label: nameOf(cell, display) } });
-        return element("label", { className: "thumbnail", title: cell.name }, [input, canvas, element("span", {}, [display])]);
+        const aria = { label: nameOf(cell, display) };
+        const input = element("input", { type: "radio", name: "cell", value: cell.name, aria });
+        const text = element("span", {}, [display]);
+        return element("label", { className: "thumbnail", title: cell.name }, [input, canvas, text]);
     }));
     $("map").replaceChildren(...dots(config, byName));
     for (const place of [$("thumbnails"), $("map")]) {

@@ -6,8 +6,8 @@ const PARALLEL = 1e-3; // radians, as icell_tf.inference.latent_space has it
 const REACH = 3; // standard deviations of the prior to either side
 
 /**
- * A point on the great circle between two codes, as `icell_tf.inference.latent_space.slerp`: draws of the prior lie near
- * a sphere, and so does what is shown between them. Codes that point the same or opposite ways: the straight line.
+ * A point on the great circle between two codes, as `icell_tf.inference.latent_space.slerp`: draws of the prior lie
+ * near a sphere, and so does what is shown between them. Codes that point the same or opposite ways: the straight line.
  *
  * Args: codes (Z); share of the way, 0 to 1. Returns: Float32Array.
  */
@@ -49,8 +49,8 @@ export function decodeInputs(codes, count) {
 /**
  * Takes decoded cells, (K, ..., C), one of each structure, apart.
  *
- * Returns: {reference (..., R), structures (..., K)}. The decoder makes membrane and nucleus anew with each structure, nearly
- * alike; `reference` is their mean.
+ * Returns: {reference (..., R), structures (..., K)}. The decoder makes membrane and nucleus anew with each structure,
+ * nearly alike; `reference` is their mean.
  */
 export function takeApart({ dims, data }) {
     const [count, ...rest] = dims, channels = rest.pop(), pixels = sizeOf(rest), references = channels - 1;

@@ -16,7 +16,7 @@ function save(parts, type, name) {
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Saves the pictures as they are shown, with names, legend and scale bar. Args: what `picturesOf` returns, and its arguments. */
+/** Saves the pictures as they are shown, with names, legend and scale bar. Args: of `picturesOf`, and what it returns. */
 export async function savePng(pictures, scene, subject, state, config) {
     const rows = Math.ceil(pictures.panels.length / COLUMNS);
     const large = element("canvas"), small = element("canvas"), whole = element("canvas");
@@ -72,7 +72,8 @@ function bar(context, extent, left, top, width, height) {
 /** Saves membrane, nucleus and the structures as they are shown, float32 in [0, 1], with names and pixel size. */
 export function saveTiff(scene, subject, state, config) {
     const { spec } = config.model.description;
-    const suffix = { typical: "", moved: "", draw: ` draw ${state.draw}`, spread: ` std of ${state.draws}` }[scene.shown];
+    const suffixes = { typical: "", moved: "", draw: ` draw ${state.draw}`, spread: ` std of ${state.draws}` };
+    const suffix = suffixes[scene.shown];
     const channels = [...referenceNames(spec), ...config.structures.map(({ name }) => name + suffix)];
     const images = [scene.reference, scene.structures];
     if (!scene.moved && subject.labelled) {
@@ -85,6 +86,11 @@ export function saveTiff(scene, subject, state, config) {
 }
 
 function fileName(scene, subject, state) {
-    const what = { typical: "typical", moved: "moved", draw: `draw-${state.draw}-seed-${state.seed}`, spread: `spread-of-${state.draws}` }[scene.shown];
+    const what = {
+        typical: "typical",
+        moved: "moved",
+        draw: `draw-${state.draw}-seed-${state.seed}`,
+        spread: `spread-of-${state.draws}`,
+    }[scene.shown];
     return `${subject.name}_${what}`.replace(/[^\p{L}\p{N}._-]+/gu, "-");
 }

@@ -7,17 +7,23 @@ import { swatch } from "./pictures.js";
 export function prepareLegend(config, change) {
     $("legend").replaceChildren(...config.structures.map(({ name, display, color }) => {
         const shown = element("input", { type: "checkbox", name: "shown", value: name });
-        const opacity = element("input", { type: "range", min: 0, max: 100, step: 5, name: "opacity", aria: { label: `Opacity of ${display}` } });
+        const aria = { label: `Opacity of ${display}` };
+        const opacity = element("input", { type: "range", min: 0, max: 100, step: 5, name: "opacity", aria });
         const text = element("span", { className: "what" }, [display]);
-        shown.addEventListener("change", () => change((state) => shown.checked ? state.hidden.delete(name) : state.hidden.add(name)));
+        shown.addEventListener("change", () => change(({ hidden }) => {
+            shown.checked ? hidden.delete(name) : hidden.add(name);
+        }));
         opacity.addEventListener("input", () => change((state) => {
             state.hidden.delete(name);
             Number(opacity.value) === 100 ? state.opacity.delete(name) : state.opacity.set(name, Number(opacity.value));
         }));
-        return element("li", { dataset: { structure: name } }, [element("label", {}, [shown, swatch(color), text]), opacity, element("output")]);
+        const label = element("label", {}, [shown, swatch(color), text]);
+        return element("li", { dataset: { structure: name } }, [label, opacity, element("output")]);
     }));
     $("all").addEventListener("click", () => change((state) => state.hidden.clear()));
-    $("none").addEventListener("click", () => change((state) => config.structures.forEach(({ name }) => state.hidden.add(name))));
+    $("none").addEventListener("click", () => change((state) => {
+        config.structures.forEach(({ name }) => state.hidden.add(name));
+    }));
 }
 
 /** Brings the list to a state. */
@@ -53,15 +59,16 @@ export function showClasses(config, subject, answer) {
     }));
     showUnknown(config.model.description.known, answer);
     const truth = config.structures.find(({ name }) => name === subject.structure);
-    const label = truth ? ` ${subject.kind === "new" ? "It was drawn as" : "The cell's label says"} ${truth.display}.` : "";
-    $("class-text").textContent = `Judged by its picture, the labelled structure is most likely ${found[0].display}.${label}`;
+    const source = subject.kind === "new" ? "It was drawn as" : "The cell's label says";
+    $("class-text").textContent = `Judged by its picture, the labelled structure is most likely ${found[0].display}.`
+        + (truth ? ` ${source} ${truth.display}.` : "");
 }
 
 /**
  * Says that a cell is unknown, or that it is not, with how often that is right.
  *
- * Args: known: of the model's description, see `icell_tf.runs.known.Known`; missing where no threshold was measured. answer: as
- *   above, with the cell's distance to the training cells.
+ * Args: known: of the model's description, see `icell_tf.runs.known.Known`; missing where no threshold was measured.
+ *   answer: as above, with the cell's distance to the training cells.
  */
 function showUnknown(known, answer) {
     const judged = Boolean(known && answer.distance), unknown = judged && answer.distance.data[0] > known.threshold;
@@ -72,8 +79,12 @@ function showUnknown(known, answer) {
     }
     const { accepted, rejected } = known.rates;
     $("unknown").textContent = (unknown
-        ? "Unknown: this picture is unlike those of all the structures that the model has learned. Do not trust the list above. "
+        ? "Unknown: this picture is unlike those of all the structures that the model has learned. Do not trust the list "
+            + "above. "
         : "The picture is like those that the model has learned. ")
         + `Measured on test cells: of ${accepted.n} with known structures the model accepts ${percent(accepted.value)}`
-        + (rejected ? `, and of ${rejected.n} with structures that it had not learned it calls ${percent(rejected.value)} unknown.` : ".");
+        + (rejected
+            ? `, and of ${rejected.n} with structures that it had not learned it calls ${percent(rejected.value)} `
+                + "unknown."
+            : ".");
 }

@@ -10,7 +10,8 @@ export function prepareOwn(model, show) {
     const { upload } = model, form = $("upload");
     let stack = null;
     $("own-note").textContent = upload
-        ? "A stack of one cell with membrane and nucleus, as it comes from the microscope, or a cell that icell wrote. A stack is sent to the server of this page."
+        ? "A stack of one cell with membrane and nucleus, as it comes from the microscope, or a cell that icell wrote. "
+            + "A stack is sent to the server of this page."
         : "A cell that icell integrate wrote, CELL.ome.tif. It stays on this computer: the model runs in this page.";
 
     async function take(file) {

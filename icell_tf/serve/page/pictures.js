@@ -28,8 +28,8 @@ export function paintThumbnail(canvas, image) {
 }
 
 /**
- * The part of the frame that is shown: the square around the cell. Where codes are moved, around the cell that they began
- * with, too, so that the picture does not jump.
+ * The part of the frame that is shown: the square around the cell. Where codes are moved, around the cell that they
+ * began with, too, so that the picture does not jump.
  */
 function windowOf(scene, subject) {
     const shown = plane(scene.reference);
@@ -49,19 +49,20 @@ export function scaleBar(extent) {
 /**
  * The pictures of a scene, not enlarged.
  *
- * Returns: {composite, panels: [{name, label, color or null, picture}], extent: um along x}; the first panel is the cell itself.
+ * Returns: {composite, panels: [{name, label, picture}], extent: um along x}; the first panel is the cell itself.
  */
 export function picturesOf(scene, subject, state, config) {
     const { structures, model: { description: { spec } } } = config;
     const where = windowOf(scene, subject);
     const x_r = plane(scene.reference), predicted = plane(scene.structures);
     const opacity = structures.map(({ name }) => (state.hidden.has(name) ? 0 : (state.opacity.get(name) ?? 100) / 100));
-    const all = composite(x_r, predicted, structures.map(({ color }) => color), { contrast: state.contrast, opacity, where });
-    const small = cut(x_r, where), cell = scene.moved ? x_r : plane(subject.image);
-    const panels = [{ name: "", label: ownLabel(scene, subject, config), color: null, picture: overlay(cut(cell, where), undefined, state.contrast) }];
-    structures.forEach(({ name, display, color }, k) => {
-        const picture = overlay(join([small, cut(channel(predicted, k), where)]), undefined, state.contrast);
-        panels.push({ name, label: display, color, picture });
+    const colors = structures.map(({ color }) => color), { contrast } = state;
+    const all = composite(x_r, predicted, colors, { contrast, opacity, where });
+    const small = cut(x_r, where), cell = cut(scene.moved ? x_r : plane(subject.image), where);
+    const panels = [{ name: "", label: ownLabel(scene, subject, config), picture: overlay(cell, undefined, contrast) }];
+    structures.forEach(({ name, display }, k) => {
+        const picture = overlay(join([small, cut(channel(predicted, k), where)]), undefined, contrast);
+        panels.push({ name, label: display, picture });
     });
     return { composite: all, panels, extent: where.width * spec.pixel_size.at(-1) };
 }
@@ -79,10 +80,12 @@ function ownLabel(scene, subject, config) {
 /** Makes the panels' places, once. Args: the config. */
 export function prepareGrid(config) {
     const places = [{ name: "" }, ...config.structures];
-    $("grid").replaceChildren(...places.map(({ name, color, description }) => element("figure", { dataset: { structure: name } }, [
-        element("canvas", { role: "img" }),
-        element("figcaption", {}, [...(color ? [swatch(color)] : []), element("span", { className: "what" }), ...(description ? [element("small", {}, [description])] : [])]),
-    ])));
+    $("grid").replaceChildren(...places.map(({ name, color, description }) => {
+        const what = element("span", { className: "what" }), more = element("small", {}, [description ?? ""]);
+        const caption = element("figcaption", {}, color ? [swatch(color), what, more] : [what, more]);
+        const parts = [element("canvas", { role: "img" }), caption];
+        return element("figure", { dataset: { structure: name } }, parts);
+    }));
 }
 
 /** A square in a structure's colour. */
@@ -101,7 +104,8 @@ export function draw(scene, subject, state, config) {
     [...$("grid").children].forEach((figure, i) => {
         const { label, picture, name } = pictures.panels[i], canvas = figure.querySelector("canvas");
         paint(canvas, picture, PANEL_PIXELS);
-        canvas.setAttribute("aria-label", name ? `${label} in ${subject.name}: ${KINDS[scene.shown]}` : `${label}, ${subject.name}`);
+        const predicted = `${label} in ${subject.name}: ${KINDS[scene.shown]}`;
+        canvas.setAttribute("aria-label", name ? predicted : `${label}, ${subject.name}`);
         figure.querySelector(".what").textContent = label;
     });
     const { length, share } = scaleBar(pictures.extent);
@@ -110,20 +114,28 @@ export function draw(scene, subject, state, config) {
     return pictures;
 }
 
-export const KINDS = { typical: "typical localization", draw: "one draw", spread: "spread of draws", moved: "decoded from codes" };
+export const KINDS = {
+    typical: "typical localization",
+    draw: "one draw",
+    spread: "spread of draws",
+    moved: "decoded from codes",
+};
 
 /** The text in place of the large picture. */
 function describe(scene, subject, state, config) {
     const seen = config.structures.filter(({ name }) => !state.hidden.has(name)).map(({ display }) => display);
-    return `${KINDS[scene.shown]} in ${subject.name}: membrane, nucleus${seen.length ? " and " : ""}${seen.join(", ")}, each in its colour`;
+    return `${KINDS[scene.shown]} in ${subject.name}: ${["membrane", "nucleus", ...seen].join(", ")}, each in its colour`;
 }
 
 /** The sentence below the large picture. Args: the scene; the state; whether the model's draws are sharp. */
 export function caption(scene, state, sharp) {
     return {
-        typical: "Typical: where the model expects each structure in a cell of this shape. It is blurred where a structure can lie in many places.",
-        draw: `Draw ${state.draw} of seed ${state.seed}: one way in which the structures can lie in this cell. Another draw is as likely.`,
-        spread: `Spread: the standard deviation of ${state.draws} draws. Bright is where draws differ: there the shape leaves open whether the structure lies there.`,
+        typical: "Typical: where the model expects each structure in a cell of this shape. It is blurred where a structure "
+            + "can lie in many places.",
+        draw: `Draw ${state.draw} of seed ${state.seed}: one way in which the structures can lie in this cell. Another draw `
+            + "is as likely.",
+        spread: `Spread: the standard deviation of ${state.draws} draws. It is bright where draws differ: there the shape `
+            + "leaves open whether the structure lies there.",
         moved: "Decoded: the cell that the model makes of the codes alone, with its typical structures. " + (sharp
             ? "Decoded pictures are smooth. Sharp draws are made for a picture of a cell, not for codes."
             : "Draws are made for a picture of a cell, not for codes."),

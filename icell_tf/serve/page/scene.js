@@ -12,7 +12,8 @@ const REMEMBERED = 12; // answers that are kept of a cell
  * Args: a Cell; the spec; kind: "cell", "new" or "file".
  */
 export function subjectOf(cell, spec, kind) {
-    return { ...cell, kind, x_r: reference(cell.image, spec), labelled: hasStructure(cell.image, spec), answers: new Map() };
+    const x_r = reference(cell.image, spec), labelled = hasStructure(cell.image, spec);
+    return { ...cell, kind, x_r, labelled, answers: new Map() };
 }
 
 /** A new cell. Args: the model; a structure's name; the seed. Returns: a subject. */
@@ -39,8 +40,8 @@ export function classified(model, subject) {
  *   stale: a function that says whether nobody waits for the answer any more.
  *   progress: a function of the number of draws made, and of all.
  *
- * Returns: {reference (..., R), structures (..., K), z_r (Z), moved: codes or null, shown: "typical", "draw", "spread" or
- *   "moved"}, or null if it was stale.
+ * Returns: {reference (..., R), structures (..., K), z_r (Z), moved: codes or null, shown: "typical", "draw", "spread"
+ *   or "moved"}, or null if it was stale.
  */
 export async function compute(model, subject, state, { stale, progress }) {
     const { config } = model;

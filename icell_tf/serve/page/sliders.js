@@ -9,7 +9,10 @@ export const CODES = ["z_r", "z_s"];
 /** Makes the sliders. Args: the config; change: see `prepareLegend`. */
 export function prepareSliders(config, change) {
     const dimensions = config.model.description.latent_dim;
-    const orders = { z_r: byVariation(config.cells.map((cell) => cell.z_r), dimensions), z_s: [...Array(dimensions).keys()] };
+    const orders = {
+        z_r: byVariation(config.cells.map((cell) => cell.z_r), dimensions),
+        z_s: [...Array(dimensions).keys()],
+    };
     for (const code of CODES) {
         const sliders = orders[code].map((dimension) => slider(code, dimension, change));
         const more = element("details", {}, [
@@ -32,11 +35,15 @@ export function prepareSliders(config, change) {
 
 function slider(code, dimension, change) {
     const id = `${code}-${dimension + 1}`;
-    const input = element("input", { id, type: "range", step: "any", dataset: { dimension }, aria: { label: `${code} ${dimension + 1}` } });
+    const aria = { label: `${code} ${dimension + 1}` }; // a screen reader would not read the index well
+    const input = element("input", { id, type: "range", step: "any", dataset: { dimension }, aria });
+    const name = element("span", {}, ["z", element("sub", {}, [code.at(-1)]), ` ${dimension + 1}`]);
     const output = element("output");
     output.setAttribute("for", id);
-    input.addEventListener("input", () => change((state) => { state[code].set(dimension, Number(Number(input.value).toFixed(2))); }));
-    return element("label", { className: "slider" }, [element("span", {}, ["z", element("sub", {}, [code.at(-1)]), ` ${dimension + 1}`]), input, output]);
+    input.addEventListener("input", () => change((state) => {
+        state[code].set(dimension, Number(Number(input.value).toFixed(2)));
+    }));
+    return element("label", { className: "slider" }, [name, input, output]);
 }
 
 /**

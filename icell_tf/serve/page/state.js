@@ -42,7 +42,8 @@ export function write(state, config) {
     for (const code of ["z_r", "z_s"]) {
         parts.push([code, [...state[code]].map(([dimension, value]) => [dimension + 1, value.toFixed(2)])]);
     }
-    const written = parts.map(([key, value]) => [key, Array.isArray(value) ? value.map(asText).join(",") : encode(value)]);
+    const textOf = (value) => (Array.isArray(value) ? value.map(asText).join(",") : encode(value));
+    const written = parts.map(([key, value]) => [key, textOf(value)]);
     return "#" + written.filter(([, text]) => text).map(([key, text]) => `${key}=${text}`).join("&");
 }
 
@@ -101,7 +102,7 @@ export function read(hash, config) {
     for (const part of hash.replace(/^#/, "").split("&").filter(Boolean)) {
         const [key, raw = ""] = part.split(/=(.*)/s);
         if (!Object.hasOwn(readers, key) || !readers[key](decode(raw), raw)) {
-            problems.push(`The address says ${decode(part)}, which this page or this model does not have; it is left out.`);
+            problems.push(`The address says ${decode(part)}, which this page or this model lacks: it is left out.`);
         }
     }
     return { state, problems };
