@@ -16,6 +16,7 @@ from icell_tf.serve import Client
 from ..conftest import REPOSITORY, SPEC
 from ..in_process import run_icell
 
+PATIENCE = 300  # seconds: a busy machine is no error
 HEAD = "POST /v1/models/cells:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
 
 
@@ -52,7 +53,7 @@ def process(make_export, port):
 
 @pytest.fixture
 def client(process, port):
-    with Client(f"http://localhost:{port}", name="cells", timeout=60) as client:
+    with Client(f"http://localhost:{port}", name="cells", timeout=PATIENCE) as client:
         yield client
 
 
@@ -65,7 +66,7 @@ def test_an_export_is_served(client, make_export):
 
 
 def test_a_slow_body_is_refused_and_its_connection_closed_while_others_are_answered(client, port):
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as slow:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as slow:
         slow.sendall(HEAD.encode() + b'{"in')
         assert client.sample([0])["x_rs"].shape == (1, *SPEC.image_shape)
         answer = b"".join(iter(lambda: slow.recv(4096), b""))  # until it is closed
@@ -84,7 +85,7 @@ def test_a_slow_body_is_refused_and_its_connection_closed_while_others_are_answe
     ],
 )
 def test_requests_that_are_none_are_refused(process, port, request_, status):
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as sent:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sent:
         sent.sendall(request_)
         if request_.endswith(b'{"in'):
             sent.shutdown(socket.SHUT_WR)
@@ -108,7 +109,7 @@ def test_it_ends_once_the_requests_in_flight_are_answered(client, process):
     process.send_signal(signal.SIGTERM)
     asking.join()
     assert answers[0]["x_rs"].shape == (64, *SPEC.image_shape)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_the_version_is_that_of_the_folder(make_export, conditional_run, tmp_path):
