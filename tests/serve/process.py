@@ -11,7 +11,7 @@ import time
 import psutil
 
 from ..conftest import REPOSITORY
-from .wire import HOST, SECONDS, exchange, request
+from .clients.wire import HOST, SECONDS, exchange, request
 
 START_SECONDS = 600  # on a machine that does much else
 QUIET_SECONDS = 3

@@ -19,7 +19,7 @@ def served():
 def subject(served):
     from icell_tf.serve.functions import functions_of
 
-    from ..serve.hostile import Subject
+    from ..serve.clients.hostile import Subject
 
     return Subject(served, functions_of(served))
 
@@ -29,7 +29,7 @@ def good(served, tmp_path_factory):
     """Requests of every function and uploads, with the numbers of their answers."""
     from icell_tf.serve.functions import functions_of
 
-    from ..serve.good_requests import predictions, uploads
+    from ..serve.clients.good import predictions, uploads
 
     return predictions(functions_of(served), served) + uploads(served, tmp_path_factory.mktemp("stacks"))
 

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from ..serve.good_requests import CONTENT_TYPE, fields, form, inputs_of
-from ..serve.load import clients
-from ..serve.slow import SLOW, suffer
-from ..serve.wire import HOST, request
+from ..serve.clients.good import CONTENT_TYPE, fields, form, inputs_of
+from ..serve.clients.load import clients
+from ..serve.clients.slow import SLOW, suffer
+from ..serve.clients.wire import HOST, request
 from .conftest import BODY_SECONDS, HEADER_SECONDS
 
 pytestmark = pytest.mark.soak_server

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from ..serve import hostile
-from ..serve.load import HEAD, clients
+from ..serve.clients import hostile
+from ..serve.clients.load import HEAD, clients
 
 pytestmark = pytest.mark.soak_server
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from icell_tf.serve.tensors import BINARY, pack
 
-from .good_requests import JSON, PREDICT
+from .good import JSON, PREDICT
 from .wire import request
 
 SIGNATURES = (
@@ -293,39 +293,3 @@ def binary_values(rng, subject):
 def binary_signature(rng, subject):
     about = rng.choice(({"signature_name": "none"}, {"signature_name": ""}, {"signature_name": "a" * 10_000}))
     return _post(pack(subject.values(rng)[1], about), BINARY)
-
-
-KINDS = (
-    no_json,
-    no_object,
-    cut,
-    followed_by_more,
-    no_utf8,
-    other_encoding,
-    random_bytes,
-    deep,
-    wrong_signature,
-    wrong_form,
-    twice,
-    wrong_rows,
-    odd_names,
-    missing_input,
-    wrong_shape,
-    ragged,
-    other_counts,
-    too_many_cells,
-    too_many_numbers,
-    no_numbers,
-    no_array,
-    beyond_the_range,
-    beyond_float32,
-    no_index,
-    no_seed,
-    tokens,
-    wrong_media,
-    binary_cut,
-    binary_header_lies,
-    binary_type,
-    binary_values,
-    binary_signature,
-)

@@ -1,7 +1,6 @@
 """Requests of POST /integrate that are wrong: forms, fields, files. Each must be answered 4xx."""
 
-from . import bad_files
-from .good_requests import BOUNDARY, CONTENT_TYPE, FIELDS, JSON, fields, form
+from .good import BOUNDARY, CONTENT_TYPE, FIELDS, JSON, fields, form
 from .wire import request
 
 NAMES = (
@@ -38,21 +37,6 @@ def _post(body, media=CONTENT_TYPE[1], accept="*/*"):
 
 def _with(subject, texts, name="a.tif", content=None):
     return _post(form([("stack", name, subject.stack if content is None else content), *fields(texts)]))
-
-
-def damaged(kind):
-    """Returns the kind of request that sends a kind of damaged file, as the stack or as its masks."""
-
-    def upload(rng, subject):
-        name, content = kind(rng, subject)
-        parts = [("stack", name, content), *fields(rng.choice((FIELDS, {})))]
-        if rng.random() < 0.25:
-            texts = {"channels": FIELDS["channels"]}
-            parts = [("stack", "b.tif", subject.stack), ("segmentation", name, content), *fields(texts)]
-        return _post(form(parts))
-
-    upload.__name__ = kind.__name__
-    return upload
 
 
 def no_form(rng, subject):
@@ -153,24 +137,3 @@ def wrong_accept(rng, subject):
 def wrong_text(rng, subject):
     name = rng.choice(sorted(WRONG))
     return _with(subject, FIELDS | {name: rng.choice(WRONG[name])})
-
-
-KINDS = (
-    no_form,
-    no_boundary,
-    form_cut,
-    form_of_noise,
-    odd_heads_of_parts,
-    many_fields,
-    many_files,
-    unknown_field,
-    given_twice,
-    no_stack,
-    file_as_text,
-    text_as_file,
-    no_utf8_text,
-    odd_file_name,
-    wrong_accept,
-    wrong_text,
-    *map(damaged, bad_files.KINDS),
-)

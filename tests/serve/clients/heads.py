@@ -5,7 +5,7 @@ A kind of malformed request is a function of a `random.Random` and a `Subject` (
 
 import string
 
-from .good_requests import JSON, PREDICT
+from .good import JSON, PREDICT
 from .wire import request
 
 HOSTS = (
@@ -161,30 +161,3 @@ def unknown_encoding_of_the_transfer(rng, subject):
 def compressed(rng, subject):
     headers = [("Content-Encoding", rng.choice(("gzip", "deflate", "br", "zstd", "x, y"))), ("Content-Type", JSON)]
     return request(PREDICT, subject.good_json(rng), headers)
-
-
-KINDS = (
-    wrong_host,
-    two_hosts,
-    no_host,
-    wrong_method,
-    get_of_what_is_posted,
-    wrong_path,
-    random_path,
-    long_path,
-    bytes_that_no_path_has,
-    wrong_version,
-    no_http,
-    many_headers,
-    large_header,
-    broken_header,
-    folded_header,
-    wrong_length,
-    two_lengths,
-    length_beyond_the_limit,
-    length_too_short,
-    length_and_chunks,
-    broken_chunks,
-    unknown_encoding_of_the_transfer,
-    compressed,
-)

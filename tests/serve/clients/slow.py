@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from .good_requests import PREDICT
+from .good import PREDICT
 from .wire import HOST
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"

@@ -243,26 +243,3 @@ def unknown_name(rng, subject):
         "a.h5",
     )
     return rng.choice(names), rng.randbytes(300)
-
-
-KINDS = (
-    huge_tiff,
-    tiff_with_wrong_tags,
-    tiff_whose_pages_never_end,
-    tiff_start,
-    tiff_cut,
-    tiff_of_strange_values,
-    ome_that_names_files,
-    huge_ome,
-    broken_ome,
-    huge_png,
-    wrong_png,
-    png_cut,
-    wrong_npy,
-    pickle,
-    npy_cut,
-    zip_bomb,
-    wrong_zip,
-    other_format,
-    unknown_name,
-)

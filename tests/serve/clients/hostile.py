@@ -1,16 +1,16 @@
 """Malformed but whole requests from a seed, of which each must be answered 4xx, and files with wrong bits."""
 
 import collections
+import inspect
 import json
 import random
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-from . import bad_bodies, bad_heads, bad_uploads
-from .good_requests import CONTENT_TYPE, fields, form, inputs_of, stack
+from . import bodies, files, heads, uploads
+from .good import CONTENT_TYPE, FIELDS, fields, form, inputs_of, stack
 from .wire import request
 
-MODULES = (bad_heads, bad_bodies, bad_uploads)
 AT_ONCE = 4
 CELLS = 64  # that a request may have
 
@@ -39,11 +39,34 @@ class Subject:
         return json.dumps({"signature_name": name, "inputs": inputs}).encode()
 
 
+def _kinds(module):
+    """Returns the kinds of malformed requests, or files, in a module: its functions."""
+    found = inspect.getmembers(module, inspect.isfunction)
+    return [kind for name, kind in found if kind.__module__ == module.__name__ and not name.startswith("_")]
+
+
+def _sent(kind):
+    """Returns the kind of request that sends a kind of damaged file, as the stack or as its masks."""
+
+    def upload(rng, subject):
+        name, content = kind(rng, subject)
+        parts = [("stack", name, content), *fields(rng.choice((FIELDS, {})))]
+        if rng.random() < 0.25:
+            masks = [("segmentation", name, content), *fields({"channels": FIELDS["channels"]})]
+            parts = [("stack", "b.tif", subject.stack), *masks]
+        return request("/integrate", form(parts), [CONTENT_TYPE])
+
+    upload.__name__ = kind.__name__
+    return upload
+
+
+KINDS = [kind for module in (heads, bodies, uploads) for kind in _kinds(module)] + [*map(_sent, _kinds(files))]
+
+
 def malformed(subject, seed, count):
     """Yields (kind, request): every kind in turn, each request from a seed of its own."""
-    kinds = [kind for module in MODULES for kind in module.KINDS]
     for number in range(count):
-        kind = kinds[number % len(kinds)]
+        kind = KINDS[number % len(KINDS)]
         yield kind.__name__, kind(random.Random(f"{seed} {number}"), subject)
 
 
