@@ -111,7 +111,7 @@ def noise_inputs(path, seed, draw=0, y=None):
     from google.protobuf.message import DecodeError  # onnx' reader
 
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, format="protobuf")  # whatever its name ends in
     except DecodeError as error:
         raise ValueError(f"{path} is no ONNX graph, or a damaged one ({error}): copy or export it again") from error
     metadata = {each.key: each.value for each in model.metadata_props}
