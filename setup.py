@@ -75,11 +75,11 @@ EXTRAS = {
     "nd2": ["bioio>=3.6,<4", "bioio-nd2>=2.6,<3"],
     "codecs": ["imagecodecs>=2026.3,<2027"],  # TIFFs in LZW, JPEG and the like
     "docs": ["furo>=2025.12,<2027", "myst-parser>=5,<6", "sphinx>=9,<9.1"],  # Sphinx 9.1 needs Python 3.12
-    # dill: for tfds.testing; httpx: for starlette.testclient; playwright and axe: for `make test-browser`
+    # dill: for tfds.testing; httpx2: for starlette.testclient; playwright and axe: for `make test-browser`
     "test": [
         "axe-playwright-python>=0.1.8,<0.2",
         "dill>=0.4,<0.5",
-        "httpx>=0.28.1,<0.29",
+        "httpx2>=2.16,<3",
         "onnxruntime>=1.32,<1.33",
         "playwright>=1.65,<1.66",
         "pytest>=9.2,<10",

@@ -39,8 +39,8 @@ def serve(load, settings, version=1, find_cells=lambda integrator: None):
     app.state.service.warm_up()
     run_apart(len, ())  # so that the first stack need not wait for what reads images to load
     asyncio.run(_serve(app, settings))
-    # At once: the end of the interpreter would wait until clients close the connections that they keep. Before that, what
-    # it does at its end: temporary folders go.
+    # The end of the interpreter would wait until clients close the connections that they keep. What it does at its end,
+    # such as removing temporary folders, is done here.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(0)
