@@ -145,6 +145,18 @@ def explorer(page, small):
     return Explorer(page, small)
 
 
+@pytest.fixture
+def model(make_model):  # noqa: F811
+    """What `small` serves."""
+    return make_model()
+
+
+@pytest.fixture
+def images(small_cells):
+    """The cells that `small` offers, floats (..., C) in [0, 1]."""
+    return [cell.image / np.float32(255) for cell in small_cells.all]
+
+
 @pytest.fixture(scope="session")
 def shipped():
     """The model that ships, and its examples as `Cells`."""
