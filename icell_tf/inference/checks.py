@@ -55,7 +55,7 @@ def check_arrays(arrays, shapes, structures):
             raise ValueError(f"{name} has shape {array.shape}, but must be ({expected})")
     counts = [len(array) for array in arrays.values()]
     if min(counts) == 0 or len(set(counts)) > 1:
-        raise ValueError(COUNTS.format(", ".join(arrays)).format(counts))
+        raise ValueError(COUNTS.format(", ".join(arrays)).format(np.array(counts)))
     for name, array in arrays.items():
         right, expected = _rule(array, name, structures, np.isfinite)
         if not np.all(right):

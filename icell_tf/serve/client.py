@@ -18,22 +18,16 @@ INTEGERS = ("y", "seed", "draw")
 class Client:
     """Asks a served model, with the arguments and results of `Integrator`, in NumPy.
 
-    Arrays go to `icell serve` in binary form, and to TensorFlow Serving as JSON, which takes some ten times the bytes.
-    Many cells are sent in several requests.
+    Arrays go to `icell serve` in binary form, and to TensorFlow Serving as JSON, which takes three to five times the
+    bytes. Many cells are sent in several requests.
 
     Args:
       url: of the server, such as http://localhost:8501.
       name: of the model.
       timeout: seconds to wait for an answer.
 
-    Raises, in each method:
-      ValueError: the server refuses the request, with its sentence.
-      ConnectionError: there is no server, or it hung up.
-      TimeoutError: it did not answer in time.
-
-    Example:
-      with Client("http://localhost:8501") as model:
-          structures = model.integrate(x_r)["structures"]
+    Its methods raise ValueError with the server's sentence where the server refuses a request, ConnectionError if there
+    is no server, and TimeoutError if it does not answer in time.
     """
 
     def __init__(self, url, name="integrator", timeout=120):
@@ -164,9 +158,10 @@ class Client:
         """Returns the status and the body of an answer."""
         try:
             answer = self._http.request(method, self.url + path, body=body, headers=headers, redirect=False)
-        except urllib3.exceptions.TimeoutError as error:
-            raise TimeoutError(f"{self.url} did not answer in time") from error
         except urllib3.exceptions.HTTPError as error:
+            late = isinstance(error, urllib3.exceptions.TimeoutError)
+            if late and not isinstance(error, urllib3.exceptions.NewConnectionError):  # which is one of the former
+                raise TimeoutError(f"{self.url} did not answer in time") from error
             raise ConnectionError(f"{self.url} can't be asked: {error}") from error
         return answer.status, answer.data
 

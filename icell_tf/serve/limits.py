@@ -135,6 +135,9 @@ class _Exchange:
         """Gives back what the request has taken."""
         self._limits.pending -= self._received
         self._limits.asked -= self._counted
+        # The server closes a connection whose body it has not read only once nobody can read on; and an error that was
+        # raised here refers to this exchange by its traceback, as this exchange does to the error.
+        self._receive = self._send = self._refusal = None
 
     async def send(self, message):
         """Passes on a part of the answer. What was refused while the body came is refused, whatever the route says."""

@@ -39,6 +39,9 @@ class Service:
 
     def warm_up(self):
         """Calls each function with one cell and with a full batch, so that the first request need not wait."""
+        asyncio.run(self.run_model(self._call_all))
+
+    def _call_all(self):
         for function in self.functions.values():
             for rows in sorted({1, self.integrator.rows_at_once}):
                 compute(function, function.examples(rows))

@@ -119,7 +119,7 @@ def test_what_is_no_input_is_ignored_in_columns(http):
         ({"inputs": {"y": [0], "seed": [2**70]}}, "seed is float64, but must be integers"),
         ({"inputs": {"y": 0, "seed": 0}}, "seed has shape (), but must be (B)"),
         ({"inputs": {"y": [], "seed": []}}, "seed, y: as many cells of each must be given, at least one"),
-        ({"inputs": {"y": [0, 1], "seed": [1]}}, "but there are [1, 2]"),
+        ({"inputs": {"y": [0, 1], "seed": [1]}}, "but there are [1 2]"),
         ({"inputs": {"y": [0, [1]], "seed": [1]}}, "y is no array: its lists have different lengths or depths"),
         ({"inputs": {"y": [0] * 65, "seed": [0] * 65}}, "the request has 65 cells, but may have 64"),
         ({"instances": []}, "'instances' must be a list of at least one cell"),
