@@ -28,6 +28,14 @@ def test_status_is_that_of_tensorflow_serving(http):
         assert http.get(path).json() == {"model_version_status": expected}
 
 
+def test_names_that_are_no_text_are_said_as_escapes(http):
+    body = (
+        r'{"signature_name": "integrate", "instances": [{"\ud800": NaN}]}'  # half a surrogate pair, which UTF-8 has not
+    )
+    answer = http.post(PREDICT, content=body)
+    assert answer.status_code == 400 and answer.json()["error"].startswith(r"element 0 of 'instances' has \ud800,")
+
+
 def test_metadata_describes_each_signature(http, integrator):
     for path in ("/v1/models/integrator/metadata", "/v1/models/integrator/versions/3/metadata"):
         answer = http.get(path).json()
