@@ -6,6 +6,7 @@ A pure ASGI middleware around all routes: it also answers errors as JSON, and co
 import asyncio
 import ipaddress
 import logging
+import re
 import time
 
 from icell_tf.serve.refusals import Refused
@@ -51,7 +52,7 @@ class Limits:
     async def _answer(self, exchange):
         try:
             async with asyncio.timeout(self.settings.request_seconds):
-                self.check_head(exchange.headers)
+                self.check_head(exchange.scope, exchange.headers)
                 exchange.check_length()
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except Refused as refused:
@@ -63,10 +64,12 @@ class Limits:
             logging.getLogger(__name__).exception("%s %s", exchange.scope["method"], exchange.scope["path"])
             await exchange.refuse(Refused(500, "the server failed; its log says why", CLOSE))
 
-    def check_head(self, headers):
+    def check_head(self, scope, headers):
         """Refuses a request by its headers alone."""
         if self._service.closing:
             raise Refused(503, "the server ends", {"retry-after": "10", **CLOSE})
+        if [name for name, _ in scope["headers"]].count(b"host") > 1:
+            raise Refused(400, "the request has more than one header Host", CLOSE)
         host = headers.get("host", "")
         if "*" not in self._hosts and _without_port(host).lower() not in self._hosts:
             raise Refused(
@@ -183,7 +186,6 @@ def in_url(host):
 
 
 def _without_port(host):
-    """Returns the name in a Host header."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """Returns the name in a Host header; "" if it has something else beside a name and a port."""
+    found = re.fullmatch(r"(\[[^\[\]]*\]|[^:\[\]]*)(:\d*)?", host)
+    return found[1] if found else ""

@@ -68,6 +68,9 @@ def test_every_answer_has_the_security_headers(http, path):
         ("10.0.0.7:8501", 200),
         ("evil.example.org", 421),
         ("localhost.evil.example.org", 421),
+        ("localhost:80@evil.example.org", 421),
+        ("[::1]evil.example.org", 421),
+        ("[::1", 421),
         ("", 421),
     ],
 )
@@ -77,6 +80,11 @@ def test_only_known_hosts_are_answered(make_http, host, status):
     assert answer.status_code == status
     if status != 200:
         assert "--allowed_hosts" in answer.json()["error"] and "content-security-policy" in answer.headers
+
+
+def test_a_request_has_one_host(http):
+    answer = http.get("/health", headers=[("host", "evil.example.org"), ("host", "localhost")])
+    assert answer.status_code == 400 and "more than one header Host" in answer.json()["error"]
 
 
 def test_any_host_can_be_allowed(make_http):
