@@ -30,6 +30,9 @@ MAX_MEGABYTES = flags.DEFINE_integer("max_megabytes", DEFAULT.max_megabytes, "of
 REQUESTS_AT_ONCE = flags.DEFINE_integer(
     "requests_at_once", DEFAULT.requests_at_once, "that are answered; others are told to come again", lower_bound=1
 )
+HEADER_SECONDS = flags.DEFINE_float(
+    "header_seconds", DEFAULT.header_seconds, "until the head of a request must have come", lower_bound=0.001
+)
 BODY_SECONDS = flags.DEFINE_float("body_seconds", DEFAULT.body_seconds, "until a request must have come", lower_bound=0)
 REQUEST_SECONDS = flags.DEFINE_float(
     "request_seconds", DEFAULT.request_seconds, "until a request must have been answered", lower_bound=0
@@ -55,6 +58,7 @@ def main():
         allow_origin=ALLOW_ORIGIN.value,
         max_megabytes=MAX_MEGABYTES.value,
         requests_at_once=REQUESTS_AT_ONCE.value,
+        header_seconds=HEADER_SECONDS.value,
         body_seconds=BODY_SECONDS.value,
         request_seconds=REQUEST_SECONDS.value,
         max_megapixels=MAX_MEGAPIXELS.value,

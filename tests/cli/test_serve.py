@@ -19,9 +19,21 @@ def test_flags_become_settings(tmp_path, monkeypatch):
         "--allowed_hosts=a.org,b.org",
         "--allow_origin=https://c.org",
     ]
-    given += ["--max_megabytes=7", "--requests_at_once=8", "--body_seconds=9.5", "--request_seconds=10"]
+    given += [
+        "--max_megabytes=7",
+        "--requests_at_once=8",
+        "--header_seconds=4",
+        "--body_seconds=9.5",
+        "--request_seconds=10",
+    ]
     assert run_icell(tmp_path, "serve", "--model=simulated_64", *given) == (0, "")
-    others = {"max_megabytes": 7, "requests_at_once": 8, "body_seconds": 9.5, "request_seconds": 10}
+    others = {
+        "max_megabytes": 7,
+        "requests_at_once": 8,
+        "header_seconds": 4,
+        "body_seconds": 9.5,
+        "request_seconds": 10,
+    }
     hosts = {"allowed_hosts": ("a.org", "b.org"), "allow_origin": "https://c.org"}
     assert found == [(Settings(), 1), (Settings("cells", "0.0.0.0", 80, **hosts, **others), 1)]
 
