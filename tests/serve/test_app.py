@@ -20,7 +20,7 @@ def test_health(http):
         "model": "integrator",
         "version": 3,
         "binary": True,
-        "upload": False,
+        "upload": True,
         "cells": 64,
         "icell_tf": icell_tf.__version__,
     }
