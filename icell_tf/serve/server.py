@@ -1,6 +1,7 @@
 """The process that serves: sockets, signals, and the order of start and end."""
 
 import asyncio
+import atexit
 import errno
 import os
 import signal
@@ -32,7 +33,9 @@ def serve(load, settings, version=1):
     app.state.service.warm_up()
     run_apart(len, ())  # so that the first stack need not wait for what reads images to load
     asyncio.run(_serve(app, settings))
-    # At once: the end of the interpreter would wait until clients close the connections that they keep.
+    # At once: the end of the interpreter would wait until clients close the connections that they keep. Before that, what
+    # it does at its end: temporary folders go.
+    atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(0)
 
