@@ -14,10 +14,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test models docs tutorial soak test-browser vendor lint format clean
+.PHONY: help setup demo test models docs tutorial soak soak-server test-browser vendor lint format clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(STAMP)  ## Make the virtual environment (the other targets do so themselves)
 
@@ -76,6 +76,10 @@ tutorial: $(STAMP)  ## Run the commands of docs/tutorial.md, as they stand, in a
 
 soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s
+
+# SOAK_SECONDS=5 makes its three parts under load shorter, SOAK_SEED=1 its requests others.
+soak-server: $(STAMP)  ## Ask a server too much, in the wrong way and too slowly, kill clients and server; takes minutes
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak_server -s
 
 test-browser: $(STAMP)  ## Test the explorer in a real browser, Chromium; screenshots go to build/screenshots
 	[ -e icell_tf/serve/page/vendor ] || $(MAKE) vendor
