@@ -33,8 +33,8 @@ def serve(load, settings, version=1):
     app.state.service.warm_up()
     run_apart(len, ())  # so that the first stack need not wait for what reads images to load
     asyncio.run(_serve(app, settings))
-    # At once: the end of the interpreter would wait until clients close the connections that they keep. Before that, what
-    # it does at its end: temporary folders go.
+    # At once: the end of the interpreter would wait until clients close the connections that they keep. What else it
+    # does is done: temporary folders go.
     atexit._run_exitfuncs()
     sys.stdout.flush()
     os._exit(0)
