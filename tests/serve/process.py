@@ -76,10 +76,11 @@ class Server:
         text = self.ask(request("/metrics", method="GET")).body.decode()
         return int(float(text.partition("\nicell_requests_running ")[2].split()[0])) - 1
 
-    def wait_until_idle(self, seconds=SECONDS):
-        until = time.monotonic() + seconds
-        while self.running():
-            assert time.monotonic() < until, "requests of clients that have gone are still running"
+    def wait_until_idle(self):
+        """Waits until it is busy with no request, and has no stack any more, of clients that may have gone."""
+        until = time.monotonic() + SECONDS
+        while self.running() or any(name.startswith("icell-") for name in self.left_behind()):
+            assert time.monotonic() < until, (self.running(), self.left_behind())
             time.sleep(0.1)
 
     def memory(self):

@@ -1,5 +1,7 @@
 """A few of the requests of `make soak-server`, on a tiny model: malformed, slow, and good ones meanwhile."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from icell_tf.serve.functions import functions_of
@@ -10,7 +12,7 @@ from .clients.load import clients
 from .clients.slow import SLOW, suffer
 from .process import Server
 
-BODY_SECONDS = 1
+BODY_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +30,12 @@ def good(integrator, tmp_path_factory):
 def test_malformed_and_slow_requests_are_refused_while_others_are_answered(server, good, integrator):
     subject = hostile.Subject(integrator, functions_of(integrator))
     (slow,) = [slow for slow in SLOW if slow.name == "drips a body"]
-    with clients(server.port, good, 1, 0) as others:
+    with clients(server.port, good, 1, 0) as others, ThreadPoolExecutor(1) as thread:
+        suffered = thread.submit(suffer, server.port, slow, 60)
         statuses, wrong = hostile.send(server, hostile.malformed(subject, 0, len(hostile.KINDS)))
-        _, received = suffer(server.port, slow, 60)
     assert not wrong, "\n".join(wrong)
     assert {status // 100 for counts in statuses.values() for status in counts} == {4}, hostile.table(statuses)
-    assert received.startswith(b"HTTP/1.1 408 ")
+    assert suffered.result()[1].startswith(b"HTTP/1.1 408 ")
     assert not others.faults, "\n".join(others.faults)
     for request in good:
         answer = server.ask_for(request)

@@ -3,8 +3,6 @@
 import pytest
 
 MODEL = "simulated_64"
-HEADER_SECONDS, BODY_SECONDS = 4, 3
-FLAGS = (f"--header_seconds={HEADER_SECONDS}", f"--body_seconds={BODY_SECONDS}")
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +34,10 @@ def good(served, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory):
-    """A function that starts another server."""
+    """A function from flags to another server."""
     from ..serve.process import Server
 
-    return lambda: Server(tmp_path_factory.mktemp("server"), MODEL, *FLAGS)
+    return lambda *flags: Server(tmp_path_factory.mktemp("server"), MODEL, *flags)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,12 @@ def other_encoding(rng, subject):
     text = subject.good_json(rng).decode()
     return _post(
         rng.choice(
-            (text.encode("utf-16"), text.encode("utf-32"), text.encode("utf-8-sig"), gzip.compress(text.encode()))
+            (
+                text.encode("utf-16"),
+                text.encode("utf-32"),
+                text.encode("utf-8-sig"),
+                gzip.compress(text.encode(), mtime=0),
+            )
         )
     )
 

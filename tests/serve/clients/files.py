@@ -70,7 +70,7 @@ def tiff_cut(rng, subject):
 def tiff_of_strange_values(rng, subject):
     file, shape = io.BytesIO(), (2, 4, 32, 32)
     values = rng.choice((np.full(shape, np.nan, np.float32), np.full(shape, np.inf), np.zeros(shape, np.complex64)))
-    tifffile.imwrite(file, values)
+    tifffile.imwrite(file, values, photometric="minisblack")
     return "a.tif", file.getvalue()
 
 
@@ -197,16 +197,12 @@ def npy_cut(rng, subject):
 
 def zip_bomb(rng, subject):
     """A .npz of some hundred kilobytes that unpacks to very much more than a stack may have."""
-    file = io.BytesIO()
-    with (
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("image.npy", "w", force_zip64=True) as entry,
-    ):
-        side = rng.choice((20_000, 100_000))
+    file, info, side = io.BytesIO(), zipfile.ZipInfo("image.npy"), rng.choice((20_000, 100_000))
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(file, "w") as archive, archive.open(info, "w") as entry:
         entry.write(_npy(f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({side}, {side}), }}"))
-        zeros = bytes(2**20)
         for _ in range(100):
-            entry.write(zeros)
+            entry.write(bytes(2**20))
     return "a.npz", file.getvalue()
 
 
@@ -214,7 +210,7 @@ def wrong_zip(rng, subject):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name in rng.choice((("../../evil.npy",), ("/etc/passwd",), ("a.txt",), ("a.npy", "b.npy", "c.npy"), ())):
-            archive.writestr(name, rng.choice((b"", b"no npy", _npy("x"))))
+            archive.writestr(zipfile.ZipInfo(name), rng.choice((b"", b"no npy", _npy("x"))))
     content = file.getvalue()
     return "a.npz", rng.choice((content, content[: len(content) // 2], b"PK\x03\x04" + rng.randbytes(100)))
 

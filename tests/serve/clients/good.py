@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import uuid
 
 import numpy as np
 import tifffile
@@ -93,7 +94,11 @@ def stack(spec, seed=0, kind="tif"):
         np.save(file, voxels)
         return file.getvalue()
     z, y, x = cell.scale
-    about = {"axes": "CZYX", "Channel": {"Name": ["membrane", "dna", "cell mask", "nucleus mask"]}}
+    about = {
+        "UUID": f"urn:uuid:{uuid.UUID(int=seed)}",
+        "axes": "CZYX",
+        "Channel": {"Name": ["membrane", "dna", "cell mask", "nucleus mask"]},
+    }
     for axis, size in (("X", x), ("Y", y), ("Z", z)):
         about |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "µm"}
     tifffile.imwrite(file, voxels, ome=True, compression="zlib", metadata=about)
