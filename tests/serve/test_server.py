@@ -94,7 +94,7 @@ def test_requests_that_are_none_are_refused(process, port, request_, status):
 
 
 def test_a_port_in_use_is_said_before_the_model_is_loaded(process, port, tmp_path):
-    message, _ = run_icell(tmp_path, "serve", "--model=nothing", f"--port={port}")
+    message, _ = run_icell(tmp_path, "serve", "--model=simulated_64", f"--port={port}")
     assert message == f"Error: can't listen at 127.0.0.1:{port}: Address already in use; give another --port"
 
 
