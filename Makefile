@@ -14,10 +14,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3 python; do \
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test models docs tutorial soak lint format clean
+.PHONY: help setup demo test models docs tutorial soak soak-server test-browser vendor lint format clean
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(STAMP)  ## Make the virtual environment (the other targets do so themselves)
 
@@ -76,6 +76,21 @@ tutorial: $(STAMP)  ## Run the commands of docs/tutorial.md, as they stand, in a
 
 soak: $(STAMP)  ## Kill, terminate and starve training processes, and check that nothing is lost; takes minutes
 	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak -s
+
+# SOAK_SECONDS=5 makes its three parts under load shorter, SOAK_SEED=1 its requests others.
+soak-server: $(STAMP)  ## Ask a server too much, in the wrong way and too slowly, kill clients and server; takes minutes
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m soak_server -s
+
+test-browser: $(STAMP)  ## Test the explorer in a real browser, Chromium; screenshots go to build/browser
+	[ -e icell_tf/serve/page/vendor ] || $(MAKE) vendor
+	CUDA_VISIBLE_DEVICES=-1 $(BIN)/python -m pytest -m browser tests/browser --durations=5
+
+# No other than the files in icell_tf/serve/vendor.json are taken, by their hashes.
+vendor: $(STAMP)  ## Fetch onnxruntime-web from npm, by which a model runs in a browser; `icell explorer` needs it
+	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	package=$$($(BIN)/python -c 'import json; r = json.load(open("icell_tf/serve/vendor.json")); print("%(name)s@%(version)s" % r)'); \
+	npm pack --silent --pack-destination "$$work" "$$package" >/dev/null && \
+	$(BIN)/python -m icell_tf.serve.runtime "$$work"/*.tgz && echo "$$package: icell_tf/serve/page/vendor"
 
 lint: $(STAMP)  ## Check style and formatting with ruff
 	$(BIN)/ruff check .

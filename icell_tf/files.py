@@ -7,6 +7,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from icell_tf.messages import system_error
+
 _MAX_LENGTH = 100  # of a name that `safe_names` makes
 
 
@@ -36,6 +38,8 @@ def naming(path):
     try:
         yield
     except OSError as error:
+        if not error.errno and (found := system_error(error)):  # NumPy's, which has only words
+            raise OSError(found.errno, found.strerror, os.fspath(path)) from error
         if error.errno and not error.filename:
             error.filename = os.fspath(path)
         raise

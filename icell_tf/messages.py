@@ -26,6 +26,7 @@ _TOLD = (*ADVICE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 _START_LINES = r"^(I[0-9]{4} |WARNING: All log messages before absl::InitializeLog)"
 # The README of the data set, which lies in the package: who reads a message may have no checkout.
 DATA_SET_README = os.path.join(os.path.dirname(__file__), "data", "builder", "README.md")
+NO_HOME = "Could not determine home directory."  # pathlib's RuntimeError
 DAMAGED = "a file is damaged: copy or make it again"
 
 
@@ -106,6 +107,8 @@ def system_error(error):
             return _system_error(int(found[1]), path and path[1])
         if isinstance(error, OSError) and error.errno:
             return error
+        if re.fullmatch(r"\d+ requested and \d+ written", text):  # NumPy's, and so tifffile's, of a full disk
+            return _system_error(errno.ENOSPC, None)
         for number in _TOLD:
             if found := re.search(rf"(?:([^\n{{}}]+); )?{re.escape(os.strerror(number))}", text):
                 return _system_error(number, found[1])  # "FILE; No space left on device", as TensorFlow has it
@@ -134,6 +137,8 @@ def explain(error):
         return str(error)
     if isinstance(error, zipfile.BadZipFile) or _is_of_tensorflow(error) and type(error).__name__ == "DataLossError":
         return f"{DAMAGED} ({_first_line(error)})"
+    if str(error) == NO_HOME:
+        return "a path begins with ~, but that home directory is not known: write the whole path, or set HOME"
     return None
 
 

@@ -98,6 +98,11 @@ def display(name):
     return BY_NAME[name].display if name in BY_NAME else name
 
 
+def description(name):
+    """Returns what a structure is, such as mitochondria of tom20: of the ten; "" of any other."""
+    return BY_NAME[name].description if name in BY_NAME else ""
+
+
 def in_table_order(names):
     """Returns the names, each once: those of Table S8 in its order, then the others alphabetically."""
     names = set(names)

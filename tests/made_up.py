@@ -7,6 +7,10 @@ import numpy as np
 from scipy import special
 
 from icell_tf.evaluation.subject import Subject
+from icell_tf.inference import unknown
+from icell_tf.inference.backends import Networks
+from icell_tf.inference.integrator import Integrator
+from icell_tf.runs.known import Known
 from icell_tf.runs.run import Run
 from icell_tf.spec import CellSpec
 
@@ -123,6 +127,21 @@ class MadeUpModel:
         structures = structures if y is None else structures[np.arange(len(y)), ..., y]
         for rng in np.random.default_rng(seed).spawn(count):
             yield structures * rng.random(structures.shape)
+
+
+def knowing(integrator, cells):
+    """Returns an `Integrator` of the same networks that calls about half of the cells, x_rs, unknown, the farther ones.
+
+    Its training cells are made up.
+    """
+    networks, k = integrator.networks, len(integrator.structures)
+    training = unknown.chosen_logits(special.softmax(np.random.default_rng(3).normal(size=(40, k)), axis=1))
+    distances = np.sort(unknown.distances(integrator.encode(cells)["probabilities"], training))
+    middle = len(cells) // 2
+    threshold = float(distances[middle - 1 : middle + 1].mean())
+    rates = {"accepted": {"value": 0.9, "interval": [0.8, 1.0], "n": 10}, "rejected": None}
+    built = networks.enc_r, networks.enc_rs, networks.dec_rs, networks.mirrored, networks.generators
+    return Integrator(Networks(networks.spec, *built, known=Known(training, threshold, 0.95, rates)))
 
 
 def subject(spec, counts, mirrored=False, truths=True):

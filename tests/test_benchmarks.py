@@ -1,12 +1,14 @@
 """What the benchmarks count and how they take turns; no figure of this machine."""
 
+import http.server
+import threading
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from benchmarks import adapt, compare_folds, onnx_graphs, photograph, streaming, throughput, train_step
+from benchmarks import adapt, compare_folds, onnx_graphs, photograph, serving, streaming, throughput, train_step
 from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
@@ -111,3 +113,38 @@ def test_starts_are_compared_cell_by_cell_from_what_is_kept(tmp_path):
     assert head.split("  ")[0] == "cells"
     assert of_r.split()[:3] == ["24", "150", "0.500"] and " 0.650         0.783      +0.133 (" in of_r
     assert "accuracy" in of_accuracy and " 0.333         0.667      +0.333 (" in of_accuracy
+
+
+class _Third(http.server.BaseHTTPRequestHandler):
+    """Answers every third request with 503."""
+
+    protocol_version, count = "HTTP/1.1", 0
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        type(self).count += 1
+        self.send_response(503 if self.count % 3 == 0 else 200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_requests_to_a_server_are_counted_by_answers():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Third) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            port, request = server.server_address[1], (b"{}", {"content-type": "application/json"})
+            times, failed = serving.load(port, request, clients=1, seconds=0.5)
+            assert len(times) + failed == _Third.count > 0 and failed == _Third.count // 3
+            first = serving.first_and_steady(port, request)
+            assert first["ratio"] == first["first ms"] / first["steady ms"] > 0
+        finally:
+            server.shutdown()
+
+
+def test_a_row_on_serving_by_hand():
+    row = serving.row_of([0.004] * 98 + [0.1, 0.2], failed=1, seconds=4, rate=50.0)
+    expected = {"requests/s": 25, "p50 ms": 4, "p99 ms": 200, "failed": 1, "loop cells/s": 50, "ratio": 0.5}
+    assert row == expected

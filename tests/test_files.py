@@ -55,6 +55,12 @@ def test_an_error_without_a_name_is_given_that_of_the_file(tmp_path):
     assert raised.value.filename == str(tmp_path / "a.json")
 
 
+def test_numpys_error_on_a_full_disk_is_told_as_such(tmp_path):
+    with pytest.raises(OSError, match="No space left on device") as raised, atomic_write(tmp_path / "a.npy"):
+        raise OSError("100000 requested and 8176 written")
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(tmp_path / "a.npy"))
+
+
 def test_stem():
     paths = ("a/b.c.tif", "A.OME.TIF", "a.ome.zarr/", "plate", ".ome.tif")
     assert [stem(path) for path in paths] == ["b.c", "A", "a", "plate", ".ome"]

@@ -11,7 +11,7 @@ PACKAGE = REPOSITORY / "icell_tf"
 # A module imports only from those before it. The package's own __init__ imports on demand and may import any.
 ORDER = (
     "messages files spec structures config viz simulate imaging data networks models runs inference training "
-    "evaluation reports paper export cli"
+    "evaluation reports paper export serve cli"
 ).split()
 NOT_INSTALLED = {"datasets", "train", "tests", "benchmarks"}
 MAX_LINES = 320

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import pathlib
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,12 @@ FULL = "No space left on device"
 def chained(error, cause):
     error.__cause__ = cause
     return error
+
+
+def of_no_home():
+    with pytest.raises(RuntimeError) as raised:
+        pathlib.Path("~no.such.user/x").expanduser()
+    return raised.value
 
 
 @pytest.mark.parametrize(
@@ -73,11 +80,13 @@ def chained(error, cause):
             RuntimeError("Can't decrement id ref count (file write failed: filename = 'a.h5', errno = 5, error)"),
             "^a.h5: Input/output error; its disk failed",
         ),
+        (OSError("100000 requested and 8176 written"), "requested and 8176 written; free space there"),  # NumPy's
         (chained(RuntimeError("PermissionError: reraised"), PermissionError(errno.EACCES, "", "/d")), "^/d: "),
         (tf.errors.DataLossError(None, None, "corrupted record at 0"), "damaged: copy.*corrupted record"),
         (zipfile.BadZipFile("File is not a zip file"), "damaged: copy.*not a zip file"),
         (FileNotFoundError("there is no folder x"), "^there is no folder x$"),
         (ImportError("pip install x"), "^pip install x$"),
+        (of_no_home(), "^a path begins with ~, but that home directory is not known: write the whole path"),
     ],
 )
 def test_what_a_user_can_correct_is_said_in_a_sentence(error, sentence):

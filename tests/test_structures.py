@@ -47,6 +47,10 @@ def test_the_papers_genes_are_among_allens():
     assert {structure.gene for structure in structures.STRUCTURES} < set(structures.ALLEN_GENES)
 
 
+def test_only_the_papers_structures_are_described():
+    assert [structures.description(name) for name in ("tom20", "lysosome")] == ["mitochondria", ""]
+
+
 def test_display_is_the_papers_spelling_where_it_has_one():
     assert [structures.display(name) for name in ("alpha-actinin", "lysosome")] == ["α-actinin", "lysosome"]
 

@@ -233,6 +233,6 @@ def _call(main, argv):
     except KeyboardInterrupt as stopped:
         sys.exit(
             str(stopped)
-            or "Interrupted. Run the same command again to continue after the last completed epoch or field of view, "
-            "without --overwrite, which would start anew."
+            or "Interrupted. The same command again continues a training, a cross-validation or `icell fields`, "
+            "without --overwrite, which would start anew. Other commands start anew; complete files are kept."
         )

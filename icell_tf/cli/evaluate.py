@@ -13,8 +13,10 @@ from icell_tf.evaluation.context import Context
 from icell_tf.evaluation.detection import STEPS
 from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
 from icell_tf.evaluation.subject import load_subject
+from icell_tf.evaluation.unseen import carried, why_not_carried
 from icell_tf.reports import report
 from icell_tf.runs import shipped
+from icell_tf.runs.known import KNOWN_FILE, described
 from icell_tf.runs.run import Run
 from icell_tf.runs.weights import BEST, LAST
 
@@ -56,13 +58,21 @@ def main():
     ships = shipped.is_shipped(model)
     output = Path(OUTPUT.value or (f"{model.name}-{name}" if ships else model / name))
     report.make_writable(output)
-    run_dir = model if weights == BEST and not ships else None  # the run's model card is about the best weights
+    run_dir = model if weights == BEST and not ships else None  # what lies in it is about the best weights
+    known_dir = run_dir if any(evaluator.key == "unseen" for evaluator in evaluators) else None
+    if known_dir and (reason := why_not_carried(subject, run_dir)):
+        print(f"{run_dir} gets no {KNOWN_FILE}, by which it tells unknown structures: {reason}", flush=True)
+        known_dir = None
     if run_dir and (reason := report.why_not_recorded(subject, run_dir, complete)):
         print(f"The model card and TensorBoard of {run_dir} are left as they are: {reason}.", flush=True)
         run_dir = None
     parts = [evaluator.run(context) for evaluator in evaluators]
     exhibits = paper.draw(subject, context.cells, SEED.value) if complete else []
     content, paths = report.write(context, parts, output, exhibits, run_dir)
+    if known_dir:
+        known = carried(context.unseen)
+        paths.append(known.save(known_dir, subject.networks["enc_rs"]))
+        print(f"unknown structures are told {described(known.about)}")
     print(report.table(content))
     print("\n".join(f"wrote {path}" for path in paths))
 

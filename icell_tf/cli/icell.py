@@ -22,6 +22,8 @@ COMMANDS = {
     "sample": ("sample", "draw new cells"),
     "traverse": ("traverse", "show what varies along the latent codes, or between two cells"),
     "export": ("export", "write a trained model as a SavedModel, which TensorFlow Serving runs"),
+    "explorer": ("explorer", "write the explorer, a page in which a model runs, as a folder for a web server"),
+    "serve": ("serve", "answer requests for a trained model by HTTP"),
     "models": ("models", "list the trained models that ship with icell_tf"),
     "doctor": ("doctor", "examine this machine before a long run"),
 }

@@ -15,6 +15,7 @@ from icell_tf.inference import inputs, outputs
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
 from icell_tf.runs import shipped
+from icell_tf.runs.known import described
 from icell_tf.viz import figures
 
 MODEL = define_model("exported SavedModel")
@@ -40,9 +41,12 @@ def main(argv):
     settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
     chosen = {"split": SPLIT.value, "limit": LIMIT.value, "on_bad_cell": ON_BAD_CELL.value}
     reading = inputs.Reading(tuple(SEGMENTATION.value), **READING(), **chosen)
-    outputs.check_output(inputs.known_names(argv[1:], reading), OUTPUT.value, settings)
+    paths = argv[1:] or [model]
+    outputs.check_output(inputs.known_names(paths, reading), OUTPUT.value, settings)
     integrator = load(model)
-    cells = inputs.read_inputs(argv[1:] or [model], integrator, reading)
+    cells = inputs.read_inputs(paths, integrator, reading)
     paths = outputs.integrate_cells(integrator, cells, OUTPUT.value, settings)
     found = f"{counted(len(cells), 'cell')}, {counted(len(integrator.structures), 'structure')} each"
     print(f"{found}: {counted(len(paths), 'file')} in {OUTPUT.value}")
+    if integrator.known and any(path.name == outputs.CLASSES for path in paths):
+        print(f"unknown structures in {outputs.CLASSES} are told {described(integrator.known)}")

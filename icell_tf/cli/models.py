@@ -4,21 +4,27 @@ A name stands for the model wherever a command takes --model: icell integrate --
 """
 
 from icell_tf.runs import shipped
+from icell_tf.runs.known import described
 from icell_tf.runs.run import CARD_FILE
 
 
 def main():
-    print("\n\n".join(_about(name, entry) for name, entry in shipped.described().items()))
+    models = shipped.described()
+    if not models:
+        raise FileNotFoundError(f"models that ship: {shipped.listed()}")
+    print("\n\n".join(_about(name, entry) for name, entry in models.items()))
 
 
 def _about(name, entry):
     folder = shipped.FOLDER / name
+    shipped.resolve(folder)  # checks its files
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     scores = [_with_interval(score, *values) for score, values in entry["scores"].items()]
     rows = {
         "trained on": entry["data"],
         "recipe": entry["recipe"],
         "scores": "; ".join(scores),
+        **({"unknown": f"told {described(entry['known'])}"} if entry.get("known") else {}),
         "licence": entry["licence"],
         "not for": entry["not_for"],
         "card": folder / CARD_FILE,

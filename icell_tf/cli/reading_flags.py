@@ -2,8 +2,8 @@
 
 from absl import flags
 
-from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, LABEL, THRESHOLD, Choices
-from icell_tf.imaging.read.channels import CHANNEL_ROLES, SEGMENTATION_ROLES, parse_channels, parse_pixel_size
+from icell_tf.imaging.frame.masks import CHANNEL_THRESHOLD, LABEL, THRESHOLD
+from icell_tf.imaging.one_stack import parse_reading
 
 flags.disclaim_key_flags()  # --help lists them as those of the command that defines them here
 
@@ -34,11 +34,4 @@ def define_reading_flags(images, masks, of_one_cell=True):
         inside[CHANNEL_THRESHOLD] = f"of channels of {images} that are segmentations with soft edges, as membrane:127"
     given = {name: flags.DEFINE_string(name, None, text) for name, text in (texts | inside).items()}
 
-    def read():
-        values = {name: flag.value for name, flag in given.items()}
-        for name, roles in (("channels", CHANNEL_ROLES), ("segmentation_channels", SEGMENTATION_ROLES)):
-            values[name] = parse_channels(values[name], roles, f"--{name}")
-        choices = Choices.parse({name: values.pop(name) for name in inside}, "--{}")
-        return values | {"pixel_size": parse_pixel_size(values["pixel_size"]), "choices": choices}
-
-    return read
+    return lambda: parse_reading({name: flag.value for name, flag in given.items()})

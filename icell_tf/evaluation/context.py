@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from icell_tf.evaluation import compared, detection, draws, judge
+from icell_tf.evaluation import compared, detection, draws, judge, unseen
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.drawn import ROOM, Drawn
 from icell_tf.evaluation.neighbours import Neighbours
@@ -49,6 +49,11 @@ class Context:
         """{"train", "validation", "test": `CodedCells`}, without validation where the data set has none."""
         splits = ("train", "validation", "test") if "validation" in self.prepared.splits else ("train", "test")
         return {split: getattr(self, split) for split in splits}
+
+    @cached_property
+    def unseen(self):
+        """What is `Unseen`: how unlike the training cells others are. It takes validation cells."""
+        return unseen.measure(self.integrator, self.prepared, self.cells)
 
     @cached_property
     def neighbours(self):

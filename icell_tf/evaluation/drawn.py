@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from icell_tf.inference.integrator import Moments
+from icell_tf.inference.moments import Moments
 
 # Cells of which images of all structures are floats at once: 63 MB an array at 256 px and K = 10. The parts that share
 # draws take batches of this size: the last bits of an image may depend on its batch.

@@ -69,7 +69,7 @@ def _classification(context):
 
 
 def _unseen(context):
-    return unseen.scores(unseen.measure(context.integrator, context.prepared, context.cells), context.seed), None
+    return unseen.scores(context.unseen, context.seed), None
 
 
 def _with_training(context):

@@ -19,10 +19,11 @@ import yaml
 from icell_tf import structures
 from icell_tf.data.folders import find_prepared
 from icell_tf.data.prepared import PreparedCells
+from icell_tf.export.folders import never_overwrite, work_folder
 from icell_tf.export.onnx import OPSET, require_converter, write_graph
 from icell_tf.export.plain import plain_networks
 from icell_tf.export.rdf import STRUCTURES, describe, readme
-from icell_tf.files import atomic_write
+from icell_tf.files import sync
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.ome import ome_metadata
@@ -67,18 +68,19 @@ def export_package(run_dir, path, dataset=None, data_dir=None, license=None, aut
     Raises:
       ValueError: the path does not end in .zip; a licence is missing; an author is not given so; there is no test
         cell, or it is not like the model's cells; the folder is an export.
-      FileExistsError: the file exists.
+      FileExistsError: the file exists. It is never overwritten.
+      FileNotFoundError: there is no such run.
       ConfigError: it is no run, or one of phase 1.
       DatasetError: there is no such data set.
       ImportError: what writes ONNX is missing.
       OSError: it can't be written, as on a full disk.
     """
-    path, run_dir = Path(path), shipped.resolve(run_dir)
+    path = Path(path)
     if path.suffix != ".zip":
         raise ValueError(f"--output is {path}, but a package of bioimage.io is one file whose name ends in .zip")
-    if path.exists():
-        raise FileExistsError(f"{path} exists and is not overwritten: give another --output, or remove it")
+    never_overwrite(path)
     require_converter()
+    run_dir = shipped.resolve(run_dir)
     integrator = load(run_dir)
     networks, run = plain_networks(integrator), Run.load(run_dir)
     about = {"authors": [_author(text) for text in authors], "license": _license(license, run)}
@@ -86,16 +88,18 @@ def export_package(run_dir, path, dataset=None, data_dir=None, license=None, aut
     card = run_dir / model_card.CARD_FILE
     text = readme(integrator.spec, card.read_text(encoding="utf-8") if card.is_file() else "", source)
     parameters = sum(network.count_params() for network in _networks(networks))
-    about = describe(integrator.spec, run, run_dir.resolve().name, parameters) | about
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=path.parent) as folder:
-        work = Path(folder)
+    about = describe(integrator.spec, run, run_dir.resolve().name, parameters, integrator.known) | about
+    with work_folder(path) as folder:
+        work, package = folder / "content", folder / path.name
+        work.mkdir()
         (work / README).write_text(text, encoding="utf-8")
         _write_files(integrator, networks, x_r, work)
         rdf = yaml.safe_dump(about | _described_files(about, work), sort_keys=False, allow_unicode=True)
         (work / RDF).write_text(rdf, encoding="utf-8")
-        with atomic_write(path) as partial:
-            _pack(work, partial)
+        _pack(work, package)
+        sync(package)
+        never_overwrite(path)
+        package.rename(path)
     return path
 
 

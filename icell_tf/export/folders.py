@@ -1,4 +1,4 @@
-"""Folders of exports, which appear complete or not at all."""
+"""Folders and files of exports, which appear complete or not at all, and are never overwritten."""
 
 import contextlib
 import os
@@ -9,13 +9,32 @@ from pathlib import Path
 from icell_tf.messages import system_error
 
 
+def never_overwrite(target, remedy="give another --output, or remove it"):
+    """Raises: FileExistsError: the file or folder exists."""
+    if Path(target).exists():
+        raise FileExistsError(f"{target} exists and is not overwritten: {remedy}")
+
+
 @contextlib.contextmanager
 def complete_folder(target):
     """Yields a hidden folder beside `target` to write to, and renames it to `target` once it is complete.
 
-    After an error, nothing is left. Only a kill leaves the hidden folder, .export-...
+    Raises: FileExistsError: it exists by now, as another export wrote it. OSError: as of `work_folder`.
+    """
+    with work_folder(target) as temporary:
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
+        never_overwrite(target)
+        os.rename(temporary, target)
 
-    Raises: OSError: it can't be written, as on a full disk, or exists by now; it names `target`.
+
+@contextlib.contextmanager
+def work_folder(target):
+    """Yields a hidden folder beside `target`, of this export alone, which is gone at the end.
+
+    Only a kill leaves it, .export-...
+
+    Raises: OSError: it can't be written, as on a full disk; it names `target`.
     """
     target = Path(target)
     try:
@@ -23,8 +42,6 @@ def complete_folder(target):
         temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))
         try:
             yield temporary
-            temporary.chmod(0o755)  # mkdtemp makes it private, and a server may run as another user
-            os.rename(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except Exception as error:

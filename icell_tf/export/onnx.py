@@ -7,10 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf import __version__
-from icell_tf.export.folders import complete_folder
+from icell_tf.export.folders import complete_folder, never_overwrite
 from icell_tf.export.plain import plain_networks
 from icell_tf.files import atomic_write
 from icell_tf.inference.backends import DESCRIPTION_FILE
+from icell_tf.inference.integrator import integers
 from icell_tf.inference.noise import OF_STRUCTURE, Noise
 
 DEFAULT_DIRECTORY = "saved_models/onnx"
@@ -36,8 +37,7 @@ def export_onnx(integrator, directory=DEFAULT_DIRECTORY):
       OSError: it can't be written, as on a full disk.
     """
     directory = Path(directory)
-    if directory.exists():
-        raise FileExistsError(f"{directory} exists and is not overwritten: give another --output, or remove it")
+    never_overwrite(directory)
     require_converter()
     networks = plain_networks(integrator)
     with complete_folder(directory) as folder:
@@ -101,14 +101,19 @@ def noise_inputs(path, seed, draw=0, y=None):
 
     Returns: {name of an input: array}.
 
-    Raises: ValueError: the graph takes no noise, or is none of `write_graph`; y is missing, or not as many as seeds.
-      ImportError: onnx is missing.
+    Raises: ValueError: the graph takes no noise, or is none of `write_graph`; seeds, draws or y are no integers; y is
+      missing, not as many as seeds, or no index of a structure. ImportError: onnx or tf2onnx is missing.
 
     Example: with `session = onnxruntime.InferenceSession("saved_models/onnx/integrate_draw.onnx")`,
       `session.run(None, {"x_r": x_r} | noise_inputs("saved_models/onnx/integrate_draw.onnx", seed=[0] * len(x_r)))`.
     """
     onnx, _ = require_converter()
-    model = onnx.load(path)
+    from google.protobuf.message import DecodeError  # onnx' reader
+
+    try:
+        model = onnx.load(path, format="protobuf")  # whatever its name ends in
+    except DecodeError as error:
+        raise ValueError(f"{path} is no ONNX graph, or a damaged one ({error}): copy or export it again") from error
     metadata = {each.key: each.value for each in model.metadata_props}
     function = metadata.get("function")
     shapes = {
@@ -116,13 +121,19 @@ def noise_inputs(path, seed, draw=0, y=None):
     }
     if function not in ("integrate_draw", "draw", "sample"):
         raise ValueError(f"{path} takes no noise: only integrate_draw.onnx, draw.onnx and sample.onnx of an export do")
+    seed, draw = integers(seed, "seed"), integers(draw, "draw")
+    if seed.ndim != 1:
+        raise ValueError(f"seed must be a list of integers, one a cell, but has shape {seed.shape}")
+    structures = len(json.loads(metadata["structures"]))
     if function == "integrate_draw":
         shapes = {name: shape[1:] if name.startswith(OF_STRUCTURE) else shape for name, shape in shapes.items()}
-    elif np.shape(y) != np.shape(seed):
-        raise ValueError(f"{path} draws one structure in a cell: give a y for each seed, {np.shape(seed)}, not {y}")
+    elif np.shape(y) != seed.shape:
+        raise ValueError(f"{path} draws one structure in a cell: give a y for each seed, {seed.shape}, not {y}")
+    elif not ((integers(y, "y") >= 0) & (integers(y, "y") < structures)).all():
+        raise ValueError(f"y must be a list of structure indices in 0..{structures - 1}, but is {y}")
     given = {"integrate_draw": (seed, draw), "draw": (y, seed, draw), "sample": (y, seed)}[function]
-    noise = Noise(len(json.loads(metadata["structures"])), shapes)
-    made = getattr(noise, function)(*(tf.constant(np.broadcast_to(part, np.shape(seed)), tf.int64) for part in given))
+    noise = Noise(structures, shapes)
+    made = getattr(noise, function)(*(tf.constant(np.broadcast_to(part, seed.shape), tf.int64) for part in given))
     return {name: value.numpy() for name, value in made.items()}
 
 

@@ -13,4 +13,5 @@ def plain_networks(integrator):
     networks = integrator.networks
     about, (enc_r, enc_rs, dec_rs, *drawing) = networks.description, map(plain_form, networks.networks)
     generators = Generators(about.spec, *drawing, networks.generators.mirrored) if drawing else None
-    return Networks(about.spec, enc_r, enc_rs, dec_rs, about.mirrored, generators, about.from_targets)
+    settings = about.mirrored, generators, about.from_targets, networks.known
+    return Networks(about.spec, enc_r, enc_rs, dec_rs, *settings)

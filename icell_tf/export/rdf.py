@@ -21,7 +21,7 @@ _FORBIDDEN = r"[^A-Za-z0-9_+\- ()]+"  # in names
 _LONGEST = 64
 
 
-def describe(spec, run, name, parameters):
+def describe(spec, run, name, parameters, known=None):
     """Returns what rdf.yaml says of a model whatever its files: a dict of plain values.
 
     Args:
@@ -29,6 +29,7 @@ def describe(spec, run, name, parameters):
       run: its `Run`.
       name: of the run's folder.
       parameters: how many numbers the networks of `integrate` have.
+      known: see `Description`.
     """
     k, volumes = len(spec.structures), "Z" in spec.axes
     config, cells = run.configs["conditional"], "volumes" if volumes else "pictures"
@@ -59,7 +60,7 @@ def describe(spec, run, name, parameters):
                     "optimizer": "Adam",
                 },
             },
-            "icell_tf": {"dataset": run.dataset, "spec": spec.to_dict()},
+            "icell_tf": {"dataset": run.dataset, "spec": spec.to_dict(), "known": known},
         },
     }
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from icell_tf.export.folders import complete_folder
+from icell_tf.export.folders import complete_folder, never_overwrite
 from icell_tf.export.plain import plain_networks
 from icell_tf.inference.backends import DESCRIPTION_FILE
 from icell_tf.inference.loading import versions_in
@@ -38,8 +38,7 @@ def export_integrator(integrator, directory=DEFAULT_DIRECTORY, version=None):
     if version < 1:
         raise ValueError(f"--version is {version}, but TensorFlow Serving takes positive integers")
     target = directory / str(version)
-    if target.exists():
-        raise FileExistsError(f"{target} exists and is not overwritten: give another --version, or none for the next")
+    never_overwrite(target, "give another --version, or none for the next")
     networks = plain_networks(integrator)
     with complete_folder(target) as folder:
         _write(networks, folder)
@@ -60,8 +59,8 @@ def _write(networks, folder):
 def _write_warmup(spec, path):
     """Writes a request of one empty cell, which TensorFlow Serving answers when it starts. So no user has to wait.
 
-    The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, requires
-    another version of TensorFlow. So the record is written here by the numbers of its fields.
+    The record is a `tensorflow.serving.PredictionLog`. The package with this class, tensorflow-serving-api, is one more
+    that would have to fit TensorFlow's version. So the record is written here by the numbers of its fields.
     """
     x_r = tf.make_tensor_proto(0.0, tf.float32, [1, *spec.reference_shape]).SerializeToString()
     model_spec = _field(1, b"integrator") + _field(3, DEFAULT_SIGNATURE.encode())

@@ -16,9 +16,11 @@ from icell_tf.data.prepared import open_prepared
 from icell_tf.evaluation.metrics import correlation
 from icell_tf.files import atomic_write
 from icell_tf.inference.loading import load
+from icell_tf.messages import sentences
 from icell_tf.reports import model_card
 from icell_tf.reports.metrics_file import METRICS_FILE
-from icell_tf.runs import shipped
+from icell_tf.runs import history, shipped
+from icell_tf.runs.known import KNOWN_FILE, read_known
 from icell_tf.runs.run import CARD_FILE, CONFIG_FILE
 from icell_tf.runs.trained import load_model
 from icell_tf.runs.weights import NETWORKS, save_networks
@@ -70,6 +72,7 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
     Raises: ConfigError: the run is not finished, or not evaluated as a whole.
     """
     trained, run = load_model(model.run_dir)
+    _require_finished(model.run_dir, run.config.epochs)
     evaluation = Path(evaluation or Path(model.run_dir) / "evaluation")
     scores = read_scores(evaluation)
     prepared = open_prepared(run.config)
@@ -81,6 +84,9 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
         shutil.copy(Path(model.run_dir) / CONFIG_FILE, temporary)
         dataclasses.replace(run, reference_dir="", conditional_dir="").save(temporary)  # keeps its settings, no others
         save_networks(trained, temporary / NETWORKS, run.key)
+        known = read_known(model.run_dir, trained.enc)
+        if known:
+            shutil.copy(Path(model.run_dir) / KNOWN_FILE, temporary)
         np.savez_compressed(temporary / shipped.CELLS, **_choose_cells(prepared))
         measured = measure(temporary)
         card = (Path(model.run_dir) / CARD_FILE).read_text(encoding="utf-8")
@@ -88,6 +94,7 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
         entry = {name: value for name, value in vars(model).items() if name not in ("name", "run_dir")}
         splits = ", ".join(f"{count} {split}" for split, count in prepared.splits.items())
         entry |= {"data": f"{run.dataset}: {splits} cells of {run.spec}", "scores": scores, "measured": measured}
+        entry["known"] = known.about if known else None
         entry["files"] = {file.name: shipped.hash_of(file) for file in sorted(temporary.iterdir())}
         temporary.chmod(0o755)  # mkdtemp makes it private
         shutil.rmtree(target, ignore_errors=True)
@@ -101,16 +108,28 @@ def ship(model, evaluation=None, folder=shipped.FOLDER):
     return entry
 
 
+def _require_finished(run_dir, epochs):
+    rows = history.read_history(run_dir)
+    trained = rows[-1]["epoch"] + 1 if rows else 0
+    if trained < epochs:
+        raise ConfigError(
+            f"{run_dir} is trained for {trained} of {epochs} epochs: train it to its end, and evaluate it then"
+        )
+
+
 def read_scores(evaluation):
     """Returns {name of `SCORES`: [value, low, high]} of an evaluation's metrics.json; low and high end its interval.
 
-    Raises: ConfigError: the evaluation does not exist, or lacks one of them.
+    Raises: ConfigError: the evaluation does not exist, is damaged, or lacks one of them.
     """
     path = Path(evaluation) / METRICS_FILE
     if not path.is_file():
         raise ConfigError(f"{path} does not exist: evaluate the run first, with `icell evaluate`")
-    scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
-    found = {(score["part"], score["metric"]): score for score in reversed(scores) if score["structure"] is None}
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))["scores"]
+        found = {(score["part"], score["metric"]): score for score in reversed(scores) if score["structure"] is None}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is damaged ({type(error).__name__}: {error}): evaluate the run again") from error
     if lacking := [name for name, key in SCORES.items() if key not in found]:
         raise ConfigError(f"{path} lacks {', '.join(lacking)}: evaluate the whole scorecard")
     return {name: [found[key]["value"], *(found[key]["interval"] or ())] for name, key in SCORES.items()}
@@ -181,4 +200,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with sentences():
+        main()

@@ -1,5 +1,6 @@
 """The types and the metadata of OME-TIFFs that the package writes."""
 
+import json
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 # Those that OME has, the smallest first; it has no integers of 64 bits and no floats of 16.
 _INTEGERS = tuple(map(np.dtype, ("uint8", "int8", "uint16", "int16", "uint32", "int32")))
 _FLOATS = tuple(map(np.dtype, ("float32", "float64")))
+SPEC_NAMESPACE = "icell_tf/spec"  # of the annotation that says how a file's cell was prepared
 _EXACT = 2**53  # float64 has all integers up to this one
 
 
@@ -37,12 +39,19 @@ def ome_type(channels) -> np.dtype:
     )
 
 
-def ome_metadata(channels, scale) -> dict:
+def ome_metadata(channels, scale, spec=None) -> dict:
     """Returns the `metadata` that `tifffile.imwrite` takes for an array (C, Y, X) or (C, Z, Y, X).
 
-    Args: channels: their names. scale: µm per pixel, (y, x) or (z, y, x); nan is left out.
+    Args:
+      channels: their names.
+      scale: µm per pixel, (y, x) or (z, y, x); nan is left out.
+      spec: the `CellSpec` of a cell in a model's frame. The file then carries its JSON, as a comment in the namespace
+        icell_tf/spec, so that a program can check that the cell fits a model.
     """
     axes = "ZYX"[-len(scale) :]
     sizes = {f"PhysicalSize{axis}": float(size) for axis, size in zip(axes, scale, strict=True) if math.isfinite(size)}
     units = {f"{key}Unit": "µm" for key in sizes}
-    return {"axes": f"C{axes}", "Channel": {"Name": list(channels)}, **sizes, **units}
+    about = {"axes": f"C{axes}", "Channel": {"Name": list(channels)}, **sizes, **units}
+    if spec is not None:
+        about["CommentAnnotation"] = {"Namespace": SPEC_NAMESPACE, "Value": json.dumps(spec.to_dict())}
+    return about

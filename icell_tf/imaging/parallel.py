@@ -45,7 +45,7 @@ class WorkerPool:
             yield from map(function, items)
             return
         pending = collections.deque()
-        with _empty_main():  # a spawned executor starts its processes at the first items
+        with empty_main():  # a spawned executor starts its processes at the first items
             if self._executor is None:
                 context = multiprocessing.get_context("spawn")
                 self._executor = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_prepare_worker)
@@ -78,7 +78,7 @@ def _prepare_worker():
 
 
 @contextlib.contextmanager
-def _empty_main():
+def empty_main():
     """Gives processes that are spawned within the block an empty main module."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from icell_tf.inference.checks import checked
 from icell_tf.inference.noise import Z_R_PRIOR, Z_S_PRIOR, Noise
+from icell_tf.inference.unknown import judged
 from icell_tf.messages import system_error
 from icell_tf.spec import CellSpec
 
@@ -33,6 +34,8 @@ class Description:
       sharp: whether the generators of phase 3 draw. If not, draws are decoded from z_s ~ N(0, I).
       from_targets: whether `reconstruct` decodes Enc_r's z_r and the likeliest structure, as suits a decoder that has
         seen no estimates; if not, z_r_hat and the probabilities. `encode` then returns Enc_r's z_r, too.
+      known: the threshold beyond which `classify` calls a cell unknown, and its measured rates, {"threshold",
+        "accepted", "rates"}, see `Known`; None: it calls none so, as nobody has measured a threshold.
     """
 
     spec: CellSpec
@@ -40,6 +43,7 @@ class Description:
     mirrored: bool
     sharp: bool = False
     from_targets: bool = False
+    known: dict | None = None
 
     def to_json(self):
         """Returns the text of integrator.json."""
@@ -137,13 +141,16 @@ class Networks:
       dec_rs: {"y" (B, K), "z_r", "z_s"} -> logits of x_rs.
       generators: the `Generators` of phase 3; None: draws are decoded from z_s ~ N(0, I).
       from_targets: see `Description`.
+      known: the `Known` of the model; None: `classify` calls no cell unknown.
     """
 
-    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None, from_targets=False):
+    def __init__(self, spec, enc_r, enc_rs, dec_rs, mirrored=False, generators=None, from_targets=False, known=None):
         self.enc_r, self.enc_rs, self.dec_rs, self.generators = enc_r, enc_rs, dec_rs, generators
         self.spec, self.structures, self.mirrored = spec, spec.structures, bool(mirrored)
         self.latent_dim = enc_r.output_shape[-1]
-        self.description = Description(spec, self.latent_dim, self.mirrored, generators is not None, from_targets)
+        self.known, about = known, known.about if known else None
+        settings = self.mirrored, generators is not None, from_targets
+        self.description = Description(spec, self.latent_dim, *settings, about)
         shapes = generators.shapes if generators else {Z_S_PRIOR: (self.latent_dim,)}
         self.noise = Noise(len(self.structures), {Z_R_PRIOR: (self.latent_dim,)} | shapes)
         x_r = tf.TensorSpec([None, *spec.reference_shape], tf.float32, name="x_r")
@@ -221,10 +228,14 @@ class Networks:
         return {"probabilities": probabilities, "z_r": z_r, "z_s": z_s}
 
     def classify(self, x_rs):
-        """Which structure the structure channel shows: probabilities (B, K) and the likeliest's name (B,)."""
+        """Which structure the structure channel shows: probabilities (B, K) and the likeliest's name (B,).
+
+        A model with a `Known` also says how far the cell is from the training cells, and whether it is unknown.
+        """
         probabilities, _, _ = self._encode_rs(x_rs)
         structure = tf.gather(tf.constant(self.structures), tf.argmax(probabilities, axis=1))
-        return {"probabilities": probabilities, "structure": structure, "names": self._names(x_rs)}
+        unknown = judged(probabilities, self.known) if self.known else {}
+        return {"probabilities": probabilities, "structure": structure, "names": self._names(x_rs), **unknown}
 
     def reconstruct(self, x_rs):
         """Encoded and decoded cells, x_rs_hat (B, ..., C)."""

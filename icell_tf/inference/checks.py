@@ -1,10 +1,16 @@
-"""What the functions of a model refuse, also in an exported graph: a server passes on whatever it is sent."""
+"""What the functions of a model refuse, also in an exported graph: a server passes on whatever it is sent.
+
+`checked` refuses within a graph; `check_arrays` refuses the same, with the same sentences, before it gets there.
+"""
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
-IMAGES, STRUCTURE, INTEGERS = ("x_r", "x_rs"), "y", tf.int64
+IMAGES, STRUCTURE, ANY = ("x_r", "x_rs"), "y", ("seed", "draw")
+COUNTS = "{}: as many cells of each must be given, at least one, but there are {{}}"
+VALUES = "{} must {}; it ranges from {{}} to {{}}"
 
 
 def checked(function, inputs, structures):
@@ -33,24 +39,54 @@ def checked(function, inputs, structures):
     return tf.function(call, input_signature=inputs, autograph=False)
 
 
+def check_arrays(arrays, shapes, structures):
+    """Refuses what `checked` refuses, in NumPy.
+
+    Args:
+      arrays: {name: array}, of the names of `shapes`.
+      shapes: {name: shape without the batch axis}.
+      structures: K, their number.
+
+    Raises: ValueError: with the sentence.
+    """
+    for name, array in arrays.items():
+        if array.ndim != 1 + len(shapes[name]) or array.shape[1:] != tuple(shapes[name]):
+            expected = ", ".join(map(str, ("B", *shapes[name])))
+            raise ValueError(f"{name} has shape {array.shape}, but must be ({expected})")
+    counts = [len(array) for array in arrays.values()]
+    if min(counts) == 0 or len(set(counts)) > 1:
+        raise ValueError(COUNTS.format(", ".join(arrays)).format(np.array(counts)))
+    for name, array in arrays.items():
+        right, expected = _rule(array, name, structures, np.isfinite)
+        if not np.all(right):
+            raise ValueError(VALUES.format(name, expected).format(array.min(), array.max()))
+
+
+def _rule(values, name, structures, is_finite):
+    """Returns which values of an input are right, True for all, and how they must be, in words.
+
+    Args: values: a tensor or a NumPy array; is_finite: the function for it.
+    """
+    if name in IMAGES:
+        return (values >= 0) & (values <= 1), "lie in [0, 1], without NaN; divide 8-bit images by 255"
+    if name == STRUCTURE:
+        return (values >= 0) & (values < structures), f"be in 0..{structures - 1}, indices of structures"
+    if name in ANY:
+        return True, "be integers"
+    return is_finite(values), "be finite, without NaN"
+
+
 def _refuse_counts(values, inputs):
     counts = tf.stack([tf.shape(value)[0] for value in values])
-    names = ", ".join(spec.name for spec in inputs)
-    sentence = f"{names}: as many cells of each must be given, at least one, but there are {{}}"
+    sentence = COUNTS.format(", ".join(spec.name for spec in inputs))
     return _require((counts > 0) & (counts == counts[0]), sentence, counts)
 
 
 def _refuse_values(values, name, structures):
-    if name in IMAGES:
-        right, expected = (values >= 0) & (values <= 1), "lie in [0, 1], without NaN; divide 8-bit images by 255"
-    elif name == STRUCTURE:
-        right, expected = (values >= 0) & (values < structures), f"be in 0..{structures - 1}, indices of structures"
-    elif values.dtype == INTEGERS:
-        return tf.no_op()  # a seed, a draw: any number
-    else:
-        right, expected = tf.math.is_finite(values), "be finite, without NaN"
-    found = tf.reduce_min(values), tf.reduce_max(values)
-    return _require(right, f"{name} must {expected}; it ranges from {{}} to {{}}", found)
+    right, expected = _rule(values, name, structures, tf.math.is_finite)
+    if right is True:
+        return tf.no_op()
+    return _require(right, VALUES.format(name, expected), (tf.reduce_min(values), tf.reduce_max(values)))
 
 
 def _require(right, sentence, found):

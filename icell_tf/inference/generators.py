@@ -51,13 +51,18 @@ class Generators:
 
         Returns: (B, ...) in [0, 1].
         """
-        pose = tf.math.floormod(noise[POSE], poses.count(self.spec)) if self.mirrored else tf.zeros_like(y)
+        pose = _in_range(noise[POSE], poses.count(self.spec)) if self.mirrored else tf.zeros_like(y)
         x_r = poses.mirrored(x_r, pose, self.spec)
         given = tf.concat([x_r, typical(x_r)[..., None]], axis=-1)
         one_hot = tf.one_hot(y, self.gen_s.input["y"].shape[-1])
         given = {"given": poses.turned(given, pose, self.spec), "y": one_hot}
         drawn = tf.squeeze(_drawn(self.gen_s, given, noise, OF_STRUCTURE), axis=-1)
         return poses.mirrored(poses.turned(drawn, pose, self.spec), pose, self.spec)
+
+
+def _in_range(values, count):
+    """Integers modulo `count`. `floormod` of ONNX graphs rounds towards 0: only the second one is never below."""
+    return tf.math.floormod(tf.math.floormod(values, count) + count, count)
 
 
 def _drawn(generator, given, noise, prefix):

@@ -10,30 +10,17 @@ import numpy as np
 
 from icell_tf.data.prepared import PreparedCells
 from icell_tf.files import on_disk, safe_names, stem
-from icell_tf.imaging.fields.crop import crop_masks
 from icell_tf.imaging.frame.frame import Frame, Transform
-from icell_tf.imaging.frame.masks import Choices, MaskError
-from icell_tf.imaging.frame.preprocess import check_version, preprocess
 from icell_tf.imaging.manifest.cells import BadCell, grouped
 from icell_tf.imaging.manifest.manifest import read_manifest
+from icell_tf.imaging.one_stack import AUTO, StackReading, prepare_stack, require_stacks
 from icell_tf.imaging.prepare import load_and_preprocess
-from icell_tf.imaging.read import is_stack_folder, print_guesses, read_masks, read_stack
-from icell_tf.imaging.read.channels import (
-    CHANNEL_ROLES,
-    RAW_NAMES,
-    REFERENCE_ROLES,
-    SEGMENTATION_NAMES,
-    SEGMENTATION_ROLES,
-    choose_channels,
-    read_roles,
-)
+from icell_tf.imaging.read import is_stack_folder
 from icell_tf.imaging.read.units import resolve_scale
 from icell_tf.messages import counted, show
 from icell_tf.runs import shipped
-from icell_tf.spec import CHANNELS, NUCLEUS
+from icell_tf.runs.run import Run
 from icell_tf.structures import canonical_name
-
-AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -56,29 +43,15 @@ class InputCell:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How inputs are read; what is None is taken from the files.
+class Reading(StackReading):
+    """How inputs are read.
 
-    Attributes:
-      segmentation: one file of masks for each stack, in the stacks' order; or AUTO, alone: each is 0 outside its cell.
-      channels: {membrane, nucleus[, structure]: index or name} of a stack.
-      segmentation_channels: {cell, nucleus: index or name} of a file of masks.
-      pixel_size: µm, one number for y and x, or (z, y, x).
-      axes: of a stack's array, such as CZYX.
-      scene: of a stack whose file has several, by name or number.
-      choices: what the user says about masks that are not 0 and one number.
+    Attributes: those of `StackReading`, and
       split: of a prepared data set.
       limit: of cells from a prepared data set or a manifest, each.
       on_bad_cell: of a manifest: "fail", an error that names every cell that can't be used, or "skip", go on without.
     """
 
-    segmentation: tuple[str, ...] = ()
-    channels: dict[str, int | str] | None = None
-    segmentation_channels: dict[str, int | str] | None = None
-    pixel_size: tuple[float, ...] | None = None
-    axes: str | None = None
-    scene: str | None = None
-    choices: Choices = Choices()
     split: str = "test"
     limit: int | None = None
     on_bad_cell: str = "fail"
@@ -96,7 +69,7 @@ def read_inputs(paths, integrator, reading=None):
     Raises: ValueError, FileNotFoundError: an input is missing or can't be used; the message names it, and the flag.
     """
     reading, paths = reading or Reading(), [Path(on_disk(path)) for path in paths]
-    stacks = [path for path in paths if _is_stack(path)]
+    stacks = [path for path in paths if is_stack(path)]
     auto = reading.segmentation == (AUTO,)
     segmentation = (None,) * len(stacks) if auto else tuple(map(on_disk, reading.segmentation))
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
@@ -116,28 +89,25 @@ def read_inputs(paths, integrator, reading=None):
         if path.is_dir() and path not in stacks:
             cells += _from_prepared(path, integrator, reading)
             continue
-        if integrator.spec.channels != CHANNELS:
-            raise ValueError(
-                f"{path}: the model takes the channels {', '.join(integrator.spec.channel_names)}, but stacks and "
-                f"manifests are read as {', '.join(CHANNEL_ROLES)}: prepare a data set, and give its folder"
-            )
-        frame = Frame(integrator.spec.shape, integrator.spec.pixel_size)
-        preparation = check_version(integrator.spec.preparation)
         if path.suffix.lower() == ".csv":
-            cells += _from_manifest(path, frame, preparation, reading)
+            cells += _from_manifest(path, integrator.spec, reading)
         else:
-            cells.append(_from_stack(path, next(segmentations), frame, preparation, reading))
+            cells.append(_from_stack(path, next(segmentations), integrator.spec, reading))
     return [replace(cell, name=name) for cell, name in zip(cells, safe_names(c.name for c in cells), strict=True)]
 
 
 def known_names(paths, reading):
-    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is read.
+    """Returns the names that `read_inputs` gives cells, as far as they are known before any cell is prepared.
 
-    These are those of stacks and manifests that come before all prepared data sets. Raises: ValueError: a manifest's.
+    These are those of stacks, manifests and models that ship, before the first prepared data set. Raises: ValueError: a
+    manifest's, or a damaged model's.
     """
     names = []
     for path in (Path(on_disk(path)) for path in paths):
-        if not path.exists() or path.is_dir() and not _is_stack(path):
+        if shipped.is_shipped(path):
+            names += _shipped_cells(path, reading)["cell_id"]
+            continue
+        if not path.exists() or path.is_dir() and not is_stack(path):
             break
         if path.suffix.lower() == ".csv":
             names += [row.cell_id for row in read_manifest(path, labelled=False)[: reading.limit]]
@@ -146,7 +116,8 @@ def known_names(paths, reading):
     return safe_names(names)
 
 
-def _is_stack(path):
+def is_stack(path):
+    """Whether an input is a stack: a file or a folder that is no manifest, and no prepared data set."""
     if path.is_dir():
         return not (path / "dataset_info.json").exists() and is_stack_folder(path)
     return path.suffix.lower() != ".csv"
@@ -181,12 +152,24 @@ def _from_prepared(path, integrator, reading):
     return cells[: reading.limit]
 
 
+def _from_stack(path, segmentation, spec, reading):
+    cell = prepare_stack(path, segmentation, spec, reading)
+    return InputCell(stem(path), str(path), cell.image, None, cell.transform)
+
+
 def _from_shipped(path, integrator, reading):
-    """The cells that lie beside a model: without a limit one of each structure."""
-    cells, names = shipped.read_cells(path), integrator.structures
+    """The cells that lie beside a model, which may be another one than the integrator's."""
+    spec, cells = Run.load(path).spec, _shipped_cells(path, reading)
+    check_prepared(spec, integrator.spec, path, "give cells that are prepared so")
+    each = zip(cells["cell_id"], cells["image"], cells["structure"], strict=True)
+    return [InputCell(cell_id, str(path), image, spec.structures[y]) for cell_id, image, y in each]
+
+
+def _shipped_cells(path, reading):
+    """What `shipped.read_cells` returns, of as many cells as are asked for: without a limit one of each structure."""
+    cells = shipped.read_cells(shipped.resolve(path))
     count = reading.limit or len(set(cells["structure"]))
-    each = zip(*(cells[name][:count] for name in ("cell_id", "image", "structure")), strict=True)
-    return [InputCell(str(cell_id), str(path), image, names[y]) for cell_id, image, y in each]
+    return {name: values[:count] for name, values in cells.items()} | {"cell_id": cells["cell_id"][:count].tolist()}
 
 
 def check_prepared(found, expected, where, remedy="prepare them so"):
@@ -204,7 +187,9 @@ def check_prepared(found, expected, where, remedy="prepare them so"):
         )
 
 
-def _from_manifest(path, frame, preparation, reading):
+def _from_manifest(path, spec, reading):
+    require_stacks(spec, path)
+    frame = Frame(spec.shape, spec.pixel_size)
     cells, bad, guesses = [], [], set()
     for row in read_manifest(path, labelled=False)[: reading.limit]:
         scale, differs = reading.pixel_size or row.scale, ""
@@ -213,7 +198,7 @@ def _from_manifest(path, frame, preparation, reading):
         choices = reading.choices.over(row.choices)
         row = replace(row, scale=scale, axes=reading.axes or row.axes, choices=choices)
         try:
-            loaded, cell = load_and_preprocess(row, frame, preparation)
+            loaded, cell = load_and_preprocess(row, frame, spec.preparation)
         except BadCell as error:
             bad.append(error)
             continue
@@ -228,40 +213,3 @@ def _from_manifest(path, frame, preparation, reading):
     for error in bad:
         show(f"set aside: {error}")
     return cells
-
-
-def _from_stack(path, segmentation, frame, preparation, reading):
-    if not segmentation and (reading.choices.mask_label or reading.choices.mask_threshold):
-        raise ValueError(
-            f"{path}: --mask_label and --mask_threshold say what is inside masks, but --segmentation={AUTO} takes "
-            "none: leave them out, or give files of masks"
-        )
-    stack = read_stack(path, axes=reading.axes, scale=reading.pixel_size, scene=reading.scene)
-    roles, guesses = choose_channels(stack, reading.channels, RAW_NAMES, REFERENCE_ROLES, "--channels")
-    print_guesses(path, stack.guesses + guesses)
-    planes = read_roles(stack, {role: roles[role] for role in CHANNEL_ROLES if role in roles})
-    planes = [reading.choices.channel(plane, role) for role, plane in planes.items()]
-    try:
-        if segmentation:
-            masks = _read_segmentation(segmentation, stack, reading)
-        else:
-            masks = crop_masks(planes, planes[REFERENCE_ROLES.index(NUCLEUS)])
-            planes = [np.where(masks[0], plane, 0) for plane in planes]  # specks outside are no background
-        cell = preprocess(planes, *masks, stack.scale, frame, preparation)
-    except MaskError as error:
-        file = f"{segmentation}: " if segmentation and Path(segmentation) != path else ""
-        raise ValueError(f"{path}: {file}{error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    print_guesses(path, cell.guesses)
-    return InputCell(stem(path), str(path), cell.image, None, cell.transform)
-
-
-def _read_segmentation(path, image, reading):
-    """Returns cell and nucleus mask of a stack."""
-    found = read_masks(path, image, reading.pixel_size is not None, axes=reading.axes)
-    given = reading.segmentation_channels, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
-    roles, guesses = choose_channels(found, *given)
-    print_guesses(path, found.guesses + guesses)
-    masks = read_roles(found, {role: roles[role] for role in SEGMENTATION_ROLES})
-    return [reading.choices.mask(mask, role) for role, mask in masks.items()]

@@ -4,26 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.backends import Networks
+from icell_tf.inference.moments import Moments
 from icell_tf.spec import at_once
 
 DECODER_BATCH = 64  # images that pass the decoder at once; see `spec.at_once`
-
-
-class Moments:
-    """Mean and standard deviation (of the population) of arrays that are added one after the other (Welford 1962)."""
-
-    def __init__(self):
-        self.count, self.mean, self._squares = 0, 0.0, 0.0
-
-    def add(self, values):
-        self.count += 1
-        difference = values - self.mean
-        self.mean = self.mean + difference / self.count
-        self._squares = self._squares + difference * (values - self.mean)
-
-    @property
-    def std(self):
-        return np.sqrt(self._squares / self.count)
 
 
 class Integrator:
@@ -36,7 +20,7 @@ class Integrator:
       backend: `Networks` or `SavedModel`.
 
     Attributes:
-      spec, latent_dim, mirrored, sharp: see `Description`.
+      spec, latent_dim, mirrored, sharp, known: see `Description`.
       structures: K names, in the order of y.
 
     Example:
@@ -53,7 +37,7 @@ class Integrator:
     def __init__(self, backend):
         self.backend, about = backend, backend.description
         self.spec, self.latent_dim, self.mirrored = about.spec, about.latent_dim, about.mirrored
-        self.sharp = about.sharp
+        self.sharp, self.known = about.sharp, about.known
         self.structures = about.spec.structures
 
     @property
@@ -65,6 +49,11 @@ class Integrator:
                 "have the export elsewhere, copy its folder"
             )
         return self.backend
+
+    @property
+    def rows_at_once(self):
+        """How many cells a function is called with at most: with all structures, DECODER_BATCH images; at least one."""
+        return max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
 
     def integrate(self, x_r, samples=0, seed=0):
         """Predicts every structure in every cell (Algorithm 3).
@@ -85,7 +74,7 @@ class Integrator:
         """
         x_r = self._images(x_r, self.spec.reference_shape, "x_r")
         _check_count(samples, "samples")
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         result = self._call("integrate", x_r=x_r)
         moments = Moments()
         for drawn in self._draws(x_r, samples, seed):
@@ -114,7 +103,7 @@ class Integrator:
             y = self._structures(y)
             if y.shape != (len(x_r),):
                 raise ValueError(f"y must be one index a cell, {len(x_r)} of them, but has shape {y.shape}")
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         if seed.shape not in ((), (len(x_r),)):
             raise ValueError(f"seed must be one integer or {len(x_r)} of them, but has shape {seed.shape}")
         yield from self._draws(x_r, count, seed, y)
@@ -145,6 +134,9 @@ class Integrator:
 
     def classify(self, x_rs):
         """Says which structure the structure channel shows: x_rs (B, ..., C) -> `probabilities` (B, K).
+
+        A model with a threshold, `known`, also returns `unknown` (B,) bool, whether the cell shows none of its
+        structures, and what that is judged by, its `distance` (B,) to the fifth nearest training cell.
 
         Example:
           >>> likeliest = model.classify(x_rs)["probabilities"].argmax(axis=1)
@@ -205,29 +197,28 @@ class Integrator:
           True
         """
         y = self._structures(y)
-        seed = _integers(seed, "seed")
+        seed = integers(seed, "seed")
         seed = seed + np.arange(len(y)) if seed.ndim == 0 else seed
         if seed.shape != y.shape:
             raise ValueError(f"seed must be one integer or {len(y)} of them, but has shape {seed.shape}")
         return self._call("sample", y=y, seed=seed)
 
     def _call(self, name, **inputs):
-        """Calls a function on chunks of rows, of at most DECODER_BATCH images for all structures; joins the results."""
-        size = max(1, at_once(DECODER_BATCH, self.spec.shape) // len(self.structures))
+        """Calls a function on chunks of `rows_at_once` rows; joins the results."""
         function = self.backend.functions.get(name)
         if function is None:
             raise ValueError(f"this export has no signature {name!r}, because an earlier version wrote it: export anew")
         integers, parts = ("y", "seed", "draw"), []
-        for i in range(0, len(next(iter(inputs.values()))), size):
+        for i in range(0, len(next(iter(inputs.values()))), self.rows_at_once):
             chunk = {
-                key: tf.constant(values[i : i + size], tf.int64 if key in integers else tf.float32)
+                key: tf.constant(values[i : i + self.rows_at_once], tf.int64 if key in integers else tf.float32)
                 for key, values in inputs.items()
             }
             parts.append({key: value.numpy() for key, value in function(**chunk).items() if value.dtype != tf.string})
         return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
     def _structures(self, y):
-        y = _integers(y, "y")
+        y = integers(y, "y")
         if y.ndim != 1 or y.size == 0 or y.min() < 0 or y.max() >= len(self.structures):
             raise ValueError(f"y must be a list of structure indices in 0..{len(self.structures) - 1}, but is {y}")
         return y
@@ -249,13 +240,13 @@ class Integrator:
 
 
 def _check_count(count, name):
-    if _integers(count, name) < 0:
+    if integers(count, name) < 0:
         raise ValueError(f"{name} is {count}, but must be 0 or more")
 
 
-def _integers(values, name):
+def integers(values, name):
     """Returns integers as int64. Raises: ValueError: they are other numbers, or none."""
     found = np.asarray(values)
     if found.size and not np.issubdtype(found.dtype, np.integer):
-        raise ValueError(f"{name} is {values!r}, but must be integers")
+        raise ValueError(f"{name} is {values!r}, but must be integers below 2**63")
     return found.astype(np.int64)

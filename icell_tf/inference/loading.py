@@ -3,6 +3,7 @@
 from icell_tf.inference.backends import Networks, SavedModel
 from icell_tf.inference.integrator import Integrator
 from icell_tf.runs import shipped
+from icell_tf.runs.known import read_known
 from icell_tf.runs.run import CONFIG_FILE
 from icell_tf.runs.weights import BEST, LAST
 
@@ -28,19 +29,13 @@ def load(path, weights="best"):
     if weights not in WEIGHTS:
         raise ValueError(f"weights is {weights!r}, but must be one of {', '.join(WEIGHTS)}")
     path = shipped.resolve(path)
-    if not path.is_dir():
-        ships = ", ".join(shipped.described())
-        raise FileNotFoundError(
-            f"there is no folder {path}: give a run's folder or an exported SavedModel, or the name of a model that "
-            f"ships with icell_tf: {ships}"
-        )
-    if shipped.is_shipped(path) and weights != "best":
-        raise ValueError(f"{path.name} ships with one set of weights: there are no {weights} ones")
     if (path / CONFIG_FILE).exists():
         from icell_tf.runs.trained import load_model  # here, because an export loads without the models' code
 
         model, run = load_model(path, WEIGHTS[weights], ("conditional", "sampler"))
-        return integrator_of(model, run.mirrored, run.from_targets, run.mirrored_draws)
+        return integrator_of(
+            model, run.mirrored, run.from_targets, run.mirrored_draws, known=read_known(path, model.enc)
+        )
     versions = versions_in(path)
     folder = path / str(max(versions)) if versions else path
     if not (folder / "saved_model.pb").exists():
@@ -51,11 +46,11 @@ def load(path, weights="best"):
     return Integrator(SavedModel(folder))
 
 
-def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=False):
+def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=False, known=None):
     """Returns the `Integrator` of a model in memory.
 
     Args: a `ConditionalModel`, or a `SamplerModel`, whose generators then draw; mirrored and from_targets: see
-    `Description`; mirrored_draws: see `Generators`.
+    `Description`; mirrored_draws: see `Generators`; known: a `Known`.
     """
     generators = None
     if hasattr(model, "mean_gen_s"):
@@ -63,7 +58,7 @@ def integrator_of(model, mirrored=False, from_targets=False, mirrored_draws=Fals
 
         generators = Generators(model.spec, model.dec_r, model.mean_gen_r, model.mean_gen_s, mirrored_draws)
     networks = model.enc_r, model.enc, model.dec
-    return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets))
+    return Integrator(Networks(model.spec, *networks, mirrored, generators, from_targets, known))
 
 
 def versions_in(directory):
@@ -71,3 +66,11 @@ def versions_in(directory):
     if not directory.is_dir():
         return []
     return [int(child.name) for child in directory.iterdir() if child.name.isdecimal() and child.is_dir()]
+
+
+def version_of(path):
+    """Returns the version of the model that `load` loads from a path: of an export its folder's, else 1."""
+    path = shipped.resolve(path)
+    if (path / CONFIG_FILE).exists():
+        return 1
+    return max(versions_in(path), default=int(path.name) if path.name.isdecimal() else 1)

@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +13,13 @@ import tifffile
 from icell_tf import structures
 from icell_tf.files import atomic_write, prepare_output, refuse_existing, safe_names
 from icell_tf.imaging.ome import ome_metadata
-from icell_tf.inference.inputs import find_structures
-from icell_tf.inference.integrator import Moments
+from icell_tf.inference.inputs import InputCell, find_structures
+from icell_tf.inference.moments import Moments
 from icell_tf.viz import figures
 
 BATCH = 8  # cells
 DEFAULT_OUTPUT = "integrated"
-DRAWS = "_draws.ome.tif"
+DRAWS, CLASSES = "_draws.ome.tif", "classes.csv"
 SHOWN = 3  # draws in a picture
 LARGEST_TIFF = 2**32 - 2**25  # bytes, as tifffile has it
 
@@ -39,6 +41,31 @@ class Settings:
     original_frame: bool = False
     contrast: str = "percentile"
     overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Every structure in one cell.
+
+    Attributes:
+      cell: an `InputCell`.
+      typical: (..., K).
+      samples: number of draws.
+      draws: the first of them, (..., K) each, which pictures show.
+      mean, std: of all draws, (..., K); None without draws.
+    """
+
+    cell: InputCell
+    typical: np.ndarray
+    samples: int = 0
+    draws: Sequence[np.ndarray] = ()
+    mean: np.ndarray | None = None
+    std: np.ndarray | None = None
+
+    @property
+    def statistics(self):
+        """{label: (..., K)}; empty without draws."""
+        return {f"mean of {self.samples}": self.mean, f"std of {self.samples}": self.std} if self.samples else {}
 
 
 def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
@@ -69,20 +96,20 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     paths, spec = _paths([cell.name for cell in cells], output, settings), integrator.spec
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
-        paths.append(output / "classes.csv")
+        paths.append(output / CLASSES)
     prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([spec.reference(cell.image) for cell in batch]) / np.float32(255)
         typical = integrator.integrate(x_r)["structures"]
         draws, moments = _write_draws(integrator, batch, x_r, output, settings)
         for b, cell in enumerate(batch):
-            statistics = {}
-            if settings.samples:
-                statistics = {f"{key} of {settings.samples}": getattr(moments, key)[b] for key in ("mean", "std")}
-            drawn = {f"draw {i + 1}": draw[b] for i, draw in enumerate(draws)}
-            _write_cell(integrator, cell, typical[b], drawn, statistics, output, settings)
+            mean, std = (moments.mean[b], moments.std[b]) if settings.samples else (None, None)
+            predicted = Prediction(cell, typical[b], settings.samples, [draw[b] for draw in draws], mean, std)
+            write_structures(output / f"{cell.name}_structures.png", predicted, integrator, settings)
+            write_composite(output / f"{cell.name}_composite.png", predicted, integrator, settings)
+            write_stack(output / f"{cell.name}.ome.tif", predicted, integrator, settings)
     if with_structure:
-        _write_classes(integrator, with_structure, output / "classes.csv")
+        _write_classes(integrator, with_structure, output / CLASSES)
     return paths
 
 
@@ -149,56 +176,76 @@ def _write_draws(integrator, batch, x_r, output, settings):
             moments.add(drawn)
             first += [drawn] * (i < SHOWN)
             for cell, writer, images in zip(batch, writers, drawn, strict=True):
-                planes, pixel_size = _in_frame(integrator, cell, images, settings)
-                metadata = ome_metadata(integrator.structures, pixel_size) | {"Name": f"{cell.name} draw {i + 1}"}
+                planes, about = _in_frame(integrator, cell, images, integrator.structures, settings)
+                metadata = about | {"Name": f"{cell.name} draw {i + 1}"}
                 writer.write(planes, photometric="minisblack", compression="zlib", metadata=metadata)
     return first, moments
 
 
 def _is_big(cell, integrator, settings):
     """Whether the draws in a cell may need more than the 4 GB of a plain TIFF, before they are compressed."""
-    planes, _ = _in_frame(integrator, cell, np.zeros((*integrator.spec.shape, 1), np.float32), settings)
-    return planes.nbytes * len(integrator.structures) * settings.samples > LARGEST_TIFF
+    shape = cell.transform.source_shape if settings.original_frame else integrator.spec.shape
+    item = np.dtype(np.float32).itemsize
+    return math.prod(shape) * item * len(integrator.structures) * settings.samples > LARGEST_TIFF
 
 
-def _in_frame(integrator, cell, image, settings):
-    """The planes of an image (..., C), and their pixel size, as the settings ask for them."""
-    planes = _planes(image)
+def _in_frame(integrator, cell, image, channels, settings):
+    """The planes of an image (..., C) with these channels, and their metadata, as the settings ask for them."""
     if settings.original_frame:
-        return cell.transform.restore(planes), cell.transform.source_scale
-    return planes, integrator.spec.pixel_size
+        return cell.transform.restore(_planes(image)), ome_metadata(channels, cell.transform.source_scale)
+    return _planes(image), ome_metadata(channels, integrator.spec.pixel_size, integrator.spec)
 
 
-def _write_cell(integrator, cell, typical, draws, statistics, output, settings):
-    spec, names, image = integrator.spec, integrator.structures, cell.image / np.float32(255)
-    channels, x_r = [*spec.reference_names, *names], spec.reference(image)
-    channels += [f"{name} {label}" for label in statistics for name in names]
-    images = [x_r, typical, *statistics.values()]
+def write_structures(path, predicted, integrator, settings):
+    """Writes the picture of a cell with each structure, typical and drawn. Args: as `write_stack`."""
+    spec, image = integrator.spec, predicted.cell.image / np.float32(255)
+    drawn = {f"draw {i + 1}": draw for i, draw in enumerate(predicted.draws)}
+    images = {"typical": predicted.typical, **drawn, **predicted.statistics}
+    images = {label: spec.plane(each) for label, each in images.items()}
+    picture = figures.structures_in_cell(spec.plane(image), images, integrator.structures, settings.contrast)
+    with atomic_write(path) as partial:
+        figures.to_png(picture, partial)
+
+
+def write_composite(path, predicted, integrator, settings):
+    """Writes all structures of a cell in one picture. Args: as `write_stack`."""
+    spec, names = integrator.spec, integrator.structures
+    x_r = spec.plane(spec.reference(predicted.cell.image / np.float32(255)))
+    shown = spec.plane(predicted.typical)
+    with atomic_write(path) as partial:
+        figures.to_png(figures.composite(x_r, shown, structures.colors(names), names, settings.contrast), partial)
+
+
+def write_stack(path, predicted, integrator, settings):
+    """Writes a cell's OME-TIFF. Args: path; a `Prediction`; integrator: gives spec and structures; `Settings`."""
+    spec, names, image = integrator.spec, integrator.structures, predicted.cell.image / np.float32(255)
+    channels = [*spec.reference_names, *names]
+    channels += [f"{name} {label}" for label in predicted.statistics for name in names]
+    images = [spec.reference(image), predicted.typical, *predicted.statistics.values()]
     if spec.has_structure(image):
         channels.append("observed structure")
         images.append(spec.structure(image)[..., None])
-    planes, pixel_size = _in_frame(integrator, cell, np.concatenate(images, axis=-1), settings)
-    predictions = {"typical": typical, **draws, **statistics}
-    predictions = {label: spec.plane(predicted) for label, predicted in predictions.items()}
-    with atomic_write(output / f"{cell.name}_structures.png") as path:
-        figures.to_png(figures.structures_in_cell(spec.plane(image), predictions, names, settings.contrast), path)
-    with atomic_write(output / f"{cell.name}_composite.png") as path:
-        shown, colors = next(iter(predictions.values())), structures.colors(names)
-        figures.to_png(figures.composite(spec.plane(x_r), shown, colors, names, settings.contrast), path)
-    with atomic_write(output / f"{cell.name}.ome.tif") as path:
-        metadata = ome_metadata(channels, pixel_size) | {"Name": cell.name}
-        tifffile.imwrite(path, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
+    planes, about = _in_frame(integrator, predicted.cell, np.concatenate(images, axis=-1), channels, settings)
+    metadata = about | {"Name": predicted.cell.name}
+    with atomic_write(path) as partial:
+        tifffile.imwrite(partial, planes, ome=True, photometric="minisblack", compression="zlib", metadata=metadata)
 
 
 def _write_classes(integrator, cells, path):
     with atomic_write(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["cell", "input", "labelled_structure", "predicted_structure", *integrator.structures])
+        judged = ("unknown", "distance") if integrator.known else ()
+        columns = "cell", "input", "labelled_structure", "predicted_structure", *judged, *integrator.structures
+        writer.writerow(columns)
         for batch in _batches(cells):
             x_rs = np.stack([cell.image for cell in batch]) / np.float32(255)
-            for cell, probabilities in zip(batch, integrator.classify(x_rs)["probabilities"], strict=True):
+            found = integrator.classify(x_rs)
+            for i, cell in enumerate(batch):
+                probabilities = found["probabilities"][i]
                 predicted = integrator.structures[probabilities.argmax()]
                 row = [cell.name, cell.source, cell.structure or "", predicted]
+                if judged:
+                    row += [bool(found["unknown"][i]), f"{found['distance'][i]:.6f}"]
                 writer.writerow(row + [f"{probability:.6f}" for probability in probabilities])
 
 

@@ -26,12 +26,10 @@ def open_source(init):
     Args: init: the folder of a run of any phase, or the name of a model that ships, which has no networks that only
       train. Raises: ConfigError: there are no trained networks.
     """
-    folder = shipped.resolve(init)
-    if not folder.is_dir():
-        ships = ", ".join(shipped.described())
-        raise ConfigError(
-            f"there is no folder {folder}: give that of a training run, or the name of a model that ships: {ships}"
-        )
+    try:
+        folder = shipped.resolve(init)
+    except FileNotFoundError as error:
+        raise ConfigError(str(error)) from error
     model, run = load_model(folder)
     networks = networks_of(model)
     if shipped.is_shipped(folder):

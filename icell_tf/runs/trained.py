@@ -24,6 +24,8 @@ def load_model(run_dir, weights=BEST, phases=()):
         commands = " or ".join(f"`icell train {phase}`" for phase in phases)
         raise ConfigError(f"{run_dir} is a run of phase {run.phase!r}, not one of {commands}")
     networks = Path(run_dir) / NETWORKS
+    if weights != BEST and networks.is_file():
+        raise ConfigError(f"{run_dir} ships with one set of weights, {NETWORKS}: there are no {weights}")
     if not (path.is_file() or networks.is_file()):
         raise ConfigError(f"{run_dir} has no {weights}: its training has not completed an epoch yet")
     model = build_model(run)

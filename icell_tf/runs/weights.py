@@ -105,6 +105,14 @@ def answering(model):
     return {name: getattr(model, name) for name in ANSWERING if hasattr(model, name)}
 
 
+def checksum(variables):
+    """Returns a number that differs where the values of `tf.Variable`s do."""
+    total = 0
+    for variable in variables:
+        total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
+    return total
+
+
 def _compression(values):
     return {"compression": "gzip", "shuffle": True} if values.size > 1 else {}
 
@@ -118,11 +126,4 @@ def _checksums(model):
     parts = [model.weights]
     if model.optimizers:
         parts.append([variable for optimizer in model.optimizers.values() for variable in optimizer.variables])
-    return [_checksum(part) for part in parts]
-
-
-def _checksum(variables):
-    total = 0
-    for variable in variables:
-        total = zlib.crc32(np.ascontiguousarray(variable.numpy()), total)
-    return total
+    return [checksum(part) for part in parts]

@@ -79,6 +79,8 @@ def _train(
     cache=AUTO,
     card=None,
 ):
+    if overwrite:
+        _keep_sources(config, run_dir, before_dir, reference_dir)
     in_cluster = devices.in_cluster()  # whose machines have to be connected before a data set is opened
     acceleration.set_threads(threads, None if in_cluster else open_prepared(config, data_dir=data_dir).spec.shape)
     workers = devices.connect()
@@ -114,6 +116,16 @@ def _train(
             show(f"{how} {_reproducibility(deterministic, replicas)}")
             loop.fit(model, run, prepared, store, metrics, card, cache)
     return run_dir
+
+
+def _keep_sources(config, run_dir, *before):
+    """Refuses to overwrite a run that this one starts from. Raises: ConfigError."""
+    named = [*before, config.init, getattr(config, "grow_from", "")]
+    if Path(run_dir).resolve() in [Path(folder).expanduser().resolve() for folder in named if folder]:
+        raise ConfigError(
+            f"--overwrite would remove {run_dir}, and with it trained weights that this run starts from: give another "
+            "--run_dir"
+        )
 
 
 def _find(config, before_dir, data_dir, reference_dir=None):

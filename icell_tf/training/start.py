@@ -54,10 +54,16 @@ def _start_from(model, run, networks, source):
     own = sources.networks_of(model)
     for name, network in found.items():
         if not same_layers(own[name], run.spec, network, source.spec):
-            raise ConfigError(f"its {name} has other layers than that of this run, though the settings are the same")
+            raise ConfigError(f"its {name} has other layers than that of this run{_dark_start(run, source)}")
     for name, network in found.items():
         copy_weights(own[name], run.spec, network, source.spec)
     _tell(run, source, found)
+
+
+def _dark_start(run, source):
+    """Says so if the setting differs that, with the released architecture, gives the decoder's last layer a bias."""
+    there, here = source.configs[run.phase].dark_start, run.config.dark_start
+    return f": dark_start is {there} there, and {here} here. Give the setting that it has" if there != here else ""
 
 
 def _require_same_kind(run, source):

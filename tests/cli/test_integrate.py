@@ -35,7 +35,7 @@ def test_integrate(make_export, stack, tmp_path):
     assert "1 cell, 3 structures each: 5 files" in out
     found = sorted(file.name for file in (tmp_path / "out").iterdir())
     assert found == ["cell.ome.tif", "cell_composite.png", "cell_draws.ome.tif", "cell_structures.png", "classes.csv"]
-    told, _ = run_command(tmp_path, "integrate.py", *given, "--model=none")  # which is found out later
+    told, _ = run_command(tmp_path, "integrate.py", *given, f"--model={tmp_path}")  # no model, which is found out later
     assert told.startswith(f"Error: {tmp_path}/out/cell_structures.png exists, and 2 more: ")
     with open(tmp_path / "out" / "classes.csv", newline="") as file:
         (row,) = csv.DictReader(file)

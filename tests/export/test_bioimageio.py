@@ -148,6 +148,15 @@ def test_package_is_not_overwritten(package, conditional_run):
     assert package.read_bytes() == before
 
 
+def test_package_that_another_export_wrote_meanwhile_is_kept(conditional_run, tmp_path, monkeypatch):
+    path = tmp_path / "package.zip"
+    monkeypatch.setattr(bioimageio, "_write_files", lambda *given: path.write_text("theirs"))
+    monkeypatch.setattr(bioimageio, "_described_files", lambda *given: {})
+    with pytest.raises(FileExistsError, match="package.zip exists and is not overwritten"):
+        bioimageio.export_package(conditional_run, path, license=LICENSE)
+    assert path.read_text() == "theirs" and list(tmp_path.iterdir()) == [path]
+
+
 def test_package_appears_complete_or_not_at_all(conditional_run, tmp_path, monkeypatch):
     def fails(*arguments, **options):
         raise OSError(28, "No space left on device")

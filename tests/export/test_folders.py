@@ -26,6 +26,16 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
     assert target.stat().st_mode & 0o777 == 0o755
 
 
+def test_what_another_export_wrote_meanwhile_is_kept(tmp_path):
+    target = tmp_path / "target"
+    with pytest.raises(FileExistsError, match="target exists and is not overwritten: give another --output"):
+        with complete_folder(target) as ours, complete_folder(target) as theirs:
+            (ours / "file").write_text("ours")
+            (theirs / "file").write_text("theirs")
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert (target / "file").read_text() == "theirs"
+
+
 def test_an_error_of_the_system_names_the_folder_and_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="No space left.*target") as raised, complete_folder(tmp_path / "target"):
         raise RuntimeError("/elsewhere/partial; No space left on device")

@@ -16,7 +16,7 @@ from icell_tf.export import onnx as export
 from icell_tf.export.plain import plain_networks
 
 from ..conftest import LATENT, REPOSITORY, SPEC, STRUCTURES
-from ..made_up import VOLUMES
+from ..made_up import VOLUMES, knowing
 
 FUNCTIONS = "integrate integrate_draw draw encode_reference encode classify reconstruct decode sample".split()
 DRAWING = ("integrate_draw", "draw", "sample")
@@ -63,6 +63,8 @@ def given(networks, function):
         integers = {"y": len(networks.structures), "seed": 2**40, "draw": 9}
         if spec.name in integers:
             inputs[spec.name] = rng.integers(0, integers[spec.name], COUNT)
+            if spec.name == "seed":
+                inputs[spec.name][::2] *= -1  # a pose is a seed modulo the number of poses, also below 0
         else:
             inputs[spec.name] = rng.random((COUNT, *spec.shape[1:]), np.float32)
     return inputs
@@ -98,6 +100,21 @@ def test_a_graph_answers_as_the_function_does(graph, name, function):
     assert all(value.std() > DIFFERENT for value in expected.values())  # else the comparison says little
 
 
+def test_a_graph_says_which_cells_are_unknown_and_carries_the_threshold(make_model, tmp_path):
+    cells = given(make_model().networks, "classify")["x_rs"]
+    model, path = knowing(make_model(), cells), tmp_path / "classify.onnx"
+    export.write_graph(plain_networks(model), "classify", path)
+    session = onnxruntime.InferenceSession(path)
+    expected, found = model.classify(cells), answers(session, {"x_rs": cells})
+    assert found.keys() == expected.keys() == {"probabilities", "distance", "unknown"}
+    for name in ("probabilities", "distance"):
+        assert np.abs(found[name] - expected[name]).max() <= LARGEST_DIFFERENCE
+    assert found["unknown"].dtype == bool and found["unknown"].sum() == COUNT / 2
+    np.testing.assert_array_equal(found["unknown"], expected["unknown"])
+    np.testing.assert_array_equal(answers(session, {"x_rs": cells[:1]})["unknown"], expected["unknown"][:1])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["known"]) == model.known
+
+
 @pytest.mark.parametrize("name", ["drawing", "mirrored", "volumes"])
 def test_other_noise_and_other_poses_give_other_draws(graph, name):
     networks, path = graph(name, "integrate_draw")
@@ -128,6 +145,7 @@ def test_metadata_and_axes(exported, function):
         "mirrored": False,
         "sharp": True,
         "from_targets": False,
+        "known": None,
     }
     assert {tensor.shape[0] for tensor in (*session.get_inputs(), *session.get_outputs())} == {"batch"}
     assert {output.type for output in session.get_outputs()} == {"tensor(float)"}
@@ -149,6 +167,29 @@ def test_noise_is_refused_where_there_is_none_or_the_structures_are_missing(expo
     for y in (None, [0]):
         with pytest.raises(ValueError, match="give a y for each seed"):
             export.noise_inputs(exported / "sample.onnx", [1, 2], y=y)
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "message"),
+    [
+        ("integrate_draw", {"seed": 0}, "seed must be a list of integers, one a cell"),
+        ("integrate_draw", {"seed": [0.5]}, "seed is .* must be integers"),
+        ("integrate_draw", {"seed": [0], "draw": 0.5}, "draw is 0.5, but must be integers"),
+        ("sample", {"seed": [0], "y": [3]}, r"y must be .* in 0\.\.2, but is \[3\]"),
+        ("draw", {"seed": [0], "y": [-1]}, r"y must be .* in 0\.\.2, but is \[-1\]"),
+        ("sample", {"seed": [0], "y": ["zo1"]}, "y is .*zo1.*, but must be integers"),
+    ],
+)
+def test_noise_of_what_is_no_seed_and_no_structure_is_refused(exported, function, given, message):
+    with pytest.raises(ValueError, match=message):
+        export.noise_inputs(exported / f"{function}.onnx", **given)
+
+
+def test_what_is_no_graph_is_refused_by_its_name(exported, tmp_path):
+    (tmp_path / "half.onnx").write_bytes((exported / "sample.onnx").read_bytes()[:-100])
+    for path in (tmp_path / "half.onnx", exported / "integrator.json"):
+        with pytest.raises(ValueError, match=f"{path.name} is no ONNX graph, or a damaged one"):
+            export.noise_inputs(path, [0], y=[0])
 
 
 def test_the_code_of_the_guide_works_as_it_stands(exported, make_model, tmp_path, monkeypatch):

@@ -86,6 +86,7 @@ def test_layout_and_description(exported):
         "mirrored": True,
         "sharp": False,
         "from_targets": False,
+        "known": None,
     }
     assert [path.name for path in exported.parent.iterdir()] == ["1"]
 

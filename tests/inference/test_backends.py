@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from icell_tf.inference.backends import DESCRIPTION_FILE, SavedModel
+from icell_tf.inference.checks import check_arrays
 
 from ..conftest import LATENT, SPEC, STRUCTURES
 
@@ -83,9 +84,11 @@ def with_nan(values):
 )
 def test_what_the_python_interface_refuses_the_functions_refuse_too(backend, name, inputs, message):
     integers = ("y", "seed", "draw")
-    inputs = {key: tf.constant(value, tf.int64 if key in integers else tf.float32) for key, value in inputs.items()}
+    inputs = {key: np.asarray(value, np.int64 if key in integers else np.float32) for key, value in inputs.items()}
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        backend.functions[name](**inputs)
+        backend.functions[name](**{key: tf.constant(array) for key, array in inputs.items()})
+    with pytest.raises(ValueError, match=message):
+        check_arrays(inputs, {key: array.shape[1:] for key, array in inputs.items()}, K)
 
 
 def test_the_ends_of_the_range_are_not_refused(backend):

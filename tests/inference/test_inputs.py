@@ -223,14 +223,8 @@ def test_pixel_sizes_that_are_equal_but_for_rounding_are_accepted(tmp_path, monk
     assert len(inputs.read_inputs([tmp_path / "data"], MODEL, inputs.Reading(split="validation"))) == 3
 
 
-def test_stacks_are_prepared_as_the_model_was_trained(files):
-    preparation = Preparation("none", "percentile")
-    model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=preparation))
-    (cell,) = inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
-    stack, masks = cell_stack()
-    expected = preprocess(stack[:2], *masks, SCALE, Frame(SPEC.shape, SPEC.pixel_size), preparation).image
-    np.testing.assert_array_equal(cell.image[..., :2], expected)
-    model.spec = dataclasses.replace(SPEC, preparation=Preparation(version=0))
+def test_cells_of_another_preprocessing_are_refused(files):
+    model = SimpleNamespace(spec=dataclasses.replace(SPEC, preparation=Preparation(version=0)))
     with pytest.raises(ValueError, match=r"version 0 .*version \d"):
         inputs.read_inputs([files.stack], model, inputs.Reading(segmentation=(str(files.masks),)))
 

@@ -10,6 +10,7 @@ import pytest
 import icell_tf
 from icell_tf.config import ARCHITECTURES, ConfigError
 from icell_tf.runs import trained, weights
+from icell_tf.runs.known import Known
 
 from ..conftest import REPOSITORY, SPEC, STRUCTURES
 
@@ -32,6 +33,23 @@ def test_a_run_is_loaded_with_the_weights_asked_for(conditional_run, prepared, t
     integrator = icell_tf.load(run_dir, *options)
     np.testing.assert_allclose(integrator.encode_reference(x_r)["z_r"], expected, atol=1e-5)
     assert integrator.spec == prepared.spec
+
+
+def test_a_run_has_the_threshold_that_lies_in_its_folder_for_its_weights(conditional_run, tmp_path, capsys):
+    run_dir = shutil.copytree(conditional_run, tmp_path / "run")
+    assert icell_tf.load(run_dir).known is None
+    model, run = trained.load_model(run_dir)
+    rates = {"accepted": {"value": 1.0, "interval": [0.5, 1.0], "n": 4}, "rejected": None}
+    known = Known(np.zeros((8, len(run.spec.structures)), np.float32), 0.0, 0.95, rates)
+    known.save(run_dir, model.enc)
+    x_rs = np.random.default_rng(1).random((2, *run.spec.image_shape), np.float32)
+    integrator = icell_tf.load(run_dir)
+    assert integrator.known == known.about and integrator.classify(x_rs)["unknown"].tolist() == [True, True]
+    assert "left out" not in capsys.readouterr().out
+    model.enc.set_weights([values + 1 for values in model.enc.get_weights()])
+    weights.save_weights(model, run_dir / weights.BEST, run.key)  # as after further training: the same key
+    assert icell_tf.load(run_dir).known is None
+    assert f"{run_dir / 'known.npz'} is left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

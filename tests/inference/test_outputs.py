@@ -1,4 +1,6 @@
 import csv
+import json
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ class FakeIntegrator:
     """Predicts structure k as (k + 1) / 10 of the nucleus, and the class by the structure channel's mean."""
 
     structures, spec = NAMES, CellSpec("YX", (SIZE, SIZE), (0.5, 0.5), NAMES)
+    known = None
 
     def integrate(self, x_r):
         return {"structures": x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)}
@@ -84,6 +87,22 @@ def test_draws_are_series_of_one_file(tmp_path):
         assert (tuple(second.channels), second.scale[1:]) == (NAMES, (0.5, 0.5))
 
 
+def annotations(path):
+    """The content of a file's annotations in the namespace of the spec."""
+    with tifffile.TiffFile(path) as tiff:
+        root = ElementTree.fromstring(tiff.ome_metadata)
+    found = root.iterfind("{*}StructuredAnnotations/{*}CommentAnnotation[@Namespace='icell_tf/spec']/{*}Value")
+    return [CellSpec.from_dict(json.loads(value.text)) for value in found]
+
+
+def test_files_in_the_models_frame_carry_its_spec(tmp_path):
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, outputs.Settings(samples=2))
+    assert annotations(tmp_path / "a.ome.tif") == [FakeIntegrator.spec]
+    assert annotations(tmp_path / "a_draws.ome.tif") == [FakeIntegrator.spec] * 2  # one for each series
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tiff.is_ome and len(tiff.series) == 1 and tiff.series[0].axes == "CYX"
+
+
 def test_metadata_leave_out_an_unknown_size():
     found = ome.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
     sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
@@ -100,6 +119,7 @@ def test_original_frame_is_the_inputs(tmp_path):
     stack = read_stack(tmp_path / "a.ome.tif")
     assert stack.data.shape == (5, 1, 90, 80)
     assert stack.scale[1:] == (0.25, 0.25)
+    assert not annotations(tmp_path / "a.ome.tif")
     brightest = np.unravel_index(stack.channel("tom20")[0].argmax(), (90, 80))
     assert brightest == (2 * 20 + 3, 2 * 10 + 4)
 
@@ -120,6 +140,28 @@ def test_classes_of_the_cells_with_a_structure(tmp_path):
     assert [row["predicted_structure"] for row in rows[:2]] == ["zo1", "tom20"]
     assert {row["labelled_structure"] for row in rows} == {"tom20"}
     assert [float(rows[0][name]) for name in NAMES] == pytest.approx([0.05, 0.9, 0.05])
+    assert "unknown" not in rows[0]
+
+
+class Knowing(FakeIntegrator):
+    """Calls cells unknown whose structure channel is bright."""
+
+    known = {"threshold": 0.5}
+
+    def classify(self, x_rs):
+        distance = x_rs[..., 2].mean(axis=(1, 2))
+        return super().classify(x_rs) | {"distance": distance, "unknown": distance > self.known["threshold"]}
+
+
+def test_classes_say_which_cells_are_unknown_where_the_model_can_tell(tmp_path):
+    cells = [cell("a", channels=3), cell("b", channels=3)]
+    cells[1].image[:, ::4, 2] = 0
+    cells[1].image[:, 1::4, 2] = cells[1].image[:, 2::4, 2] = 0
+    outputs.integrate_cells(Knowing(), cells, tmp_path)
+    with open(tmp_path / "classes.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[3:7] == ["predicted_structure", "unknown", "distance", "tom20"]
+    assert [(row["unknown"], float(row["distance"])) for row in rows] == [("True", 1.0), ("False", 0.25)]
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):

@@ -1,6 +1,10 @@
 """Models that ship: found by name, checked by hash, told apart from folders."""
 
+import dataclasses
 import json
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +15,10 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.export import shipping
 from icell_tf.inference.inputs import Reading, read_inputs
 from icell_tf.runs import shipped, sources, trained, weights
+from icell_tf.runs.known import Known
 from icell_tf.runs.run import CARD_FILE
+
+from ..in_process import run_icell
 
 
 def test_a_model_that_ships_answers_as_its_run_does(ships, sampler_run, prepared):
@@ -33,6 +40,26 @@ def test_it_ships_without_what_only_training_needs(ships, sampler_run):
     assert not run.reference_dir and not run.conditional_dir
 
 
+def test_a_threshold_for_unknown_structures_ships_with_its_hash(sampler_run, shipped_folder, tmp_path, monkeypatch):
+    model, run = trained.load_model(sampler_run)
+    run_dir = shutil.copytree(sampler_run, tmp_path / "run")
+    rates = {"accepted": {"value": 0.95, "interval": [0.9, 0.975], "n": 40}, "rejected": None}
+    known = Known(np.zeros((8, len(run.spec.structures)), np.float32), 0.5, 0.96, rates)
+    path = known.save(run_dir, model.enc)
+    ships, to_ship = tmp_path / "models", shipping.Model("tiny", str(run_dir), "", "", "")
+    entry = shipping.ship(to_ship, shipped_folder.parent, ships)
+    assert (ships / "tiny" / "known.npz").read_bytes() == path.read_bytes()
+    assert entry["files"]["known.npz"] == shipped.hash_of(path) and entry["known"] == known.about
+    monkeypatch.setattr(shipped, "FOLDER", ships)
+    monkeypatch.chdir(tmp_path)
+    assert icell_tf.load("tiny").known == known.about
+    assert "unknown     told by a threshold that accepts 95.0%" in run_icell(tmp_path, "models")[1]
+    model.enc.set_weights([values + 1 for values in model.enc.get_weights()])
+    known.save(run_dir, model.enc)  # of other weights than those that ship
+    entry = shipping.ship(to_ship, shipped_folder.parent, ships)
+    assert "known.npz" not in entry["files"] and entry["known"] is None
+
+
 def test_training_starts_from_the_networks_that_ship_alone(ships, sampler_run):
     networks, run = sources.open_source("tiny")
     assert run.phase == "sampler"
@@ -41,7 +68,7 @@ def test_training_starts_from_the_networks_that_ship_alone(ships, sampler_run):
     for name, network in networks.items():
         for found, expected in zip(network.get_weights(), whole[name].get_weights(), strict=True):
             np.testing.assert_array_equal(found, expected)
-    with pytest.raises(ConfigError, match="no folder absent.*a model that ships: tiny"):
+    with pytest.raises(ConfigError, match="no folder absent.*ships with icell_tf: tiny"):
         sources.open_source("absent")
 
 
@@ -52,7 +79,7 @@ def test_its_scores_are_those_of_its_card(ships):
     card = (ships / "tiny" / CARD_FILE).read_text()
     assert card.startswith("# Model card: tiny\n") and "\n## Notes\n" in card
     assert f"accuracy {measured['accuracy']:.3f}, r of Algorithm 3 {measured['r']:.3f}." in card
-    assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6]
+    assert entry["scores"]["accuracy"] == [0.5, 0.4, 0.6] and entry["known"] is None
 
 
 def test_its_cells_are_test_cells_first_one_of_each_structure(ships, prepared):
@@ -79,6 +106,56 @@ def test_what_does_not_ship_is_refused_with_what_does(ships):
         icell_tf.load("small")
     with pytest.raises(ValueError, match="tiny ships with one set of weights"):
         icell_tf.load("tiny", "last")
+    with pytest.raises(ConfigError, match="tiny ships with one set of weights, networks.h5: there are no last.weights"):
+        trained.load_model(ships / "tiny", weights.LAST)
+
+
+@pytest.mark.parametrize("content", ["", "{oops", "[]", '{"tiny": []}', '{"tiny": {"files": {}}}', b"\xff"])
+def test_a_damaged_list_is_refused_by_its_name_but_does_not_stop_own_runs(content, ships, sampler_run, monkeypatch):
+    folder = ships.parent / "damaged"
+    folder.mkdir(exist_ok=True)
+    path = folder / shipped.INDEX
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.setattr(shipped, "FOLDER", folder)
+    with pytest.raises(ConfigError, match="models.json does not describe the models .*: install icell_tf again"):
+        icell_tf.load("tiny")
+    assert shipped.resolve(sampler_run) == sampler_run
+
+
+def test_a_missing_list_is_named(ships, monkeypatch):
+    monkeypatch.setattr(shipped, "FOLDER", ships / "none")
+    with pytest.raises(FileNotFoundError, match="ships with icell_tf: none, because .*models.json is missing: install"):
+        icell_tf.load("tiny")
+
+
+def test_the_path_of_its_folder_is_as_good_as_its_name(ships, tmp_path, monkeypatch):
+    """It is checked and protected, however it is written."""
+    monkeypatch.chdir(ships)
+    link = tmp_path / "link"
+    link.symlink_to(ships / "tiny")
+    for path in ("tiny", "./tiny", "tiny/", "../models/tiny", ships / "tiny", link):
+        assert shipped.is_shipped(path) and shipped.resolve(path) == ships / "tiny"
+    cells = ships / "tiny" / "cells.npz"
+    content = cells.read_bytes()
+    cells.write_bytes(content[:-1])
+    try:
+        with pytest.raises(ConfigError, match="cells.npz is not the file that was shipped"):
+            icell_tf.load("./tiny")
+        with pytest.raises(ConfigError, match="cells.npz is not the file that was shipped"):
+            read_inputs([ships / "tiny"], None)
+    finally:
+        cells.write_bytes(content)
+
+
+def test_its_cells_in_another_model_keep_their_structures_and_must_fit(ships):
+    class Other:
+        spec = dataclasses.replace(icell_tf.load("tiny").spec, structures=("zo1",))
+
+    read = read_inputs([ships / "tiny"], Other)
+    assert [cell.structure for cell in read] == list(icell_tf.load("tiny").structures)
+    Other.spec = dataclasses.replace(Other.spec, pixel_size=(0.6, 0.6))
+    with pytest.raises(ValueError, match="tiny: its cells have .* but the model takes"):
+        read_inputs([ships / "tiny"], Other)
 
 
 @pytest.mark.parametrize("change", ["another byte", "no file"])
@@ -111,6 +188,26 @@ def test_a_run_that_was_not_evaluated_is_not_shipped(sampler_run, shipped_folder
     with pytest.raises(ConfigError, match="lacks accuracy"):
         shipping.ship(model, tmp_path, tmp_path / "models")
     assert not (tmp_path / "models").exists()
+
+
+def test_a_run_that_is_not_finished_or_badly_evaluated_is_not_shipped(sampler_run, tmp_path):
+    run_dir = shutil.copytree(sampler_run, tmp_path / "run")
+    model, folder = shipping.Model("tiny", str(run_dir), "", "", ""), tmp_path / "models"
+    (tmp_path / "metrics.json").write_text("[")
+    with pytest.raises(ConfigError, match="metrics.json is damaged .*: evaluate the run again"):
+        shipping.ship(model, tmp_path, folder)
+    lines = (run_dir / "history.csv").read_text().splitlines(keepends=True)
+    (run_dir / "history.csv").write_text("".join(lines[:-1]))
+    with pytest.raises(ConfigError, match="run is trained for 1 of 2 epochs: train it to its end"):
+        shipping.ship(model, tmp_path, folder)
+    assert not folder.exists()
+
+
+def test_shipping_ends_with_a_sentence(tmp_path):
+    command = [sys.executable, "-P", "-m", "icell_tf.export.shipping"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "Error: runs/ship-sampler is not a run" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_scores_made_anew_are_compared_with_the_intervals():

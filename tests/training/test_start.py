@@ -137,6 +137,11 @@ def test_a_source_without_the_standardization_is_refused(conditional_run):
         fresh(conditional_run, conditional_run, standardize=False)
 
 
+def test_a_source_with_another_dark_start_is_refused_with_its_name(reference_run):
+    with pytest.raises(ConfigError, match="its dec_r has other layers .*: dark_start is False there, and True here"):
+        fresh(reference_run, reference_run, dark_start=True)
+
+
 def test_a_source_of_a_phase_without_the_networks_is_refused(reference_run, conditional_run, sampler_run):
     refused = "--init: .*/{}: it is of phase '{}', without the {} of phase '{}': give a run of `icell train {}`"
     for run_dir, phase, lacks, of_phase in (
@@ -159,7 +164,7 @@ def test_a_source_that_saw_what_is_held_out_is_refused(reference_run, reference_
 
 def test_no_source_and_one_without_weights_are_refused(reference_run, reference_config, tmp_path):
     config = dataclasses.replace(reference_config, init=str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match="--init: there is no folder .*/none: give that of a training run"):
+    with pytest.raises(ConfigError, match="--init: there is no folder .*/none: give that of a model"):
         experiment.train_reference(config, tmp_path / "run")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -169,6 +174,19 @@ def test_no_source_and_one_without_weights_are_refused(reference_run, reference_
     with pytest.raises(ConfigError, match="--init: .*/empty has no best.weights.h5: .* not completed an epoch yet"):
         fresh(reference_run, empty)
     assert not (tmp_path / "run").exists()
+
+
+def test_overwriting_the_source_is_refused(reference_run, reference_config, conditional_config, tmp_path, monkeypatch):
+    run_dir = shutil.copytree(reference_run, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    given = dataclasses.replace(reference_config, init="./run/")
+    for train in (
+        lambda: experiment.train_reference(given, run_dir, overwrite=True),
+        lambda: experiment.train_conditional(conditional_config, run_dir, "run", overwrite=True),
+    ):
+        with pytest.raises(ConfigError, match="--overwrite would remove .*run, .* give another --run_dir"):
+            train()
+    assert {path.name for path in run_dir.iterdir()} == {path.name for path in reference_run.iterdir()}
 
 
 def test_a_run_that_was_stopped_goes_on_without_its_source(reference_run, reference_config, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """NumPy's .npy and .npz: an array of numbers, without axes, names of channels or pixel size."""
 
+import io
 import zipfile
 
 import numpy as np
@@ -8,6 +9,7 @@ from icell_tf.imaging.read.source import Source, StackError, choose_scene, parse
 
 NPY, NPZ = b"\x93NUMPY", b"PK\x03\x04"  # how the files start
 _PROBLEM = "can't be read as NumPy's arrays"
+_MAX_HEADER = 2**16  # bytes, more than NumPy takes
 _ENDING = ".npy"  # of each array in a .npz
 
 
@@ -43,6 +45,7 @@ def open_npz(path: str, scene=None) -> Source:
 
 def _read_header(path, file):
     """Returns an array's shape and type. Raises: StackError: it holds Python objects."""
+    file = io.BytesIO(file.read(_MAX_HEADER))  # a damaged one may say that it has 4 GB
     version = np.lib.format.read_magic(file)
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = reader(file)
