@@ -50,8 +50,8 @@ demo: $(STAMP)  ## Prepare simulated cells, train all phases small, evaluate: ta
 models: $(STAMP)  ## Make the models that ship anew from nothing, in hours, and put them into icell_tf/shipped
 	$(BIN)/python train/reference.py --preset=small
 	$(BIN)/python train/conditional.py --preset=small
-	$(BIN)/python train/sampler.py --preset=small --epochs=12 --run_dir=runs/ship-sampler
-	$(BIN)/python train/evaluate.py --model=runs/ship-sampler
+	$(BIN)/python train/sampler.py --preset=small
+	$(BIN)/python train/evaluate.py --model=runs/small-sampler
 	$(BIN)/python -m icell_tf.export.shipping
 
 # No GPU: the tests say what the code computes, and that must not depend on the machine. Two processes share the tests;
