@@ -206,7 +206,7 @@ def test_a_run_that_is_not_finished_or_badly_evaluated_is_not_shipped(sampler_ru
 def test_shipping_ends_with_a_sentence(tmp_path):
     command = [sys.executable, "-P", "-m", "icell_tf.export.shipping"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 1 and "Error: runs/ship-sampler is not a run" in done.stderr
+    assert done.returncode == 1 and "Error: runs/small-sampler is not a run" in done.stderr
     assert "Traceback" not in done.stderr
 
 
