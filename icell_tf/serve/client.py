@@ -147,7 +147,7 @@ class Client:
         if not isinstance(outputs, dict):  # the name of an only output is left out
             outputs = {self._outputs(function)[0]: outputs}
         arrays = {name: np.asarray(values) for name, values in outputs.items()}
-        return {name: array.astype(np.float32) for name, array in arrays.items() if array.dtype.kind == "f"}
+        return {name: _array(name, array) for name, array in arrays.items() if array.dtype.kind in "fb"}  # no texts
 
     def _outputs(self, function):
         """Returns the names of a function's outputs."""

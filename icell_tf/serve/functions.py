@@ -7,7 +7,7 @@ import numpy as np
 from icell_tf.inference.checks import check_arrays
 
 DEFAULT, DEFAULT_NAME = "integrate", "serving_default"  # the function that answers where a request names none
-TEXT, INTEGER, FLOAT = "DT_STRING", "DT_INT64", "DT_FLOAT"
+TEXT, INTEGER, FLOAT, TRUTH = "DT_STRING", "DT_INT64", "DT_FLOAT", "DT_BOOL"
 _KINDS = {INTEGER: "iu", FLOAT: "iuf"}  # NumPy's, of the arrays that are taken for each; JSON writes 1.0 also as 1
 _TYPES = {INTEGER: np.int64, FLOAT: np.float32}
 
@@ -72,7 +72,7 @@ def functions_of(integrator):
 
 
 def _tensors(specs):
-    types = {"string": TEXT, "int64": INTEGER, "float32": FLOAT}
+    types = {"string": TEXT, "int64": INTEGER, "float32": FLOAT, "bool": TRUTH}
     return {name: Tensor(tuple(spec.shape[1:]), types[spec.dtype.name]) for name, spec in sorted(specs.items())}
 
 

@@ -6,11 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from icell_tf.serve import Client
+from icell_tf.serve.app import create_app
+from icell_tf.serve.settings import Settings
 from icell_tf.serve.tensors import BINARY
 
 from ..conftest import LATENT, STRUCTURES
+from ..made_up import knowing
 
 
 class Through(Client):
@@ -62,6 +66,16 @@ def test_results_are_those_of_the_integrator(model, integrator, x_rs, call):
     for name, array in expected.items():
         assert found[name].dtype == np.float32 or name in ("mean", "std")
         np.testing.assert_allclose(found[name], array, atol=1e-5)
+
+
+@pytest.mark.parametrize("of_tensorflow", [False, True])
+def test_unknown_cells_are_told_by_both_servers(integrator, x_rs, of_tensorflow):
+    with_threshold = knowing(integrator, x_rs)
+    with TestClient(create_app(with_threshold, Settings()), base_url="http://localhost") as http:
+        found, expected = Through(http, of_tensorflow).classify(x_rs), with_threshold.classify(x_rs)
+    assert found["unknown"].dtype == bool and set(expected["unknown"]) == {False, True}
+    np.testing.assert_array_equal(found["unknown"], expected["unknown"])
+    np.testing.assert_allclose(found["distance"], expected["distance"], rtol=1e-4)
 
 
 def test_many_cells_are_sent_in_several_requests(model, integrator):
