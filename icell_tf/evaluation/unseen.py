@@ -13,6 +13,7 @@ from icell_tf.config import join_names
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.metrics.distances import probability_larger
 from icell_tf.evaluation.metrics.scores import Score, bootstrap, proportion
+from icell_tf.evaluation.subject import has_cells_of
 from icell_tf.inference import unknown
 from icell_tf.runs.known import Known
 
@@ -149,6 +150,6 @@ def why_not_carried(subject, run_dir):
     prepared = subject.prepared
     if "validation" not in prepared.splits:
         return NO_VALIDATION
-    if prepared.fingerprint != subject.run.cells:
+    if not has_cells_of(subject.run, prepared):
         return f"The cells of {prepared.dataset} are not those that it was trained on."
     return "" if os.access(run_dir, os.W_OK) else "Its folder can't be written to."

@@ -1,12 +1,13 @@
 import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from icell_tf.config import ConfigError
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.evaluation.subject import load_subject
+from icell_tf.evaluation.subject import has_cells_of, load_subject
 from icell_tf.paper.network_tables import tables_of_networks
 from icell_tf.runs import trained, weights
 from icell_tf.runs.run import Run
@@ -63,3 +64,13 @@ def test_other_cells_of_the_same_name_are_told(conditional_run, monkeypatch, cap
     monkeypatch.setattr(PreparedCells, "fingerprint", "other")
     load_subject(conditional_run)
     assert "has other cells or other splits than when" in capsys.readouterr().out
+
+
+def test_simulated_cells_of_another_processor_are_the_runs_own():
+    def found(dataset, fingerprint):
+        return SimpleNamespace(dataset=dataset, fingerprint=fingerprint)
+
+    for name, same in (("integrated_cell/simulated_64/3.0.0", True), ("integrated_cell/mine/3.0.0", False)):
+        run = SimpleNamespace(dataset=name, cells="a")
+        assert has_cells_of(run, found(name, "a")) and has_cells_of(run, found(name, "b")) is same
+        assert not has_cells_of(run, found("integrated_cell/simulated_64/2.0.0", "b"))
