@@ -97,7 +97,7 @@ def test_the_files_in_train_run_the_same_commands():
         (call,) = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         assert call.func.id == "run"
         started[path.stem] = icell.COMMANDS[call.args[0].value][0]
-    others = ("build", "models", "serve")
+    others = ("build", "explorer", "models", "serve")
     assert started == {module: module for module, _ in icell.COMMANDS.values() if module not in others}
 
 
