@@ -20,3 +20,14 @@ def test_without_javascript_the_page_asks_for_it(browser, modules_url, wrong):
         assert "This page needs JavaScript." in page.locator("body").inner_text()
         assert not page.locator("#loading").is_visible()
     assert not wrong
+
+
+def test_a_file_of_the_page_that_can_not_be_loaded_is_named(blank, wrong):
+    say = """async () => {
+        const { fetchFile } = await import("./fetch.js");
+        return fetchFile("cells/3.safetensors").catch((error) => error.message);
+    }"""
+    assert blank.evaluate(say).startswith("cells/3.safetensors can't be loaded: 404")
+    blank.route("**/cells/*", lambda route: route.abort())
+    assert blank.evaluate(say) == "cells/3.safetensors can't be loaded: the page's server does not answer."
+    wrong.clear()  # Chromium says both, too
