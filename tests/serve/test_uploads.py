@@ -297,16 +297,14 @@ def test_the_client_sends_stacks(http, cell, expected, monkeypatch):
 
 
 def test_a_model_that_can_tell_says_whether_the_cell_is_unknown(integrator, cell, expected):
-    others = np.random.default_rng(1).random((3, *integrator.spec.image_shape), np.float32)
-    model = knowing(integrator, np.concatenate([expected.arrays["image"][None], others]))
-    judged = model.classify(expected.arrays["image"][None])
-    files = {
-        "stack": ("cell.ome.tif", cell.stack.read_bytes()),
-        "segmentation": ("m.tif", cell.segmentation.read_bytes()),
-    }
+    image = expected.arrays["image"][None]
+    others = np.random.default_rng(1).random((3, *image.shape[1:]), np.float32)
+    model = knowing(integrator, np.concatenate([image, others]))
+    judged = model.classify(image)
+    files = {name: (f"{name}.tif", vars(cell)[name].read_bytes()) for name in ("stack", "segmentation")}
     with TestClient(create_app(model, Settings()), base_url="http://localhost") as http:
-        found = http.post("/integrate", files=files).json()
-        binary = http.post("/integrate", files=files, data={"format": "binary"}).content
+        found, binary = (http.post("/integrate", files=files, data={"format": form}) for form in ("json", "binary"))
+    found, binary = found.json(), binary.content
     assert found["unknown"] is bool(judged["unknown"][0])
     assert found["distance"] == pytest.approx(judged["distance"][0], rel=1e-4)
     header = json.loads(binary[8 : 8 + int.from_bytes(binary[:8], "little")])["__metadata__"]
