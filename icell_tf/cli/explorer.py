@@ -3,7 +3,7 @@
 The model runs in the browser: a cell never leaves the machine of whoever looks at it.
 
 icell explorer --model=simulated_64 --output=site
-python -m http.server --directory=site
+python -m http.server --bind=127.0.0.1 --directory=site
 """
 
 from absl import flags

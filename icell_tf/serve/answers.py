@@ -17,6 +17,7 @@ from icell_tf.serve.tensors import json_bytes, pack
 MOST_BYTES = 2**29  # of an answer, before it is compressed
 _BYTES_OF_NUMBER = {JSON: 20}  # as text; 4 in the other forms
 GUESSES = "icell-guesses"  # header of files, which have no place for them
+JUDGED = ("unknown", "distance")  # by a model that can tell; numbers of the cell, not arrays
 _MOST_HEADER = 4000  # characters
 
 
@@ -42,14 +43,15 @@ def answer(upload, predicted, codes, guesses, integrator):
     Args:
       upload: `forms.Upload`.
       predicted: `outputs.Prediction`.
-      codes: {z_r and, of a cell with a structure channel, probabilities: array}.
+      codes: {z_r and, of a cell with a structure channel, probabilities and, if the model can tell, JUDGED: array}.
       guesses: sentences on what was guessed in the files.
       integrator: gives spec and structures.
     """
     if upload.media in (PNG, TIFF):
         return _file(upload, predicted, guesses, integrator)
-    arrays = _arrays(upload, predicted, codes)
-    about = {
+    judged = {name: codes[name].item() for name in JUDGED if name in codes}
+    arrays = _arrays(upload, predicted, {name: code for name, code in codes.items() if name not in judged})
+    about = judged | {
         "name": predicted.cell.name,
         "names": list(integrator.structures),
         "channels": list(integrator.spec.channel_names[: predicted.cell.image.shape[-1]]),

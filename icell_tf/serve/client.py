@@ -99,7 +99,8 @@ class Client:
             channels="membrane:0,nucleus:1", pixel_size=(0.3, 0.1, 0.1), samples=8, seed=1, original_frame=True.
 
         Returns: the arrays `image` (..., C), `structures` (..., K), `z_r` (Z,), with samples `mean` and `std`, and with
-          a structure channel `probabilities` (K,); the lists `names` of the structures, `channels` of the image,
+          a structure channel `probabilities` (K,); with such a channel, if the model can tell, `unknown`, a bool, and
+          `distance`, a float, as of `classify`; the lists `names` of the structures, `channels` of the image,
           `pixel_size`, and `guesses`, sentences on what was guessed in the files; `spec`, a dict; and `name`.
         """
         given = {name: _as_text(value) for name, value in fields.items() if value is not None}

@@ -108,13 +108,14 @@ def _with_names(sentence, shown):
 
 
 async def _predict(service, cell, settings):
-    """Asks the model. Returns: a `Prediction`; {z_r and, of a cell with a structure channel, probabilities: array}."""
+    """Asks the model. Returns: a `Prediction`; and codes, as `answers.answer` takes them."""
     image = cell.image[None] / np.float32(255)
     spec, x_r = service.integrator.spec, service.integrator.spec.reference(image)
     found = await service.call("integrate", {"x_r": x_r})
     codes = {"z_r": found["z_r"][0]}
     if spec.has_structure(image):
-        codes["probabilities"] = (await service.call("classify", {"x_rs": image}))["probabilities"][0]
+        classes = await service.call("classify", {"x_rs": image})
+        codes |= {name: classes[name][0] for name in ("probabilities", *answers.JUDGED) if name in classes}
     first, moments = [], Moments()
     for start in range(0, settings.samples, service.cells):
         draws = np.arange(start, min(start + service.cells, settings.samples))

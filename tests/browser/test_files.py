@@ -137,4 +137,4 @@ def broken_files():
 def test_a_file_that_is_no_cell_is_refused_with_its_name(blank, content, message):
     refused = read(blank, content, "a.tif", SPEC)
     assert refused["kind"] == "CellError" and refused["message"].startswith("a.tif: ")
-    assert message in refused["message"]
+    assert message in refused["message"] and "Give a file that icell integrate has written" in refused["message"]

@@ -11,17 +11,20 @@ import pytest
 import safetensors.numpy
 import tifffile
 from PIL import Image
+from starlette.testclient import TestClient
 
 from icell_tf.imaging.one_stack import StackReading
 from icell_tf.imaging.read import read_stack
 from icell_tf.inference import inputs, outputs
 from icell_tf.serve import Client, stacks, uploads
 from icell_tf.serve.apart import Bounds, run_apart
+from icell_tf.serve.app import create_app
 from icell_tf.serve.service import Settings
 from icell_tf.simulate import simulate_cell
 
 from ..conftest import STRUCTURES
 from ..imaging.read.test_strangers import OME, PIXELS, claim, large_png, small_tiff, uuid
+from ..made_up import knowing
 
 NAME, NAMES = "my cell 1.ome.tif", ("membrane", "dna", "gfp")
 
@@ -291,6 +294,21 @@ def test_the_client_sends_stacks(http, cell, expected, monkeypatch):
     assert found["structures"].shape == (*shape[2:], len(STRUCTURES))
     with pytest.raises(ValueError, match=r"stack\.ome\.tif: .*no cell is cut out in it"):
         client.integrate_stack(str(cell.stack))
+
+
+def test_a_model_that_can_tell_says_whether_the_cell_is_unknown(integrator, cell, expected):
+    image = expected.arrays["image"][None]
+    others = np.random.default_rng(1).random((3, *image.shape[1:]), np.float32)
+    model = knowing(integrator, np.concatenate([image, others]))
+    judged = model.classify(image)
+    files = {name: (f"{name}.tif", vars(cell)[name].read_bytes()) for name in ("stack", "segmentation")}
+    with TestClient(create_app(model, Settings()), base_url="http://localhost") as http:
+        found, binary = (http.post("/integrate", files=files, data={"format": form}) for form in ("json", "binary"))
+    found, binary = found.json(), binary.content
+    assert found["unknown"] is bool(judged["unknown"][0])
+    assert found["distance"] == pytest.approx(judged["distance"][0], rel=1e-4)
+    header = json.loads(binary[8 : 8 + int.from_bytes(binary[:8], "little")])["__metadata__"]
+    assert json.loads(header["unknown"]) is found["unknown"] and "distance" not in safetensors.numpy.load(binary)
 
 
 def test_nothing_is_left_behind(send, tmp_path, monkeypatch):

@@ -46,8 +46,8 @@ async function start() {
 async function fetchConfig() {
     const response = await fetch("explorer.json").catch(() => null);
     if (!response?.ok) {
-        throw new Error("explorer.json can't be read. This page needs a web server: it does not run from a file on the "
-            + "disk.");
+        throw new Error("explorer.json can't be read: see whether the server still runs, and whether the page's folder "
+            + "is complete.");
     }
     return response.json();
 }

@@ -1,9 +1,11 @@
 // Cells from files: those of explorer.json, and those that `icell integrate` or this page has written.
 
+import { fetchFile } from "./fetch.js";
 import { readSafetensors } from "./safetensors.js";
 import { readTiff } from "./tiff.js";
 
 const OBSERVED = "observed structure"; // what `icell integrate` calls the channel
+const EXPECTED = "Give a file that icell integrate has written in the model's frame.";
 const LITTLE_ENDIAN = 0x4949, BIG_ENDIAN = 0x4d4d; // how TIFFs begin
 const COMPARED = { // of a spec; a cell's structures don't matter
     format: (spec) => spec.format,
@@ -26,10 +28,7 @@ export class CellError extends Error {
 
 /** A cell of explorer.json: {name, structure, image (...shape, R or C) in [0, 1]}. */
 export async function readExample({ name, structure, file }, spec) {
-    const response = await fetch(file);
-    if (!response.ok) {
-        throw new CellError(`${file} can't be loaded: ${response.status} ${response.statusText}.`);
-    }
+    const response = await fetchFile(file);
     return { ...await readCell(await response.arrayBuffer(), name, spec), name, structure };
 }
 
@@ -38,7 +37,7 @@ export async function readFile(file, spec) {
     try {
         return await readCell(await file.arrayBuffer(), file.name, spec);
     } catch (error) {
-        throw error instanceof CellError ? error : new CellError(`${file.name}: ${error.message}.`);
+        throw error instanceof CellError ? error : new CellError(`${file.name}: ${error.message}. ${EXPECTED}`);
     }
 }
 
@@ -46,8 +45,7 @@ async function readCell(bytes, name, spec) {
     const start = bytes.byteLength > 1 ? new DataView(bytes).getUint16(0, true) : 0;
     const cell = [LITTLE_ENDIAN, BIG_ENDIAN].includes(start) ? await fromTiff(bytes, spec) : fromSafetensors(bytes);
     if (!cell.spec) {
-        throw new CellError(`${name}: it doesn't say how its cell was prepared. Give a file that icell integrate `
-            + "has written in the model's frame.");
+        throw new CellError(`${name}: it doesn't say how its cell was prepared. ${EXPECTED}`);
     }
     const differences = differencesOf(spec, cell.spec);
     if (differences.length) {

@@ -1,5 +1,6 @@
 // Runs ONNX graphs by onnxruntime-web, in one thread: several need headers that plain web space doesn't send.
 
+import { fetchFile } from "./fetch.js";
 import { noise } from "./noise.js";
 
 const RUNTIME = "./vendor/ort.js", MODULE = "./vendor/ort-wasm.js", BINARY = "./vendor/ort.wasm";
@@ -64,10 +65,7 @@ async function open(name) {
 
 /** A file's bytes; reports how many have come. */
 async function download(url, what) {
-    const response = await fetch(url);
-    if (!response.ok) {
-        throw new Error(`${url} can't be loaded: ${response.status} ${response.statusText}.`);
-    }
+    const response = await fetchFile(url);
     // A compressed file's length is not that of its content.
     const total = response.headers.get("Content-Encoding") ? 0 : Number(response.headers.get("Content-Length"));
     const parts = [];
