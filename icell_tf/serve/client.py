@@ -8,10 +8,10 @@ import safetensors.numpy
 import urllib3
 
 from icell_tf.inference.moments import Moments
+from icell_tf.serve.settings import CELLS
+from icell_tf.serve.tensors import BINARY
 from icell_tf.spec import at_once
 
-BINARY = "application/x-safetensors"
-CELLS = 64  # in a request to a server that doesn't say how many it takes, or fewer volumes
 INTEGERS = ("y", "seed", "draw")
 
 

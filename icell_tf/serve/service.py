@@ -7,11 +7,10 @@ from icell_tf.serve.batching import Batcher, compute
 from icell_tf.serve.functions import DEFAULT, DEFAULT_NAME, functions_of
 from icell_tf.serve.metrics import Metrics
 from icell_tf.serve.refusals import Refused
-from icell_tf.serve.settings import Settings
+from icell_tf.serve.settings import CELLS, Settings
 from icell_tf.spec import at_once
 
 __all__ = ["Refused", "Service", "Settings"]
-CELLS = 64  # that a request may have, or fewer volumes
 THREADS = 2  # that read and write requests and files
 
 

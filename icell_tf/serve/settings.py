@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 MEGABYTE = 2**20
+CELLS = 64  # that a request may have, or fewer volumes; see `spec.at_once`
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class Settings:
     max_megapixels: int = 256
     stacks_at_once: int = 2
     stack_seconds: float = 60
+
+    def __post_init__(self):
+        object.__setattr__(self, "allowed_hosts", tuple(self.allowed_hosts))
 
     @property
     def max_body(self):
