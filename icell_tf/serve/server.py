@@ -62,9 +62,9 @@ async def _serve(app, settings):
     service, ending = app.state.service, asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    server.on_startup(lambda: show(_ready(service)))
-    serving = asyncio.create_task(server.serve())
+    serving, told = asyncio.create_task(server.serve()), asyncio.create_task(_tell_when_ready(service))
     await asyncio.wait([serving, asyncio.create_task(ending.wait())], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
     service.closing = True
     while service.running and not serving.done():
         await asyncio.sleep(0.05)
@@ -72,10 +72,24 @@ async def _serve(app, settings):
     await serving
 
 
-def _ready(service):
+async def _tell_when_ready(service):
+    """Says where the server is as soon as it can be reached. Granian's own hook comes before its socket listens."""
     settings = service.settings
+    while not await _reached(settings):
+        await asyncio.sleep(0.01)
     url = f"http://{in_url(settings.host)}:{settings.port}"
-    return f"Serving {settings.name}, version {service.version}, at {url}. Ctrl+C ends it."
+    show(f"Serving {settings.name}, version {service.version}, at {url}. Ctrl+C ends it.")
+
+
+async def _reached(settings):
+    """Whether the server's port takes connections; where the host stands for every address, on this machine's own."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    try:
+        _, writer = await asyncio.open_connection(host, settings.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _check_address(settings):
