@@ -123,8 +123,9 @@ def prepare_stack(
 def _read_segmentation(path, image, reading, tell):
     """Returns cell and nucleus mask of a stack."""
     found = read_masks(path, image, reading.pixel_size is not None, axes=reading.axes)
+    tell(path, found.guesses)  # before an error that other axes may explain
     given = reading.segmentation_channels, SEGMENTATION_NAMES, SEGMENTATION_ROLES, "--segmentation_channels"
     roles, guesses = choose_channels(found, *given)
-    tell(path, found.guesses + guesses)
+    tell(path, guesses)
     masks = read_roles(found, {role: roles[role] for role in SEGMENTATION_ROLES})
     return [reading.choices.mask(mask, role) for role, mask in masks.items()]

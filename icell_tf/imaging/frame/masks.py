@@ -182,9 +182,9 @@ def check_masks(cell_mask, nucleus_mask, shape) -> list[np.ndarray]:
     return masks
 
 
-def describe_pieces(outline) -> str:
-    """Says that a cell is in pieces, if it is; "" if not. Args: outline: (Y, X) bool, its mask projected along z."""
-    _, share, count = largest_component(outline, corners=True)
+def describe_pieces(cell) -> str:
+    """Says that a cell is in pieces, if it is; "" if not. Args: cell: (Y, X) bool, its projected mask, or (Z, Y, X)."""
+    _, share, count = largest_component(cell, corners=True)
     if share >= 1 - MAX_STRAY:
         return ""
     return f"the cell mask is in {count} pieces, the largest {share:.0%} of it: they are taken for one cell"

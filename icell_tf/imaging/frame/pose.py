@@ -59,7 +59,7 @@ def align(cell, nucleus, scale, frame: Frame, alignment: str = "major_axis") -> 
         described = [f"{size:g} µm {words[axis]}" for axis, size in zip(frame.axes, scale, strict=True)]
         raise ValueError(
             f"its pixels are {', '.join(described[:-1])} and {described[-1]}, in a frame of "
-            f"{listed(f'{size:g}' for size in frame.extent)} µm: check --pixel_size or scale_micron."
+            f"{listed(f'{size:g}' for size in frame.extent)} µm: check --pixel_size or scale_micron, in µm."
         )
     along_z = tuple(range(cell.ndim - len(in_plane(cell.shape))))
     matrix, pose, reach = _align_plane(
@@ -125,10 +125,20 @@ def _check_extent(reach, frame):
     """Args: reach: µm from the nucleus's centre, along each axis of the frame."""
     across, along = in_plane(reach)
     if max(across, along) < min(frame.plane.pixel_size):
-        raise ValueError(f"the cell reaches only {max(across, along):.2g} µm: check --pixel_size or scale_micron.")
+        raise ValueError(
+            f"the cell reaches only {max(across, along):.2g} µm: check --pixel_size or scale_micron, in µm."
+        )
+    is_volume = frame.axes != frame.plane.axes
+    if is_volume and reach[0] < frame.pixel_size[0]:
+        raise ValueError(
+            f"the cell reaches only {reach[0]:.2g} µm along z from the centre of its nucleus, less than the "
+            f"{frame.pixel_size[0]:g} µm of a plane of the frame. Is the distance of the stack's planes right, in µm "
+            "(column scale_micron, or --pixel_size=z,y,x)? If so, prepare a data set with a smaller pixel_size along z "
+            "in its --config, or pictures."
+        )
     half = np.array(frame.extent) / 2
     if (reach > half).any():
-        depth = f", and {reach[0]:.1f} µm along z," if frame.axes != frame.plane.axes else ""
+        depth = f", and {reach[0]:.1f} µm along z," if is_volume else ""
         raise BeyondFrame(
             f"the cell reaches {along:.1f} µm along and {across:.1f} µm across its long axis{depth} from the "
             f"centre of its nucleus; the frame of {frame} reaches {listed(f'{side:.1f}' for side in half)} µm. Is the "

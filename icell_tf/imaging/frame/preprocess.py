@@ -17,6 +17,7 @@ from icell_tf.imaging.frame.pose import Pose, align
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, REFERENCE_ROLES, STRUCTURE_ROLE
 from icell_tf.spec import PREPROCESSING_VERSION, Preparation
 
+_FLAT = 'or take pictures: a model of pictures, or "image_size": [y, x] in the --config of a build'  # advice
 _PERCENTILE = 99.9  # of the cell's pixels, projected or not as its image
 
 
@@ -79,6 +80,8 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     cell_mask, nucleus_mask = check_masks(cell_mask, nucleus_mask, channels[0].shape)
     _check_scale(scale, rank)
     projected = rank < channels[0].ndim
+    if not projected:
+        _check_depth(cell=cell_mask, nucleus=nucleus_mask)
     cell, nucleus = (mask.any(axis=0) if projected else mask for mask in (cell_mask, nucleus_mask))
     transform, pose = align(cell, nucleus, scale[-rank:], frame, preparation.alignment)
     images, ranges, left_out = [], [], {}
@@ -87,7 +90,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
         images.append(image)
         ranges.append(reach)
         left_out |= {name: without_data} if without_data else {}
-    guesses = describe_no_data(left_out), describe_pieces(cell_mask.any(axis=0))
+    guesses = describe_no_data(left_out), describe_pieces(cell)
     image = _in_frame(images, transform)
     return PreprocessedCell(image, transform, pose, tuple(ranges), tuple(filter(None, guesses)))
 
@@ -167,10 +170,26 @@ def _check_channels(channels):
 def _check_planes(channel, **masks):
     """Refuses what is flat where a volume is asked for."""
     if len(channel) == 1:
-        raise ValueError("the stack has one plane, but a volume needs several: prepare pictures, image_size [y, x].")
+        raise ValueError(f"the stack has one plane, but a volume needs several: give the whole stack, {_FLAT}.")
     for name, mask in masks.items():
         if np.ndim(mask) == 2 or len(mask) == 1:
-            raise MaskError(f"the {name} mask has one plane, but a volume needs a mask in each of its planes.")
+            raise MaskError(
+                f"the {name} mask has one plane, but a volume needs a mask in each of the stack's {len(channel)} planes: "
+                f"segment it in 3D, {_FLAT}."
+            )
+
+
+def _check_depth(**masks):
+    """Refuses masks that are of one plane in truth: only one is filled, or all are the same."""
+    for name, mask in masks.items():
+        filled = np.count_nonzero(mask.any(axis=(1, 2)))
+        if filled > 1 and not all(np.array_equal(plane, mask[0]) for plane in mask[1:]):
+            continue
+        found = "empty in all planes but one" if filled == 1 else f"the same in all {len(mask)} planes"
+        raise MaskError(
+            f"the {name} mask is {found}, but a volume needs a mask that shows the {name} in each plane: segment it in "
+            f"3D, {_FLAT}."
+        )
 
 
 def _check_scale(scale, rank):
@@ -179,7 +198,7 @@ def _check_scale(scale, rank):
         raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")
     if not all(known[-rank:]):
         raise ValueError(
-            f"the distance of the stack's planes along z is not known, which a frame in 3D needs; found {scale} as µm "
-            "per voxel along (z, y, x): give it in the manifest's column scale_micron as [z, y, x], or as "
-            "--pixel_size=z,y,x."
+            "the distance of the stack's planes along z is not known, which a frame in 3D needs: its file says none, or "
+            f"none above 0 in a known unit; found {scale} as µm per voxel along (z, y, x). Give it in the manifest's "
+            "column scale_micron as [z, y, x], or as --pixel_size=z,y,x."
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from icell_tf.imaging.read.axes import FLAG, resolve_axes
+from icell_tf.imaging.read.axes import FLAG, check_letters, resolve_axes
 from icell_tf.imaging.read.channels import has_meaning
 from icell_tf.imaging.read.formats import is_stack_folder, open_source
 from icell_tf.imaging.read.source import StackError
@@ -63,13 +63,14 @@ def read_masks(
       path: as of `read_stack`; it may be the image's file.
       image: the stack that the masks belong to.
       given: whether the image's pixel size is the user's; it is then used, and otherwise both files must have the same.
-      axes: of the image, if they are given. They hold for masks of as many dimensions, else the file's own.
+      axes: of the image, if they are given. They hold for masks of as many dimensions, else the file's own; these also
+        if only by them the masks have the image's planes.
       channels: the channels' names.
 
     Raises: as `read_stack`; and StackError if both files say a pixel size, and the two differ by more than 2 %.
     """
     path = os.fspath(path)
-    masks = _read_headers(path, fitting_axes(path, axes), channels, masks=True)
+    masks = _read_headers(path, _axes_of_masks(path, image, axes), channels, masks=True)
     guesses = masks.guesses
     own, of_image = masks.source.scale, image.source.scale
     differ = compare_scales(own, image.scale, "zyx" if masks.shape[1] > 1 else "yx")
@@ -104,6 +105,18 @@ def _read_headers(path, axes, channels, scene=None, masks=False):
                 f"{count}: its names are not used."
             )
     return Stack(source, axes, tuple(channels), source.scale, path, tuple(filter(None, guesses)))
+
+
+def _axes_of_masks(path, image, axes):
+    """Returns the axes given for an image, if they hold for its masks, else None: the file's own."""
+    given = fitting_axes(path, axes)
+    if given is None or os.path.realpath(path) == os.path.realpath(image.path):
+        return given
+    source = open_source(path)
+    if not check_letters(source.axes):
+        return given
+    by_given, by_own = (czyx_shape(source.shape, letters)[1:] for letters in (given.upper(), source.axes))
+    return None if by_own == image.shape[1:] != by_given else given
 
 
 def dimensions(path) -> int | None:

@@ -39,7 +39,7 @@ def resolve_axes(path: str, source: Source, given: str | None, names, masks=Fals
       if there is nothing to say.
 
     Raises: StackError: the axes are unknown, there are several time points, the number of channels differs from that of
-      the names, or the file surely calls planes channels.
+      the names, or the file or the user surely calls planes channels.
     """
     if given is not None:
         axes = _given_axes(path, source, given)
@@ -50,6 +50,8 @@ def resolve_axes(path: str, source: Source, given: str | None, names, masks=Fals
     _check_count(path, source, axes, names if given or names else _fitting_names(source, axes))
     if given is None:
         guess = f"{guess} {_check_similarity(path, source, axes, names, masks)}".strip()
+    elif names is None and axes != source.axes:  # what file and user both say is followed
+        _check_given(path, source, axes)
     return axes, guess
 
 
@@ -182,14 +184,32 @@ def _check_similarity(path, source, axes, names, masks):
         if many or alike:
             raise StackError(f"{found}, without names: C seems to be Z. {advice}")
         return ""
+    if why := _channels_alike(source, axes):
+        raise StackError(f"{found}, but {why}. {advice}")
+    return ""
+
+
+def _check_given(path, source, axes):
+    """Refuses given axes by which there are more channels than any stain gives, of fewer planes, if they are planes."""
+    count, planes, *_ = czyx_shape(source.shape, axes)
+    if count > max(_MAX_CHANNELS, planes) and planes > 1 and (why := _channels_alike(source, axes)):
+        raise StackError(
+            f"{path}: the axes are given as {axes}, which makes {count} channels of {planes} planes each (shape "
+            f"{source.shape}), but {why}. Give its axes: {_swapped(axes)} {FLAG}; or, if {axes} are right, save the "
+            "channels that are needed in a file of their own."
+        )
+
+
+def _channels_alike(source, axes):
+    """Says that neighbouring channels are more similar than neighbouring planes; "" if they aren't clearly."""
     letter = "C" if "C" in axes else "S"
     of_channels, of_planes = _median(similarities(source, axes, letter)), _median(similarities(source, axes, "Z"))
-    if of_channels > of_planes + _CLEAR_DIFFERENCE:
-        raise StackError(
-            f"{found}, but neighbouring channels are more similar (correlation {of_channels:.2f}) than neighbouring "
-            f"planes ({of_planes:.2f}): {letter} seems to be Z. {advice}"
-        )
-    return ""
+    if not of_channels > of_planes + _CLEAR_DIFFERENCE:
+        return ""
+    return (
+        f"neighbouring channels are more similar (correlation {of_channels:.2f}) than neighbouring planes "
+        f"({of_planes:.2f}): {letter} seems to be Z"
+    )
 
 
 def similarities(source, axes, letter, pairs=3, places=3) -> list[float]:

@@ -58,10 +58,22 @@ def test_ambiguous_axes_are_refused(tmp_path, pixels, shape, names):
 
 
 def test_given_axes_that_the_file_contradicts_are_said(tmp_path, cell, write_ome):
-    path = write_ome(tmp_path / "a.ome.tif", cell, "CZYX")
+    path = write_ome(tmp_path / "a.ome.tif", cell[:, :8], "CZYX")
     (guess,) = read_stack(path, axes="ZCYX").guesses
     assert guess == "the axes are given as ZCYX, and the file says CZYX: the given ones are used."
     assert read_stack(path, axes="CZYX").guesses == ()
+
+
+def test_given_axes_that_make_many_channels_of_planes_are_refused(tmp_path, cell, write_ome):
+    """More than any stain gives, and of fewer planes; unless file and user agree, or name each of them."""
+    path, right = tmp_path / "a.npy", np.moveaxis(cell, 0, 1)
+    np.save(path, right)
+    with pytest.raises(ValueError, match=r"given as CZYX, .* 12 channels of 3 planes .*C seems to be Z\. .*: ZCYX \("):
+        read_stack(path, axes="CZYX", scale=1)
+    np.testing.assert_array_equal(read_stack(path, axes="ZCYX", scale=1).data, cell)
+    assert read_stack(path, axes="CZYX", channels=list("abcdefghijkl"), scale=1).shape[:2] == (12, 3)
+    path = write_ome(tmp_path / "a.ome.tif", right, "CZYX")
+    assert read_stack(path, axes="CZYX").shape[:2] == (12, 3)
 
 
 @pytest.mark.parametrize("axes", ["QZYX", "ZYX", "ZZYX", "CZYXS", "CZTX"])

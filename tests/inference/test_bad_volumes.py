@@ -1,0 +1,72 @@
+"""What `icell integrate` refuses of stacks and manifests where a model takes volumes."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.inference import inputs
+
+from ..bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SCALE, SPEC, make_cell, write
+from .test_inputs import write_manifest
+
+MODEL = SimpleNamespace(spec=SPEC)
+FLAT = dataclasses.replace(SPEC, axes="YX", shape=SPEC.plane_shape, pixel_size=SPEC.plane_pixel_size)
+
+
+def read(stack, masks, model=MODEL, **how):
+    """The cell of a stack."""
+    (cell,) = inputs.read_inputs([stack], model, inputs.Reading((str(masks),), **how))
+    return cell
+
+
+@pytest.fixture(scope="module")
+def cell():
+    return make_cell()
+
+
+def test_a_good_stack_becomes_a_volume_and_a_picture(tmp_path, cell):
+    stack, masks = write(tmp_path / "a.ome.tif", cell[0], NAMES), write(tmp_path / "m.ome.tif", cell[1], MASKS)
+    for spec in (SPEC, FLAT):
+        expected = preprocess(cell[0], *cell[1], SCALE, Frame(spec.shape, spec.pixel_size)).image
+        np.testing.assert_array_equal(read(stack, masks, SimpleNamespace(spec=spec)).image, expected)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_bad_stacks_are_refused_by_name(tmp_path, cell, name):
+    fault = FAULTS[name]
+    stack, masks = fault.write(tmp_path, *cell)
+    indices = {"membrane": 0, "nucleus": 1, "structure": 2}, {"cell": 0, "nucleus": 1}
+    for channels, of_masks in ((None, None), indices):
+        with pytest.raises(ValueError, match=fault.message) as error:
+            read(
+                stack,
+                masks,
+                channels=channels,
+                segmentation_channels=of_masks,
+                axes=fault.axes,
+                pixel_size=fault.pixel_size,
+            )
+        assert str(stack) in str(error.value)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_bad_cells_of_a_manifest_are_refused_by_name(tmp_path, cell, name):
+    fault = FAULTS[name]
+    stack, masks = fault.write(tmp_path, *cell)
+    scale = str(list(fault.pixel_size)) if fault.pixel_size else ""
+    manifest = write_manifest(tmp_path, [("cell 7", "tom20", stack.name, masks.name, NAME_DICT, scale)])
+    with pytest.raises(ValueError, match=f"(?s)CellId cell 7, .*{fault.of_names or fault.message}") as error:
+        inputs.read_inputs([manifest], MODEL, inputs.Reading(axes=fault.axes))
+    assert str(stack) in str(error.value)
+
+
+def test_masks_that_name_their_own_axes_keep_them_where_the_images_are_wrong(tmp_path, cell):
+    """A time axis that is z in the image, and not in the masks: the one flag holds for the image."""
+    stack, masks = FAULTS["time points"].write(tmp_path, *cell)
+    found = read(stack, masks, axes="ZCYX", pixel_size=SCALE)
+    expected = preprocess(cell[0], *cell[1], SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
+    np.testing.assert_array_equal(found.image, expected)
