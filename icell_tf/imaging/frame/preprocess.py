@@ -174,8 +174,8 @@ def _check_planes(channel, **masks):
     for name, mask in masks.items():
         if np.ndim(mask) == 2 or len(mask) == 1:
             raise MaskError(
-                f"the {name} mask has one plane, but a volume needs a mask in each of the stack's {len(channel)} planes: "
-                f"segment it in 3D, {_FLAT}."
+                f"the {name} mask has one plane, but a volume needs a mask in each of the stack's {len(channel)} "
+                f"planes: segment it in 3D, {_FLAT}."
             )
 
 
@@ -198,7 +198,7 @@ def _check_scale(scale, rank):
         raise ValueError(f"expected a scale (z, y, x) with positive µm per pixel in y and x, found {scale}.")
     if not all(known[-rank:]):
         raise ValueError(
-            "the distance of the stack's planes along z is not known, which a frame in 3D needs: its file says none, or "
-            f"none above 0 in a known unit; found {scale} as µm per voxel along (z, y, x). Give it in the manifest's "
-            "column scale_micron as [z, y, x], or as --pixel_size=z,y,x."
+            "the distance of the stack's planes along z is not known, which a frame in 3D needs: its file says none, "
+            f"or none above 0 in a known unit; found {scale} as µm per voxel along (z, y, x). Give it in the "
+            "manifest's column scale_micron as [z, y, x], or as --pixel_size=z,y,x."
         )
