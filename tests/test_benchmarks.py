@@ -8,7 +8,19 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import adapt, compare_folds, onnx_graphs, photograph, serving, streaming, throughput, train_step
+from benchmarks import (
+    adapt,
+    compare_folds,
+    onnx_graphs,
+    photograph,
+    projected_volumes,
+    serving,
+    streaming,
+    throughput,
+    train_step,
+)
+from icell_tf.data.builder import sources
+from icell_tf.data.builder.config import IntegratedCellConfig
 from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
@@ -69,6 +81,28 @@ def test_graphs_are_compared_function_by_function(make_integrator, make_export, 
 def test_a_table_has_a_column_a_figure():
     rows = [{"px": 64, "mirror": False, "ratio": 560.512}, {"px": 256, "mirror": True, "ratio": 39.1}]
     assert throughput.table(rows).splitlines() == [" px  mirror  ratio", " 64   False  560.5", "256    True   39.1"]
+
+
+HELA = {"name": "hela", "image_size": [16, 64, 64], "pixel_size": [0.45, 1.0, 1.0], "mask_threshold": 0}
+HELA |= {"channel_threshold": "membrane:0,nucleus:0"}
+
+
+def similar(config, every, manual_dir=None):
+    """The medians over cells of the correlations of volumes with pictures, (2, C)."""
+    config = IntegratedCellConfig(**config)
+    cells = sources.list_cells(config, manual_dir)[0][::every]
+    return np.median([projected_volumes.correlations(cell, config.frame, config.preparation) for cell in cells], axis=0)
+
+
+@pytest.mark.parametrize("normalization", ["maximum", "percentile"])
+def test_projected_volumes_are_like_the_pictures_of_their_stacks(real_data, normalization):
+    found = similar(HELA | {"normalization": normalization}, 19, real_data / "hela3d")
+    assert found[0].min() > 0.98 and found[1, 1:].min() > 0.98  # a filled membrane is the same all over a cell
+
+
+def test_projected_volumes_of_simulated_cells_are_like_their_pictures():
+    found = similar(projected_volumes.SIMULATED | {"cells_per_structure": 1}, 3)
+    assert found.shape == (2, 3) and found[0].min() > 0.98 and found[1, 1:].min() > 0.98
 
 
 def test_answers_are_counted_against_the_key(tmp_path, capsys):

@@ -175,10 +175,8 @@ def prepare_simulated(cell: SimulatedId, frame: Frame, preparation: Preparation 
 
     Raises: BadCell: the frame doesn't hold the cell, or its pixels are too large to show one.
     """
-    y = structures.NAMES.index(cell.structure)
-    *depth, _, _ = frame.pixel_size
     try:
-        simulated = simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
+        simulated = simulate_stack(cell, frame)
         masks = simulated.cell_mask, simulated.nucleus_mask
         prepared = preprocess(simulated.channels, *masks, simulated.scale, frame, preparation)
     except ValueError as error:  # no frame for cells
@@ -186,6 +184,13 @@ def prepare_simulated(cell: SimulatedId, frame: Frame, preparation: Preparation 
     truths = _truths(simulated, prepared.transform, cell.expected_draws)
     truths["observations"] = _observations(simulated, prepared.transform, cell.observations)
     return _record(cell, prepared) | truths, _findings(prepared, simulated.scale)
+
+
+def simulate_stack(cell: SimulatedId, frame: Frame) -> simulate.SimulatedCell:
+    """Simulates a cell for a frame. Raises: ValueError: the frame's pixels are too large to show one."""
+    *depth, _, _ = frame.pixel_size
+    y = structures.NAMES.index(cell.structure)
+    return simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
 
 
 def _truths(simulated, transform, draws):

@@ -10,10 +10,14 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.inference import inputs
 
-from ..bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SCALE, SPEC, make_cell, write
+from ..bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SCALE, SPEC, make_cell, write, write_array
 from .test_inputs import write_manifest
 
 MODEL = SimpleNamespace(spec=SPEC)
+INDICES = {
+    "channels": {"membrane": 0, "nucleus": 1, "structure": 2},
+    "segmentation_channels": {"cell": 0, "nucleus": 1},
+}
 FLAT = dataclasses.replace(SPEC, axes="YX", shape=SPEC.plane_shape, pixel_size=SPEC.plane_pixel_size)
 
 
@@ -35,21 +39,26 @@ def test_a_good_stack_becomes_a_volume_and_a_picture(tmp_path, cell):
         np.testing.assert_array_equal(read(stack, masks, SimpleNamespace(spec=spec)).image, expected)
 
 
+@pytest.mark.parametrize("axes", ["CZYX", "ZCYX", "ZYXC"])
+def test_arrays_become_volumes_by_the_axes_that_are_given(tmp_path, cell, axes):
+    """As a stack and in a manifest: arrays say nothing of their axes."""
+    order = ["CZYX".index(axis) for axis in axes]
+    stack, masks = (write_array(tmp_path / name, part.transpose(order)) for name, part in zip("am", cell, strict=True))
+    expected = preprocess(cell[0], *cell[1], SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
+    found = read(stack, masks, **INDICES, axes=axes, pixel_size=SCALE)
+    np.testing.assert_array_equal(found.image, expected)
+    manifest = write_manifest(tmp_path, [("a", "tom20", stack.name, masks.name, NAME_DICT, str(list(SCALE)))])
+    (found,) = inputs.read_inputs([manifest], MODEL, inputs.Reading(axes=axes))
+    np.testing.assert_array_equal(found.image, expected)
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_bad_stacks_are_refused_by_name(tmp_path, cell, name):
     fault = FAULTS[name]
     stack, masks = fault.write(tmp_path, *cell)
-    indices = {"membrane": 0, "nucleus": 1, "structure": 2}, {"cell": 0, "nucleus": 1}
-    for channels, of_masks in ((None, None), indices):
+    for indices in ({}, INDICES):
         with pytest.raises(ValueError, match=fault.message) as error:
-            read(
-                stack,
-                masks,
-                channels=channels,
-                segmentation_channels=of_masks,
-                axes=fault.axes,
-                pixel_size=fault.pixel_size,
-            )
+            read(stack, masks, **indices, axes=fault.axes, pixel_size=fault.pixel_size)
         assert str(stack) in str(error.value)
 
 

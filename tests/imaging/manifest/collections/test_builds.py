@@ -3,11 +3,17 @@
 import collections
 import pathlib
 
+import numpy as np
 import pytest
+import tifffile
 
 from icell_tf.data.builder import report, sources
 from icell_tf.data.builder.config import IntegratedCellConfig
+from icell_tf.imaging.frame.frame import Frame
+from icell_tf.imaging.frame.preprocess import preprocess
 from tests.building import build, records
+
+VOLUMES = {"kind": "hipsc_single_cell", "image_size": [16, 32, 32], "pixel_size": [1.0, 1.2, 1.2]}
 
 
 def test_the_papers_collection(tmp_path, paper_folder):
@@ -36,3 +42,22 @@ def test_axes_of_the_hipsc_dataset_may_be_given(hipsc_folder):
     config = IntegratedCellConfig(name="x", kind="hipsc_single_cell", axes="ZCYX")
     cells, _, _ = sources.list_cells(config, hipsc_folder[0])
     assert {cell.axes for cell in cells} == {"ZCYX"} and config.arguments()["axes"] == "ZCYX"
+
+
+@pytest.mark.parametrize("axes", ["", "ZCYX"])
+def test_the_hipsc_dataset_in_3d(tmp_path, hipsc_folder, simulated, axes):
+    """Volumes of all cells, as the stacks themselves give them; also where the crops call their planes time points."""
+    folder, rows = hipsc_folder
+    if axes:
+        for path in (folder / row[column] for row in rows for column in ("crop_raw", "crop_seg")):
+            tifffile.imwrite(path, tifffile.imread(path), ome=True, metadata={"axes": "TCYX"})
+    builder = build(tmp_path / "data", VOLUMES | {"name": "volumes", "axes": axes}, folder)
+    assert builder.info.metadata["spec"]["axes"] == "ZYX"
+    found = {r["cell_id"].decode(): r["image"] for split in builder.info.splits for r in records(builder, split)}
+    frame = Frame(VOLUMES["image_size"], VOLUMES["pixel_size"])
+    for row, cell in zip(rows, simulated.values(), strict=True):
+        expected = preprocess(cell.channels, cell.cell_mask, cell.nucleus_mask, cell.scale, frame).image
+        np.testing.assert_array_equal(found[str(row["CellId"])], expected)
+    if axes:
+        with pytest.raises(report.BadCells, match=r"time points \(axis T of TCYX.*if planes, ZCYX"):
+            build(tmp_path / "others", VOLUMES | {"name": "volumes"}, folder)
