@@ -114,6 +114,10 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
         fits = isinstance(self.axes, str) and (not self.axes or check_letters(self.axes))
         self._refuse_unless(fits, "axes", "different letters of TCZYXS, Y and X among them, one for each dimension")
         self._check_kinds()
+        channels = not self.axes or {"C", "S"} & set(self.axes.upper())
+        self._refuse_unless(
+            channels, "axes", "those of stacks with channels, C or S; for volumes give image_size [z, y, x]"
+        )
         texts = {name: str(getattr(self, name)) for name in (THRESHOLD, CHANNEL_THRESHOLD)}
         self.choices = Choices.parse(texts, f"Config {self.name!r}: {{}}", BY_CONFIG)
         self._shape, self._pixel_size = self._sizes()

@@ -102,6 +102,10 @@ from tests.building import STACKS, TINY_3D
             ({"axes": value}, "axes is .* expected different letters of TCZYXS")
             for value in (None, 5, "CZ", "CCYX", "CZYQ")
         ),
+        (
+            {"axes": "ZYX"},
+            r"axes is 'ZYX', expected those of stacks with channels, .* volumes give image_size \[z, y, x\]",
+        ),
         *(({"alignment": value}, "alignment is .* expected one of major_axis") for value in (None, True, [])),
         *(({"normalization": value}, "normalization is .* expected one of maximum") for value in (None, "max", 1)),
         ({"pixelsize": 1.0}, "'stacks': 'pixelsize' is no argument: did you mean pixel_size"),

@@ -1,14 +1,16 @@
-"""What `icell integrate` refuses of stacks and manifests where a model takes volumes."""
+"""What `icell integrate` makes of stacks and manifests where a model takes volumes, and what it refuses."""
 
 import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.preprocess import preprocess
-from icell_tf.inference import inputs
+from icell_tf.imaging.read import read_stack
+from icell_tf.inference import inputs, outputs
 
 from ..bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SCALE, SPEC, make_cell, write, write_array
 from .test_inputs import write_manifest
@@ -79,3 +81,39 @@ def test_masks_that_name_their_own_axes_keep_them_where_the_images_are_wrong(tmp
     found = read(stack, masks, axes="ZCYX", pixel_size=SCALE)
     expected = preprocess(cell[0], *cell[1], SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
     np.testing.assert_array_equal(found.image, expected)
+
+
+class Copies:
+    """A model that predicts the nucleus as every structure."""
+
+    spec, structures, known = SPEC, SPEC.structures, None
+
+    def integrate(self, x_r):
+        return {"structures": np.repeat(x_r[..., 1:], len(self.structures), axis=-1)}
+
+    def draw(self, x_r, count, seed=0):
+        return iter(())
+
+    def classify(self, x_rs):
+        return {"probabilities": np.full((len(x_rs), len(self.structures)), 0.5)}
+
+
+def test_the_original_frame_of_a_volume_is_the_stacks(tmp_path, cell):
+    """Turned back and scaled back, voxel by voxel; also where the stack lies the other way round."""
+    channels, masks = cell
+    turned = channels[..., ::-1, :].swapaxes(2, 3), masks[..., ::-1, :].swapaxes(2, 3)
+    for i, (data, inside) in enumerate((cell, turned)):
+        stack, of_masks = write(tmp_path / f"{i}.ome.tif", data, NAMES), write(tmp_path / f"m{i}.tif", inside, MASKS)
+        given = read(stack, of_masks)
+        outputs.integrate_cells(Copies(), [given], tmp_path / f"out-{i}", outputs.Settings(original_frame=True))
+        found = read_stack(tmp_path / f"out-{i}" / f"{i}.ome.tif")
+        assert found.shape[1:] == data.shape[1:] and found.scale == SCALE and found.source.axes == "CZYX"
+        within = ndimage.binary_erosion(inside[0], iterations=3)  # voxels at the rim are of the outside, too
+        names = ("membrane", "nucleus", "tom20", "observed structure")
+        for name, channel in zip(names, (0, 1, 1, 2), strict=True):
+            signal, restored = np.where(inside[0], data[channel] - 100.0, 0), found.channel(name)
+            assert np.corrcoef(restored.ravel(), signal.ravel())[0, 1] > 0.92, name
+            if channel != 1:  # the nucleus is 0 in most of it
+                assert np.corrcoef(restored[within], signal[within])[0, 1] > 0.9, name
+            middles = [ndimage.center_of_mass(np.clip(image, 0, None)) for image in (restored, signal)]
+            np.testing.assert_allclose(*middles, atol=0.3)
