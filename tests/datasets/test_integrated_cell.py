@@ -39,7 +39,7 @@ def manual_dir(tmp_path):
 
 
 def test_configs_of_known_cells_are_registered():
-    names = ["simulated", "simulated_64", "simulated_demo", "paper_2d", "hipsc_single_cell"]
+    names = ["simulated", "simulated_64", "simulated_3d", "simulated_demo", "paper_2d", "hipsc_single_cell"]
     assert [config.name for config in module.Builder.BUILDER_CONFIGS] == names
     assert module.Builder.name == "integrated_cell"
 
