@@ -98,8 +98,9 @@ def test_two_builds_of_volumes_hold_the_same(tmp_path):
                 np.testing.assert_array_equal(value, other[name])
 
 
-def test_volumes_of_stacks(tmp_path, manual_dir):
-    config = STACKS | {"image_size": [8, 32, 32], "pixel_size": [1.0, 1.0, 1.0]}
+@pytest.mark.parametrize("kind", ["stacks", "hipsc_single_cell"])
+def test_volumes_of_stacks(tmp_path, manual_dir, kind):
+    config = STACKS | {"kind": kind, "image_size": [8, 32, 32], "pixel_size": [1.0, 1.0, 1.0]}
     builder = build(tmp_path / "data", config, manual_dir)
     spec = CellSpec.from_dict(builder.info.metadata["spec"])
     assert spec.structures == ("fibrillarin", "tom20", "lysosome")
