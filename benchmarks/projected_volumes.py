@@ -1,10 +1,10 @@
 """How similar a volume's maximum along z is to the picture that preprocessing makes of the same stack.
 
-    python benchmarks/projected_volumes.py
+    python benchmarks/projected_volumes.py --every=20
     python benchmarks/projected_volumes.py --manual_dir=FOLDER --config='{"image_size": [16, 64, 64], ...}'
 
 prints by channel the median, the 5th percentile and the lowest of the cells' Pearson correlations, in the whole frame
-and within the cell's outline. The config is that of a build of volumes; without one, it is 80 simulated cells.
+and within the cell's outline. The config is that of a build of volumes; without one, it is simulated_3d.
 """
 
 import argparse
@@ -13,14 +13,12 @@ import pathlib
 import numpy as np
 
 from icell_tf.data.builder import sources
-from icell_tf.data.builder.config import CONFIGS, IntegratedCellConfig
+from icell_tf.data.builder.config import CONFIGS
 from icell_tf.data.builder.integrated_cell import parse_config
 from icell_tf.imaging.frame.pose import BeyondFrame
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.imaging.prepare import SimulatedId, simulate_stack
 from icell_tf.spec import CHANNELS
-
-SIMULATED = dict(name="projected", kind="simulated", image_size=[32, 64, 64], pixel_size=0.6, cells_per_structure=8)
 
 
 def correlations(cell, frame, preparation=None):
@@ -44,13 +42,12 @@ def _in(region, *images):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", help="name or JSON of a build's config, of volumes")
+    parser.add_argument("--config", default="simulated_3d", help="name or JSON of a build's config, of volumes")
     parser.add_argument("--manual_dir", type=pathlib.Path, help="folder of manifest.csv or of a collection")
     parser.add_argument("--every", type=int, default=1, help="takes every so many cells")
     arguments = parser.parse_args()
-    config = parse_config(arguments.config) if arguments.config else IntegratedCellConfig(**SIMULATED)
-    if isinstance(config, str):
-        config = next(each for each in CONFIGS if each.name == config)
+    config = parse_config(arguments.config)
+    config = next((each for each in CONFIGS if each.name == config), config)
     cells, found, beyond = sources.list_cells(config, arguments.manual_dir)[0][:: arguments.every], [], 0
     for cell in cells:
         try:

@@ -20,7 +20,7 @@ from benchmarks import (
     train_step,
 )
 from icell_tf.data.builder import sources
-from icell_tf.data.builder.config import IntegratedCellConfig
+from icell_tf.data.builder.config import CONFIGS, IntegratedCellConfig
 from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
@@ -89,19 +89,18 @@ HELA |= {"channel_threshold": "membrane:0,nucleus:0"}
 
 def similar(config, every, manual_dir=None):
     """The medians over cells of the correlations of volumes with pictures, (2, C)."""
-    config = IntegratedCellConfig(**config)
     cells = sources.list_cells(config, manual_dir)[0][::every]
     return np.median([projected_volumes.correlations(cell, config.frame, config.preparation) for cell in cells], axis=0)
 
 
 @pytest.mark.parametrize("normalization", ["maximum", "percentile"])
 def test_projected_volumes_are_like_the_pictures_of_their_stacks(real_data, normalization):
-    found = similar(HELA | {"normalization": normalization}, 19, real_data / "hela3d")
+    found = similar(IntegratedCellConfig(**HELA, normalization=normalization), 19, real_data / "hela3d")
     assert found[0].min() > 0.98 and found[1, 1:].min() > 0.98  # a filled membrane is the same all over a cell
 
 
 def test_projected_volumes_of_simulated_cells_are_like_their_pictures():
-    found = similar(projected_volumes.SIMULATED | {"cells_per_structure": 1}, 3)
+    found = similar(next(config for config in CONFIGS if config.name == "simulated_3d"), 700)
     assert found.shape == (2, 3) and found[0].min() > 0.98 and found[1, 1:].min() > 0.98
 
 
