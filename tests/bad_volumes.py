@@ -172,6 +172,10 @@ FAULTS = {
         _only([1], 1), r"m\.ome\.tif: the nucleus mask is empty in all planes but"
     ),
     "masks of one plane in each": Fault(_only([0, 1], 2), r"m\.ome\.tif: the cell mask is the same in all 20 planes"),
+    "a nucleus of one plane in each of the cell": Fault(
+        _masked(lambda masks: np.stack([masks[0], np.minimum(masks[1].max(axis=0), masks[0])])),
+        r"m\.ome\.tif: the nucleus mask is the same in all planes of the cell",
+    ),
     "no distance of planes": Fault(_spaced(None), _NO_DISTANCE),
     "a distance of 0": Fault(_spaced(0.0), _NO_DISTANCE),
     "a distance below 0": Fault(_spaced(-0.5), _NO_DISTANCE),

@@ -81,7 +81,7 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
     _check_scale(scale, rank)
     projected = rank < channels[0].ndim
     if not projected:
-        _check_depth(cell=cell_mask, nucleus=nucleus_mask)
+        _check_depth(cell_mask, nucleus_mask)
     cell, nucleus = (mask.any(axis=0) if projected else mask for mask in (cell_mask, nucleus_mask))
     transform, pose = align(cell, nucleus, scale[-rank:], frame, preparation.alignment)
     images, ranges, left_out = [], [], {}
@@ -179,13 +179,18 @@ def _check_planes(channel, **masks):
             )
 
 
-def _check_depth(**masks):
-    """Refuses masks that are of one plane in truth: only one is filled, or all are the same."""
-    for name, mask in masks.items():
-        filled = np.count_nonzero(mask.any(axis=(1, 2)))
-        if filled > 1 and not all(np.array_equal(plane, mask[0]) for plane in mask[1:]):
+def _check_depth(cell, nucleus):
+    """Refuses masks that are of one plane in truth: one is filled, or the same outline fills all, or the cell's."""
+    outline = nucleus.any(axis=0)
+    for name, mask in (("cell", cell), ("nucleus", nucleus)):
+        if np.count_nonzero(mask.any(axis=(1, 2))) == 1:
+            found = "empty in all planes but one"
+        elif all(np.array_equal(plane, mask[0]) for plane in mask):
+            found = f"the same in all {len(mask)} planes"
+        elif mask is nucleus and all(np.array_equal(n, outline & c) for n, c in zip(nucleus, cell, strict=True)):
+            found = "the same in all planes of the cell"
+        else:
             continue
-        found = "empty in all planes but one" if filled == 1 else f"the same in all {len(mask)} planes"
         raise MaskError(
             f"the {name} mask is {found}, but a volume needs a mask that shows the {name} in each plane: segment it in "
             f"3D, {_FLAT}."

@@ -16,6 +16,7 @@ from icell_tf.imaging.fields.matching import Limits
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.masks import Choices
 from icell_tf.imaging.frame.preprocess import preprocess
+from icell_tf.imaging.manifest.cells import BadCell
 from icell_tf.imaging.manifest.manifest import read_manifest
 from icell_tf.imaging.prepare import prepare_cell
 
@@ -28,7 +29,11 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_from_field_to_prepared_cells(field, simulated, tmp_path):
+FRAMES = [Frame((64, 64), (0.6, 0.6)), Frame((32, 64, 64), (0.6, 0.6, 0.6))]
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=str)
+def test_from_field_to_prepared_cells(field, simulated, tmp_path, frame):
     lines = []
     counts = cut.cut_fields([field], tmp_path / "out", report=lines.append)
     assert counts == {"kept": 3, "no nucleus": 1}
@@ -38,7 +43,6 @@ def test_from_field_to_prepared_cells(field, simulated, tmp_path):
     (aside,) = table(tmp_path / "out" / "set_aside.csv")
     assert (aside["FOVId"], aside["kind"], aside["label"], aside["reason"]) == ("a", "cell", "4", "no nucleus")
 
-    frame = Frame((64, 64), (0.6, 0.6))
     cells = read_manifest(tmp_path / "out" / "manifest.csv")
     assert [cell.cell_id for cell in cells] == ["a_1", "a_2", "a_3"]
     for cell, alone in zip(cells, simulated.alone, strict=False):
@@ -82,6 +86,25 @@ def test_labels_in_a_plane_as_channels_of_one_file(field, simulated, files, tmp_
     assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255} and mask.ndim == 3  # cell and nucleus, a plane
     with pytest.raises(ValueError, match="both.tif: .*--segmentation_channels=cell:0"):
         cut.cut_fields([bare], tmp_path / "other", report=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("flat", "message"),
+    [
+        (["cells", "nuclei"], "the cell mask has one plane, but a volume needs"),
+        (["cells"], "the cell mask is the same in all"),
+        (["nuclei"], "the nucleus mask is the same in all planes of the cell"),
+    ],
+)
+def test_labels_in_a_plane_make_no_volumes(field, simulated, files, tmp_path, flat, message):
+    for name in flat:
+        tifffile.imwrite(files / f"{name}.tif", getattr(simulated, name).max(axis=0))
+    cut.cut_fields([field], tmp_path / "out", report=lambda line: None)
+    picture, volume = FRAMES
+    for cell in read_manifest(tmp_path / "out" / "manifest.csv"):
+        prepare_cell(cell, picture)
+        with pytest.raises(BadCell, match=f"CellId a_.*_seg.ome.tif: {message}"):
+            prepare_cell(cell, volume)
 
 
 def test_labels_as_png(field, simulated, files, tmp_path):

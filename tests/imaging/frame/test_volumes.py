@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from icell_tf.imaging.frame.frame import Frame
-from icell_tf.imaging.frame.preprocess import MaskError, preprocess
+from icell_tf.imaging.frame.preprocess import MaskError, preprocess, preprocess_channel
 from icell_tf.spec import Preparation
 from tests.imaging.frame.test_preprocess import FRAME, Cell, correlations, make_cell
 
@@ -66,6 +66,14 @@ def test_restore_undoes_apply_in_3d():
     restored = transform.restore(transform.apply(volume))
     assert restored.shape == volume.shape and restored.dtype == np.float32
     np.testing.assert_allclose(restored, volume, atol=0.06)
+
+
+@pytest.mark.parametrize("normalization", ["maximum", "percentile"])
+def test_another_structure_of_the_cell_is_prepared_as_its_own(normalization):
+    cell, preparation = make_cell(), Preparation(normalization=normalization)
+    result = cell.preprocess(VOLUME, preparation=preparation)
+    other = preprocess_channel(cell.channels[2], cell.cell_mask, result.transform, preparation)
+    np.testing.assert_array_equal(other, result.image[..., 2])
 
 
 def test_percentile_of_a_volume_is_that_of_its_voxels():

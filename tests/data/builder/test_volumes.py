@@ -1,9 +1,10 @@
-"""What a build of volumes refuses: every bad cell by its id, its file and the reason, before anything is written."""
+"""Volumes of users' stacks: arrays by the axes of a config, and what a build refuses, by cell, file and reason."""
 
 import csv
 import json
 import re
 
+import numpy as np
 import pytest
 
 from icell_tf.data.builder import report
@@ -11,7 +12,7 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.pose import BeyondFrame
 from icell_tf.imaging.frame.preprocess import preprocess
 from icell_tf.imaging.manifest.cells import BadCell
-from tests.bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SPEC, make_cell, write
+from tests.bad_volumes import FAULTS, MASKS, NAME_DICT, NAMES, SCALE, SPEC, make_cell, write, write_array
 from tests.building import build, records
 
 CONFIG = {"kind": "stacks", "image_size": list(SPEC.shape), "pixel_size": list(SPEC.pixel_size)}
@@ -79,3 +80,19 @@ def test_the_larger_frames_that_an_error_names_hold_all_cells_and_no_smaller_one
                 with pytest.raises(BeyondFrame):
                     for scale in SCALES.values():
                         preprocess(channels, *masks, scale, frame)
+
+
+@pytest.mark.parametrize("axes", ["CZYX", "ZCYX"])
+def test_arrays_are_built_by_the_axes_of_the_config(tmp_path, axes):
+    """Masks that have no axes, either."""
+    channels, masks = make_cell()
+    (folder := tmp_path / "cells").mkdir()
+    stack, of_masks = (
+        write_array(folder / name, part.transpose(["CZYX".index(axis) for axis in axes]))
+        for name, part in (("a", channels), ("m", masks))
+    )
+    write_manifest(folder, [("a", "tom20", stack.name, of_masks.name, NAME_DICT, str(list(SCALE)))])
+    built = build(tmp_path / "data", CONFIG | {"name": "arrays", "axes": axes}, folder)
+    (record,) = (record for split in built.info.splits for record in records(built, split))
+    expected = preprocess(channels, *masks, SCALE, Frame(SPEC.shape, SPEC.pixel_size)).image
+    np.testing.assert_array_equal(record["image"], expected)
