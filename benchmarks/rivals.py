@@ -42,17 +42,23 @@ class NoModel:
         return dict.fromkeys(("probabilities", "z_r", "z_s"), nothing)
 
 
-def measure(prepared):
-    """Returns {structure, or "mean": {prediction: mean r}} of `PreparedCells`."""
-    test, training = (code_cells(NoModel(), prepared, split) for split in ("test", prepared.train_split))
+def measure(test, training):
+    """Returns {structure, or "mean": {prediction: mean r}} of `CodedCells`, whose codes don't matter."""
     r, _ = correlate(test, Neighbours(NoModel(), training))
     r = {name: r[name] for name in PREDICTIONS if name in r}
-    names = prepared.spec.structures
+    names = test.spec.structures
     known = [k for k in range(len(names)) if not np.isnan(r["class_mean"][:, k]).all()]
     rows = {names[k]: [k] for k in known} | {"mean": known}
-    return {
-        name: {prediction: mean_r(values, chosen) for prediction, values in r.items()} for name, chosen in rows.items()
-    }
+    return {name: {prediction: mean_r(of, chosen) for prediction, of in r.items()} for name, chosen in rows.items()}
+
+
+def table(rows):
+    """Returns what `measure` returns as text."""
+    width, columns = max(map(len, rows)), list(rows["mean"])
+    lines = ["  ".join([" " * width, *columns])]
+    for name, row in rows.items():
+        lines.append("  ".join([name.ljust(width), *(f"{row[column]:{len(column)}.3f}" for column in columns)]))
+    return "\n".join(lines)
 
 
 def main():
@@ -62,12 +68,8 @@ def main():
     given = parser.parse_args()
     for dataset in given.dataset:
         prepared, begun = PreparedCells(find_prepared(dataset, given.data_dir)), time.perf_counter()
-        rows = measure(prepared)
-        width, columns = max(map(len, rows)), list(rows["mean"])
-        print(f"{prepared.dataset}: {prepared.spec}; {prepared.size('test')} test cells")
-        print(" " * width, *columns, sep="  ")
-        for name, row in rows.items():
-            print(name.ljust(width), *(f"{row[column]:{len(column)}.3f}" for column in columns), sep="  ")
+        test, training = (code_cells(NoModel(), prepared, split) for split in ("test", prepared.train_split))
+        print(f"{prepared.dataset}: {prepared.spec}; {len(test)} test cells", table(measure(test, training)), sep="\n")
         print(f"{time.perf_counter() - begun:.0f} s\n", flush=True)
 
 

@@ -8,17 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import (
-    adapt,
-    compare_folds,
-    onnx_graphs,
-    photograph,
-    rivals,
-    serving,
-    streaming,
-    throughput,
-    train_step,
-)
+from benchmarks import adapt, compare_folds, onnx_graphs, photograph, serving, streaming, throughput, train_step
 from icell_tf.export.onnx import write_graph
 from tests.data.test_batches import assert_equal
 
@@ -158,14 +148,3 @@ def test_a_row_on_serving_by_hand():
     row = serving.row_of([0.004] * 98 + [0.1, 0.2], failed=1, seconds=4, rate=50.0)
     expected = {"requests/s": 25, "p50 ms": 4, "p99 ms": 200, "failed": 1, "loop cells/s": 50, "ratio": 0.5}
     assert row == expected
-
-
-def test_rivals_need_no_model(prepared):
-    rows, names = rivals.measure(prepared), prepared.spec.structures
-    assert list(rows) == [*names, "mean"] and list(rows["mean"]) == list(rivals.PREDICTIONS)
-    training, test = (prepared.read(split, slice(None)) for split in ("train", "test"))
-    of_class = prepared.spec.structure(training["image"])[training["structure"] == 3].mean(axis=0).ravel()
-    r = [np.corrcoef(of_class, expected[..., 3].ravel())[0, 1] for expected in test["expected"]]
-    assert rows[names[3]]["class_mean"] == pytest.approx(np.mean(r), abs=1e-6)
-    assert rows[names[3]]["ceiling"] == pytest.approx(test["ceiling"][:, 3].mean(), abs=1e-6)
-    assert rows["mean"]["nearest_pixels"] == pytest.approx(np.mean([rows[name]["nearest_pixels"] for name in names]))
