@@ -1,8 +1,8 @@
 """Measures `tfds build` from stacks: cells a second, read rate, and memory: python benchmarks/build_speed.py.
 
 Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8. There are only a few
-distinct files, so that they stay in the page cache; the frame has 256 px. Each build runs in a process of its own.
---parts measures the CPU time of each part of the work on a cell instead.
+distinct files, so that they stay in the page cache; the frame has 256 px, or with --volumes 32 x 64 x 64. Each build
+runs in a process of its own. --parts measures the CPU time of each part of the work on a cell instead.
 """
 
 import argparse
@@ -26,7 +26,8 @@ import tifffile
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SHAPE, SCALE = (60, 300, 300), (0.3, 0.25, 0.25)  # Z, Y, X; µm
 FILES, STRUCTURES = 8, ("tom20", "lamin-b1")
-CONFIG = {"name": "speed", "kind": "stacks", "image_size": 256, "pixel_size": 0.317}
+PICTURES = {"name": "speed", "kind": "stacks", "image_size": 256, "pixel_size": 0.317}
+VOLUMES = PICTURES | {"image_size": [32, 64, 64], "pixel_size": [0.75, 1.25, 1.25]}
 NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg', 'nucleus_seg']}"
 
 
@@ -62,9 +63,9 @@ def write_manifest(folder, cells):
             writer.writerow((f"cell-{i}", STRUCTURES[i // FILES % 2], *files, NAMES, list(SCALE)))
 
 
-def build(manual_dir, data_dir):
+def build(config, manual_dir, data_dir):
     """Builds once, in a process of its own. Returns: seconds, and peak MB of that process and of all together."""
-    command = [sys.executable, __file__, "--build", str(manual_dir), str(data_dir)]
+    command = [sys.executable, __file__, "--build", json.dumps(config), str(manual_dir), str(data_dir)]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peaks = 0.0, 0.0
@@ -92,20 +93,20 @@ def memory(process):
     return sum(sizes[:1]), sum(sizes)
 
 
-def run_build(manual_dir, data_dir):
+def run_build(config, manual_dir, data_dir):
     """Builds in this process, and prints the seconds without those of TensorFlow's import."""
     import tensorflow  # noqa: F401
     import tensorflow_datasets as tfds
 
     from datasets.integrated_cell.integrated_cell_dataset_builder import Builder, IntegratedCellConfig
 
-    builder = Builder(data_dir=data_dir, config=IntegratedCellConfig(**CONFIG))
+    builder = Builder(data_dir=data_dir, config=IntegratedCellConfig(**json.loads(config)))
     start = time.perf_counter()
     builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))
     print(time.perf_counter() - start)
 
 
-def measure_parts(folder, cells):
+def measure_parts(config, folder, cells):
     """Prints the CPU time of each part of the work on a cell, in this one process."""
     import tensorflow  # noqa: F401
     from tensorflow_datasets.core import example_serializer
@@ -116,8 +117,8 @@ def measure_parts(folder, cells):
     from icell_tf.imaging.manifest import manifest
 
     write_manifest(folder, cells)
-    frame = IntegratedCellConfig(**CONFIG).frame
-    builder = Builder(data_dir=folder, config=IntegratedCellConfig(**CONFIG))
+    frame = IntegratedCellConfig(**config).frame
+    builder = Builder(data_dir=folder, config=IntegratedCellConfig(**config))
     builder.info.features["structure"].names = STRUCTURES
     serializer = example_serializer.ExampleSerializer(builder.info.features.get_serialized_info())
     parts = dict.fromkeys(("read", "read and preprocess", "the whole of a worker's", "hand over to TFDS"), 0.0)
@@ -151,22 +152,24 @@ def measure_parts(folder, cells):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, nargs="+", default=[200, 2000], help="sizes of the builds")
-    parser.add_argument("--build", nargs=2, metavar=("MANUAL_DIR", "DATA_DIR"), help=argparse.SUPPRESS)
+    parser.add_argument("--volumes", action="store_true", help="in place of pictures")
+    parser.add_argument("--build", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--parts", action="store_true", help="CPU time of the parts, for the first of --cells")
     arguments = parser.parse_args()
     if arguments.build:
         return run_build(*arguments.build)
+    config = VOLUMES if arguments.volumes else PICTURES
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         bytes_read = write_stacks(folder)
-        print(f"{_machine()}\n{bytes_read / 1e6:.1f} MB a cell; {json.dumps(CONFIG)}\n")
+        print(f"{_machine()}\n{bytes_read / 1e6:.1f} MB a cell; {json.dumps(config)}\n")
         if arguments.parts:
             sys.path.insert(0, str(REPOSITORY))
-            return measure_parts(folder, arguments.cells[0])
+            return measure_parts(config, folder, arguments.cells[0])
         print("cells    seconds    cells/s    read MB/s    peak MB: main process    with workers")
         for cells in arguments.cells:
             write_manifest(folder, cells)
-            seconds, main_peak, all_peak = build(folder, folder / "data")
+            seconds, main_peak, all_peak = build(config, folder, folder / "data")
             rate = cells / seconds
             print(
                 f"{cells:5}    {seconds:7.1f}    {rate:7.1f}    {rate * bytes_read / 1e6:9.0f}"

@@ -3,12 +3,14 @@
     python benchmarks/streaming.py
     python benchmarks/streaming.py --parts=memory --train
     python benchmarks/streaming.py --parts=time --sizes=64 --cells=640 --json=FILE
+    python benchmarks/streaming.py --parts=memory,time --sizes=32x64x64
+    python benchmarks/streaming.py --parts=read --dataset=integrated_cell/simulated_3d
 
-Made-up cells, written into a temporary folder. Memory: the peak of a process that takes all batches of an epoch from
-files, without a cache; each measurement is a process of its own. Time: epochs of phase 1, with the widths of the
-preset `demo`. Three loaders take turns in one process: cells in memory as one tensor, which is the
-yardstick, and the batches of `PreparedCells` with the cache off and auto. Figures are medians over the rounds. The
-machine has to be idle.
+Made-up cells, written into a temporary folder; --parts=read takes a prepared data set. Memory: the peak of a process
+that takes all batches of an epoch from files, without a cache; each measurement is a process of its own. Time: epochs
+of phase 1, with the widths of the preset `demo`. Three loaders take turns in one process: cells in memory as one
+tensor, which is the yardstick, and the batches of `PreparedCells` with the cache off and auto. Read: how fast the
+training cells of a data set are read in random order. Figures are medians over the rounds. The machine has to be idle.
 """
 
 import argparse
@@ -28,10 +30,11 @@ import train_step  # noqa: E402
 
 STRUCTURES = ("lamin-b1", "tom20", "zo1")
 DISTINCT = 100  # cells that differ; a data set repeats them
-PIXEL_SIZES = {64: 0.6, 256: 0.317}
-MEMORY = {64: (2000, 20000), 256: (200, 2000)}  # cells whose peaks are compared
-TIME = {64: 1280, 256: 128}  # cells of an epoch
-BATCH = {64: 32, 256: 8}
+PIXEL_SIZES = {"64": 0.6, "256": 0.317, "32x64x64": 0.6}
+MEMORY = {"64": (2000, 20000), "256": (200, 2000), "32x64x64": (200, 2000)}  # cells whose peaks are compared
+TIME = {"64": 1280, "256": 128, "32x64x64": 128}  # cells of an epoch
+BATCH = {"64": 32, "256": 8, "32x64x64": 8}
+READ_BATCH = 32
 GIB = 2**30
 
 
@@ -94,10 +97,13 @@ def write_cells(folder, spec, counts, seed=0):
     return folder
 
 
-def square_spec(size):
+def spec_of(size):
+    """Returns the `CellSpec` of a size: pixels along the side of a square, or along z, y and x, joined by x."""
     from icell_tf.spec import CellSpec
 
-    return CellSpec("YX", (size, size), (PIXEL_SIZES[size],) * 2, STRUCTURES)
+    shape = tuple(map(int, size.split("x")))
+    axes, shape = ("ZYX", shape) if len(shape) > 1 else ("YX", shape * 2)
+    return CellSpec(axes, shape, (PIXEL_SIZES[size],) * len(axes), STRUCTURES)
 
 
 def open_cells(folder):
@@ -182,6 +188,31 @@ def measure_time(arguments):
     return {name: list(map(statistics.median, zip(*each[1:], strict=True))) for name, each in seconds.items()}
 
 
+def measure_read(arguments):
+    """Returns a row: how fast the training cells of a prepared data set are read in random order, in batches."""
+    from icell_tf.data.folders import find_prepared
+
+    folder = find_prepared(arguments.dataset, arguments.data_dir)
+    cells = open_cells(folder).stored_cells("train")
+    order = np.random.default_rng(0).permutation(len(cells))
+    batches = np.array_split(order, len(cells) // READ_BATCH)
+    seconds = []
+    for _ in range(arguments.rounds + 1):
+        wall, processor = time.perf_counter(), time.process_time()
+        for rows in batches:
+            cells.gather(rows)
+        seconds.append((time.perf_counter() - wall, time.process_time() - processor))
+    wall, processor = map(statistics.median, zip(*seconds[1:], strict=True))  # the first round traces functions
+    stored, raw = sum(path.stat().st_size for path in folder.glob("*-train.*")), int(np.prod(cells.image_shape))
+    row = {
+        "dataset": arguments.dataset,
+        "cells": len(cells),
+        "kB a cell": stored / len(cells) / 1e3,
+        "raw kB": raw / 1e3,
+    }
+    return row | {"cells/s": len(cells) / wall, "cpu ms a cell": 1e3 * processor / len(cells)}
+
+
 WORKERS = {"memory": measure_memory, "time": measure_time}
 
 
@@ -196,8 +227,9 @@ def compare_memory(arguments, size, work):
     """Returns a row for each number of cells, with the ratio of its peak to the first one's."""
     rows = []
     for count in arguments.cells or MEMORY[size]:
-        folder = write_cells(work / f"cells_{size}_{count}" / "1.0.0", square_spec(size), {"train": [count]})
-        row = {"px": size, "cells": count, "images GiB": count * size * size * 3 / GIB}
+        spec = spec_of(size)
+        folder = write_cells(work / f"cells_{size}_{count}" / "1.0.0", spec, {"train": [count]})
+        row = {"px": size, "cells": count, "images GiB": count * int(np.prod(spec.image_shape)) / GIB}
         rows.append(row | run_worker("memory", arguments, size, folder))
         rows[-1]["ratio"] = rows[-1]["peak GiB"] / rows[0]["peak GiB"]
     return rows
@@ -206,7 +238,7 @@ def compare_memory(arguments, size, work):
 def compare_time(arguments, size, work):
     """Returns a row for each loader, with the ratio of its epoch to the yardstick's."""
     count = (arguments.cells or [TIME[size]])[0]
-    folder = write_cells(work / f"epoch_{size}_{count}" / "1.0.0", square_spec(size), {"train": [count]})
+    folder = write_cells(work / f"epoch_{size}_{count}" / "1.0.0", spec_of(size), {"train": [count]})
     seconds = run_worker("time", arguments, size, folder)
     (yardstick, other), rows = seconds["in memory"], []
     for name, (wall, processor) in seconds.items():
@@ -218,13 +250,22 @@ def compare_time(arguments, size, work):
 PARTS = {"memory": compare_memory, "time": compare_time}
 
 
+def over_sizes(compare, arguments):
+    with tempfile.TemporaryDirectory() as work:
+        return [row for size in arguments.sizes.split(",") for row in compare(arguments, size, Path(work))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default=",".join(PARTS), help="which, separated by commas")
-    parser.add_argument("--sizes", default="64,256", help="pixels along a side, 64 or 256 or both")
+    parser.add_argument("--parts", default=",".join(PARTS), help="memory, time or read, separated by commas")
+    parser.add_argument(
+        "--sizes", default="64,256", help=f"of {', '.join(PIXEL_SIZES)}: pixels along a side, or z, y, x"
+    )
     parser.add_argument("--cells", type=int, nargs="*", help="numbers of cells (default: by size)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--train", action="store_true", help="memory: with a training step")
+    parser.add_argument("--dataset", help="read: name of a prepared data set, or its folder")
+    parser.add_argument("--data_dir", help="read: where data sets lie")
     parser.add_argument("--json", help="file for the figures")
     for name, kind in {"worker": str, "folder": str, "batch_size": int}.items():
         parser.add_argument(f"--{name}", type=kind, help=argparse.SUPPRESS)
@@ -237,12 +278,9 @@ def main():
     results = train_step.machine()
     print(json.dumps(results))
     for part in arguments.parts.split(","):
-        rows = []
-        with tempfile.TemporaryDirectory() as work:
-            for size in map(int, arguments.sizes.split(",")):
-                rows += PARTS[part](arguments, size, Path(work))
-        results[part] = rows
-        print(f"\n{PARTS[part].__doc__}\n{throughput.table(rows)}", flush=True)
+        rows = results[part] = [measure_read(arguments)] if part == "read" else over_sizes(PARTS[part], arguments)
+        about = measure_read if part == "read" else PARTS[part]
+        print(f"\n{about.__doc__}\n{throughput.table(rows)}", flush=True)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")
 

@@ -118,7 +118,10 @@ class TrainingConfig:
     )
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(
-        "auto", "of products and activations; auto: bfloat16 on GPUs that compute it fast, else float32", PRECISIONS
+        "auto",
+        "of products and activations; auto: bfloat16 on GPUs that compute it fast and, for volumes, on such CPUs, else "
+        "float32",
+        PRECISIONS,
     )
     jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)
 
@@ -259,6 +262,7 @@ PHASES = {"reference": ReferenceConfig, "conditional": ConditionalConfig, "sampl
 _TINY = dict(width=0.25, architecture="released", learning_rate=8e-4, dark_start=True, cooldown=0.5, mirror=True)
 # With this momentum the statistics still show the start of training after ten epochs, which is too long for the demo.
 _SMALL = dict(**_TINY, dataset="integrated_cell/simulated_64", norm_momentum=0.99)
+_SMALL_3D = _SMALL | dict(dataset="integrated_cell/simulated_3d", batch_size=16)
 _DEMO = dict(**_TINY, dataset="integrated_cell/simulated_demo")
 # z_s holds what the shape leaves open: see docs/paper.md.
 _INFORMATIVE = dict(
@@ -277,6 +281,12 @@ PRESETS = {
         "conditional": ConditionalConfig(**_SMALL, **_INFORMATIVE, epochs=80),
         "sampler": SamplerConfig(dataset=_SMALL["dataset"], width=0.25, epochs=32),
     },
+    "small_3d": {
+        "reference": ReferenceConfig(**_SMALL_3D, epochs=40, mmd_weight=0.3),
+        "conditional": ConditionalConfig(**_SMALL_3D, **_INFORMATIVE, epochs=40),
+        "sampler": SamplerConfig(dataset=_SMALL_3D["dataset"], width=0.25, epochs=8),
+    },
+    "paper_3d": {phase: config(dataset=_SMALL_3D["dataset"]) for phase, config in PHASES.items()},
     "demo": {
         "reference": ReferenceConfig(**_DEMO, epochs=15),
         "conditional": ConditionalConfig(**_DEMO, **_INFORMATIVE, epochs=12),

@@ -17,6 +17,7 @@ EXEMPT = {
     "simulate": "makes stacks (C, Z, Y, X)",
     "imaging": "reads stacks (C, Z, Y, X), before they are images of cells",
     "networks/convolution.py": "computes convolutions of two dimensions",
+    "networks/volume_convolution.py": "computes convolutions of three dimensions",
     "networks/blocks.py": "chooses layers by the number of axes",
     "evaluation/judge.py": "sees planes, whatever the cells are",
     "evaluation/detector.py": "sees planes, whatever the cells are",

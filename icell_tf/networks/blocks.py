@@ -5,14 +5,12 @@ import tensorflow as tf
 
 from icell_tf.networks.convolution import KERNEL, STRIDE, DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
+from icell_tf.networks.volume_convolution import KEPT_KERNEL, DoublingConv3DTranspose, HalvingConv3D
 from icell_tf.spec import SIDES, require_halvable
 
 MIN_LOG_PROBABILITY = -25.0
 BOTTOM = SIDES[0]  # pixels along each axis of the smallest image; an axis that has reached them is no longer halved
-KEPT_KERNEL = 3  # along an axis that is not halved
-# By the number of spatial axes
-CONVOLUTIONS = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}
-TRANSPOSED_CONVOLUTIONS = {2: keras.layers.Conv2DTranspose, 3: keras.layers.Conv3DTranspose}
+CONVOLUTIONS = {2: keras.layers.Conv2D, 3: keras.layers.Conv3D}  # by the number of spatial axes
 MEANS = {2: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling3D}
 
 
@@ -73,7 +71,7 @@ def down_conv(filters, shape, use_bias=False, initializer=None):
     `initializer` makes its kernel; None: a normal distribution with a standard deviation of 0.02.
     """
     use = dict(filters=filters, use_bias=use_bias, kernel_initializer=initializer)
-    return _convolution(HalvingConv2D, CONVOLUTIONS, shape, **use)
+    return _convolution(HalvingConv2D, keras.layers.Conv2D, HalvingConv3D, shape, **use)
 
 
 def up_conv(filters, shape, bias=None, initializer=None):
@@ -82,7 +80,8 @@ def up_conv(filters, shape, bias=None, initializer=None):
     `bias` initializes its bias; None: it has none. `initializer`: as of `down_conv`.
     """
     use = dict(use_bias=bias is not None, bias_initializer=bias or "zeros", kernel_initializer=initializer)
-    return _convolution(DoublingConv2DTranspose, TRANSPOSED_CONVOLUTIONS, shape, filters=filters, **use)
+    layers = DoublingConv2DTranspose, keras.layers.Conv2DTranspose, DoublingConv3DTranspose
+    return _convolution(*layers, shape, filters=filters, **use)
 
 
 def network(inputs, outputs, name):
@@ -101,16 +100,16 @@ def _strides(shape):
     return tuple(STRIDE if side > BOTTOM else 1 for side in shape)
 
 
-def _convolution(fast, plain, shape, kernel_initializer=None, **arguments):
-    """A fast layer where both axes of a plane are halved; elsewhere Keras' own, which takes strides axis by axis."""
+def _convolution(fast, plain, of_volumes, shape, kernel_initializer=None, **arguments):
+    """A fast layer, except for planes that are halved along one axis alone: these have Keras' own."""
     strides = _strides(shape)
     arguments["kernel_initializer"] = kernel_initializer or keras.initializers.RandomNormal(0.0, 0.02)
+    if len(shape) == 3:
+        return of_volumes(strides=strides, **arguments)
     if strides == (STRIDE, STRIDE):
         return fast(**arguments)
     kernel_size = tuple(KERNEL if stride == STRIDE else KEPT_KERNEL for stride in strides)
-    return plain[len(shape)](
-        kernel_size=kernel_size, strides=strides, padding="same", data_format="channels_last", **arguments
-    )
+    return plain(kernel_size=kernel_size, strides=strides, padding="same", data_format="channels_last", **arguments)
 
 
 @keras.saving.register_keras_serializable("icell_tf")

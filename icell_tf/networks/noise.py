@@ -1,12 +1,15 @@
 """Normal draws that depend on the seed and the step alone, so that a resumed run draws the same numbers."""
 
 import contextlib
+import math
 import threading
 
 import keras
 import tensorflow as tf
 
 STEPS, SEEDS = 2**40, 2**32  # a key's two words: seed + draw * SEEDS and step + replica * STEPS
+BITS = 16  # of each uniform number that `coarse_normal` is made of
+PLANES = 4  # axes of a batch of planes, (B, Y, X, C); of volumes there are more
 _step = threading.local()  # TensorFlow traces each replica in a thread of its own
 
 
@@ -43,6 +46,23 @@ def integers(shape, count):
     return tf.random.stateless_uniform(shape, _next_key(), 0, count, tf.int32, alg="philox")
 
 
+def coarse_normal(shape, dtype=tf.float32):
+    """As `normal`, in half the time on a CPU: made of 16 random bits a number, which is at most 4.9 away from 0.
+
+    Two numbers of 16 bits each are the radius and the angle of two normal ones (Box and Muller 1958).
+    """
+    count = tf.reduce_prod(shape)
+    pairs = [(count + 1) // 2]
+    if hasattr(_step, "key"):
+        words = tf.random.stateless_uniform(pairs, _next_key(), None, None, tf.int32, alg="philox")
+    else:
+        words = tf.random.uniform(pairs, tf.int32.min, tf.int32.max, tf.int32)
+    uniform = tf.reshape(tf.cast(tf.bitcast(words, tf.uint16), tf.float32), [2, -1]) / 2**BITS  # 0 to below 1
+    radius, angle = tf.sqrt(-2.0 * tf.math.log(uniform[0] + 0.5 / 2**BITS)), 2.0 * math.pi * uniform[1]
+    values = tf.concat([tf.cast(radius * wave(angle), dtype) for wave in (tf.cos, tf.sin)], axis=0)
+    return tf.reshape(values[:count], shape)
+
+
 def _next_key():
     _step.draws += 1  # from 1: the data set's order and mirroring use 0
     seed, step = _step.key
@@ -51,7 +71,10 @@ def _next_key():
 
 @keras.saving.register_keras_serializable("icell_tf")
 class WhiteNoise(keras.layers.Layer):
-    """Adds N(0, stddev) in training, drawn separately on every replica; Keras' GaussianNoise draws the same on all."""
+    """Adds N(0, stddev) in training, drawn separately on every replica; Keras' GaussianNoise draws the same on all.
+
+    Volumes have so many voxels that the draw takes a tenth of a step: theirs is `coarse_normal`.
+    """
 
     def __init__(self, stddev, **kwargs):
         super().__init__(**kwargs)
@@ -60,7 +83,8 @@ class WhiteNoise(keras.layers.Layer):
     def call(self, x, training=False):
         if not training or not self.stddev:
             return x
-        return x + self.stddev * normal(tf.shape(x), x.dtype)
+        draw = normal if len(x.shape) <= PLANES else coarse_normal
+        return x + self.stddev * draw(tf.shape(x), x.dtype)
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}

@@ -106,7 +106,7 @@ def training(configs, shape, threads="auto"):
         lines.append(f"{VARIABLE}: machine {cluster.index + 1} of {len(cluster.hosts)}, {', '.join(cluster.hosts)}")
     lines.append(f"strategy: {name}, {replicas} device{'s' * (replicas > 1)}")
     for phase, config in configs.items():
-        lines.append(f"{phase}: {Acceleration.of(config, replicas)}")
+        lines.append(f"{phase}: {Acceleration.of(config, replicas, shape)}")
         if config.batch_size % replicas:
             wrong.append(
                 f"batch_size is {config.batch_size} in phase {phase}, which {replicas} devices can't share evenly: "

@@ -93,7 +93,7 @@ def _train(
         )
         with explain_out_of_memory(config.batch_size, replicas), store.lock():
             workers.check_batch_size(config.batch_size)
-            how = workers.together(lambda: acceleration.Acceleration.of(config, replicas))
+            how = workers.together(lambda: acceleration.Acceleration.of(config, replicas, run.spec.shape))
             workers.check_equal("devices", how)
             arithmetic = {"precision": how.precision, "jit": "on" if how.jit else "off"}  # kept when it is continued
             run = dataclasses.replace(run, config=dataclasses.replace(config, **arithmetic)).with_key()

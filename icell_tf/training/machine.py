@@ -11,13 +11,23 @@ from icell_tf.config import ConfigError
 
 CGROUPS, OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 THREADS = "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"  # TensorFlow's: of an operation, operations at a time
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as Linux calls them
 UNLIMITED = 2**60  # version 1 writes no limit as a number a little below 2^63
 
 
 def processor():
     """The processor's name."""
-    names = [line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")]
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
+    return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def has_bfloat16():
+    """Whether the processor has instructions that multiply bfloat16; where Linux doesn't say, False."""
+    return not BFLOAT16.isdisjoint(_of_processor("flags").split())
+
+
+def _of_processor(name):
+    lines = [line for line in _lines(Path("/proc/cpuinfo")) if line.startswith(name)]
+    return lines[0].partition(":")[2].strip() if lines else ""
 
 
 def cores():

@@ -36,7 +36,7 @@ def estimate(phase, configs, spec):
     """
     config = configs[phase]
     before = {name: configs[name] for name in list(PHASES)[: list(PHASES).index(phase)]}
-    with tf.device("CPU:0"), Acceleration.of(config).building():  # a GPU's memory is for training
+    with tf.device("CPU:0"), Acceleration.of(config, shape=spec.shape).building():  # a GPU's memory is for training
         model = build_model(Run(phase, config, spec, **before))
     trainable = sum(math.prod(v.shape) for network in model.trained.values() for v in network.trainable_variables)
     saved = model.count_params() + 2 * trainable

@@ -22,7 +22,7 @@ from icell_tf.imaging import prepare
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.messages import DATA_SET_README
 from icell_tf.spec import PREPROCESSING_VERSION, CellSpec
-from tests.building import DUMMY, FOLDER, STACKS, build, build_tiny_3d, records
+from tests.building import DUMMY, FOLDER, STACKS, TINY_3D, build, build_tiny_3d, records
 
 TINY = {"name": "tiny", "kind": "simulated", "image_size": 32, "pixel_size": 1.2}
 TINY |= {"cells_per_structure": 4, "expected_draws": 2}
@@ -39,7 +39,7 @@ def manual_dir(tmp_path):
 
 
 def test_configs_of_known_cells_are_registered():
-    names = ["simulated", "simulated_64", "simulated_demo", "paper_2d", "hipsc_single_cell"]
+    names = ["simulated", "simulated_64", "simulated_3d", "simulated_demo", "paper_2d", "hipsc_single_cell"]
     assert [config.name for config in module.Builder.BUILDER_CONFIGS] == names
     assert module.Builder.name == "integrated_cell"
 
@@ -66,7 +66,7 @@ def test_simulated_records(tiny):
 
 
 def test_volumes_of_simulated_cells(tmp_path):
-    builder = build_tiny_3d(tmp_path)
+    builder = build(tmp_path, TINY_3D | {"observations": 2})
     spec = CellSpec.from_dict(builder.info.metadata["spec"])
     assert (spec.axes, spec.shape, spec.pixel_size) == ("ZYX", (8, 16, 16), (2.0, 2.5, 2.5))
     assert {split: info.num_examples for split, info in builder.info.splits.items()} == {
@@ -80,15 +80,27 @@ def test_volumes_of_simulated_cells(tmp_path):
             assert record["image"].shape == spec.image_shape and record["image"].dtype == np.uint8
             assert (record["image"].max(axis=(0, 1, 2)) > 60).all()
             assert record["expected"].shape == (*pixels, 10) and record["noise_free"].shape == (*pixels, 3)
+            assert record["observations"].shape == (2 * (split == "test"), *spec.shape, 10)
     structure, number = record["cell_id"].decode().rsplit("-", 1)
-    cell = prepare.SimulatedId(structure, int(number), expected_draws=2)
+    cell = prepare.SimulatedId(structure, int(number), expected_draws=2, observations=2)
     again, _ = prepare.prepare_simulated(cell, Frame(spec.shape, spec.pixel_size))
-    for name in ("image", "expected", "ceiling", "noise_free", "spread"):
+    for name in ("image", "expected", "ceiling", "noise_free", "spread", "observations"):
         np.testing.assert_array_equal(record[name], again[name])
 
 
-def test_volumes_of_stacks(tmp_path, manual_dir):
-    config = STACKS | {"image_size": [8, 32, 32], "pixel_size": [1.0, 1.0, 1.0]}
+def test_two_builds_of_volumes_hold_the_same(tmp_path):
+    first, second = (build_tiny_3d(tmp_path / name) for name in ("first", "second"))
+    assert first.info.metadata[FINGERPRINT] == second.info.metadata[FINGERPRINT]
+    for split in first.info.splits:
+        for one, other in zip(records(first, split), records(second, split), strict=True):
+            assert one.keys() == other.keys()
+            for name, value in one.items():
+                np.testing.assert_array_equal(value, other[name])
+
+
+@pytest.mark.parametrize("kind", ["stacks", "hipsc_single_cell"])
+def test_volumes_of_stacks(tmp_path, manual_dir, kind):
+    config = STACKS | {"kind": kind, "image_size": [8, 32, 32], "pixel_size": [1.0, 1.0, 1.0]}
     builder = build(tmp_path / "data", config, manual_dir)
     spec = CellSpec.from_dict(builder.info.metadata["spec"])
     assert spec.structures == ("fibrillarin", "tom20", "lysosome")

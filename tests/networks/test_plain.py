@@ -13,6 +13,7 @@ from icell_tf.config import ARCHITECTURES
 from icell_tf.networks import blocks
 from icell_tf.networks.convolution import DoublingConv2DTranspose, HalvingConv2D
 from icell_tf.networks.layers import FusedBatchNormalization, OnePassPReLU
+from icell_tf.networks.volume_convolution import DoublingConv3DTranspose, HalvingConv3D
 
 CHANNELS = 3, 40, 80  # of 4x4 pixels: no product, one for the kernel's gradient, products for everything
 LAYERS = {  # layers, and shapes of their inputs
@@ -28,12 +29,25 @@ LAYERS = {  # layers, and shapes of their inputs
 for n in CHANNELS:
     LAYERS[f"halving {n}"] = (lambda: HalvingConv2D(filters=5, matrix_products=True), (2, 4, 4, n))
     LAYERS[f"doubling {n}"] = (lambda n=n: DoublingConv2DTranspose(filters=n, matrix_products=True), (2, 2, 2, 5))
+# Cubes, flat volumes and tall ones: which axes are halved, and the smaller volume. 3 channels are computed in blocks.
+VOLUMES = {(2, 2, 2): (2, 4, 6), (1, 2, 2): (4, 2, 5), (2, 1, 2): (3, 4, 2), (2, 1, 1): (2, 4, 4), (1, 1, 2): (4, 4, 1)}
+for strides, small in VOLUMES.items():
+    large = tuple(side * stride for side, stride in zip(small, strides, strict=True))
+    for n in (3, 17):
+        use = dict(strides=strides, blocks=True, use_bias=n == 3, bias_initializer="ones")
+        LAYERS[f"halving {large} {n}"] = (lambda use=use: HalvingConv3D(filters=5, **use), (2, *large, n))
+        LAYERS[f"doubling {small} {n}"] = (
+            lambda n=n, use=use: DoublingConv3DTranspose(filters=n, **use),
+            (2, *small, 5),
+        )
 CONVOLUTION = dict(kernel_size=4, strides=2, padding="same", dilation_rate=1, data_format="channels_last")
 CONVOLUTION |= dict(activation="relu", kernel_regularizer="l2", bias_constraint="non_neg", lora_rank=1)
 NORM = dict(axis=1, center=False, scale=False, renorm=True, gamma_regularizer="l2", beta_constraint="non_neg")
 UNSUPPORTED = [
     *((HalvingConv2D, dict(filters=5), *pair) for pair in (CONVOLUTION | {"groups": 2}).items()),
     *((DoublingConv2DTranspose, dict(filters=5), *pair) for pair in (CONVOLUTION | {"output_padding": 1}).items()),
+    *((HalvingConv3D, dict(filters=5, strides=(2, 2, 2)), "kernel_size", size) for size in (3, 4)),
+    *((DoublingConv3DTranspose, dict(filters=5), "strides", strides) for strides in ((2, 2), (1, 2, 3))),
     *((FusedBatchNormalization, {}, *pair) for pair in NORM.items()),
     *((OnePassPReLU, {}, "shared_axes", axes) for axes in ([], [1], [2, 3], [1, 2, 3, 4, 5])),
     *((OnePassPReLU, {}, name, "l2") for name in ("alpha_regularizer", "alpha_constraint")),
@@ -95,6 +109,8 @@ def test_unsupported_arguments_are_refused(layer, arguments, name, value):
 def test_unsupported_inputs_are_refused():
     with pytest.raises(ValueError, match=r"even sides.*\(1, 5, 4, 3\)"):
         HalvingConv2D(filters=5)(tf.ones([1, 5, 4, 3]))
+    with pytest.raises(ValueError, match=r"even sides.*\(1, 4, 5, 4, 3\)"):
+        HalvingConv3D(filters=5, strides=(2, 2, 2))(tf.ones([1, 4, 5, 4, 3]))
     for axes, shape in (([1, 2], [4, 3]), ([1, 2], [4, 1, 2, 2, 3]), ([1, 2, 3, 4], [4, 2, 2, 3])):
         with pytest.raises(ValueError, match=re.escape(f"along axes {axes} of images, but the input's shape is")):
             OnePassPReLU(shared_axes=axes)(tf.ones(shape))

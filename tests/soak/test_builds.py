@@ -17,17 +17,17 @@ pytestmark = pytest.mark.soak
 KILLS = 6
 BUILD = """
 import sys
-from tests.building import DUMMY, STACKS, build
+from tests.building import DUMMY, STACKS, TINY_3D, build
 
 print("begins", flush=True)
-build(sys.argv[1], STACKS, DUMMY)
+build(sys.argv[1], {config}, DUMMY)
 """
 
 
-def start(data_dir):
+def start(config, data_dir):
     """A process that builds, once it has imported everything, in a group with its workers."""
     process = subprocess.Popen(
-        [sys.executable, "-c", BUILD, str(data_dir)],
+        [sys.executable, "-c", BUILD.format(config=config), str(data_dir)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -39,14 +39,15 @@ def start(data_dir):
     return process
 
 
-def test_a_killed_build_leaves_nothing_and_is_made_anew(tmp_path):
-    process = start(tmp_path / "whole")
+@pytest.mark.parametrize(("config", "name"), [("STACKS", "stacks"), ("TINY_3D", "tiny_3d")])
+def test_a_killed_build_leaves_nothing_and_is_made_anew(tmp_path, config, name):
+    process = start(config, tmp_path / "whole")
     began = time.monotonic()
     process.communicate()
     seconds, rng = time.monotonic() - began, random.Random(0)
-    folder = tmp_path / "killed" / "integrated_cell" / "stacks"
+    folder = tmp_path / "killed" / "integrated_cell" / name
     for _ in range(KILLS):
-        process = start(tmp_path / "killed")
+        process = start(config, tmp_path / "killed")
         time.sleep(rng.uniform(0, 0.9 * seconds))
         with contextlib.suppress(ProcessLookupError):  # it was faster
             os.killpg(process.pid, signal.SIGKILL)
@@ -55,10 +56,10 @@ def test_a_killed_build_leaves_nothing_and_is_made_anew(tmp_path):
         assert len(left) <= 1  # what the kill before left is gone
         if left and not left[0].startswith("incomplete."):
             PreparedCells(folder / left[0]).check()
-    process = start(tmp_path / "killed")
+    process = start(config, tmp_path / "killed")
     process.communicate()
     (version,) = folder.iterdir()
-    (whole,) = (tmp_path / "whole" / "integrated_cell" / "stacks").iterdir()
+    (whole,) = (tmp_path / "whole" / "integrated_cell" / name).iterdir()
     assert process.returncode == 0
     assert PreparedCells(version).fingerprint == PreparedCells(whole).fingerprint
     PreparedCells(version).check()

@@ -37,6 +37,19 @@ def test_auto_on_a_cpu_is_float32_without_xla_and_says_so():
     assert str(how).endswith("without XLA.")
 
 
+@pytest.mark.parametrize(("flags", "precision"), [("sse2 avx512_bf16", "bfloat16"), ("sse2 avx512f", "float32")])
+def test_auto_for_volumes_on_a_cpu(monkeypatch, flags, precision):
+    monkeypatch.setattr(machine, "_lines", lambda path: ["model name\t: CPU", f"flags\t\t: {flags}"])
+    assert Acceleration.of(ReferenceConfig(), shape=(32, 64, 64)) == Acceleration(precision, jit=False)
+    assert Acceleration.of(ReferenceConfig(), shape=(64, 64)) == Acceleration("float32", jit=False)
+    assert Acceleration.of(ReferenceConfig(precision="float32"), shape=(32, 64, 64)).precision == "float32"
+
+
+def test_a_processor_that_says_nothing_has_no_bfloat16(monkeypatch):
+    monkeypatch.setattr(machine, "_lines", lambda path: [])
+    assert not machine.has_bfloat16() and machine.processor()
+
+
 @pytest.mark.parametrize("capability, precision", [((9, 0), "bfloat16"), ((7, 5), "float32")])
 def test_auto_on_a_gpu(monkeypatch, capability, precision):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["GPU"] if kind == "GPU" else ["CPU"])

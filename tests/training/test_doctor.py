@@ -82,7 +82,7 @@ def test_another_version_and_a_missing_one(monkeypatch):
 )
 def test_a_cluster(monkeypatch, text, line, wrong):
     monkeypatch.setenv("TF_CONFIG", text)
-    part = doctor.training(configs(), 64)
+    part = doctor.training(configs(), (64, 64))
     assert line in "\n".join(part.lines)
     assert len(part.wrong) == bool(wrong)
     assert not wrong or wrong in part.wrong[0]

@@ -60,7 +60,7 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
       seed: (simulated) another seed gives other cells.
       expected_draws: (simulated) number of draws whose mean is an expected localization of the test split; 0: none.
       observations: (simulated) number of images of each structure in some test cells as a camera would show them; 0:
-        none. 32 images of 100 cells take minutes at 64 px, and hours at 256 px.
+        none. 32 images of 100 cells take minutes at 64 px, also of volumes, and hours at 256 px.
     """
 
     name: str = ""
@@ -227,6 +227,17 @@ CONFIGS = [
         description="Simulated cells for work without a GPU: 280 of each structure.",
         kind="simulated",
         image_size=64,
+        pixel_size=0.6,
+        validation_fraction=1 / 7,
+        test_fraction=1 / 7,
+        cells_per_structure=280,
+        observations=32,
+    ),
+    IntegratedCellConfig(
+        name="simulated_3d",
+        description="The cells of simulated_64 as volumes of 32 x 64 x 64 px.",
+        kind="simulated",
+        image_size=(32, 64, 64),
         pixel_size=0.6,
         validation_fraction=1 / 7,
         test_fraction=1 / 7,

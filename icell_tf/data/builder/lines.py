@@ -1,9 +1,30 @@
-"""Cells and their records as lines of text, which is what Apache Beam's workers read and write; needs no TensorFlow."""
+"""Cells and their records between processes: bytes, and lines of text for Apache Beam; needs no TensorFlow."""
 
 import base64
 import pickle
+import zlib
 
 from icell_tf.imaging.manifest.cells import BadCell
+
+
+def examine_packed(cell, examine):
+    """Examines a cell in the first pass on this machine.
+
+    Volumes are mostly zeros: packed, they take a tenth of the space or less on the way and in the temporary file.
+
+    Args: cell: of the build. examine: a function as `imaging.prepare.examine`.
+    Returns: its record as bytes, for `unpack`, and its `Findings`; or the `BadCell`.
+    """
+    outcome = examine(cell)
+    if isinstance(outcome, BadCell):
+        return outcome
+    record, findings = outcome
+    return zlib.compress(pickle.dumps(record, pickle.HIGHEST_PROTOCOL), 1), findings
+
+
+def unpack(packed: bytes) -> dict:
+    """Returns the record that `examine_packed` packed. Only for this build's own: a pickle can run code."""
+    return pickle.loads(zlib.decompress(packed))
 
 
 def encode(value) -> str:

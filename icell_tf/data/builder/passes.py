@@ -57,22 +57,22 @@ class LocalPasses:
     def examine(self):
         """Runs the first pass: yields for every cell, in order, its `Findings` or its `BadCell`."""
         with WorkerPool() as pool:
-            outcomes = pool.map(self._examine, self._cells)
+            outcomes = pool.map(functools.partial(lines.examine_packed, examine=self._examine), self._cells)
             options = {"desc": "Examining cells", "unit": " cells", "leave": False, "mininterval": 1.0}
             for outcome in tfds.core.utils.tqdm(outcomes, total=len(self._cells), **options):
                 self._places.append(self._records.tell())
                 if isinstance(outcome, BadCell):
                     yield outcome
                 else:
-                    record, findings = outcome
-                    pickle.dump(record, self._records, pickle.HIGHEST_PROTOCOL)
+                    packed, findings = outcome
+                    pickle.dump(packed, self._records, pickle.HIGHEST_PROTOCOL)
                     yield findings
 
     def records(self, indices):
         """Yields the records of good cells."""
         for index in indices:
             self._records.seek(self._places[index])
-            yield pickle.load(self._records)
+            yield lines.unpack(pickle.load(self._records))
 
     def examples(self, indices):
         """Returns the second pass over the good cells of a split, as TFDS takes it: pairs (id, record)."""

@@ -158,6 +158,7 @@ def test_simulated_configs_are_known_without_a_build():
     assert found == {
         "integrated_cell/simulated": (6077, (256, 256)),
         "integrated_cell/simulated_64": (2800, (64, 64)),
+        "integrated_cell/simulated_3d": (2800, (32, 64, 64)),
         "integrated_cell/simulated_demo": (1200, (64, 64)),
     }
     assert all(config.spec().structures == NAMES for config in module.SIMULATED.values())

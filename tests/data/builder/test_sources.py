@@ -4,7 +4,7 @@ import pytest
 
 from icell_tf import structures
 from icell_tf.data.builder import sources
-from icell_tf.data.builder.config import IntegratedCellConfig
+from icell_tf.data.builder.config import CONFIGS, IntegratedCellConfig
 from icell_tf.data.builder.integrated_cell import IntegratedCellBuilder
 from icell_tf.imaging import prepare
 
@@ -13,6 +13,7 @@ from icell_tf.imaging import prepare
     ("name", "image_size", "pixel_size", "counts"),
     [
         ("simulated_64", 64, 0.6, (2000, 400, 400)),
+        ("simulated_3d", (32, 64, 64), 0.6, (2000, 400, 400)),
         ("simulated_demo", 64, 0.6, (1000, 100, 100)),
         ("simulated", 256, 0.317, None),
     ],
@@ -20,7 +21,8 @@ from icell_tf.imaging import prepare
 def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, pixel_size, counts):
     builder = IntegratedCellBuilder(data_dir=tmp_path, config=name)
     assert (builder.builder_config.image_size, builder.builder_config.pixel_size) == (image_size, pixel_size)
-    assert builder.info.features["image"].shape == (image_size, image_size, 3)
+    shape = (image_size, image_size) if isinstance(image_size, int) else image_size
+    assert builder.info.features["image"].shape == (*shape, 3)
     cells, bad_cells, _ = sources.list_cells(builder.builder_config, None)
     divided = sources.divide(builder.builder_config, cells, range(len(cells)))
     assert not bad_cells
@@ -34,6 +36,15 @@ def test_registered_configs_hold_the_promised_cells(tmp_path, name, image_size, 
         assert found[0] / total == pytest.approx(0.9, abs=0.005)
     assert len({cell.cell_id for cell in cells}) == sum(found)
     assert {i for i, cell in enumerate(cells) if cell.expected_draws} == set(divided["test"])
+
+
+def test_volumes_and_pictures_are_of_the_same_cells_in_the_same_splits():
+    configs = {config.name: config for config in CONFIGS}
+    pictures, volumes = (configs[name] for name in ("simulated_64", "simulated_3d"))
+    cells, _, _ = sources.list_cells(pictures, None)
+    assert sources.list_cells(volumes, None)[0] == cells
+    everything = range(len(cells))
+    assert sources.divide(volumes, cells, everything) == sources.divide(pictures, cells, everything)
 
 
 def test_thresholds_of_a_config_count_for_all_cells(real_data):
