@@ -157,7 +157,9 @@ def rival_predictions(test, training):
     predictions = {"majority": np.full(len(test), seen[cells.argmax()]), "class_mean": seen[r.argmax(axis=1)]}
     if len(seen) > 1:  # a regression needs two
         regression = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
-        small = (np.concatenate(list(cells.averaged_down(REGRESSION_SIZE))) for cells in (training, test))
+        small = (
+            np.concatenate(list(cells.averaged_down(REGRESSION_SIZE, test.spec.plane))) for cells in (training, test)
+        )
         x, x_test = (planes.reshape(len(planes), -1) for planes in small)
         predictions["logistic_regression"] = regression.fit(x, training.y).predict(x_test)
     return predictions

@@ -85,16 +85,16 @@ class CodedCells:
         parts = (rows[part] for part in views.batches(len(rows), self.spec))
         return np.concatenate([self.spec.plane(function(self.x(part))) for part in parts])
 
-    def averaged_down(self, longest, channels=lambda images: images):
-        """Yields the cells as small planes, (B, h, w, C) float32 in [0, 1], batch by batch.
+    def averaged_down(self, longest, seen):
+        """Yields small images of the cells, (B, ..., C) float32 in [0, 1], batch by batch.
 
         Args:
-          longest: pixels along the longer side, if it divides the frame's.
-          channels: a function of images that returns some of their channels.
+          longest: pixels along the longest side, if it divides the frame's.
+          seen: a function of x that returns what is averaged: planes or volumes, all channels or some.
         """
-        blocks = (1, *views.block(self.spec.plane_shape, longest), 1)
         for rows in self.batches():
-            yield downscale_local_mean(self.spec.plane(channels(self.x(rows))), blocks)
+            images = seen(self.x(rows))
+            yield downscale_local_mean(images, (1, *views.block(images.shape[1:-1], longest), 1))
 
     def batches(self, size=views.BATCH):
         """Yields slices over all cells, so that no more than `size` images are floats at once."""

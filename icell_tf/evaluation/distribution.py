@@ -16,14 +16,14 @@ from icell_tf.evaluation.neighbours import MEAN_OF, Neighbours
 
 MOST_CELLS = 400
 PATCH = 4  # pixels
-BANDS = ((0.03, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5))  # cycles a pixel
+BANDS = ((0.03, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.5))  # cycles a pixel along x
 COVERED = (0.5, 0.9)
 BINS = 20  # of a rank histogram
 DRAWN, NEAREST, MODE, TRUE = "draws", f"{MEAN_OF}_nearest", "algorithm_3", "true_draws"
 MEAN, ONE, NEAREST_CELL, TRUE_ONE = "mean_of_draws", "draw", "nearest_cell", "true_draw"  # single images
 PROPER = {
     "crps": "continuous ranked probability score by pixel, images in [0, 1]",
-    "crps_of_patches": f"the same of means over {PATCH} x {PATCH} pixels",
+    "crps_of_patches": f"the same of means over patches of {PATCH} pixels a side",
     "energy_score": "energy score, Euclidean distance over the pixels inside the cell",
 }
 SIMILARITY = {
@@ -86,9 +86,10 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
     rows = known if len(known) else np.arange(min(most, len(test)))
     pixels = neighbours.find(test)
     nearest = pixels.get("mean_of_nearest_pixels_mirrored", pixels["mean_of_nearest_pixels"])[rows]
-    table, rng = _Table(len(rows), len(spec.structures)), np.random.default_rng(seed)
-    for start in range(0, len(rows), BATCH):
-        part = rows[start : start + BATCH]
+    table, rng = _Table(len(rows), spec), np.random.default_rng(seed)
+    size = drawn.cells_at_once if len(known) else BATCH
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
         x = test.x(part)
         x_r, masks = spec.reference(x), correlation.cell_mask(spec.reference(x))
         modes = integrator.integrate(x_r)["structures"]
@@ -100,6 +101,7 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
             observations = test.observations(row) if len(known) else None
             for k in range(len(spec.structures)) if len(known) else [test.y[row]]:
                 found = {DRAWN: images[place, ..., k if len(known) else 0], MODE: modes[place, None, ..., k]}
+                found = {name: np.ascontiguousarray(shown) for name, shown in found.items()}
                 copies = nearest[start + place, k]
                 found[NEAREST] = neighbours.copies(copies[copies >= 0]) / np.float32(255)
                 if observations is None:
@@ -114,8 +116,9 @@ def measure(integrator, test, training, draws=32, seed=0, most=MOST_CELLS, neigh
 class _Table:
     """Collects what is measured of one cell and structure after the other."""
 
-    def __init__(self, cells, structures):
-        self._shape, self._values, self._histograms = (cells, structures), {}, {}
+    def __init__(self, cells, spec):
+        self._shape, self._values, self._histograms = (cells, len(spec.structures)), {}, {}
+        self._pixel_size = spec.pixel_size
 
     def add(self, i, k, observed, found, mask, rng):
         """Args: observed (*shape); found, {ensemble: (M, *shape)}; mask (*shape) bool."""
@@ -124,7 +127,7 @@ class _Table:
         for name, image in _single_images(found).items():
             for metric, (compare, _) in SIMILARITY.items():
                 self._set(("similarity", metric, name), i, k, compare(image, observed, mask))
-        self._set(("power", "observed"), i, k, _power(observed[None], mask))
+        self._set(("power", "observed"), i, k, self._power(observed[None], mask))
         for name, draws in found.items():
             if not len(draws):  # no training cell has the structure, or no observation is left as a true draw
                 continue
@@ -134,7 +137,7 @@ class _Table:
             if patches.any():
                 of_patches = ensembles.crps([ensembles.averaged(draws, PATCH)], small, patches)
                 self._set(("proper", "crps_of_patches", name), i, k, of_patches)
-            self._set(("power", name), i, k, _power(draws, mask))
+            self._set(("power", name), i, k, self._power(draws, mask))
             if len(draws) < 2:
                 continue
             ranks = ensembles.ranks(draws, observed, mask, rng)
@@ -143,6 +146,10 @@ class _Table:
             histogram = self._histograms.setdefault(name, np.zeros((self._shape[1], BINS), np.int64))
             histogram[k] += np.histogram(ranks, BINS, (0, 1))[0]
             self._set(("variance", name), i, k, draws[:, mask].var(axis=0, ddof=1, dtype=np.float64).mean())
+
+    def _power(self, images, mask):
+        """The mean power of images (M, *shape), of pixels inside a mask (*shape) alone. Returns: (bands,)."""
+        return ensembles.radial_power(np.where(mask, images, 0), BANDS, self._pixel_size).mean(axis=0)
 
     def _set(self, key, i, k, value):
         shape = (*self._shape, *np.shape(np.squeeze(value)))
@@ -163,11 +170,6 @@ def _single_images(found):
     first = {ONE: DRAWN, MODE: MODE, NEAREST_CELL: NEAREST, TRUE_ONE: TRUE}
     images = {name: found[ensemble][0] for name, ensemble in first.items() if len(found.get(ensemble, ()))}
     return images | {MEAN: found[DRAWN].mean(axis=0)}
-
-
-def _power(images, mask):
-    """The mean power of images (M, *shape), of pixels inside a mask (*shape) alone. Returns: (bands,)."""
-    return ensembles.radial_power(np.where(mask, images, 0), BANDS).mean(axis=0)
 
 
 def scores(measured, seed=0):

@@ -1,5 +1,7 @@
 """Draws in test cells. Several parts of the scorecard look at the same ones, which are made once."""
 
+import math
+
 import numpy as np
 
 from icell_tf.inference.moments import Moments
@@ -8,6 +10,7 @@ from icell_tf.inference.moments import Moments
 # draws take batches of this size: the last bits of an image may depend on its batch.
 BATCH = 12
 ROOM = 2**29  # bytes of what is kept in memory
+TOGETHER = 2**30 + 2**26  # bytes of draws that are asked for together: 12 cells' at 256 px
 
 
 class Drawn:
@@ -55,23 +58,37 @@ class Drawn:
 
     def draws(self, rows):
         """Returns draws, (n, count, *shape, K). Those that were kept are handed out once. Args: rows, integers."""
-        missing = [row for row in rows if row not in self._draws]
+        draws = np.empty((len(rows), *self._shape), np.float32)
+        missing = [place for place, row in enumerate(rows) if row not in self._draws]
         if missing:
-            drawn = self._integrator.draw(self._x_r(missing), self._count, self._seed)
-            self._draws |= dict(zip(missing, np.stack([*drawn], axis=1), strict=True))
-        return np.stack([self._draws.pop(row) for row in rows])
+            x_r = self._x_r([rows[place] for place in missing])
+            for number, drawn in enumerate(self._integrator.draw(x_r, self._count, self._seed)):
+                draws[missing, number] = drawn
+        for place in set(range(len(rows))).difference(missing):
+            draws[place] = self._draws.pop(rows[place])
+        return draws
 
     def _x_r(self, rows):
         return self._cells.spec.reference(self._cells.x(rows))
 
     def _kept_draws(self, places):
         """Returns {place in a batch: (count, *shape, K), yet to be filled} of the draws that are kept."""
-        spec = self._cells.spec
-        shape, kept = (self._count, *spec.shape, len(spec.structures)), {}
+        kept = {}
         for place, row in enumerate(places):
-            if row in self._drawn_again - self._draws.keys() and self._has_room(4 * int(np.prod(shape))):
-                kept[place] = np.empty(shape, np.float32)
+            if row in self._drawn_again - self._draws.keys() and self._has_room(4 * math.prod(self._shape)):
+                kept[place] = np.empty(self._shape, np.float32)
         return kept
+
+    @property
+    def cells_at_once(self):
+        """In how many cells `draws` may be asked for together."""
+        return max(1, min(BATCH, TOGETHER // (4 * math.prod(self._shape))))
+
+    @property
+    def _shape(self):
+        """Of all draws in a cell."""
+        spec = self._cells.spec
+        return self._count, *spec.shape, len(spec.structures)
 
     def _has_room(self, size):
         fits = size <= self._room

@@ -66,34 +66,56 @@ def measure(integrator, test, training, draws=32, seed=0, neighbours=None, drawn
     """
     drawn = drawn or Drawn(integrator, test, draws, seed)
     neighbours, pairs = neighbours or Neighbours(integrator, training), Pairs(test)
-    found, parts = neighbours.find(test), []
-    compared_with = "expected" if "expected" in test.truths else "observed"
-    compare = _with_expected if compared_with == "expected" else _with_observed
-    for rows in test.batches(BATCH):
-        x = test.x(rows)
+
+    def predict(rows):
         integrated = drawn.integrate(rows)
-        predicted = {"model": integrated["structures"], "mean_of_draws": integrated["mean"]}
-        nearest = {name: indices[rows] for name, indices in found.items()}
-        parts.append(compare(test, rows, x, predicted, neighbours, nearest))
         pairs.add(rows, integrated["structures"])
-    r, r_inside = ({name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in (0, 1))
-    r, r_inside = keep_the_better(r, r_inside)
-    if test.ceiling is not None:
-        r["ceiling"] = test.ceiling
+        return {"model": integrated["structures"], "mean_of_draws": integrated["mean"]}
+
+    r, r_inside = correlate(test, neighbours, predict)
+    compared_with = "expected" if "expected" in test.truths else "observed"
     return Integration(tuple(integrator.structures), compared_with, r, r_inside, pairs.matrices())
 
 
-def _with_expected(test, rows, x, predicted, neighbours, nearest):
+def correlate(test, neighbours, predict=lambda rows: {}):
+    """Correlates the rivals' predictions, and those of a function, with what is known of test cells.
+
+    Args:
+      test: `CodedCells`.
+      neighbours: `Neighbours`, the rivals.
+      predict: a function from a slice of rows to {prediction: (B, *shape, K)}; by default there are the rivals alone.
+
+    Returns: r and r_inside, see `Integration`.
+    """
+    found, parts = neighbours.find(test), []
+    compare = _with_expected if "expected" in test.truths else _with_observed
+    for rows in test.batches(BATCH):
+        nearest = {name: indices[rows] for name, indices in found.items()}
+        parts.append(compare(test, rows, predict(rows), neighbours, nearest))
+    r, r_inside = ({name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]} for i in (0, 1))
+    r, r_inside = keep_the_better(r, r_inside)
+    return r if test.ceiling is None else r | {"ceiling": test.ceiling}, r_inside
+
+
+def _with_expected(test, rows, predicted, neighbours, nearest):
     """Returns correlations over the frame and inside the cell, {prediction: (B, K)}."""
-    predictions = predicted | {"class_mean": np.broadcast_to(neighbours.class_mean, predicted["model"].shape)}
-    predictions |= {name: neighbours.structures(indices) for name, indices in nearest.items()}
-    expected, mask = test.expected(rows), correlation.cell_mask(x)
-    return tuple({name: correlation.pearson(p, expected, m) for name, p in predictions.items()} for m in (None, mask))
+    expected, mask = test.expected(rows), correlation.cell_mask(test.x(rows))
+    r, r_inside = {}, {}
+
+    def add(name, images):  # one after the other: images of all structures are large
+        r[name], r_inside[name] = (correlation.pearson(images, expected, where) for where in (None, mask))
+
+    for name, images in predicted.items():
+        add(name, images)
+    add("class_mean", np.broadcast_to(neighbours.class_mean, expected.shape))
+    for name, indices in nearest.items():
+        add(name, neighbours.structures(indices))
+    return r, r_inside
 
 
-def _with_observed(test, rows, x, predicted, neighbours, nearest):
+def _with_observed(test, rows, predicted, neighbours, nearest):
     """As `_with_expected`, NaN but for the one structure that each cell shows: only that is predicted."""
-    y = test.y[rows]
+    x, y = test.x(rows), test.y[rows]
     shown = np.arange(len(y)), y
     predictions = {name: images[shown[0], ..., y][..., None] for name, images in predicted.items()}
     predictions["class_mean"] = np.moveaxis(neighbours.class_mean[..., y], -1, 0)[..., None]

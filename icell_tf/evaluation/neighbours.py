@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from icell_tf.evaluation import views
-from icell_tf.spec import poses_along, spatial_axes
+from icell_tf.spec import poses_along
 
-SEARCH_SIZE = 32  # pixels of the longer side of the planes that are searched; a larger frame is averaged down to it
-SEARCHED = 2000  # training cells whose pixels are in memory at once
+SEARCH_SIZE = 32  # pixels of the longest side of the images that are searched; a larger frame is averaged down to it
+SEARCHED = 2**22  # pixels of training cells that are in memory at once, in each pose
 KEPT = 2**28  # bytes of structure channels that are kept in memory, so that small data sets are read once
 MEAN_OF = 20  # nearest cells in a mean: by pixels on simulated_64, 5, 10, 20, 40 reach r 0.775, 0.797, 0.804, 0.797
 
@@ -25,8 +25,7 @@ class Neighbours:
       mean_of_nearest, mean_of_nearest_pixels: the mean of the `MEAN_OF` nearest. Like the class mean it averages out
         what the shape leaves open, but it still depends on the shape. It is the hardest rival.
 
-    Pixels are compared in planes, volumes in their maximum along z. A frame larger than `SEARCH_SIZE` is averaged down
-    to that for the search.
+    Volumes are compared as volumes. A frame larger than `SEARCH_SIZE` is averaged down to that for the search.
 
     A model trained on mirrored cells has seen every training cell in four poses, and integrates by the mean over four.
     For such a model each rival also searches the training cells in all four poses, with their structure mirrored, so
@@ -84,10 +83,12 @@ class Neighbours:
         Args: indices (B, K, n), of `find`. Returns: (B, *shape, K) float32 in 0..255; 0 where there is no neighbour.
         """
         mean = np.zeros((*indices.shape[:-1], *self._spec.shape), np.float32)
-        for nearest in np.moveaxis(indices, -1, 0):
-            mean += self.copies(nearest)
-        counts = np.maximum((indices >= 0).sum(axis=-1), 1)
-        mean /= counts.reshape(*counts.shape, *(1 for _ in self._spec.shape))
+        self._keep(indices)
+        for place in np.ndindex(indices.shape[:-1]):
+            nearest = indices[place][indices[place] >= 0]
+            for index in nearest:
+                mean[place] += self._copy(index)
+            mean[place] /= max(1, len(nearest))
         return np.moveaxis(mean, 1, -1)
 
     def copies(self, indices):
@@ -95,23 +96,26 @@ class Neighbours:
 
         Args: indices: of any shape, of `find`. Returns: (*indices.shape, *shape) uint8; 0 where there is no neighbour.
         """
-        pose, rows = np.divmod(indices, len(self._training))  # in the search pose follows after pose
-        images = self._channels(rows)
-        for number, axes in enumerate(self._poses):
-            images[pose == number] = np.flip(images[pose == number], axes)
-        images[indices < 0] = 0
+        self._keep(indices)
+        images = np.zeros((*indices.shape, *self._spec.shape), np.uint8)
+        for place in zip(*np.nonzero(indices >= 0), strict=True):
+            images[place] = self._copy(indices[place])
         return images
 
-    def _channels(self, rows):
-        """Returns structure channels, (*rows.shape, *shape) uint8, of which many are kept for the next call."""
-        wanted = np.unique(rows)
+    def _copy(self, index):
+        """Returns the structure channel of one neighbour, of those that are kept, in the pose that is near."""
+        pose, row = divmod(int(index), len(self._training))  # in the search pose follows after pose
+        return np.flip(self._kept[row], [axis - 1 for axis in self._poses[pose]])
+
+    def _keep(self, indices):
+        """Reads the structure channels of neighbours, of which many are kept for the next call."""
+        wanted = np.unique(indices[indices >= 0] % len(self._training))
         missing = [row for row in wanted.tolist() if row not in self._kept]
         if (len(self._kept) + len(missing)) * math.prod(self._spec.shape) > KEPT:
             self._kept, missing = {}, wanted.tolist()
         for part in views.batches(len(missing), self._spec):
             channels = self._spec.structure(self._training.images(missing[part])).copy()
             self._kept |= dict(zip(missing[part], channels, strict=True))
-        return np.stack([self._kept[row] for row in rows.ravel().tolist()]).reshape(*rows.shape, *self._spec.shape)
 
     def _pixels(self, cells):
         """Yields the reference channels of cells, (B, D), batch by batch."""
@@ -120,9 +124,11 @@ class Neighbours:
 
     def _posed_pixels(self):
         """Yields the reference channels of training cells, a list of (B, D), one a pose."""
-        for x_r in views.regrouped(self._training.averaged_down(SEARCH_SIZE, self._spec.reference), SEARCHED):
-            poses = poses_along(spatial_axes(x_r))[: len(self._poses)]
-            yield [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in poses]
+        small = self._training.averaged_down(SEARCH_SIZE, self._spec.reference)
+        blocks = zip(self._spec.shape, views.block(self._spec.shape, SEARCH_SIZE), strict=True)
+        pixels = len(self._spec.reference_names) * math.prod(side // size for side, size in blocks)
+        for x_r in views.regrouped(small, max(1, SEARCHED // pixels)):
+            yield [np.flip(x_r, axes).reshape(len(x_r), -1) for axes in self._poses]
 
 
 class _Search:

@@ -12,6 +12,7 @@ from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.frame.masks import MaskError, check_masks
 from icell_tf.imaging.frame.preprocess import PreprocessedCell, preprocess, preprocess_channel
 from icell_tf.imaging.manifest.cells import BadCell, CellSource, LoadedCell
+from icell_tf.simulate.microscope import PSF_SIGMA_Z
 from icell_tf.spec import CHANNELS, Preparation
 
 # Lossless. Level 1 takes half the time of zlib's default and a tenth more space; the CPU limits a build.
@@ -29,6 +30,7 @@ class SimulatedId:
       seed: of the data set.
       expected_draws: number of draws whose mean is an expected localization; 0: it has none.
       observations: number of images of each structure as a camera would show it; 0: it has none.
+      psf_sigma_z: µm, see `simulate_cell`.
     """
 
     structure: str
@@ -36,6 +38,7 @@ class SimulatedId:
     seed: int = 0
     expected_draws: int = 0
     observations: int = 0
+    psf_sigma_z: float = PSF_SIGMA_Z
 
     @property
     def cell_id(self) -> str:
@@ -190,7 +193,8 @@ def simulate_stack(cell: SimulatedId, frame: Frame) -> simulate.SimulatedCell:
     """Simulates a cell for a frame. Raises: ValueError: the frame's pixels are too large to show one."""
     *depth, _, _ = frame.pixel_size
     y = structures.NAMES.index(cell.structure)
-    return simulate.simulate_cell(cell.cell_seed, y, min(frame.plane.pixel_size), *depth)
+    sizes = (min(frame.plane.pixel_size), *depth)
+    return simulate.simulate_cell(cell.cell_seed, y, *sizes, psf_sigma_z=cell.psf_sigma_z)
 
 
 def _truths(simulated, transform, draws):

@@ -197,6 +197,11 @@ class Networks:
 
     def integrate_draw_from(self, x_r, noise):
         """As `integrate_draw`, from its noise."""
+        if not self.generators:  # all structures of a cell have one code z_s
+            return {
+                "structures": self._decode_all(self._encode_r(x_r), noise[Z_S_PRIOR]),
+                "names": self._names(x_r),
+            }
         k = len(self.structures)
         y = tf.tile(tf.range(k, dtype=tf.int64), [tf.shape(x_r)[0]])
         drawn = self.draw_from(tf.repeat(x_r, k, axis=0), y, self.noise.separated(noise))

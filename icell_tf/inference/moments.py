@@ -10,10 +10,15 @@ class Moments:
         self.count, self.mean, self._squares = 0, 0.0, 0.0
 
     def add(self, values):
+        """Adds an array (B, ...), of the same shape each time."""
         self.count += 1
-        difference = values - self.mean
-        self.mean = self.mean + difference / self.count
-        self._squares = self._squares + difference * (values - self.mean)
+        if self.count == 1:
+            self.mean, self._squares = np.array(values), np.zeros_like(values)
+            return
+        for mean, squares, value in zip(self.mean, self._squares, values, strict=True):  # small enough for the cache
+            difference = value - mean
+            mean += difference / self.count
+            squares += difference * (value - mean)
 
     @property
     def std(self):

@@ -4,11 +4,11 @@ The model is parametric, as those of Zhao & Murphy 2007 and Peng & Murphy 2011. 
 depend on the seed alone, so that every structure can be drawn in the same cell.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icell_tf.simulate.microscope import MAX_VOXELS, Grid, expose, make_grid, masks, render
+from icell_tf.simulate.microscope import MAX_VOXELS, PSF_SIGMA_Z, Grid, expose, make_grid, masks, render
 from icell_tf.simulate.programs import PROGRAMS
 from icell_tf.simulate.reference import membrane, nucleus
 from icell_tf.simulate.shapes import Shape, sample_shape
@@ -44,7 +44,7 @@ class SimulatedCell:
     grid: Grid
 
 
-def simulate_cell(seed, y, pixel_size, depth=None):
+def simulate_cell(seed, y, pixel_size, depth=None, psf_sigma_z=PSF_SIGMA_Z):
     """Simulates a cell and its image in the microscope.
 
     Args:
@@ -52,6 +52,8 @@ def simulate_cell(seed, y, pixel_size, depth=None):
       y: index of its structure in `PROGRAMS`.
       pixel_size: µm a pixel of the frame for which the stack is made. Voxels measure 0.9 of that in x and y.
       depth: of a frame in 3D, µm a pixel along z: voxels are no thicker than 0.9 of that.
+
+      psf_sigma_z: of the point-spread function along z, µm: 0.55 are about those of a spinning disk.
 
     Returns: `SimulatedCell`, equal to the bit for equal arguments. Membrane, nucleus and masks don't depend on y.
     Raises: ValueError: an argument is out of its range.
@@ -66,8 +68,10 @@ def simulate_cell(seed, y, pixel_size, depth=None):
     if seed < 0 or not pixel_size > 0 or not (depth is None or depth > 0):
         found = f"{seed}, {pixel_size} and {depth}"
         raise ValueError(f"simulate_cell expects seed >= 0, pixel_size > 0 µm and depth > 0 µm, but found {found}")
+    if not psf_sigma_z >= 0:
+        raise ValueError(f"simulate_cell expects psf_sigma_z >= 0 µm, but found {psf_sigma_z}")
     shape = sample_shape(seed)
-    grid = make_grid(shape, pixel_size, depth)
+    grid = replace(make_grid(shape, pixel_size, depth), psf_sigma_z=psf_sigma_z)
     cell_mask, nucleus_mask = masks(shape, grid)
     rng = np.random.default_rng([seed, 2])
     signals = [membrane(shape, grid, cell_mask, rng), nucleus(grid, nucleus_mask, rng)]

@@ -3,6 +3,7 @@
 Lengths are in micrometres. Volumes are float32 arrays (draws, Z, Y, X).
 """
 
+import dataclasses
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,11 +32,15 @@ class Strands(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Voxels of a stack: shape (Z, Y, X), scale (z, y, x) in µm a voxel, origin (x, y, z) of voxel 0 in µm."""
+    """Voxels of a stack: shape (Z, Y, X), scale (z, y, x) in µm a voxel, origin (x, y, z) of voxel 0 in µm.
+
+    `psf_sigma_z`, µm, is the microscope's blur along z with which the stack is made.
+    """
 
     shape: tuple
     scale: tuple
     origin: np.ndarray
+    psf_sigma_z: float = PSF_SIGMA_Z
 
     def crop(self, mask):
         """Returns the part of the grid around a mask (Z, Y, X), as a Grid, and its slices along z, y and x."""
@@ -44,7 +49,8 @@ class Grid:
             present = np.flatnonzero(mask.any(tuple(i for i in range(3) if i != axis)))
             window.append(slice(int(present[0]), int(present[-1]) + 1))
         start = np.array([w.start * s for w, s in zip(window, self.scale, strict=True)])
-        return Grid(mask[tuple(window)].shape, self.scale, self.origin + start[::-1]), tuple(window)
+        origin = self.origin + start[::-1]
+        return dataclasses.replace(self, shape=mask[tuple(window)].shape, origin=origin), tuple(window)
 
     def voxels(self, shape, points):
         """Returns points (3, ...) of the cell frame as voxel coordinates (x, y, z), each (...,)."""
@@ -123,13 +129,16 @@ def _subdivide(coordinates, weight, scale, spacing):
 
 def render(shape, grid, strands, draws):
     """Returns strands as the microscope sees them, blurred, of any brightness. Args: as of `rasterize`."""
-    return blur(rasterize(shape, grid, strands, draws), grid.scale)
+    return blur(rasterize(shape, grid, strands, draws), grid.scale, grid.psf_sigma_z)
 
 
-def blur(volume, scale):
-    """Blurs (draws, Z, Y, X) by the point-spread function, an anisotropic Gaussian. Args: scale (z, y, x) in µm."""
+def blur(volume, scale, sigma_z=PSF_SIGMA_Z):
+    """Blurs (draws, Z, Y, X) by the point-spread function, an anisotropic Gaussian.
+
+    Args: scale (z, y, x) in µm; its standard deviation along z in µm.
+    """
     n, nz, ny, nx = volume.shape
-    gz = _kernel(nz, PSF_SIGMA_Z / scale[0])
+    gz = _kernel(nz, sigma_z / scale[0])
     gy = _kernel(ny, PSF_SIGMA_XY / scale[1])
     gx = _kernel(nx, PSF_SIGMA_XY / scale[2])
     volume = np.matmul(gz, volume.reshape(n, nz, ny * nx)).reshape(n * nz, ny, nx)

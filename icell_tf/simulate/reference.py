@@ -34,5 +34,5 @@ def nucleus(grid, nucleus_mask, rng):
     dz, dy, dx = grid.scale
     coarse = blur(fine, (dz, dy / 4, dx / 4))
     texture = np.exp(0.2 * fine / fine.std() + 0.2 * coarse / coarse.std())
-    volume = blur(texture * nucleus_mask, grid.scale)[0]
+    volume = blur(texture * nucleus_mask, grid.scale, grid.psf_sigma_z)[0]
     return volume / volume.max()

@@ -50,9 +50,17 @@ def test_planes_and_small_images_are_maxima_along_z(rng):
     planes = images.max(axis=1)
     np.testing.assert_array_equal(cells.planes([3, 1]), planes[[3, 1]] / np.float32(255))
     np.testing.assert_array_equal(cells.seen_by(cells.spec.reference, [2]), planes[[2]][..., :2] / np.float32(255))
-    (small,) = cells.averaged_down(16, cells.spec.reference)
-    blocks = planes[..., :2].reshape(5, 4, 4, 16, 4, 2).mean(axis=(2, 4)) / 255
+    (small,) = cells.averaged_down(16, cells.spec.plane)
+    blocks = planes.reshape(5, 4, 4, 16, 4, 3).mean(axis=(2, 4)) / 255
     np.testing.assert_allclose(small, blocks, atol=1e-6)
+
+
+def test_small_volumes_are_means_of_cubes(rng):
+    images = rng.integers(0, 256, (5, 8, 32, 32, 3), np.uint8)
+    cells = coded_cells(images)
+    (small,) = cells.averaged_down(16, cells.spec.reference)
+    cubes = images[..., :2].reshape(5, 4, 2, 16, 2, 16, 2, 2).mean(axis=(2, 4, 6)) / 255
+    np.testing.assert_allclose(small, cubes, atol=1e-6)
 
 
 def test_a_model_that_diverged_is_refused_by_name(prepared):

@@ -109,7 +109,7 @@ def test_the_same_neighbours_are_found_in_parts_and_their_images_read_again(mirr
     whole = Neighbours(FakeIntegrator(mirrored), training)
     found = whole.find(test)
     shown = whole.structures(found["mean_of_nearest_pixels"])
-    monkeypatch.setattr(module, "SEARCHED", 7)
+    monkeypatch.setattr(module, "SEARCHED", 7 * 32 * 32 * 2)
     monkeypatch.setattr(module, "KEPT", 10 * SIZE * SIZE)
     parts = Neighbours(FakeIntegrator(mirrored), training)
     for rival, indices in parts.find(test).items():
@@ -117,7 +117,7 @@ def test_the_same_neighbours_are_found_in_parts_and_their_images_read_again(mirr
     np.testing.assert_array_equal(parts.structures(found["mean_of_nearest_pixels"]), shown)
 
 
-def test_mirrored_volumes_are_found_by_their_planes(rng):
+def test_mirrored_volumes_are_found_in_their_pose(rng):
     images = rng.integers(0, 256, (6, 4, 16, 16, 3), np.uint8)
     y, spec = np.arange(6) % 2, CellSpec("ZYX", (4, 16, 16), (2, 1, 1), NAMES)
 
@@ -133,3 +133,20 @@ def test_mirrored_volumes_are_found_by_their_planes(rng):
     assert shown.shape == (6, 4, 16, 16, 3)
     for i, k in enumerate(y):
         np.testing.assert_array_equal(shown[i, ..., k], mirrored[i, ..., 2])
+
+
+def test_volumes_are_compared_as_volumes():
+    """Two cells whose projections are the same, one upright and one upside down: only the volume tells them apart."""
+    images = np.zeros((3, 8, 16, 16, 3), np.uint8)
+    images[:, 1:7, 4:12, 4:12, 0] = 200
+    images[0, 1:3, 6:10, 6:10, 1:] = 200  # the nucleus and the structure at the bottom
+    images[1, 5:7, 6:10, 6:10, 1:] = 200  # at the top, as in the test cell
+    images[2] = images[1]
+    spec = CellSpec("ZYX", (8, 16, 16), (1, 1, 1), NAMES)
+    training, test = (
+        coded_cells(few, [0] * len(few), np.zeros((len(few), 2)), spec) for few in (images[:2], images[2:])
+    )
+    neighbours = Neighbours(FakeIntegrator(mirrored=False), training)
+    found = neighbours.find(test)
+    assert found["mean_of_nearest_pixels"][0, 0, :3].tolist() == [1, 0, -1]
+    np.testing.assert_array_equal(neighbours.structures(found["nearest_pixels"])[0, ..., 0], images[2, ..., 2])

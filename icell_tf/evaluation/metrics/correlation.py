@@ -17,17 +17,28 @@ def pearson(a, b, mask=None):
 
     Returns: (N, K) in [-1, 1]; 0 where an image is constant, because it then says nothing about where.
     """
-    axes = spatial_axes(a)
-    weight = (np.ones(a.shape[:-1], np.float64) if mask is None else mask.astype(np.float64))[..., None]
-    weight = weight / np.maximum(weight.sum(axis=axes, keepdims=True), 1)
+    r = np.zeros((len(a), a.shape[-1]))
+    for i, of_cell in enumerate(r):
+        inside = None if mask is None else mask[i]
+        if inside is None or inside.any():
+            of_cell[:] = _pearson(*(_centred(images[i], inside) for images in (a, b)))
+    return r
 
-    def centred(x):
-        return x - (x * weight).sum(axis=axes, keepdims=True)
 
-    a, b = centred(np.asarray(a, np.float64)), centred(np.asarray(b, np.float64))
-    covariance = (a * b * weight).sum(axis=axes)
-    variances = (a * a * weight).sum(axis=axes) * (b * b * weight).sum(axis=axes)
-    return np.where(variances > 1e-20, covariance / np.sqrt(np.maximum(variances, 1e-20)), 0.0)
+def _pearson(a, b):
+    """Correlations of the rows of (K, pixels), whose means are 0."""
+    covariance, *variances = (np.einsum("kp,kp->k", *pair) / a.shape[1] for pair in ((a, b), (a, a), (b, b)))
+    product = np.prod(variances, axis=0)
+    return np.where(product > 1e-20, covariance / np.sqrt(np.maximum(product, 1e-20)), 0.0)
+
+
+def _centred(image, inside):
+    """The pixels inside of an image (*shape, K), minus their mean: (K, pixels), which are added up fast and exactly."""
+    channels = np.moveaxis(image, -1, 0)
+    pixels = channels.reshape(len(channels), -1) if inside is None else channels[:, inside]
+    pixels = pixels.astype(np.float64)
+    pixels -= pixels.mean(axis=1, keepdims=True)
+    return pixels
 
 
 def cell_mask(x):

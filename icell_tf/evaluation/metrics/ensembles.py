@@ -5,6 +5,7 @@ All count the pixels of a mask alone. Outside the cell every image is 0, and wit
 
 import numpy as np
 import scoringrules
+from scipy import fft
 
 from icell_tf.spec import spatial_axes
 
@@ -71,29 +72,41 @@ def ranks(ensemble, image, mask, rng):
 
 
 def averaged(images, size):
-    """Returns images as means of patches of `size` pixels a side; pixels beyond the last whole patch are left out.
+    """Returns images as means of patches, in volumes cubes, of `size` pixels a side, whole patches only.
 
     Args: images (N, *shape). Returns: (N, *(side // size)).
     """
     for axis in spatial_axes(images[..., None]):
-        count = images.shape[axis] // size
-        images = np.take(images, range(count * size), axis)
-        images = images.reshape(*images.shape[:axis], count, size, *images.shape[axis + 1 :]).mean(axis=axis + 1)
+        before, count = images.shape[:axis], images.shape[axis] // size
+        whole = images[(*(slice(None) for _ in before), slice(count * size))]
+        images = whole.reshape(*before, count, size, *images.shape[axis + 1 :]).mean(axis=axis + 1)
     return images
 
 
-def radial_power(images, bands):
+def radial_power(images, bands, pixel_size=None):
     """Returns the mean power of images in bands of spatial frequency, without that of their mean.
+
+    Frequencies count in all directions alike, in cycles over the width of a pixel along x. Where pixels are larger
+    along an axis, the highest frequency along it is lower.
 
     Args:
       images: (N, *shape).
       bands: [(from, to)] in cycles a pixel, at most 0.5.
+      pixel_size: along each axis, in any unit; None: the same along all.
 
     Returns: (N, bands).
     """
     axes = spatial_axes(images[..., None])
-    mean = images.mean(axis=axes, keepdims=True)
-    power = np.square(np.abs(np.fft.fftn(images - mean, axes=axes)))
-    frequencies = np.meshgrid(*(np.fft.fftfreq(images.shape[axis]) for axis in axes), indexing="ij")
-    radius = np.sqrt(sum(np.square(frequency) for frequency in frequencies))
-    return np.stack([power[:, (radius >= low) & (radius < high)].mean(axis=1) for low, high in bands], axis=1)
+    transformed = fft.rfftn(images - images.mean(axis=axes, keepdims=True), axes=axes, workers=-1)
+    power = np.square(transformed.real, dtype=np.float64) + np.square(transformed.imag, dtype=np.float64)
+    *shape, last = images.shape[1:]
+    sizes = np.ones(len(axes)) if pixel_size is None else np.asarray(pixel_size, float)
+    frequencies = [*map(fft.fftfreq, shape), fft.rfftfreq(last)]
+    squares = np.meshgrid(
+        *(np.square(f * sizes[-1] / size) for f, size in zip(frequencies, sizes, strict=True)), indexing="ij"
+    )
+    radius = np.sqrt(sum(squares))
+    # Of each pair of a frequency and its opposite along x, which have the same power, the transform holds one.
+    pairs = np.where((np.arange(radius.shape[-1]) == 0) | (2 * np.arange(radius.shape[-1]) == last), 1, 2)
+    weights = np.stack([np.where((radius >= low) & (radius < high), pairs, 0).ravel() for low, high in bands])
+    return power.reshape(len(images), -1) @ (weights / weights.sum(axis=1, keepdims=True)).T

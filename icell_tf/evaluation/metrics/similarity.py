@@ -16,8 +16,16 @@ def ssim(image, observed, mask):
     """
     shortest = min(image.shape)
     window = min(WINDOW, shortest - (shortest + 1) % 2)  # odd
-    similarity = structural_similarity(image, observed, win_size=window, data_range=1.0, full=True)[1]
-    return float(similarity[mask].mean())
+    box = tuple(_around(mask, axis, window - 1) for axis in range(mask.ndim))
+    pair = np.ascontiguousarray(image[box]), np.ascontiguousarray(observed[box])
+    similarity = structural_similarity(*pair, win_size=window, data_range=1.0, full=True)[1]
+    return float(similarity[mask[box]].mean())
+
+
+def _around(mask, axis, margin):
+    """The slice along an axis that holds a mask and, where the image goes on, a margin."""
+    present = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+    return slice(max(0, present[0] - margin), present[-1] + margin + 1)
 
 
 def dice(image, observed, mask):

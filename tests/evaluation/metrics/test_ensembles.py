@@ -110,3 +110,32 @@ def test_power_lies_in_the_band_of_a_wave_and_falls_where_images_are_blurred():
     blurred = ndimage.gaussian_filter(images, (0, 1, 1))
     ratio = ensembles.radial_power(blurred, bands).mean(axis=0) / ensembles.radial_power(images, bands).mean(axis=0)
     assert (np.diff(ratio) < 0).all() and ratio[0] > 0.7 and ratio[-1] < 0.1
+
+
+def test_power_is_the_mean_over_all_frequencies_of_a_band():
+    images, band = np.random.default_rng(0).normal(size=(2, 6, 8, 7)), (0.1, 0.35)
+    power = np.square(np.abs(np.fft.fftn(images, axes=(1, 2, 3))))
+    radius = np.sqrt(sum(np.square(f) for f in np.meshgrid(*map(np.fft.fftfreq, images.shape[1:]), indexing="ij")))
+    expected = power[:, (radius >= band[0]) & (radius < band[1])].mean(axis=1)
+    np.testing.assert_allclose(ensembles.radial_power(images, [band])[:, 0], expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_wave_in_a_volume_has_the_same_frequency_along_each_axis_however_thick_its_voxels_are(axis):
+    """A wave of 5 µm in voxels of 2 x 0.5 x 0.5 µm has 0.1 cycles over the width of a voxel along x."""
+    bands, pixel_size = [(0.03, 0.08), (0.08, 0.12), (0.12, 0.3), (0.3, 0.5)], (2.0, 0.5, 0.5)
+    shape = (10, 40, 40)  # 20 µm along each axis: four waves
+    place = np.arange(shape[axis]) * pixel_size[axis]
+    wave = np.sin(2 * np.pi * place / 5 + 0.3).reshape([-1 if i == axis else 1 for i in range(3)]) * np.ones(
+        (1, *shape)
+    )
+    found = ensembles.radial_power(wave, bands, pixel_size)[0]
+    assert np.argmax(found) == 1 and found[1] > 1e6 * np.delete(found, 1).max()
+
+
+def test_scores_of_volumes_are_those_of_the_same_voxels_in_a_plane():
+    rng = np.random.default_rng(0)
+    draws, observed, masks = rng.random((3, 5, 4, 6, 7)), rng.random((3, 4, 6, 7)), rng.random((3, 4, 6, 7)) > 0.4
+    for score in (ensembles.crps, ensembles.energy_score):
+        plane = score(draws.reshape(3, 5, 24, 7), observed.reshape(3, 24, 7), masks.reshape(3, 24, 7))
+        np.testing.assert_allclose(score(draws, observed, masks), plane)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import ndimage
+from skimage.metrics import structural_similarity
 
 from icell_tf.evaluation.metrics.similarity import dice, ssim
 
@@ -44,3 +45,12 @@ def test_volumes_with_few_planes(rng):
     mask = np.ones(volume.shape, bool)
     assert ssim(volume, volume, mask) == dice(volume, volume, mask) == pytest.approx(1)
     assert ssim(volume, volume[:, ::-1], mask) < 0.5
+
+
+@pytest.mark.parametrize("shape, where", [((40, 48), (slice(30, 31), slice(0, 2))), ((12, 20, 24), (slice(3, 9),) * 3)])
+def test_only_what_is_near_the_mask_decides_on_ssim(shape, where):
+    rng, mask = np.random.default_rng(0), np.zeros(shape, bool)
+    mask[where] = True
+    image, observed = rng.random((2, *shape))
+    whole = structural_similarity(image, observed, win_size=7, data_range=1.0, full=True)[1]
+    assert ssim(image, observed, mask) == pytest.approx(whole[mask].mean(), abs=1e-9)
