@@ -16,7 +16,7 @@ FONT_SIZE = 14
 BACKGROUND = (255, 255, 255)
 INK = (0, 0, 0)
 BAR_LENGTHS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # µm
-_BAR_SHARE = 0.45  # of the panel's width, at most
+BAR_SHARE = 0.45  # of the panel's width, at most
 # This font comes with Matplotlib and has µ, α and β, which Pillow's own font lacks.
 _FONT_FILE = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
@@ -30,7 +30,7 @@ def enlarge(rgb, pixels=PANEL_PIXELS):
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
 
-def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
+def montage(rows, column_labels=None, row_labels=None, pixel_size=None, bar_share=BAR_SHARE):
     """Lays RGB images out in a labelled grid.
 
     Args:
@@ -38,6 +38,7 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       column_labels: one text a column, above it; None for no labels.
       row_labels: one text a row, left of it; None for no labels.
       pixel_size: µm a pixel along the images' rows, for a scale bar of `bar_length` in the first; None for no bar.
+      bar_share: of the panel's width, which the bar takes at most.
 
     Returns: uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
     """
@@ -62,22 +63,23 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
             draw.text((4, y + height // 2), str(row_labels[i]), INK, font(FONT_SIZE), anchor="lm")
         for j, panel in enumerate(row):
             if panel is not None:
-                shown = with_scale_bar(panel, pixel_size) if pixel_size and (i, j) == places[0] else enlarge(panel)
+                with_bar = pixel_size and (i, j) == places[0]
+                shown = with_scale_bar(panel, pixel_size, bar_share) if with_bar else enlarge(panel)
                 canvas.paste(Image.fromarray(shown), (left + GAP + j * (width + GAP), y))
     return np.asarray(canvas)
 
 
-def bar_length(extent):
-    """Returns the length of a scale bar in µm, a round number, for a panel so many µm wide."""
-    return next((length for length in BAR_LENGTHS if length <= _BAR_SHARE * extent), BAR_LENGTHS[-1])
+def bar_length(extent, share=BAR_SHARE):
+    """Returns the length of a scale bar in µm, a round number, for a panel so many µm wide: at most a share of it."""
+    return next((length for length in BAR_LENGTHS if length <= share * extent), BAR_LENGTHS[-1])
 
 
-def with_scale_bar(rgb, pixel_size):
+def with_scale_bar(rgb, pixel_size, share=BAR_SHARE):
     """Returns an image enlarged, with a white bar and its length in its lower right corner.
 
-    Args: uint8 (h, w, 3); µm a pixel along its rows.
+    Args: uint8 (h, w, 3); µm a pixel along its rows; share of its width, which the bar takes at most.
     """
-    length = bar_length(rgb.shape[1] * pixel_size)
+    length = bar_length(rgb.shape[1] * pixel_size, share)
     picture = Image.fromarray(enlarge(rgb))
     pixels = round(length / pixel_size * picture.width / rgb.shape[1])
     margin, thickness = picture.width // 25, max(2, picture.height // 50)

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -7,14 +8,17 @@ import pytest
 import tifffile
 from PIL import Image
 
-from icell_tf.imaging import ome
 from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.ome import OmeTiff
 from icell_tf.imaging.read import read_stack
-from icell_tf.inference import outputs
+from icell_tf.inference import outputs, stacks
 from icell_tf.inference.inputs import InputCell
 from icell_tf.spec import CellSpec
 
 SIZE, NAMES = 32, ("tom20", "zo1", "other")
+
+
+VOLUMES = CellSpec("ZYX", (8, 16, 32), (2.0, 0.5, 0.5), NAMES)
 
 
 class FakeIntegrator:
@@ -31,7 +35,7 @@ class FakeIntegrator:
             yield self.integrate(x_r)["structures"] * (i + 1 + seed) / 4
 
     def classify(self, x_rs):
-        likely = (x_rs[..., 2].mean(axis=(1, 2)) > 0.5).astype(int)
+        likely = (x_rs[..., 2].reshape(len(x_rs), -1).mean(axis=1) > 0.5).astype(int)
         return {"probabilities": 0.05 + 0.85 * np.eye(3)[likely]}
 
     def sample(self, y, seed=0):
@@ -103,12 +107,6 @@ def test_files_in_the_models_frame_carry_its_spec(tmp_path):
         assert tiff.is_ome and len(tiff.series) == 1 and tiff.series[0].axes == "CYX"
 
 
-def test_metadata_leave_out_an_unknown_size():
-    found = ome.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
-    sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
-    assert found == {"axes": "CZYX", "Channel": {"Name": ["a", "b"]}, **sizes}
-
-
 def test_original_frame_is_the_inputs(tmp_path):
     matrix = np.array([[0.0, 2.0, 3.0], [2.0, 0.0, 4.0]])  # transposed, twice the input's pixel size
     transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame((SIZE, SIZE), (0.5, 0.5)))
@@ -175,11 +173,10 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(path, *_, **__):
-        path.write_text("half")
+    def interrupted(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(outputs.tifffile, "imwrite", interrupted)
+    monkeypatch.setattr(OmeTiff, "add", interrupted)
     with pytest.raises(OSError, match="disk full"):
         outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path)
     assert names_in(tmp_path) == ["a_composite.png", "a_structures.png"]
@@ -199,3 +196,101 @@ def test_sampled_cells(tmp_path):
         outputs.sample_cells(FakeIntegrator(), ["nothing"], 3, tmp_path)
     with pytest.raises(ValueError, match="--n"):
         outputs.sample_cells(FakeIntegrator(), ["zo1"], 0, tmp_path)
+
+
+class FakeOfVolumes(FakeIntegrator):
+    """The same, of volumes."""
+
+    spec = VOLUMES
+
+    def sample(self, y, seed=0):
+        return {"x_rs": np.random.default_rng(seed).random((len(y), *VOLUMES.image_shape), np.float32)}
+
+
+def volume(name="a"):
+    """A cell: a box with a smaller one in it, and noise as its structure."""
+    image = np.zeros(VOLUMES.image_shape, np.uint8)
+    image[2:6, 4:12, 4:28, 0] = image[3:5, 6:10, 10:20, 1] = 200
+    image[2:6, 4:12, 4:28, 2] = np.random.default_rng(0).integers(0, 256, (4, 8, 24))
+    return InputCell(name, f"{name}.tif", image, "tom20")
+
+
+def test_files_of_a_volume(tmp_path):
+    paths = outputs.integrate_cells(FakeOfVolumes(), [volume()], tmp_path, outputs.Settings(samples=2))
+    endings = [".ome.tif", "_composite.png", "_draws.ome.tif", "_slices.png", "_structures.png", "_z.gif"]
+    assert names_in(tmp_path) == [*(f"a{ending}" for ending in endings), "classes.csv"]
+    assert sorted(path.name for path in paths) == names_in(tmp_path)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tiff.series[0].axes == "ZCYX" and tiff.series[0].shape == (8, 2 + 3 * 3 + 1, 16, 32)
+    assert annotations(tmp_path / "a.ome.tif") == [VOLUMES]
+    (tmp_path / "a_z.gif").unlink()
+    with pytest.raises(FileExistsError, match="a_structures.png exists, and 5 more"):
+        outputs.integrate_cells(FakeOfVolumes(), [volume()], tmp_path, outputs.Settings(samples=2))
+
+
+@pytest.mark.parametrize("integrator, given", [(FakeIntegrator(), cell("a", 3)), (FakeOfVolumes(), volume())])
+def test_both_formats_hold_the_same(tmp_path, integrator, given):
+    spec, depth = integrator.spec, integrator.spec.shape[:-2] or (1,)
+    for kind in stacks.ENDINGS:
+        settings = outputs.Settings(samples=2, format=kind)
+        outputs.integrate_cells(integrator, [given], tmp_path / kind, settings)
+        outputs.sample_cells(integrator, ["zo1"], 2, tmp_path / kind, seed=3, format=kind)
+    for name, scene in (("a", None), ("a_draws", 1), ("zo1_samples", 1)):
+        tiff, zarr = (read_stack(tmp_path / kind / f"{name}{end}", scene=scene) for kind, end in stacks.ENDINGS.items())
+        assert tiff.channels == zarr.channels and len(tiff.channels) >= 3
+        assert tiff.scale[-spec.rank :] == zarr.scale[-spec.rank :] == spec.pixel_size
+        assert tiff.data.shape == (len(tiff.channels), *depth, *spec.shape[-2:])
+        np.testing.assert_array_equal(tiff.data, zarr.data)
+    found = json.loads((tmp_path / "ome-zarr" / "a.ome.zarr" / ".zattrs").read_text())
+    assert CellSpec.from_dict(found["icell_tf/spec"]) == spec
+    colors = [channel["color"] for channel in found["omero"]["channels"]]
+    assert colors[:3] == ["990099", "009999", "F273A6"] and colors[-1] == "FFFF00"  # tom20 has the paper's colour
+
+
+def test_a_volume_goes_back_into_the_voxels_of_its_stack(tmp_path):
+    matrix = np.array([[0.5, 0.0, 0.0, 1.0], [0.0, 0.0, 2.0, 3.0], [0.0, 2.0, 0.0, 4.0]])  # x and y exchanged
+    transform = Transform(matrix, (10, 90, 80), (4.0, 0.25, 0.25), Frame(VOLUMES.shape, VOLUMES.pixel_size))
+    given, image = volume(), np.zeros((*VOLUMES.shape, 2), np.uint8)
+    image[4, 10, 20] = 255
+    given = InputCell("a", "a.tif", image, None, transform)
+    for kind, ending in stacks.ENDINGS.items():
+        settings = outputs.Settings(original_frame=True, samples=1, format=kind, overwrite=True)
+        outputs.integrate_cells(FakeOfVolumes(), [given], tmp_path, settings)
+        for name in ("a", "a_draws"):
+            stack = read_stack(tmp_path / f"{name}{ending}")
+            assert stack.data.shape[1:] == (10, 90, 80) and stack.scale == (4.0, 0.25, 0.25)
+            brightest = np.unravel_index(stack.channel("tom20").argmax(), (10, 90, 80))
+            assert brightest == (3, 2 * 20 + 3, 2 * 10 + 4)
+
+
+def test_zarrs_are_replaced_only_if_asked(tmp_path):
+    zarr = outputs.Settings(format="ome-zarr")
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, zarr)
+    before = (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns
+    with pytest.raises(FileExistsError, match="a_structures.png exists, and 2 more"):
+        outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, zarr)
+    assert (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns == before
+    anew = outputs.Settings(format="ome-zarr", overwrite=True)
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, anew)
+    assert (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns > before
+    assert names_in(tmp_path) == ["a.ome.zarr", "a_composite.png", "a_structures.png"]
+
+
+def test_without_zarr_its_format_is_refused_before_work_starts(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    settings = outputs.Settings(format="ome-zarr")
+    for check in (
+        lambda: outputs.check_output(["a"], tmp_path / "out", settings),
+        lambda: outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path / "out", settings),
+        lambda: outputs.sample_cells(FakeIntegrator(), ["zo1"], 3, tmp_path / "out", format="ome-zarr"),
+    ):
+        with pytest.raises(ImportError, match=r"--format=ome-zarr needs.*icell_tf\[zarr\]"):
+            check()
+    assert not (tmp_path / "out").exists()
+
+
+def test_sampled_volumes(tmp_path):
+    outputs.sample_cells(FakeOfVolumes(), ["zo1"], 9, tmp_path)
+    assert names_in(tmp_path) == ["zo1_samples.ome.tif", "zo1_samples.png", "zo1_samples_z.gif"]
+    with tifffile.TiffFile(tmp_path / "zo1_samples.ome.tif") as tiff:
+        assert [(series.axes, series.shape) for series in tiff.series] == [("ZCYX", (8, 3, 16, 32))] * 9
