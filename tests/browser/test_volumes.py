@@ -1,4 +1,4 @@
-"""The explorer with a model of volumes, which it shows as their maximum along z."""
+"""The explorer with a model of volumes, which it shows as their maximum along z, or plane by plane."""
 
 import numpy as np
 import tifffile
@@ -17,6 +17,15 @@ def test_volumes_are_shown_and_saved(page, make_model, answer, tmp_path):
     image = cell.image / np.float32(255)
     typical = model.integrate(VOLUMES.reference(image[None]))["structures"][0]
     explorer.require_pictures(VOLUMES, image, typical)
+    assert explorer.text("#z-text") == "The maximum along z is shown."
+    explorer.slide("#z", 4)
+    assert (
+        explorer.state["z"] == "4" and explorer.text("#z-text") == "Plane 4 of 8 is shown, z = -1.0 µm from the middle."
+    )
+    explorer.require_pictures(VOLUMES, image, typical, z=4)
+    explorer.open("z=8").require_pictures(VOLUMES, image, typical, z=8)
+    explorer.open("z=9")
+    assert "z=9" in explorer.text("#problem")
     with page.expect_download() as download:
         page.get_by_role("button", name="Save OME-TIFF").click()
     download.value.save_as(tmp_path / "saved.ome.tif")

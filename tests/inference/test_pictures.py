@@ -59,9 +59,7 @@ def test_a_film_goes_through_z(predicted, tmp_path):
         for frame in range(6):
             film.seek(frame)
             cell = np.asarray(film.convert("RGB"))[30:-60, :500].astype(int)  # without its label and scale bar
-            bright.append(
-                [np.abs(cell - np.rint(255 * np.array(color))).max(axis=-1).min() for color in structures.colors(NAMES)]
-            )
+            bright.append([np.abs(cell - np.rint(255 * color)).max(axis=-1).min() for color in colors])
     close = np.array(bright) < 12
     assert close[:, 0].tolist() == [False, False, False, True, False, False]  # tom20, in plane 4 - 1
     assert close[:, 1].tolist() == [False, True, False, False, False, False]  # zo1, in plane 2 - 1
