@@ -23,7 +23,7 @@ def write_structures(path, predicted, integrator, settings, look=volumes.project
     images = {"typical": predicted.typical, **drawn, **predicted.statistics}
     images = {label: arranged(spec, each, look, window) for label, each in images.items()}
     cell, names = arranged(spec, image, look, window), integrator.structures
-    _write_png(path, figures.structures_in_cell(cell, images, names, settings.contrast, **_bar(spec, window)))
+    _write_png(path, figures.structures_in_cell(cell, images, names, settings.contrast, **_layout(spec, window)))
 
 
 def write_slices(path, predicted, integrator, settings):
@@ -46,7 +46,7 @@ def write_composite(path, predicted, integrator, settings):
     for look in LOOKS.values():
         pair = (arranged(spec, each, look, window) for each in (x_r, predicted.typical))
         panels.append(figures.mix(*pair, colors, settings.contrast))
-    _write_png(path, _in_colors(panels, list(LOOKS), colors, names, **_bar(spec, window)))
+    _write_png(path, _in_colors(panels, list(LOOKS), colors, names, **_layout(spec, window)))
 
 
 def write_film(path, predicted, integrator, settings):
@@ -77,7 +77,7 @@ def write_samples(path, x_rs, name, spec):
             shown = arranged(spec, x_rs[start : start + COLUMNS], look, window)
             rows.append([figures.overlay(image, contrast="percentile") for image in shown])
     labels = list(LOOKS) * (len(rows) // len(LOOKS))
-    _write_png(path, montage(rows, [name], labels, **_bar(spec, window)))
+    _write_png(path, montage(rows, [name], labels, **_layout(spec, window)))
 
 
 def write_samples_film(path, x_rs, name, spec):
@@ -115,16 +115,16 @@ def _outlines(predicted, spec):
     return spec.reference(predicted.cell.image / np.float32(255))
 
 
-def _bar(spec, window):
-    """The scale bar of a picture, as `montage` takes it."""
-    return {"pixel_size": spec.pixel_width, "bar_share": volumes.bar_share(window, spec.pixel_sizes)}
+def _layout(spec, window):
+    """The scale bar and the size of panels, as `montage` takes them."""
+    return {"pixel_size": spec.pixel_width, **volumes.layout(window, spec.pixel_sizes)}
 
 
-def _in_colors(panels, titles, colors, names, pixel_size, **bar):
+def _in_colors(panels, titles, colors, names, pixel_size, **layout):
     """Pictures of a volume in a row, enlarged, and the legend. Args: pixel_size: of the pictures before that."""
     large = [enlarge(panel, VOLUME_PIXELS) for panel in panels]
     pixel_size *= len(panels[0]) / len(large[0])
-    return figures.with_legend(montage([large], titles, pixel_size=pixel_size, **bar), figures.legend(colors, names))
+    return figures.with_legend(montage([large], titles, pixel_size=pixel_size, **layout), figures.legend(colors, names))
 
 
 def _write_gif(path, frames):

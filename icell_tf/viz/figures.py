@@ -184,14 +184,14 @@ def integration_grid(observed, predicted, names, row_labels=None):
     return montage(rows, ["observed", *names], row_labels)
 
 
-def structures_in_cell(cell, predictions, names, contrast="percentile", **bar):
+def structures_in_cell(cell, predictions, names, contrast="percentile", **layout):
     """One cell: a row for each prediction, and below the first one its structures alone in grey.
 
     The observed cell, and its structure alone, stand left of these two rows. Each panel is scaled on its own, see
     `stretch`.
 
-    Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast; bar: pixel_size and
-      bar_share of the scale bar, as of `montage`.
+    Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast; layout: pixel_size of
+      the scale bar and more, as of `montage`.
     """
     rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
     rows[0][0] = overlay(cell, contrast=contrast)
@@ -199,7 +199,7 @@ def structures_in_cell(cell, predictions, names, contrast="percentile", **bar):
     observed = overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None
     rows.insert(1, [observed, *_each_alone(typical, contrast)])
     labels = [first, f"{first}, alone", *(label for label, _ in others)]
-    return montage(rows, ["observed cell", *names], labels, **bar)
+    return montage(rows, ["observed cell", *names], labels, **layout)
 
 
 def structure_grid(structures, names):

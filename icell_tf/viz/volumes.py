@@ -8,10 +8,10 @@ import numpy as np
 from scipy import ndimage
 
 from icell_tf.viz.figures import around_cell
-from icell_tf.viz.panels import BAR_SHARE
 
 VIEWS = {"YX": ("YX",), "ZYX": ("YX", "ZX", "YZ")}
 GAP = 2  # pixels between views
+_PANEL_PIXELS = 120
 _LEAST_SHARE = 0.2  # of a scale bar, so that its label can be read, also where volumes are flat
 _EDGE = 0.1  # of the highest value, where a cell begins, as `around_cell` has it
 
@@ -101,15 +101,17 @@ def arrange(views, pixel_size):
     return picture
 
 
-def bar_share(window, pixel_size):
-    """Returns how much of the width of what `arrange` returns a scale bar may take: of a volume the empty corner.
+def layout(window, pixel_size):
+    """Returns how `panels.montage` takes what `arrange` returns: {bar_share, panel_pixels}, or {} for planes.
+
+    The scale bar of a volume fits into the empty corner, and three views together need not be as large as three panels.
 
     Args: window: as of `around`; pixel_size: {axis: µm}.
     """
     if "Z" not in window:
-        return BAR_SHARE
+        return {}
     depth, width = ((window[axis].stop - window[axis].start) * pixel_size[axis] for axis in "ZX")
-    return max(_LEAST_SHARE, 0.85 * depth / (depth + width))
+    return {"bar_share": max(_LEAST_SHARE, 0.85 * depth / (depth + width)), "panel_pixels": _PANEL_PIXELS}
 
 
 def _in_scale(image, view, pixel_size):

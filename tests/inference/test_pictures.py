@@ -42,7 +42,7 @@ def test_structures_are_shown_by_projections_and_in_slices(predicted, tmp_path):
         )
         depth = 6 * 4  # planes four times as thick as pixels are wide
         assert cell.shape == (20 + volumes.GAP + depth, 30 + volumes.GAP + depth, 2)
-        expected = panels.enlarge(figures.overlay(np.dstack([cell, structures[..., 1]]), contrast="percentile"))
+        expected = panels.enlarge(figures.overlay(np.dstack([cell, structures[..., 1]]), contrast="percentile"), 120)
         height, width, _ = expected.shape
         found = read(tmp_path / "a.png")
         top = panels.FONT_SIZE + 8 + panels.GAP

@@ -82,7 +82,7 @@ def test_planes_along_z():
 
 def test_the_scale_bar_fits_the_corner():
     window = {"Z": slice(0, 10), "Y": slice(0, 20), "X": slice(0, 30)}
-    assert volumes.bar_share(window, CUBES) == pytest.approx(0.85 * 10 / 40)
-    assert volumes.bar_share(window, CUBES | {"Z": 1.5}) == pytest.approx(0.85 * 30 / 60)
-    assert volumes.bar_share(window | {"Z": slice(0, 1)}, CUBES) == 0.2
-    assert volumes.bar_share({"Y": slice(0, 20), "X": slice(0, 30)}, CUBES) == 0.45
+    assert volumes.layout(window, CUBES)["bar_share"] == pytest.approx(0.85 * 10 / 40)
+    assert volumes.layout(window, CUBES | {"Z": 1.5})["bar_share"] == pytest.approx(0.85 * 30 / 60)
+    assert volumes.layout(window | {"Z": slice(0, 1)}, CUBES)["bar_share"] == 0.2
+    assert volumes.layout({"Y": slice(0, 20), "X": slice(0, 30)}, CUBES) == {}
