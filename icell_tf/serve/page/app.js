@@ -198,6 +198,7 @@ function showControls() {
     $("contrast").value = state.contrast;
     $("z").value = state.z ?? 0;
     $("z-text").textContent = describeDepth(state, config.model.description.spec);
+    $("z").setAttribute("aria-valuetext", $("z-text").textContent);
     $("drawing").hidden = cell.kind !== "new" && (moved !== null || view === "typical");
     $("draw-field").hidden = moved !== null || view !== "draw";
     $("draws-field").hidden = moved !== null || view !== "spread";
