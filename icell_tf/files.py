@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -30,6 +31,28 @@ def atomic_write(path):
         with contextlib.suppress(OSError):  # a folder that can't be written: the first error says it
             partial.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def atomic_folder(path):
+    """As `atomic_write`, of a folder, which is empty when it is yielded. One that exists at `path` is replaced."""
+    path = Path(path)
+    partial, old = (path.with_name(prefix + path.name) for prefix in ("partial.", "replaced."))
+    try:
+        with naming(path):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            yield partial
+            for file in partial.rglob("*"):
+                sync(file)
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                path.rename(old)
+            partial.rename(path)
+            sync(path.parent)
+    finally:
+        for folder in (partial, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

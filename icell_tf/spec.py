@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 FORMAT = 1  # of the JSON
 AXES = ("YX", "ZYX")
+CELLS = ("planes", "volumes")  # what cells with these axes are called
 PLANE = AXES[0]  # the axes along which cells are mirrored, and that pictures show: z is the microscope's
 SIDES = tuple(2**power for power in range(2, 10))  # pixels that the networks can halve to SIDES[0], which they end with
 SMALLEST_LONGEST_SIDE = 16
@@ -158,6 +159,21 @@ class CellSpec:
     def rank(self):
         """The number of spatial axes."""
         return len(self.axes)
+
+    @property
+    def is_volume(self):
+        """Whether the cells are volumes, and not planes."""
+        return self.rank > len(PLANE)
+
+    @property
+    def cells(self):
+        """What the cells are called: planes or volumes."""
+        return CELLS[AXES.index(self.axes)]
+
+    @property
+    def pixel_sizes(self):
+        """µm along each axis, by its letter."""
+        return dict(zip(self.axes, self.pixel_size, strict=True))
 
     @property
     def mirrored_poses(self):

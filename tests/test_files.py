@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from icell_tf.files import atomic_write, on_disk, safe_names, stem
+from icell_tf.files import atomic_folder, atomic_write, on_disk, safe_names, stem
 
 
 def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
@@ -26,6 +26,27 @@ def test_an_error_leaves_the_file_before_and_no_part(tmp_path, error):
         partial.write_text("ne")
         raise error
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.json": "old"}
+
+
+def names_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_folder_takes_its_name_when_all_of_it_is_there(tmp_path):
+    for names in (["one"], ["two", "three"]):
+        with atomic_folder(tmp_path / "a") as partial:
+            for name in names:
+                (partial / name).mkdir()
+        assert names_in(tmp_path) == ["a", *sorted(f"a/{name}" for name in names)]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_an_error_leaves_the_folder_before_and_no_part(tmp_path, error):
+    (tmp_path / "a" / "old").mkdir(parents=True)
+    with pytest.raises(error), atomic_folder(tmp_path / "a") as partial:
+        (partial / "new").touch()
+        raise error
+    assert names_in(tmp_path) == ["a", "a/old"]
 
 
 def test_a_folder_that_is_missing_is_the_error_that_is_told(tmp_path):

@@ -7,12 +7,18 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
+from starlette.testclient import TestClient
 
 import icell_tf
 from icell_tf.config import ConditionalConfig, ReferenceConfig
 from icell_tf.data.prepared import PreparedCells
-from icell_tf.inference import inputs, outputs
+from icell_tf.imaging.ome import OmeTiff
+from icell_tf.imaging.read import read_stack
+from icell_tf.inference import inputs, latent_walks, outputs, stacks
 from icell_tf.runs.weights import LAST
+from icell_tf.serve.app import create_app
+from icell_tf.serve.settings import Settings as ServerSettings
+from icell_tf.simulate import simulate_cell
 from icell_tf.training import experiment
 
 from .building import build_tiny_3d
@@ -83,22 +89,115 @@ def test_an_export_answers_as_the_run_does(integrator, volumes, tmp_path):
 
 def test_volumes_are_written_as_volumes_and_shown_as_pictures(integrator, volumes, tmp_path):
     cells = inputs.read_inputs([volumes.folder], integrator, inputs.Reading(limit=1))
-    picture, composite, stack, _ = outputs.integrate_cells(integrator, cells, tmp_path)
+    *pictures, stack, _ = outputs.integrate_cells(integrator, cells, tmp_path)
+    assert len(pictures) == 4 and all(path.stat().st_size for path in pictures)
     with tifffile.TiffFile(stack) as tiff:
         series = tiff.series[0]
-        assert (series.axes, series.shape) == ("CZYX", (2 + 10 + 1, 8, 16, 16))
+        assert (series.axes, series.shape) == ("ZCYX", (8, 2 + 10 + 1, 16, 16))
         assert 'PhysicalSizeZ="2.0"' in tiff.ome_metadata
-    assert picture.stat().st_size > 0 and composite.stat().st_size > 0
     (path, *_) = [
         path for path in outputs.sample_cells(integrator, ["tom20"], 2, tmp_path / "new") if path.suffix == ".tif"
     ]
     with tifffile.TiffFile(path) as tiff:
-        assert [series.shape for series in tiff.series] == [(3, 8, 16, 16)] * 2
+        assert [series.shape for series in tiff.series] == [(8, 3, 16, 16)] * 2
 
 
 def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volumes):
-    with pytest.raises(ValueError, match="axes are ZYX in the model, YX here"):
+    sentence = "the model takes volumes, and these are planes"
+    with pytest.raises(ValueError, match=f"{sentence}; axes are ZYX in the model, YX here"):
         inputs.read_inputs([prepared.folder], integrator)
+    with pytest.raises(ValueError, match=f"--cell: .*{sentence}"):
+        latent_walks.find_cell(integrator, prepared, "any", "--cell")
     x_rs, _ = volumes.first("test", 1)
-    with pytest.raises(ValueError, match=r"x_r has shape .*\(B, 8, 16, 16, 2\)"):
-        integrator.integrate(volumes.spec.plane(volumes.spec.reference(x_rs)))
+    for method, images in (("integrate", volumes.spec.reference(x_rs)), ("classify", x_rs), ("encode", x_rs)):
+        with pytest.raises(ValueError, match=rf"has shape .*\(B, 8, 16, 16, .*: {sentence}$"):
+            getattr(integrator, method)(volumes.spec.plane(images))
+
+
+def test_volumes_are_refused_by_a_model_of_pictures(make_integrator, volumes):
+    model, sentence = make_integrator(), "the model takes planes, and these are volumes"
+    with pytest.raises(ValueError, match=f"{sentence}; axes are YX in the model, ZYX here"):
+        inputs.read_inputs([volumes.folder], model)
+    x_rs, _ = volumes.first("test", 1)
+    with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*: {sentence}$"):
+        model.classify(x_rs)
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A simulated cell whose stack suits the model's frame."""
+    return simulate_cell(seed=1, y=8, pixel_size=2.5, depth=2.0)
+
+
+@pytest.fixture(scope="module")
+def stack(made, tmp_path_factory):
+    """Its file, with the masks, and how to read it."""
+    path = tmp_path_factory.mktemp("stack") / "cell.ome.tif"
+    masks = np.stack([made.cell_mask, made.nucleus_mask]).astype(np.uint16)
+    with OmeTiff(path) as tiff:
+        tiff.add(np.concatenate([made.channels, masks]), [f"channel {i}" for i in range(5)], made.scale)
+    channels = {"membrane": 0, "nucleus": 1, "structure": 2}
+    return path, inputs.Reading((str(path),), channels, {"cell": 3, "nucleus": 4})
+
+
+@pytest.mark.parametrize("format", stacks.ENDINGS)
+def test_a_stack_goes_through_the_model_and_back(integrator, made, stack, tmp_path, format):
+    path, reading = stack
+    cells = inputs.read_inputs([path], integrator, reading)
+    settings = stacks.Settings(samples=2, original_frame=True, format=format)
+    outputs.integrate_cells(integrator, cells, tmp_path, settings)
+    found, draws = (read_stack(tmp_path / f"cell{name}{settings.ending}", scene=s) for name, s in STACKS.items())
+    names = integrator.structures
+    statistics = [f"{name} {what} of 2" for what in ("mean", "std") for name in names]
+    assert list(found.channels) == ["membrane", "nucleus", *names, *statistics, "observed structure"]
+    assert list(draws.channels) == list(names)
+    for each in (found, draws):
+        assert each.data.shape[1:] == made.channels.shape[1:] and each.scale == pytest.approx(made.scale)
+    inside = found.channel("membrane") > 0
+    assert inside[made.cell_mask].mean() > 0.9 and inside[~made.cell_mask].mean() < 0.5
+    second = read_stack(tmp_path / f"cell_draws{settings.ending}", scene=1).channel("zo1")
+    mean = (draws.channel("zo1") + second) / 2
+    np.testing.assert_allclose(found.channel("zo1 mean of 2"), mean, atol=1e-5)
+
+
+STACKS = {"": None, "_draws": 0}
+
+
+def test_a_served_model_takes_volumes_and_stacks(integrator, volumes, stack, tmp_path):
+    path, reading = stack
+    x_rs, _ = volumes.first("test", 1)
+    fields = {"channels": "membrane:0,nucleus:1,structure:2", "segmentation_channels": "cell:3,nucleus:4"}
+    with TestClient(create_app(integrator, ServerSettings()), base_url="http://localhost") as http:
+
+        def send(**more):
+            answer = http.post("/integrate", files={"stack": path.read_bytes()}, data=fields | more)
+            assert answer.status_code == 200, answer.text
+            return answer
+
+        (cell,) = inputs.read_inputs([path], integrator, reading)
+        expected = integrator.integrate(volumes.spec.reference(cell.image[None]) / np.float32(255))["structures"][0]
+        found = send(format="json").json()
+        np.testing.assert_allclose(found["structures"], expected, atol=1e-5)
+        assert found["pixel_size"] == list(volumes.spec.pixel_size)
+        (tmp_path / "a.ome.tif").write_bytes(send(format="tiff", original_frame="true").content)
+        with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+            assert tiff.series[0].axes == "ZCYX"
+        assert read_stack(tmp_path / "a.ome.tif").scale == pytest.approx(read_stack(path).scale)
+        for picture in ("structures", "composite", "slices"):
+            assert send(format="png", picture=picture).content.startswith(b"\x89PNG")
+        url = "/v1/models/integrator:predict"
+        planes = volumes.spec.plane(x_rs).tolist()
+        answer = http.post(url, json={"signature_name": "classify", "inputs": {"x_rs": planes}})
+        assert "the model takes volumes, and these are planes" in answer.json()["error"]
+        answer = http.post(url, json={"signature_name": "classify", "inputs": {"x_rs": x_rs.tolist()}})
+        probabilities = answer.json()["outputs"]["probabilities"]
+        np.testing.assert_allclose(probabilities, integrator.classify(x_rs)["probabilities"], atol=1e-5)
+
+
+def test_walks_through_the_codes_of_volumes(integrator, volumes, tmp_path):
+    ends = [
+        latent_walks.find_cell(integrator, volumes, volumes.labels("test")["cell_id"][row].decode(), "--from")
+        for row in (0, 1)
+    ]
+    paths = latent_walks.interpolate(integrator, ends, latent_walks.CODES, ["tom20"], steps=3, output=tmp_path)
+    assert [path.suffix for path in paths] == [".png", ".png", ".gif"] and all(path.stat().st_size for path in paths)

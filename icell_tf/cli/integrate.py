@@ -11,7 +11,7 @@ from absl import app, flags
 
 from icell_tf.cli.command import define_files, define_folder, define_model
 from icell_tf.cli.reading_flags import define_reading_flags
-from icell_tf.inference import inputs, outputs
+from icell_tf.inference import inputs, outputs, stacks
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
 from icell_tf.runs import shipped
@@ -22,7 +22,8 @@ MODEL = define_model("exported SavedModel")
 OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
 SAMPLES = flags.DEFINE_integer("samples", 0, "draws to write, with their mean and standard deviation", lower_bound=0)
 SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
-ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write the OME-TIFF in the input's own pixels")
+ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write stacks in the input's own pixels")
+FORMAT = flags.DEFINE_enum("format", stacks.TIFF, list(stacks.ENDINGS), "of the stacks")
 CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
 SEGMENTATION = define_files(
@@ -38,7 +39,8 @@ def main(argv):
     model = shipped.resolve(MODEL.value)
     if len(argv) < 2 and not shipped.is_shipped(model):
         raise app.UsageError("give at least one INPUT: a prepared data set's folder, a manifest.csv or a stack")
-    settings = outputs.Settings(SAMPLES.value, SEED.value, ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value)
+    how = ORIGINAL_FRAME.value, CONTRAST.value, OVERWRITE.value, FORMAT.value
+    settings = stacks.Settings(SAMPLES.value, SEED.value, *how)
     chosen = {"split": SPLIT.value, "limit": LIMIT.value, "on_bad_cell": ON_BAD_CELL.value}
     reading = inputs.Reading(tuple(SEGMENTATION.value), **READING(), **chosen)
     paths = argv[1:] or [model]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tifffile
 import yaml
 
 from icell_tf import structures
@@ -26,7 +25,7 @@ from icell_tf.export.rdf import STRUCTURES, describe, readme
 from icell_tf.files import sync
 from icell_tf.imaging.frame.frame import Frame
 from icell_tf.imaging.manifest.cells import BadCell
-from icell_tf.imaging.ome import ome_metadata
+from icell_tf.imaging.ome import OmeTiff
 from icell_tf.imaging.prepare import SimulatedId, prepare_simulated
 from icell_tf.inference.inputs import check_prepared
 from icell_tf.inference.loading import load
@@ -107,9 +106,9 @@ def _write_files(integrator, networks, x_r, work):
     spec, found = integrator.spec, integrator.integrate(x_r)[STRUCTURES]
     for name, images, channels in ((INPUT, x_r, spec.reference_names), (OUTPUT, found, spec.structures)):
         np.save(work / f"test_{name}.npy", images)
-        about, (image,) = ome_metadata(channels, spec.pixel_size), images
-        planes = np.moveaxis(image, -1, 0)
-        tifffile.imwrite(work / f"sample_{name}.ome.tif", planes, ome=True, photometric="minisblack", metadata=about)
+        (image,) = images
+        with OmeTiff(work / f"sample_{name}.ome.tif", image.nbytes) as tiff:
+            tiff.add(np.moveaxis(image, -1, 0), channels, spec.pixel_size, compression=None)
     cell, in_cell = (spec.plane(image) for (image,) in (x_r, found))
     colors = structures.colors(spec.structures)
     to_png(draw_cover(cell, in_cell, colors, spec.structures, spec.pixel_width), work / COVER)

@@ -8,6 +8,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from icell_tf.spec import AXES, CELLS
+
 IMAGES, STRUCTURE, ANY = ("x_r", "x_rs"), "y", ("seed", "draw")
 COUNTS = "{}: as many cells of each must be given, at least one, but there are {{}}"
 VALUES = "{} must {}; it ranges from {{}} to {{}}"
@@ -39,6 +41,14 @@ def checked(function, inputs, structures):
     return tf.function(call, input_signature=inputs, autograph=False)
 
 
+def exchanged(found, expected):
+    """Returns what to say of planes in place of volumes, or the reverse; "" of others. Args: shapes without a batch."""
+    kinds = {1 + len(axes): cells for axes, cells in zip(AXES, CELLS, strict=True)}
+    if len(found) == len(expected) or not {len(found), len(expected)} <= kinds.keys():
+        return ""
+    return f": the model takes {kinds[len(expected)]}, and these are {kinds[len(found)]}"
+
+
 def check_arrays(arrays, shapes, structures):
     """Refuses what `checked` refuses, in NumPy.
 
@@ -52,7 +62,8 @@ def check_arrays(arrays, shapes, structures):
     for name, array in arrays.items():
         if array.ndim != 1 + len(shapes[name]) or array.shape[1:] != tuple(shapes[name]):
             expected = ", ".join(map(str, ("B", *shapes[name])))
-            raise ValueError(f"{name} has shape {array.shape}, but must be ({expected})")
+            other = exchanged(array.shape[1:], shapes[name])
+            raise ValueError(f"{name} has shape {array.shape}, but must be ({expected}){other}")
     counts = [len(array) for array in arrays.values()]
     if min(counts) == 0 or len(set(counts)) > 1:
         raise ValueError(COUNTS.format(", ".join(arrays)).format(np.array(counts)))

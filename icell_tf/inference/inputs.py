@@ -182,6 +182,8 @@ def check_prepared(found, expected, where, remedy="prepare them so"):
     )
     ignored = ("structures", "pixel_size") if sizes else ("structures",)
     if differences := expected.differences(found, ignored, words="are {} in the model, {} here"):
+        if found.is_volume != expected.is_volume:
+            differences.insert(0, f"the model takes {expected.cells}, and these are {found.cells}")
         raise ValueError(
             f"{where}: its cells have {found}, but the model takes {expected} ({'; '.join(differences)}): {remedy}"
         )

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from icell_tf.inference.backends import Networks
+from icell_tf.inference.checks import exchanged
 from icell_tf.inference.moments import Moments
 from icell_tf.spec import at_once
 
@@ -228,7 +229,7 @@ class Integrator:
         if images.shape[1:] != expected or not len(images):
             raise ValueError(
                 f"{name} has shape {images.shape}, but must be (B, {', '.join(map(str, expected))}): cells of "
-                f"{self.spec}, as the model's training data"
+                f"{self.spec}, as the model's training data{exchanged(images.shape[1:], expected)}"
             )
         if not np.issubdtype(images.dtype, np.floating):
             raise ValueError(f"{name} is {images.dtype}, but must be floats in [0, 1]: divide 8-bit images by 255")

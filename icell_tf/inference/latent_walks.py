@@ -10,11 +10,13 @@ import numpy as np
 from icell_tf.files import atomic_write, prepare_output, safe_names
 from icell_tf.inference.inputs import check_prepared, find_structures
 from icell_tf.inference.latent_space import PATHS, along
-from icell_tf.viz import figures, film
+from icell_tf.viz import figures, film, volumes
 from icell_tf.viz.panels import montage
 
 CODES = ("z_r", "z_s")
 FILM_STEPS = 25
+FILM = ".gif"
+LOOKS = {".png": volumes.projections, "_slices.png": volumes.slices}  # of planes the first alone
 DEFAULT_OUTPUT = "traversed"
 
 
@@ -84,6 +86,8 @@ class Row:
 
 def traverse(integrator, start, code, dimensions, names, reach=3.0, steps=7, output=DEFAULT_OUTPUT, overwrite=False):
     """Writes what varies along dimensions of a code, as PNG grids, and as GIFs in finer steps, there and back.
+
+    Volumes are shown by their maximum along each axis; another PNG, _slices.png, has their planes through the middle.
 
     One dimension: one grid, with a row for each structure. Two: for each structure a grid of the plane through both,
     the second upwards. More: for each structure a grid with a row for each dimension. A dimension that is shown runs
@@ -164,41 +168,61 @@ def interpolate(integrator, ends, codes, names, path="slerp", steps=7, output=DE
     return _write(integrator, grids, labels, {0: first, -1: last}, output, overwrite)
 
 
-def decode_rows(integrator, rows, steps):
-    """Returns the cells of a grid, (R, steps, Y, X, C) in [0, 1], volumes as their maximum. Args: `Row`s; columns."""
+def decode_rows(integrator, rows, steps, looks):
+    """Returns the views of the cells of a grid, one dict a look: {view: (R, steps, ..., C) in [0, 1]}.
+
+    Args: integrator; `Row`s; columns; looks: functions to views, such as `volumes.projections`.
+    """
     y_onehot, shares = np.eye(len(integrator.structures), dtype=np.float32), np.linspace(0, 1, steps)
-    decoded = (integrator.decode(y_onehot[row.structure], *row.codes(shares))["x_rs_hat"] for row in rows)
-    return np.stack([integrator.spec.plane(cells) for cells in decoded])
+    found = [[] for _ in looks]
+    for row in rows:
+        cells = integrator.decode(y_onehot[row.structure], *row.codes(shares))["x_rs_hat"]
+        for views, look in zip(found, looks, strict=True):
+            views.append(look(cells, integrator.spec.axes))
+    return [{view: np.stack([row[view] for row in views]) for view in views[0]} for views in found]
 
 
 def _write(integrator, grids, labels, observed, output, overwrite):
     """Args: grids: {name: `Row`s}; labels: of the columns; observed: {0 or -1: the `Start` shown at this end}."""
-    output = Path(output)
+    output, spec = Path(output), integrator.spec
+    looks = LOOKS if spec.is_volume else {".png": LOOKS[".png"]}
     files = [output / name for name in safe_names(grids)]
-    paths = [file.with_name(file.name + ending) for file in files for ending in (".png", ".gif")]
+    paths = [file.with_name(file.name + ending) for file in files for ending in (*looks, FILM)]
     prepare_output(output, paths, overwrite)
     labels = ["observed"] * (0 in observed) + labels + ["observed"] * (-1 in observed)
-    for rows, png, gif in zip(grids.values(), paths[::2], paths[1::2], strict=True):
-        cells = decode_rows(integrator, rows, len(labels) - len(observed))
-        ends = [integrator.spec.plane(end.image) for end in observed.values()]
-        window = figures.around_cell(np.max([*cells.max(axis=1), *ends], axis=0))
-        together = len({row.structure for row in rows}) == 1
-        panels = [list(row) for row in film.panels(cells, window, together)]
-        for place, end in observed.items():
-            for line, row in zip(panels, rows, strict=True):
-                line.insert(0 if place == 0 else len(line), _observed(integrator.spec, end, row.structure, window))
-        texts = [row.label for row in rows]
-        with atomic_write(png) as partial:
-            figures.to_png(montage(panels, labels, texts, integrator.spec.pixel_width), partial)
-        with atomic_write(gif) as partial:
-            film.write_gif(film.panels(decode_rows(integrator, rows, FILM_STEPS), window, together), texts, partial)
+    for rows, file in zip(grids.values(), files, strict=True):
+        decoded = decode_rows(integrator, rows, len(labels) - len(observed), looks.values())
+        window = _window(spec, decoded[0], observed.values())
+        layout = volumes.layout(window, spec.pixel_sizes)
+        together, texts = len({row.structure for row in rows}) == 1, [row.label for row in rows]
+        for (ending, look), views in zip(looks.items(), decoded, strict=True):
+            panels = [list(row) for row in film.panels(_arranged(spec, views, window), together)]
+            for place, end in observed.items():
+                for line, row in zip(panels, rows, strict=True):
+                    line.insert(0 if place == 0 else len(line), _observed(spec, end, row.structure, look, window))
+            with atomic_write(file.with_name(file.name + ending)) as partial:
+                figures.to_png(montage(panels, labels, texts, spec.pixel_width, **layout), partial)
+        (views,) = decode_rows(integrator, rows, FILM_STEPS, [volumes.projections])
+        with atomic_write(file.with_name(file.name + FILM)) as partial:
+            film.write_grid(film.panels(_arranged(spec, views, window), together), texts, partial)
     return paths
 
 
-def _observed(spec, start, structure, window):
+def _window(spec, views, ends):
+    """The part of the frame that all cells of a grid, and those at its ends, need. Args: the grid's projections."""
+    parts = [{view: image.max(axis=0).max(axis=0) for view, image in views.items()}]
+    parts += [volumes.projections(end.image, spec.axes) for end in ends]
+    return volumes.around({view: np.max([part[view] for part in parts], axis=0) for view in views})
+
+
+def _arranged(spec, views, window):
+    return volumes.arrange(volumes.cut(views, window), spec.pixel_sizes)
+
+
+def _observed(spec, end, structure, look, window):
     """The observed cell, of which only the reference channels are known where another structure is shown."""
-    image = spec.plane(start.image)[window]
-    return figures.overlay(image if structure == start.structure else spec.reference(image), contrast="percentile")
+    image = end.image if structure == end.structure else spec.reference(end.image)
+    return figures.overlay(_arranged(spec, look(image, spec.axes), window), contrast="percentile")
 
 
 def _numbers(dimensions, count):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from fastapi import Response
 
-from icell_tf.inference import outputs
+from icell_tf.inference import pictures, stacks
 from icell_tf.messages import counted
 from icell_tf.serve.forms import JSON, PNG, TIFF
 from icell_tf.serve.refusals import Refused
@@ -19,10 +19,17 @@ _BYTES_OF_NUMBER = {JSON: 20}  # as text; 4 in the other forms
 GUESSES = "icell-guesses"  # header of files, which have no place for them
 JUDGED = ("unknown", "distance")  # by a model that can tell; numbers of the cell, not arrays
 _MOST_HEADER = 4000  # characters
+DRAWINGS = {
+    "structures": pictures.write_structures,
+    "composite": pictures.write_composite,
+    "slices": pictures.write_slices,
+}
 
 
-def check_size(upload, cell, integrator):
-    """Refuses an answer that would be too large, before the model is asked. Raises: Refused."""
+def check(upload, cell, integrator):
+    """Refuses an answer that can't be given, or would be too large, before the model is asked. Raises: Refused."""
+    if upload.media == PNG and upload.picture == "slices" and not integrator.spec.is_volume:
+        raise Refused(400, "picture is 'slices', which are of volumes, but the model's cells are planes")
     if not upload.settings.original_frame or upload.media == PNG:  # pictures are of the model's frame
         return
     channels = cell.image.shape[-1] + len(integrator.structures) * (3 if upload.settings.samples else 1)
@@ -42,7 +49,7 @@ def answer(upload, predicted, codes, guesses, integrator):
 
     Args:
       upload: `forms.Upload`.
-      predicted: `outputs.Prediction`.
+      predicted: `stacks.Prediction`.
       codes: {z_r and, of a cell with a structure channel, probabilities and, if the model can tell, JUDGED: array}.
       guesses: sentences on what was guessed in the files.
       integrator: gives spec and structures.
@@ -84,11 +91,9 @@ def _pixel_size(upload, predicted, integrator):
 def _file(upload, predicted, guesses, integrator):
     """The response with a file of the cell as the command writes it."""
     if upload.media == TIFF:
-        write, ending = outputs.write_stack, ".ome.tif"
-    elif upload.picture == "composite":
-        write, ending = outputs.write_composite, "_composite.png"
+        write, ending = stacks.write_stack, ".ome.tif"
     else:
-        write, ending = outputs.write_structures, "_structures.png"
+        write, ending = DRAWINGS[upload.picture], f"_{upload.picture}.png"
     with tempfile.TemporaryDirectory(prefix="icell-") as folder:
         path = Path(folder, "answer")
         write(path, predicted, integrator, upload.settings)

@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 
 from icell_tf.imaging.one_stack import AUTO, StackReading, parse_reading
 from icell_tf.imaging.read.strangers import check_name
-from icell_tf.inference.outputs import Settings
+from icell_tf.inference.stacks import Settings
 from icell_tf.serve.refusals import Refused
 from icell_tf.serve.tensors import BINARY
 from icell_tf.viz.figures import CONTRASTS
@@ -15,7 +15,7 @@ from icell_tf.viz.figures import CONTRASTS
 MOST_SAMPLES = 64
 JSON, PNG, TIFF = "application/json", "image/png", "image/tiff"
 FORMATS = {"json": JSON, "binary": BINARY, "png": PNG, "tiff": TIFF}
-PICTURES = ("structures", "composite")
+PICTURES = ("structures", "composite", "slices")
 _FILES = {
     "stack": "one file of one cell: TIFF, OME-TIFF, PNG, CZI, LIF, ND2, .npy, .npz",
     "segmentation": f"file of masks; without it, or {AUTO}: the stack is 0 outside its cell, or, if "
@@ -37,7 +37,7 @@ _OUTPUT = {
     "contrast": f"of a picture: {', '.join(CONTRASTS)}",
     "original_frame": "true: arrays and OME-TIFF in the stack's own pixels",
     "format": f"{', '.join(FORMATS)}; without it, what the header Accept asks for, else json",
-    "picture": f"of png: {', '.join(PICTURES)}",
+    "picture": f"of png: {', '.join(PICTURES)}, the last of volumes",
 }
 FIELDS = _FILES | _READING | _OUTPUT
 _FLAG = re.compile(rf"--({'|'.join(sorted(FIELDS, key=len, reverse=True))})\b")

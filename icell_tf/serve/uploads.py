@@ -13,7 +13,7 @@ from icell_tf.files import safe_names, stem
 from icell_tf.imaging.read.strangers import Limits, check_name
 from icell_tf.inference.inputs import InputCell
 from icell_tf.inference.moments import Moments
-from icell_tf.inference.outputs import SHOWN, Prediction
+from icell_tf.inference.stacks import SHOWN, Prediction
 from icell_tf.messages import counted
 from icell_tf.serve import answers, forms
 from icell_tf.serve.apart import Bounds, run_apart
@@ -42,7 +42,7 @@ def router(service):
         async with request.form(max_files=2, max_fields=len(forms.FIELDS)) as form:
             upload = forms.parse(form, request.headers.get("accept", "*/*"))
             cell, guesses = await reader.read(upload, service.integrator.spec)
-        answers.check_size(upload, cell, service.integrator)
+        answers.check(upload, cell, service.integrator)
         predicted, codes = await _predict(service, cell, upload.settings)
         return await service.run(answers.answer, upload, predicted, codes, guesses, service.integrator)
 

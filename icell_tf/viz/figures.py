@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from skimage import segmentation
 
-from icell_tf.viz.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width
+from icell_tf.viz.panels import BACKGROUND, FONT_SIZE, INK, enlarge, font, montage, text_width, with_scale_bar
 
 MEMBRANE = (0.6, 0.0, 0.6)  # not full, so that a structure can be seen on membranes and nuclei that are masks
 NUCLEUS = (0.0, 0.6, 0.6)
@@ -26,19 +26,20 @@ def stretch(image, contrast="none"):
     """Scales each channel of one image for display.
 
     Args:
-      image: (H, W, C) floats in [0, 1].
+      image: (H, W, C) floats in [0, 1], or a volume.
       contrast: "none" clips only, "max" divides each channel by its largest value, "percentile" by its 99.9th
         percentile, so that a few bright pixels do not darken the rest. A channel that is zero stays zero.
 
-    Returns: (H, W, C) float32 in [0, 1].
+    Returns: float32 in [0, 1], of the same shape.
     """
     image = np.asarray(image, np.float32)
+    pixels = tuple(range(image.ndim - 1))
     if contrast not in CONTRASTS:
         raise ValueError(f"contrast is {contrast!r}, but must be one of {', '.join(CONTRASTS)}")
     if contrast != "none":
-        top = image.max(axis=(0, 1))
+        top = image.max(axis=pixels)
         if contrast == "percentile":
-            percentile = np.percentile(image, 99.9, axis=(0, 1))
+            percentile = np.percentile(image, 99.9, axis=pixels)
             top = np.where(percentile > 0, percentile, top)  # a structure of a few pixels has a percentile of zero
         image = image / np.where(top > 0, top, 1)
     return np.clip(image, 0, 1)
@@ -89,36 +90,55 @@ def around_cell(x_r, margin=0.1):
     return tuple(slice(start, start + side) for start, side in zip(starts.tolist(), sides.tolist(), strict=True))
 
 
-def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35):
+def composite(x_r, structures, colors, names, contrast="percentile", reference_strength=0.35, pixel_size=None):
     """Shows one cell, cut out of its frame, with every structure in its own colour, and a legend beside it.
+
+    Args:
+      x_r, structures, colors, contrast, reference_strength: as of `mix`.
+      names: K texts for the legend.
+      pixel_size: µm a pixel along the images' rows, for a scale bar; None for no bar.
+
+    Returns: uint8 (height, width, 3).
+    """
+    small = mix(x_r, structures, colors, contrast, reference_strength, around_cell(x_r))
+    cell = enlarge(small, COMPOSITE_PIXELS)
+    if pixel_size is not None:
+        cell = with_scale_bar(cell, pixel_size * small.shape[1] / cell.shape[1])
+    return with_legend(cell, legend(colors, names, reference_strength))
+
+
+def mix(x_r, structures, colors, contrast="percentile", reference_strength=0.35, where=...):
+    """Shows one cell with every structure in its own colour.
 
     Ten colours added up would be white nearly everywhere. So a pixel has the colours' mean, weighted by the structures'
     intensities to the power of `DOMINANCE`, which is nearly the strongest's, and the strongest's intensity.
 
     Args:
-      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures, and last in the legend; of
-        masks the outlines.
+      x_r: (H, W, 2) membrane and nucleus in [0, 1], drawn in greys under the structures; of masks the outlines.
       structures: (H, W, K) in [0, 1].
       colors: (K, 3) RGB in [0, 1].
-      names: K texts for the legend.
       contrast: see `stretch`; each structure is scaled on its own.
       reference_strength: brightness of membrane and nucleus, in [0, 1].
+      where: the part that is shown, slices of rows and columns; all of it if left out.
 
-    Returns: uint8 (height, width, 3).
+    Returns: uint8 (h, w, 3), a pixel a pixel.
     """
-    if not len(colors) == len(names) == structures.shape[-1]:
-        raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours and {len(names)} names")
-    rows, columns = around_cell(x_r)
-    strength = stretch(structures, contrast)[rows, columns]
+    if len(colors) != structures.shape[-1]:
+        raise ValueError(f"{structures.shape[-1]} structures, but {len(colors)} colours")
+    strength = stretch(structures, contrast)[where]
     weights = strength**DOMINANCE
     weights /= np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
     foreground = weights @ np.asarray(colors, np.float32) * strength.max(axis=-1, keepdims=True)
     shown = np.dstack([_outlined_mask(channel) for channel in np.moveaxis(stretch(x_r, contrast), -1, 0)])
-    grey = reference_strength * shown[rows, columns] @ np.array(GREYS, np.float32)[:, None]
+    grey = reference_strength * shown[where] @ np.array(GREYS, np.float32)[:, None]
     rgb = 1 - (1 - foreground) * (1 - np.clip(grey, 0, 1))
-    cell = enlarge(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8), COMPOSITE_PIXELS)
+    return np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8)
+
+
+def legend(colors, names, reference_strength=0.35):
+    """Returns the entries of a legend for `with_legend`: the structures, then membrane and nucleus in their greys."""
     greys = {name: (reference_strength * grey,) * 3 for name, grey in zip(("membrane", "nucleus"), GREYS, strict=True)}
-    return with_legend(cell, [*zip(names, colors, strict=True), *greys.items()])
+    return [*zip(names, colors, strict=True), *greys.items()]
 
 
 def _outlined_mask(channel):
@@ -138,10 +158,13 @@ def observed_over_reconstructed(observed, reconstructed, labels=None, contrast="
     return montage(rows, labels, ("observed", "reconstructed"))
 
 
-def cell_grid(images, columns=8, labels=None, contrast="none"):
-    """Cells, (B, H, W, 2 or 3) in [0, 1], in rows of `columns`; `labels` are the first row's column labels."""
+def cell_grid(images, columns=8, labels=None, contrast="none", pixel_size=None):
+    """Cells, (B, H, W, 2 or 3) in [0, 1], in rows of `columns`; `labels` are the first row's column labels.
+
+    Args: pixel_size: µm a pixel along the images' rows, for a scale bar in the first; None for no bar.
+    """
     panels = [overlay(image, contrast=contrast) for image in images]
-    return montage([panels[i : i + columns] for i in range(0, len(panels), columns)], labels)
+    return montage([panels[i : i + columns] for i in range(0, len(panels), columns)], labels, pixel_size=pixel_size)
 
 
 def integration_grid(observed, predicted, names, row_labels=None):
@@ -161,23 +184,22 @@ def integration_grid(observed, predicted, names, row_labels=None):
     return montage(rows, ["observed", *names], row_labels)
 
 
-def structures_in_cell(cell, predictions, names, contrast="percentile"):
-    """One cell, cut out of its frame: a row for each prediction, and below the first one its structures alone in grey.
+def structures_in_cell(cell, predictions, names, contrast="percentile", **layout):
+    """One cell: a row for each prediction, and below the first one its structures alone in grey.
 
     The observed cell, and its structure alone, stand left of these two rows. Each panel is scaled on its own, see
     `stretch`.
 
-    Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast.
+    Args: cell (H, W, 2 or 3); predictions {row label: (H, W, K)}; K column labels; contrast; layout: pixel_size of
+      the scale bar and more, as of `montage`.
     """
-    where = around_cell(cell)
-    cell = cell[where]
-    predictions = {label: structures[where] for label, structures in predictions.items()}
     rows = [[None, *_with_each_structure(cell, structures, contrast)] for structures in predictions.values()]
     rows[0][0] = overlay(cell, contrast=contrast)
     (first, typical), *others = predictions.items()
     observed = overlay(cell[..., 2:], (WHITE,), contrast) if cell.shape[-1] == 3 else None
     rows.insert(1, [observed, *_each_alone(typical, contrast)])
-    return montage(rows, ["observed cell", *names], [first, f"{first}, alone", *(label for label, _ in others)])
+    labels = [first, f"{first}, alone", *(label for label, _ in others)]
+    return montage(rows, ["observed cell", *names], labels, **layout)
 
 
 def structure_grid(structures, names):

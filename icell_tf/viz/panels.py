@@ -16,7 +16,7 @@ FONT_SIZE = 14
 BACKGROUND = (255, 255, 255)
 INK = (0, 0, 0)
 BAR_LENGTHS = (1000, 500, 200, 100, 50, 20, 10, 5, 2, 1)  # µm
-_BAR_SHARE = 0.45  # of the panel's width, at most
+BAR_SHARE = 0.45  # of the panel's width, at most
 # This font comes with Matplotlib and has µ, α and β, which Pillow's own font lacks.
 _FONT_FILE = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 
@@ -30,7 +30,7 @@ def enlarge(rgb, pixels=PANEL_PIXELS):
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
 
-def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
+def montage(rows, column_labels=None, row_labels=None, pixel_size=None, bar_share=BAR_SHARE, panel_pixels=PANEL_PIXELS):
     """Lays RGB images out in a labelled grid.
 
     Args:
@@ -38,15 +38,17 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
       column_labels: one text a column, above it; None for no labels.
       row_labels: one text a row, left of it; None for no labels.
       pixel_size: µm a pixel along the images' rows, for a scale bar of `bar_length` in the first; None for no bar.
+      bar_share: of the panel's width, which the bar takes at most.
+      panel_pixels: shorter side of each panel, at least.
 
-    Returns: uint8 (height, width, 3), each panel at least `PANEL_PIXELS` wide.
+    Returns: uint8 (height, width, 3).
     """
     rows = [[None if panel is None else np.asarray(panel) for panel in row] for row in rows]
     shapes = {panel.shape for row in rows for panel in row if panel is not None}
     if len(shapes) != 1:
         raise ValueError(f"a montage needs images of one shape, but found {sorted(shapes) or 'no image'}")
     places = [(i, j) for i, row in enumerate(rows) for j, panel in enumerate(row) if panel is not None]
-    height, width, _ = enlarge(rows[places[0][0]][places[0][1]]).shape
+    height, width, _ = enlarge(rows[places[0][0]][places[0][1]], panel_pixels).shape
     columns = max(len(row) for row in rows)
     top = FONT_SIZE + 8 if column_labels is not None else 0
     left = text_width(row_labels) + 8 if row_labels is not None else 0
@@ -62,23 +64,26 @@ def montage(rows, column_labels=None, row_labels=None, pixel_size=None):
             draw.text((4, y + height // 2), str(row_labels[i]), INK, font(FONT_SIZE), anchor="lm")
         for j, panel in enumerate(row):
             if panel is not None:
-                shown = with_scale_bar(panel, pixel_size) if pixel_size and (i, j) == places[0] else enlarge(panel)
+                shown = enlarge(panel, panel_pixels)
+                if pixel_size and (i, j) == places[0]:
+                    shown = with_scale_bar(panel, pixel_size, bar_share, panel_pixels)
                 canvas.paste(Image.fromarray(shown), (left + GAP + j * (width + GAP), y))
     return np.asarray(canvas)
 
 
-def bar_length(extent):
-    """Returns the length of a scale bar in µm, a round number, for a panel so many µm wide."""
-    return next((length for length in BAR_LENGTHS if length <= _BAR_SHARE * extent), BAR_LENGTHS[-1])
+def bar_length(extent, share=BAR_SHARE):
+    """Returns the length of a scale bar in µm, a round number, for a panel so many µm wide: at most a share of it."""
+    return next((length for length in BAR_LENGTHS if length <= share * extent), BAR_LENGTHS[-1])
 
 
-def with_scale_bar(rgb, pixel_size):
+def with_scale_bar(rgb, pixel_size, share=BAR_SHARE, pixels=PANEL_PIXELS):
     """Returns an image enlarged, with a white bar and its length in its lower right corner.
 
-    Args: uint8 (h, w, 3); µm a pixel along its rows.
+    Args: uint8 (h, w, 3); µm a pixel along its rows; share of its width, which the bar takes at most; pixels: shorter
+      side of the result, at least.
     """
-    length = bar_length(rgb.shape[1] * pixel_size)
-    picture = Image.fromarray(enlarge(rgb))
+    length = bar_length(rgb.shape[1] * pixel_size, share)
+    picture = Image.fromarray(enlarge(rgb, pixels))
     pixels = round(length / pixel_size * picture.width / rgb.shape[1])
     margin, thickness = picture.width // 25, max(2, picture.height // 50)
     right, bottom = picture.width - margin, picture.height - margin

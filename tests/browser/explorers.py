@@ -80,7 +80,7 @@ class Explorer:
         argument = {"selector": selector, "width": width, "height": height, "values": values}
         return self.page.evaluate(DIFFERENCE, argument)
 
-    def require_pictures(self, spec, image, predicted, contrast="percentile", moved=None, tolerance=3):
+    def require_pictures(self, spec, image, predicted, contrast="percentile", moved=None, tolerance=3, z=None):
         """Compares the composite and each single structure with those of `figures`.
 
         Args:
@@ -90,9 +90,15 @@ class Explorer:
           contrast: see `figures.stretch`.
           moved: (..., R), decoded from moved codes in place of the cell's own; the window then holds both.
           tolerance: the largest difference, of 255.
+          z: the plane of a volume that is shown, from 1; None: the maximum along z.
         """
-        names, image, predicted = spec.structures, spec.plane(image), spec.plane(predicted)
-        x_r = own = spec.reference(image)
+        own = spec.plane(spec.reference(image))
+        if z is None:
+            image, predicted = spec.plane(image), spec.plane(predicted)
+        else:
+            image, predicted = (figures.stretch(volume, contrast)[z - 1] for volume in (image, predicted))
+            contrast = "none"
+        names, x_r = spec.structures, spec.reference(image)
         if moved is not None:
             image = x_r = spec.plane(moved)
         where = figures.around_cell(np.maximum(x_r, own))

@@ -48,8 +48,8 @@ def test_a_tiff_of_the_page_is_read_by_tifffile(blank, spec):
     content = base64.b64decode(run(blank, code, about | {"image": given(image)}))
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         (series,) = file.series
-        assert file.is_ome and series.axes == f"C{spec.axes}" and series.name == "cell 1"
-        np.testing.assert_array_equal(series.asarray(), np.moveaxis(image, -1, 0))
+        assert file.is_ome and series.axes == f"{spec.axes[:-2]}CYX" and series.name == "cell 1"
+        np.testing.assert_array_equal(series.asarray(), np.moveaxis(image, -1, -3))
         root = ElementTree.fromstring(file.ome_metadata)
     assert [channel.get("Name") for channel in root.iterfind(".//{*}Channel")] == channels
     pixels = root.find("{*}Image/{*}Pixels")
@@ -63,7 +63,8 @@ def written(spec, channels, name="cell 1", about=None, **options):
     planes = np.random.default_rng(0).random((len(channels), *spec.shape), np.float32)
     metadata = ome_metadata(channels, spec.pixel_size, spec if about is None else about or None) | {"Name": name}
     content = io.BytesIO()
-    tifffile.imwrite(content, planes, ome=True, photometric="minisblack", metadata=metadata, **options)
+    planes_in_order = np.moveaxis(planes, 0, -3)
+    tifffile.imwrite(content, planes_in_order, ome=True, photometric="minisblack", metadata=metadata, **options)
     return content.getvalue(), planes
 
 

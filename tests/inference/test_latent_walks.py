@@ -11,6 +11,7 @@ from icell_tf.inference.loading import load
 from icell_tf.spec import Preparation
 
 from ..conftest import LATENT, SPEC, STRUCTURES
+from ..made_up import VOLUMES, MadeUpModel
 
 
 class FakePrepared:
@@ -48,9 +49,13 @@ def ends(integrator):
 def drawn(monkeypatch):
     """The grids that are decoded, [(rows, cells)]."""
     calls, original = [], latent_walks.decode_rows
-    monkeypatch.setattr(
-        latent_walks, "decode_rows", lambda *given: calls.append((given[1], original(*given))) or calls[-1][1]
-    )
+
+    def decode_rows(*given):
+        found = original(*given)
+        calls.append((given[1], found[0]["YX"]))
+        return found
+
+    monkeypatch.setattr(latent_walks, "decode_rows", decode_rows)
     return calls
 
 
@@ -146,3 +151,20 @@ def test_nothing_is_overwritten_unasked(integrator, tmp_path):
     with pytest.raises(FileExistsError, match="mean_z_r_1.png"):
         latent_walks.traverse(*given)
     latent_walks.traverse(*given, overwrite=True)
+
+
+def test_volumes_are_shown_by_projections_and_by_slices(tmp_path):
+    model = MadeUpModel(VOLUMES)
+    paths = latent_walks.traverse(model, latent_walks.mean_cell(model), "z_r", [1], ["zo1"], 1.0, 3, tmp_path)
+    assert [path.name for path in paths] == ["mean_z_r_1.png", "mean_z_r_1_slices.png", "mean_z_r_1.gif"]
+    sizes = []
+    for path in paths:
+        with Image.open(path) as picture:
+            sizes.append(picture.size)
+            assert getattr(picture, "n_frames", 1) == (8 if path.suffix == ".gif" else 1)
+    assert sizes[0] == sizes[1] and sizes[2][0] < sizes[0][0]
+    image = np.random.default_rng(0).random(VOLUMES.image_shape, np.float32)
+    ends = [latent_walks.Start(np.zeros(2), np.ones(2), k, image, f"cell {k}") for k in range(2)]
+    paths = latent_walks.interpolate(model, ends, ["z_r"], ["tom20", "zo1"], steps=2, output=tmp_path)
+    with Image.open(paths[1]) as picture:  # two observed cells, too
+        assert picture.width > 4 * sizes[0][0] / 3.5

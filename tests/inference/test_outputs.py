@@ -1,52 +1,16 @@
 import csv
-import json
-import xml.etree.ElementTree as ElementTree
+import sys
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from icell_tf.imaging import ome
-from icell_tf.imaging.frame.frame import Frame, Transform
+from icell_tf.imaging.ome import OmeTiff
 from icell_tf.imaging.read import read_stack
 from icell_tf.inference import outputs
-from icell_tf.inference.inputs import InputCell
-from icell_tf.spec import CellSpec
 
-SIZE, NAMES = 32, ("tom20", "zo1", "other")
-
-
-class FakeIntegrator:
-    """Predicts structure k as (k + 1) / 10 of the nucleus, and the class by the structure channel's mean."""
-
-    structures, spec = NAMES, CellSpec("YX", (SIZE, SIZE), (0.5, 0.5), NAMES)
-    known = None
-
-    def integrate(self, x_r):
-        return {"structures": x_r[..., 1:] * np.array([0.1, 0.2, 0.3], np.float32)}
-
-    def draw(self, x_r, count, seed=0):
-        for i in range(count):
-            yield self.integrate(x_r)["structures"] * (i + 1 + seed) / 4
-
-    def classify(self, x_rs):
-        likely = (x_rs[..., 2].mean(axis=(1, 2)) > 0.5).astype(int)
-        return {"probabilities": 0.05 + 0.85 * np.eye(3)[likely]}
-
-    def sample(self, y, seed=0):
-        return {"x_rs": np.random.default_rng(seed).random((len(y), SIZE, SIZE, 3), np.float32)}
-
-
-def cell(name, channels=2, transform=None, structure=None):
-    rng = np.random.default_rng(len(name))
-    image = rng.integers(0, 256, (SIZE, SIZE, channels), np.uint8)
-    image[..., 2:] = 255
-    return InputCell(name, f"{name}.tif", image, structure, transform)
-
-
-def names_in(folder):
-    return sorted(path.name for path in folder.iterdir())
+from .predicting import NAMES, SIZE, FakeIntegrator, FakeOfVolumes, cell, names_in, volume
 
 
 def test_files_of_a_cell_with_two_channels(tmp_path):
@@ -56,72 +20,6 @@ def test_files_of_a_cell_with_two_channels(tmp_path):
     for kind in ("composite", "structures"):
         with Image.open(tmp_path / "out" / f"a_{kind}.png") as picture:
             assert picture.width > 500
-
-
-def test_ome_tiff_has_names_sizes_and_values(tmp_path):
-    given = cell("a", channels=3)
-    outputs.integrate_cells(FakeIntegrator(), [given], tmp_path, outputs.Settings(samples=2))
-    stack = read_stack(tmp_path / "a.ome.tif")
-    means, stds = ([f"{name} {key} of 2" for name in NAMES] for key in ("mean", "std"))
-    assert list(stack.channels) == ["membrane", "nucleus", *NAMES, *means, *stds, "observed structure"]
-    assert stack.scale[1:] == (0.5, 0.5)
-    assert names_in(tmp_path) == ["a.ome.tif", "a_composite.png", "a_draws.ome.tif", "a_structures.png", "classes.csv"]
-    assert stack.data.dtype == np.float32
-    image = given.image / np.float32(255)
-    np.testing.assert_array_equal(stack.channel("membrane")[0], image[..., 0])
-    np.testing.assert_allclose(stack.channel("zo1")[0], 0.2 * image[..., 1], rtol=1e-6)
-    np.testing.assert_allclose(stack.channel("other mean of 2")[0], 0.3 * 0.375 * image[..., 1], rtol=1e-6)
-    np.testing.assert_allclose(stack.channel("other std of 2")[0], 0.3 * 0.125 * image[..., 1], rtol=1e-5)
-    np.testing.assert_array_equal(stack.channel("observed structure")[0], image[..., 2])
-
-
-def test_draws_are_series_of_one_file(tmp_path):
-    given = [cell("a"), cell("bb")]
-    outputs.integrate_cells(FakeIntegrator(), given, tmp_path, outputs.Settings(samples=5, seed=1))
-    for one in given:
-        with tifffile.TiffFile(tmp_path / f"{one.name}_draws.ome.tif") as tiff:
-            assert [series.name for series in tiff.series] == [f"{one.name} draw {i}" for i in range(1, 6)]
-            nucleus = one.image[..., 1] / np.float32(255)
-            np.testing.assert_allclose(tiff.series[4].asarray()[1], 0.2 * 6 / 4 * nucleus, rtol=1e-6)
-        second = read_stack(tmp_path / f"{one.name}_draws.ome.tif", scene=1)
-        assert (tuple(second.channels), second.scale[1:]) == (NAMES, (0.5, 0.5))
-
-
-def annotations(path):
-    """The content of a file's annotations in the namespace of the spec."""
-    with tifffile.TiffFile(path) as tiff:
-        root = ElementTree.fromstring(tiff.ome_metadata)
-    found = root.iterfind("{*}StructuredAnnotations/{*}CommentAnnotation[@Namespace='icell_tf/spec']/{*}Value")
-    return [CellSpec.from_dict(json.loads(value.text)) for value in found]
-
-
-def test_files_in_the_models_frame_carry_its_spec(tmp_path):
-    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, outputs.Settings(samples=2))
-    assert annotations(tmp_path / "a.ome.tif") == [FakeIntegrator.spec]
-    assert annotations(tmp_path / "a_draws.ome.tif") == [FakeIntegrator.spec] * 2  # one for each series
-    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
-        assert tiff.is_ome and len(tiff.series) == 1 and tiff.series[0].axes == "CYX"
-
-
-def test_metadata_leave_out_an_unknown_size():
-    found = ome.ome_metadata(("a", "b"), (float("nan"), 0.2, 0.3))
-    sizes = {"PhysicalSizeY": 0.2, "PhysicalSizeYUnit": "µm", "PhysicalSizeX": 0.3, "PhysicalSizeXUnit": "µm"}
-    assert found == {"axes": "CZYX", "Channel": {"Name": ["a", "b"]}, **sizes}
-
-
-def test_original_frame_is_the_inputs(tmp_path):
-    matrix = np.array([[0.0, 2.0, 3.0], [2.0, 0.0, 4.0]])  # transposed, twice the input's pixel size
-    transform = Transform(matrix, (90, 80), (0.25, 0.25), Frame((SIZE, SIZE), (0.5, 0.5)))
-    image = np.zeros((SIZE, SIZE, 2), np.uint8)
-    image[10, 20] = 255
-    given = InputCell("a", "a.tif", image, None, transform)
-    outputs.integrate_cells(FakeIntegrator(), [given], tmp_path, outputs.Settings(original_frame=True))
-    stack = read_stack(tmp_path / "a.ome.tif")
-    assert stack.data.shape == (5, 1, 90, 80)
-    assert stack.scale[1:] == (0.25, 0.25)
-    assert not annotations(tmp_path / "a.ome.tif")
-    brightest = np.unravel_index(stack.channel("tom20")[0].argmax(), (90, 80))
-    assert brightest == (2 * 20 + 3, 2 * 10 + 4)
 
 
 def test_original_frame_of_a_prepared_cell_is_refused(tmp_path):
@@ -175,11 +73,10 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(path, *_, **__):
-        path.write_text("half")
+    def interrupted(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(outputs.tifffile, "imwrite", interrupted)
+    monkeypatch.setattr(OmeTiff, "add", interrupted)
     with pytest.raises(OSError, match="disk full"):
         outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path)
     assert names_in(tmp_path) == ["a_composite.png", "a_structures.png"]
@@ -199,3 +96,48 @@ def test_sampled_cells(tmp_path):
         outputs.sample_cells(FakeIntegrator(), ["nothing"], 3, tmp_path)
     with pytest.raises(ValueError, match="--n"):
         outputs.sample_cells(FakeIntegrator(), ["zo1"], 0, tmp_path)
+
+
+def test_files_of_a_volume(tmp_path):
+    paths = outputs.integrate_cells(FakeOfVolumes(), [volume()], tmp_path, outputs.Settings(samples=2))
+    endings = [".ome.tif", "_composite.png", "_draws.ome.tif", "_slices.png", "_structures.png", "_z.gif"]
+    assert names_in(tmp_path) == [*(f"a{ending}" for ending in endings), "classes.csv"]
+    assert sorted(path.name for path in paths) == names_in(tmp_path)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tiff.series[0].axes == "ZCYX" and tiff.series[0].shape == (8, 2 + 3 * 3 + 1, 16, 32)
+    (tmp_path / "a_z.gif").unlink()
+    with pytest.raises(FileExistsError, match="a_structures.png exists, and 5 more"):
+        outputs.integrate_cells(FakeOfVolumes(), [volume()], tmp_path, outputs.Settings(samples=2))
+
+
+def test_zarrs_are_replaced_only_if_asked(tmp_path):
+    zarr = outputs.Settings(format="ome-zarr")
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, zarr)
+    before = (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns
+    with pytest.raises(FileExistsError, match="a_structures.png exists, and 2 more"):
+        outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, zarr)
+    assert (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns == before
+    anew = outputs.Settings(format="ome-zarr", overwrite=True)
+    outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path, anew)
+    assert (tmp_path / "a.ome.zarr" / ".zattrs").stat().st_mtime_ns > before
+    assert names_in(tmp_path) == ["a.ome.zarr", "a_composite.png", "a_structures.png"]
+
+
+def test_without_zarr_its_format_is_refused_before_work_starts(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    settings = outputs.Settings(format="ome-zarr")
+    for check in (
+        lambda: outputs.check_output(["a"], tmp_path / "out", settings),
+        lambda: outputs.integrate_cells(FakeIntegrator(), [cell("a")], tmp_path / "out", settings),
+        lambda: outputs.sample_cells(FakeIntegrator(), ["zo1"], 3, tmp_path / "out", format="ome-zarr"),
+    ):
+        with pytest.raises(ImportError, match=r"--format=ome-zarr needs.*icell_tf\[zarr\]"):
+            check()
+    assert not (tmp_path / "out").exists()
+
+
+def test_sampled_volumes(tmp_path):
+    outputs.sample_cells(FakeOfVolumes(), ["zo1"], 9, tmp_path)
+    assert names_in(tmp_path) == ["zo1_samples.ome.tif", "zo1_samples.png", "zo1_samples_z.gif"]
+    with tifffile.TiffFile(tmp_path / "zo1_samples.ome.tif") as tiff:
+        assert [(series.axes, series.shape) for series in tiff.series] == [("ZCYX", (8, 3, 16, 32))] * 9

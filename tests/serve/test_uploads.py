@@ -133,6 +133,11 @@ def test_a_picture_is_that_of_the_command(send, expected, integrator, tmp_path, 
     assert first.shape == second.shape and np.abs(first - second).max() <= 1
 
 
+def test_slices_are_of_volumes(send):
+    answer = send(status=400, format="png", picture="slices").json()["error"]
+    assert answer == "picture is 'slices', which are of volumes, but the model's cells are planes"
+
+
 def test_masks_may_be_channels_of_the_stack(send, cell, expected):
     found = send(cell.both, None, segmentation_channels="cell:3,nucleus:4").json()
     close(found["structures"], expected.arrays["structures"])

@@ -41,6 +41,7 @@ def test_stretch():
     percentile = figures.stretch(image, "percentile")
     np.testing.assert_allclose(percentile.max(axis=(0, 1)), (1, 1, 0))
     np.testing.assert_allclose(percentile[50, 50, 0], image[50, 50, 0] / (0.5 * 0.999), rtol=1e-3)
+    np.testing.assert_array_equal(figures.stretch(image[None], "percentile"), percentile[None])  # a volume
     with pytest.raises(ValueError, match="none, max, percentile"):
         figures.stretch(image, "auto")
 
@@ -61,6 +62,8 @@ def test_composite_shows_each_structure_in_its_colour_and_names_it():
         assert (legend == grey).all(axis=-1).sum() > panels.FONT_SIZE**2
     with pytest.raises(ValueError, match="2 structures, but 1 colours"):
         figures.composite(x_r, structures, colors[:1], ("tom20", "zo1"))
+    bar = figures.composite(x_r, structures, colors, ("tom20", "zo1"), pixel_size=0.5)[:, :512] == 255
+    assert bar.all(axis=-1)[490].sum() == 10 / 0.5 * 8  # 10 um, enlarged eightfold
 
 
 def test_composite_does_not_add_up_to_white():
@@ -103,12 +106,12 @@ def test_around_a_cell_that_is_longer_than_its_frame_is_high():
     assert figures.around_cell(x_r) == (slice(8, 32), slice(93, 117))
 
 
-def test_structures_in_cell_cuts_out_and_labels():
-    cell = np.zeros((64, 64, 3), np.float32)
-    cell[16:48, 16:48] = 0.5
-    predicted = np.random.default_rng(0).random((64, 64, 2))
+def test_structures_in_cell_labels():
+    cell = np.zeros((39, 39, 3), np.float32)
+    cell[4:36, 4:36] = 0.5
+    predicted = np.random.default_rng(0).random((39, 39, 2))
     picture = figures.structures_in_cell(cell, {"z_s = 0": predicted, "mean of 2": predicted}, ("a", "b"))
-    side = -(-160 // 39) * 39 + panels.GAP  # the cell's 32 pixels and a tenth more on each side
+    side = -(-160 // 39) * 39 + panels.GAP
     assert picture.shape[0] == panels.FONT_SIZE + 8 + 3 * side + panels.GAP
     assert picture.shape[1] > 3 * side
     rows = [picture[panels.FONT_SIZE + 8 + panels.GAP + i * side :][: side - panels.GAP] for i in range(3)]
@@ -116,6 +119,9 @@ def test_structures_in_cell_cuts_out_and_labels():
     assert grey == [False, True, False]  # below the first prediction stands its structure alone
     empty = [(row[:, -3 * side : -2 * side - panels.GAP] == 255).all() for row in rows]
     assert empty == [False, False, True]  # the observed cell stands beside these two
+    bar = figures.structures_in_cell(cell, {"z_s = 0": predicted}, ("a", "b"), pixel_size=0.5)
+    first = bar[panels.FONT_SIZE + 8 + panels.GAP :, -3 * side :][: side - panels.GAP, : side - panels.GAP]
+    assert (first[-9:-4] == 255).all(axis=-1).sum(axis=1).max() == 5 / 0.5 * 5  # 5 um, enlarged fivefold
 
 
 def test_grids():

@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from scipy import ndimage
 
 from icell_tf.files import atomic_write, safe_names
@@ -22,7 +21,7 @@ from icell_tf.imaging.fields.matching import MARGIN, Limits, cut_cell, divide_fi
 from icell_tf.imaging.frame.masks import MaskError, label_image
 from icell_tf.imaging.frame.no_data import describe_no_data, filled_plane, find_no_data
 from icell_tf.imaging.manifest.rows import REQUIRED
-from icell_tf.imaging.ome import ome_metadata, ome_type
+from icell_tf.imaging.ome import OmeTiff, ome_type
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, read_roles, refuse_copies
 from icell_tf.messages import counted, show
 from icell_tf.viz import figures, outlines
@@ -253,8 +252,8 @@ def _labels(field, channels, no_data, image, settings, report):
 
 def _write_stack(path, data, channels, scale, compression=None):
     """Writes (C, Z, Y, X) as OME-TIFF with names and pixel size."""
-    metadata = ome_metadata(channels, scale)
-    tifffile.imwrite(path, data, ome=True, photometric="minisblack", compression=compression, metadata=metadata)
+    with OmeTiff(path, data.nbytes) as tiff:
+        tiff.add(data, channels, scale, compression=compression)
 
 
 @contextlib.contextmanager

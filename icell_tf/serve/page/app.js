@@ -7,7 +7,7 @@ import { savePng, saveTiff } from "./download.js";
 import { prepareLegend, showClasses, showLegend } from "./legend.js";
 import { openModel } from "./model.js";
 import { prepareOwn } from "./own.js";
-import { KINDS, caption, draw, prepareGrid } from "./pictures.js";
+import { KINDS, caption, depthOf, describeDepth, draw, prepareGrid } from "./pictures.js";
 import { classified, compute, newest, sampled, subjectOf } from "./scene.js";
 import { prepareSliders, showSliders } from "./sliders.js";
 import { initial, read, write } from "./state.js";
@@ -161,6 +161,9 @@ function showLabelled(cell) {
 function prepareControls() {
     $("views").addEventListener("change", ({ target }) => change((now) => { now.view = target.value; }));
     $("contrast").addEventListener("change", () => change((now) => { now.contrast = $("contrast").value; }));
+    $("depth").hidden = !depthOf(config.model.description.spec);
+    $("z").max = depthOf(config.model.description.spec);
+    $("z").addEventListener("input", () => change((now) => { now.z = Number($("z").value) || null; }));
     $("draws").addEventListener("change", () => change((now) => { now.draws = Number($("draws").value); }));
     for (const key of ["draw", "seed"]) {
         $(key).addEventListener("input", () => $(key).value !== "" && $(key).checkValidity()
@@ -193,6 +196,9 @@ function showControls() {
         input.disabled = moved !== null && input.value !== "typical";
     }
     $("contrast").value = state.contrast;
+    $("z").value = state.z ?? 0;
+    $("z-text").textContent = describeDepth(state, config.model.description.spec);
+    $("z").setAttribute("aria-valuetext", $("z-text").textContent);
     $("drawing").hidden = cell.kind !== "new" && (moved !== null || view === "typical");
     $("draw-field").hidden = moved !== null || view !== "draw";
     $("draws-field").hidden = moved !== null || view !== "spread";

@@ -3,7 +3,7 @@
 import { referenceNames, structureOf } from "./cellfile.js";
 import { css, element } from "./dom.js";
 import { join } from "./picture.js";
-import { caption, paint, scaleBar } from "./pictures.js";
+import { caption, describeDepth, paint, scaleBar } from "./pictures.js";
 import { writeTiff } from "./tiff.js";
 
 const LARGE = 768, PANEL = 160, COLUMNS = 6, GAP = 8, LINE = 24, LEGEND = 232, MARGIN = 16;
@@ -31,7 +31,8 @@ export async function savePng(pictures, scene, subject, state, config) {
     context.fillRect(0, 0, whole.width, whole.height);
     context.drawImage(large, MARGIN, MARGIN + LINE, width, height);
     write(context, subject.name, MARGIN, MARGIN, `600 16px ${FONT}`, INK);
-    write(context, shortCaption(scene, state), MARGIN, MARGIN + LINE + height + GAP, `13px ${FONT}`, QUIET);
+    const text = `${shortCaption(scene, state)} ${describeDepth(state, config.model.description.spec)}`;
+    write(context, text, MARGIN, MARGIN + LINE + height + GAP, `13px ${FONT}`, QUIET);
     bar(context, pictures.extent, MARGIN, MARGIN + LINE, width, height);
     config.structures.filter(({ name }) => !state.hidden.has(name)).forEach(({ display, color, name }, i) => {
         const x = MARGIN + width + 16, y = MARGIN + LINE + i * LINE, opacity = state.opacity.get(name) ?? 100;

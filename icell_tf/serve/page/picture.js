@@ -8,12 +8,16 @@ const DOMINANCE = 4; // power of a structure's intensity by which its colour is 
 const GREYS = [1, 0.6]; // of membrane and nucleus under many structures
 const PERCENTILE = 0.999;
 
-/** What pictures show of an image: of a volume (Z, Y, X, C) the maximum along z, (Y, X, C). */
-export function plane({ dims, data }) {
+/** What pictures show of an image: of a volume (Z, Y, X, C) the maximum along z, or a plane, counted from 1: (Y, X, C). */
+export function plane({ dims, data }, z = null) {
     if (dims.length === 3) {
         return { dims, data };
     }
-    const size = sizeOf(dims.slice(1)), found = data.slice(0, size);
+    const size = sizeOf(dims.slice(1));
+    if (z !== null) {
+        return { dims: dims.slice(1), data: data.slice((z - 1) * size, z * size) };
+    }
+    const found = data.slice(0, size);
     data.forEach((value, i) => { found[i % size] = Math.max(found[i % size], value); });
     return { dims: dims.slice(1), data: found };
 }

@@ -1,7 +1,7 @@
 // Draws a scene: the composite, and each structure in the cell.
 
 import { $, css, element } from "./dom.js";
-import { aroundCell, channel, composite, cut, join, overlay, plane } from "./picture.js";
+import { aroundCell, channel, composite, cut, join, overlay, plane, stretch } from "./picture.js";
 
 const COMPOSITE_PIXELS = 768, PANEL_PIXELS = 256; // canvases are at least this large, so that they stay smooth
 const BAR_LENGTHS = [1000, 500, 200, 100, 50, 20, 10, 5, 2, 1]; // um, as icell_tf.viz.panels
@@ -54,11 +54,13 @@ export function scaleBar(extent) {
 export function picturesOf(scene, subject, state, config) {
     const { structures, model: { description: { spec } } } = config;
     const where = windowOf(scene, subject);
-    const x_r = plane(scene.reference), predicted = plane(scene.structures);
+    const { z } = state, contrast = z === null ? state.contrast : "none";
+    const flat = (image) => plane(z === null ? image : stretch(image, state.contrast), z); // one brightness for all planes
+    const x_r = flat(scene.reference), predicted = flat(scene.structures);
     const opacity = structures.map(({ name }) => (state.hidden.has(name) ? 0 : (state.opacity.get(name) ?? 100) / 100));
-    const colors = structures.map(({ color }) => color), { contrast } = state;
+    const colors = structures.map(({ color }) => color);
     const all = composite(x_r, predicted, colors, { contrast, opacity, where });
-    const small = cut(x_r, where), cell = cut(scene.moved ? x_r : plane(subject.image), where);
+    const small = cut(x_r, where), cell = cut(scene.moved ? x_r : flat(subject.image), where);
     const panels = [{ name: "", label: ownLabel(scene, subject, config), picture: overlay(cell, undefined, contrast) }];
     structures.forEach(({ name, display }, k) => {
         const picture = overlay(join([small, cut(channel(predicted, k), where)]), undefined, contrast);
@@ -125,6 +127,24 @@ export const KINDS = {
 function describe(scene, subject, state, config) {
     const seen = config.structures.filter(({ name }) => !state.hidden.has(name)).map(({ display }) => display);
     return `${KINDS[scene.shown]} in ${subject.name}: ${["membrane", "nucleus", ...seen].join(", ")}, each in its colour`;
+}
+
+/** How many planes a cell of a spec has; 0 if it is a plane itself. */
+export function depthOf({ axes, shape }) {
+    return axes.startsWith("Z") ? shape[0] : 0;
+}
+
+/** What the pictures show of a volume; "" of a plane. Args: the state; the spec. */
+export function describeDepth({ z }, spec) {
+    const depth = depthOf(spec);
+    if (!depth) {
+        return "";
+    }
+    if (z === null) {
+        return "The maximum along z is shown.";
+    }
+    const place = (z - 1 - Math.floor(depth / 2)) * spec.pixel_size[0];
+    return `Plane ${z} of ${depth} is shown, z = ${place.toFixed(1)} µm from the middle.`;
 }
 
 /** The sentence below the large picture. Args: the scene; the state; whether the model's draws are sharp. */

@@ -3,6 +3,7 @@
 // Only what differs from the beginning is written, so that addresses stay short. Dimensions of codes count from 1.
 
 import { CONTRASTS } from "./picture.js";
+import { depthOf } from "./pictures.js";
 
 export const VIEWS = ["typical", "draw", "spread"];
 export const DRAWS = [4, 8, 16, 32];
@@ -19,6 +20,7 @@ export function initial(config) {
         seed: 0,
         locked: false,
         contrast: "percentile",
+        z: null, // the plane of a volume that is shown, from 1; null: the maximum along z
         hidden: new Set(), // names of structures that the composite leaves out
         opacity: new Map(), // name of a structure -> percent; 100 where it is missing
         to: null, // name of the cell to walk to
@@ -32,7 +34,7 @@ export function initial(config) {
 export function write(state, config) {
     const begin = initial(config), { cell } = state;
     const parts = [[cell.kind, cell.kind === "new" ? cell.structure : cell.name]];
-    for (const key of ["view", "draw", "draws", "seed", "contrast", "to"]) {
+    for (const key of ["view", "draw", "draws", "seed", "contrast", "z", "to"]) {
         parts.push([key, state[key] === begin[key] ? "" : state[key]]);
     }
     parts.push(["share", state.to === null || state.share === 0 ? "" : state.share]);
@@ -77,6 +79,7 @@ export function read(hash, config) {
         seed: (text) => set("seed", within(text, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)),
         lock: (text) => set("locked", text === "1"),
         contrast: (text) => set("contrast", CONTRASTS.includes(text) && text),
+        z: (text) => set("z", within(text, 1, depthOf(config.model.description.spec))),
         to: (text) => set("to", cells.has(text) && text),
         share: (text) => set("share", within(text, 0, 100)),
         hide: (text, raw) => each(raw, ([name]) => known.has(name) && state.hidden.add(name)),

@@ -36,7 +36,7 @@ export async function readTiff(bytes) {
 /** Writes an image (...shape, C), uncompressed. spec: of the cell, as CellSpec.to_dict, or null. Returns Uint8Array. */
 export function writeTiff({ name, channels, image, pixelSize, spec }) {
     const shape = image.dims.slice(0, -1), [height, width] = shape.slice(-2);
-    const planes = channelsFirst(image, sizeOf(shape) / (height * width));
+    const planes = planesOf(image, sizeOf(shape) / (height * width));
     const xml = new TextEncoder().encode(`${writeXml({ name, channels, shape, pixelSize, spec })}\0`);
     const tags = (first, offset) => [
         [TAG.width, LONG, width], [TAG.height, LONG, height], [TAG.bits, SHORT, 32], [TAG.compression, SHORT, NONE],
@@ -197,7 +197,7 @@ function writeXml({ name, channels, shape, pixelSize, spec }) {
         : "";
     return '<?xml version="1.0" encoding="UTF-8"?>'
         + '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" Creator="icell_tf">'
-        + `<Image ID="Image:0" Name="${escaped(name)}"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="float"`
+        + `<Image ID="Image:0" Name="${escaped(name)}"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="float"`
         + ` SizeX="${width}" SizeY="${height}" SizeZ="${depth}" SizeC="${channels.length}" SizeT="1"${sizes.join("")}>`
         + `${described.join("")}<TiffData IFD="0" PlaneCount="${channels.length * depth}"/></Pixels>`
         + `${spec ? '<AnnotationRef ID="Annotation:0"/>' : ""}</Image>${annotation}</OME>`;
@@ -222,11 +222,11 @@ function channelsLast(planes, { channels, shape, depth }) {
     return { dims: [...shape, count], data };
 }
 
-/** The planes of an image (...shape, C), channel by channel. */
-function channelsFirst({ dims, data }, depth) {
+/** The planes of an image (...shape, C), all channels of each z, as ImageJ has them. */
+function planesOf({ dims, data }, depth) {
     const count = dims.at(-1), size = data.length / count / depth;
     return Array.from({ length: count * depth }, (_, i) => {
-        const c = Math.floor(i / depth), start = (i % depth) * size;
+        const c = i % count, start = Math.floor(i / count) * size;
         return Float32Array.from({ length: size }, (__, pixel) => data[(start + pixel) * count + c]);
     });
 }
