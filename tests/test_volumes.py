@@ -110,7 +110,7 @@ def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volume
         latent_walks.find_cell(integrator, prepared, "any", "--cell")
     x_rs, _ = volumes.first("test", 1)
     for method, images in (("integrate", volumes.spec.reference(x_rs)), ("classify", x_rs), ("encode", x_rs)):
-        with pytest.raises(ValueError, match=rf"has shape .*\(B, 8, 16, 16, .*: {sentence}$"):
+        with pytest.raises(ValueError, match=rf"has shape .*\(B, 8, 16, 16, .*; {sentence}$"):
             getattr(integrator, method)(volumes.spec.plane(images))
 
 
@@ -119,7 +119,7 @@ def test_volumes_are_refused_by_a_model_of_pictures(make_integrator, volumes):
     with pytest.raises(ValueError, match=f"{sentence}; axes are YX in the model, ZYX here"):
         inputs.read_inputs([volumes.folder], model)
     x_rs, _ = volumes.first("test", 1)
-    with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*: {sentence}$"):
+    with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*; {sentence}$"):
         model.classify(x_rs)
 
 
