@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 FORMAT = 1  # of the JSON
 AXES = ("YX", "ZYX")
-CELLS = ("planes", "volumes")  # what cells with these axes are called
 PLANE = AXES[0]  # the axes along which cells are mirrored, and that pictures show: z is the microscope's
 SIDES = tuple(2**power for power in range(2, 10))  # pixels that the networks can halve to SIDES[0], which they end with
 SMALLEST_LONGEST_SIDE = 16
@@ -146,11 +145,9 @@ class CellSpec:
         roles = [channel.role for channel in self.channels]
         fits = len(roles) > 1 and roles == [REFERENCE] * (len(roles) - 1) + [STRUCTURE]
         _require(fits, f"channels have roles {roles}, expected reference channels and then one structure channel")
-        for what, names in (
-            ("channels", self.channel_names),
-            ("structures", self.structures),
-            ("covariates", tuple(covariate.name for covariate in self.covariates)),
-        ):
+        covariates = tuple(covariate.name for covariate in self.covariates)
+        named = {"channels": self.channel_names, "structures": self.structures, "covariates": covariates}
+        for what, names in named.items():
             texts = all(isinstance(name, str) and name for name in names)
             _require(texts and len(set(names)) == len(names), f"{what} are {names}, expected different names")
         _require(GENERATED not in self.structures, f"a structure is called {GENERATED!r}, which is class K of eq. 14")
@@ -159,16 +156,6 @@ class CellSpec:
     def rank(self):
         """The number of spatial axes."""
         return len(self.axes)
-
-    @property
-    def is_volume(self):
-        """Whether the cells are volumes, and not planes."""
-        return self.rank > len(PLANE)
-
-    @property
-    def cells(self):
-        """What the cells are called: planes or volumes."""
-        return CELLS[AXES.index(self.axes)]
 
     @property
     def pixel_sizes(self):
@@ -202,13 +189,12 @@ class CellSpec:
 
     def plane(self, images):
         """Returns what pictures show of images (..., C), in NumPy: volumes as their maximum along z."""
-        from_behind = len(self.axes) - self.axes.find("Z") + 1  # the channels come last
-        return images.max(axis=-from_behind) if "Z" in self.axes else images
+        return images.max(axis=-1 - self.rank) if "Z" in self.axes else images  # the channels come last
 
     @property
     def described_shape(self):
         """The image size as text, such as 256 x 256."""
-        return _described(self.shape)
+        return " x ".join(map(str, self.shape))
 
     @property
     def channel_names(self):
@@ -295,17 +281,13 @@ def _text(value):
     return value
 
 
-def _described(shape):
-    return " x ".join(map(str, shape))
-
-
 def require_halvable(shape):
     """Raises: SpecError: if an image, of a shape in pixels along each axis, has sides that the networks don't take."""
     fits = len(shape) in map(len, AXES) and all(type(side) is int and side in SIDES for side in shape)
     _require(
         fits and max(shape) >= SMALLEST_LONGEST_SIDE,
-        f"the image size is {_described(shape)}, expected powers of two from {SIDES[0]} to {SIDES[-1]} px, the "
-        f"largest at least {SMALLEST_LONGEST_SIDE}, along two or three axes",
+        f"the image size is {' x '.join(map(str, shape))}, expected powers of two from {SIDES[0]} to {SIDES[-1]} px, "
+        f"the largest at least {SMALLEST_LONGEST_SIDE}, along two or three axes",
     )
 
 

@@ -106,11 +106,11 @@ def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volume
     sentence = "the model takes volumes, and these are planes"
     with pytest.raises(ValueError, match=f"{sentence}; axes are ZYX in the model, YX here"):
         inputs.read_inputs([prepared.folder], integrator)
-    with pytest.raises(ValueError, match=f"--cell: .*{sentence}"):
+    with pytest.raises(ValueError, match=f"--dataset: .*{sentence}"):
         latent_walks.find_cell(integrator, prepared, "any", "--cell")
     x_rs, _ = volumes.first("test", 1)
     for method, images in (("integrate", volumes.spec.reference(x_rs)), ("classify", x_rs), ("encode", x_rs)):
-        with pytest.raises(ValueError, match=rf"has shape .*\(B, 8, 16, 16, .*: {sentence}$"):
+        with pytest.raises(ValueError, match=rf"has shape .*\(B, 8, 16, 16, .*; {sentence}$"):
             getattr(integrator, method)(volumes.spec.plane(images))
 
 
@@ -119,7 +119,7 @@ def test_volumes_are_refused_by_a_model_of_pictures(make_integrator, volumes):
     with pytest.raises(ValueError, match=f"{sentence}; axes are YX in the model, ZYX here"):
         inputs.read_inputs([volumes.folder], model)
     x_rs, _ = volumes.first("test", 1)
-    with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*: {sentence}$"):
+    with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*; {sentence}$"):
         model.classify(x_rs)
 
 
@@ -140,13 +140,20 @@ def stack(made, tmp_path_factory):
     return path, inputs.Reading((str(path),), channels, {"cell": 3, "nucleus": 4})
 
 
-@pytest.mark.parametrize("format", stacks.ENDINGS)
+AXES = {stacks.TIFF: "ZCYX", stacks.ZARR: "CZYX"}
+
+
+@pytest.mark.parametrize("format", AXES)
 def test_a_stack_goes_through_the_model_and_back(integrator, made, stack, tmp_path, format):
     path, reading = stack
     cells = inputs.read_inputs([path], integrator, reading)
     settings = stacks.Settings(samples=2, original_frame=True, format=format)
     outputs.integrate_cells(integrator, cells, tmp_path, settings)
-    found, draws = (read_stack(tmp_path / f"cell{name}{settings.ending}", scene=s) for name, s in STACKS.items())
+
+    def read(name, scene=None):  # coarse planes differ more than channels do, so the axes are given
+        return read_stack(tmp_path / f"{name}{settings.ending}", axes=AXES[format], scene=scene)
+
+    found, draws, second = read("cell"), read("cell_draws", 0), read("cell_draws", 1)
     names = integrator.structures
     statistics = [f"{name} {what} of 2" for what in ("mean", "std") for name in names]
     assert list(found.channels) == ["membrane", "nucleus", *names, *statistics, "observed structure"]
@@ -155,12 +162,8 @@ def test_a_stack_goes_through_the_model_and_back(integrator, made, stack, tmp_pa
         assert each.data.shape[1:] == made.channels.shape[1:] and each.scale == pytest.approx(made.scale)
     inside = found.channel("membrane") > 0
     assert inside[made.cell_mask].mean() > 0.9 and inside[~made.cell_mask].mean() < 0.5
-    second = read_stack(tmp_path / f"cell_draws{settings.ending}", scene=1).channel("zo1")
-    mean = (draws.channel("zo1") + second) / 2
+    mean = (draws.channel("zo1") + second.channel("zo1")) / 2
     np.testing.assert_allclose(found.channel("zo1 mean of 2"), mean, atol=1e-5)
-
-
-STACKS = {"": None, "_draws": 0}
 
 
 def test_a_served_model_takes_volumes_and_stacks(integrator, volumes, stack, tmp_path):
@@ -170,7 +173,7 @@ def test_a_served_model_takes_volumes_and_stacks(integrator, volumes, stack, tmp
     with TestClient(create_app(integrator, ServerSettings()), base_url="http://localhost") as http:
 
         def send(**more):
-            answer = http.post("/integrate", files={"stack": path.read_bytes()}, data=fields | more)
+            answer = http.post("/integrate", files={"stack": (path.name, path.read_bytes())}, data=fields | more)
             assert answer.status_code == 200, answer.text
             return answer
 
@@ -182,7 +185,7 @@ def test_a_served_model_takes_volumes_and_stacks(integrator, volumes, stack, tmp
         (tmp_path / "a.ome.tif").write_bytes(send(format="tiff", original_frame="true").content)
         with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
             assert tiff.series[0].axes == "ZCYX"
-        assert read_stack(tmp_path / "a.ome.tif").scale == pytest.approx(read_stack(path).scale)
+        assert read_stack(tmp_path / "a.ome.tif", axes="ZCYX").scale == pytest.approx(read_stack(path).scale)
         for picture in ("structures", "composite", "slices"):
             assert send(format="png", picture=picture).content.startswith(b"\x89PNG")
         url = "/v1/models/integrator:predict"

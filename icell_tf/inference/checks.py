@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.spec import AXES, CELLS
+from icell_tf.spec import AXES
 
 IMAGES, STRUCTURE, ANY = ("x_r", "x_rs"), "y", ("seed", "draw")
 COUNTS = "{}: as many cells of each must be given, at least one, but there are {{}}"
@@ -43,10 +43,10 @@ def checked(function, inputs, structures):
 
 def exchanged(found, expected):
     """Returns what to say of planes in place of volumes, or the reverse; "" of others. Args: shapes without a batch."""
-    kinds = {1 + len(axes): cells for axes, cells in zip(AXES, CELLS, strict=True)}
+    kinds = dict(zip((1 + len(axes) for axes in AXES), ("planes", "volumes"), strict=True))
     if len(found) == len(expected) or not {len(found), len(expected)} <= kinds.keys():
         return ""
-    return f": the model takes {kinds[len(expected)]}, and these are {kinds[len(found)]}"
+    return f"the model takes {kinds[len(expected)]}, and these are {kinds[len(found)]}"
 
 
 def check_arrays(arrays, shapes, structures):
@@ -63,6 +63,7 @@ def check_arrays(arrays, shapes, structures):
         if array.ndim != 1 + len(shapes[name]) or array.shape[1:] != tuple(shapes[name]):
             expected = ", ".join(map(str, ("B", *shapes[name])))
             other = exchanged(array.shape[1:], shapes[name])
+            other = f": {other}" if other else ""
             raise ValueError(f"{name} has shape {array.shape}, but must be ({expected}){other}")
     counts = [len(array) for array in arrays.values()]
     if min(counts) == 0 or len(set(counts)) > 1:

@@ -227,9 +227,10 @@ class Integrator:
     def _images(self, images, expected, name):
         images = np.asarray(images)
         if images.shape[1:] != expected or not len(images):
+            other = exchanged(images.shape[1:], expected)
             raise ValueError(
                 f"{name} has shape {images.shape}, but must be (B, {', '.join(map(str, expected))}): cells of "
-                f"{self.spec}, as the model's training data{exchanged(images.shape[1:], expected)}"
+                f"{self.spec}, as the model's training data{f'; {other}' if other else ''}"
             )
         if not np.issubdtype(images.dtype, np.floating):
             raise ValueError(f"{name} is {images.dtype}, but must be floats in [0, 1]: divide 8-bit images by 255")

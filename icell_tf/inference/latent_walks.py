@@ -185,7 +185,7 @@ def decode_rows(integrator, rows, steps, looks):
 def _write(integrator, grids, labels, observed, output, overwrite):
     """Args: grids: {name: `Row`s}; labels: of the columns; observed: {0 or -1: the `Start` shown at this end}."""
     output, spec = Path(output), integrator.spec
-    looks = LOOKS if spec.is_volume else {".png": LOOKS[".png"]}
+    looks = LOOKS if "Z" in spec.axes else {".png": LOOKS[".png"]}
     files = [output / name for name in safe_names(grids)]
     paths = [file.with_name(file.name + ending) for file in files for ending in (*looks, FILM)]
     prepare_output(output, paths, overwrite)

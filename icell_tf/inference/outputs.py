@@ -47,7 +47,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
         if cell.transform is None:
             raise ValueError(f"--original_frame: {cell.name} is a prepared cell; give its manifest.csv or its stack")
     spec, names = integrator.spec, [cell.name for cell in cells]
-    drawings = PICTURES | (OF_VOLUMES if spec.is_volume else {})
+    drawings = PICTURES | (OF_VOLUMES if "Z" in spec.axes else {})
     paths = _paths(names, output, settings, drawings)
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
@@ -118,7 +118,7 @@ def sample_cells(integrator, names, count, output, seed=0, overwrite=False, form
         raise ValueError(f"--n is {count}, but at least one cell must be drawn")
     spec, names = integrator.spec, [integrator.structures[k] for k in indices]
     drawings = {".png": pictures.write_samples}
-    drawings |= {"_z.gif": pictures.write_samples_film} if spec.is_volume else {}
+    drawings |= {"_z.gif": pictures.write_samples_film} if "Z" in spec.axes else {}
     stems = [f"{file}_samples" for file in safe_names(names)]
     paths = [output / f"{stem}{ending}" for stem in stems for ending in (*drawings, settings.ending)]
     prepare_output(output, paths, overwrite)

@@ -38,7 +38,7 @@ def write_composite(path, predicted, integrator, settings):
     """
     spec, names = integrator.spec, integrator.structures
     x_r, colors = _outlines(predicted, spec), structures.colors(names)
-    if not spec.is_volume:
+    if "Z" not in spec.axes:
         shown = (volumes.arrange({spec.axes: each}, spec.pixel_sizes) for each in (x_r, predicted.typical))
         _write_png(path, figures.composite(*shown, colors, names, settings.contrast, pixel_size=spec.pixel_width))
         return
@@ -67,7 +67,7 @@ def write_samples(path, x_rs, name, spec):
 
     Args: path; x_rs (B, ..., C) in [0, 1]; the structure's name; the `CellSpec`.
     """
-    if not spec.is_volume:
+    if "Z" not in spec.axes:
         shown = volumes.arrange({spec.axes: x_rs}, spec.pixel_sizes)
         _write_png(path, figures.cell_grid(shown, COLUMNS, [name], "percentile", spec.pixel_width))
         return

@@ -28,7 +28,7 @@ DRAWINGS = {
 
 def check(upload, cell, integrator):
     """Refuses an answer that can't be given, or would be too large, before the model is asked. Raises: Refused."""
-    if upload.media == PNG and upload.picture == "slices" and not integrator.spec.is_volume:
+    if upload.picture == "slices" and "Z" not in integrator.spec.axes:
         raise Refused(400, "picture is 'slices', which are of volumes, but the model's cells are planes")
     if not upload.settings.original_frame or upload.media == PNG:  # pictures are of the model's frame
         return

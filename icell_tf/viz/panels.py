@@ -84,14 +84,14 @@ def with_scale_bar(rgb, pixel_size, share=BAR_SHARE, pixels=PANEL_PIXELS):
     """
     length = bar_length(rgb.shape[1] * pixel_size, share)
     picture = Image.fromarray(enlarge(rgb, pixels))
-    pixels = round(length / pixel_size * picture.width / rgb.shape[1])
+    extent = round(length / pixel_size * picture.width / rgb.shape[1])
     margin, thickness = picture.width // 25, max(2, picture.height // 50)
     right, bottom = picture.width - margin, picture.height - margin
     draw = ImageDraw.Draw(picture)
-    draw.rectangle((right - pixels, bottom - thickness, right - 1, bottom - 1), BACKGROUND)
+    draw.rectangle((right - extent, bottom - thickness, right - 1, bottom - 1), BACKGROUND)
     label = f"{length} µm"
-    place = (right - pixels // 2, bottom - thickness - 2)
-    draw.text(place, label, BACKGROUND, _font_for(label, pixels), anchor="mb", stroke_width=1, stroke_fill=INK)
+    place = (right - extent // 2, bottom - thickness - 2)
+    draw.text(place, label, BACKGROUND, _font_for(label, extent), anchor="mb", stroke_width=1, stroke_fill=INK)
     return np.asarray(picture)
 
 

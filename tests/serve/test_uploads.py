@@ -133,11 +133,6 @@ def test_a_picture_is_that_of_the_command(send, expected, integrator, tmp_path, 
     assert first.shape == second.shape and np.abs(first - second).max() <= 1
 
 
-def test_slices_are_of_volumes(send):
-    answer = send(status=400, format="png", picture="slices").json()["error"]
-    assert answer == "picture is 'slices', which are of volumes, but the model's cells are planes"
-
-
 def test_masks_may_be_channels_of_the_stack(send, cell, expected):
     found = send(cell.both, None, segmentation_channels="cell:3,nucleus:4").json()
     close(found["structures"], expected.arrays["structures"])
@@ -172,6 +167,7 @@ def test_the_form_is_checked(http, cell, send):
         ("original_frame", "yes"): "original_frame is 'yes', but must be one of false, true",
         ("format", "gif"): "format is 'gif'",
         ("picture", "both"): "picture is 'both'",
+        ("picture", "slices"): "picture is 'slices', which are of volumes, but the model's cells are planes",
         ("mask", "1"): "there is no field mask; the fields are stack, segmentation, ",
     }.items():
         assert send(status=400, **dict([fields])).json()["error"].startswith(sentence)
