@@ -10,18 +10,23 @@ import tifffile
 from starlette.testclient import TestClient
 
 import icell_tf
+from icell_tf import paper
 from icell_tf.config import ConditionalConfig, ReferenceConfig
 from icell_tf.data.prepared import PreparedCells
+from icell_tf.evaluation.subject import load_subject
 from icell_tf.imaging.ome import OmeTiff
 from icell_tf.imaging.read import read_stack
 from icell_tf.inference import inputs, latent_walks, outputs, stacks
+from icell_tf.reports import pooled, report
 from icell_tf.runs.weights import LAST
 from icell_tf.serve.app import create_app
 from icell_tf.serve.settings import Settings as ServerSettings
 from icell_tf.simulate import simulate_cell
+from icell_tf.spec import CellSpec
 from icell_tf.training import experiment
 
 from .building import build_tiny_3d
+from .short_evaluation import evaluate
 
 SETTINGS = dict(epochs=2, width=1 / 16, latent_dim=4, batch_size=8, mirror=True, dark_start=True)
 
@@ -204,3 +209,29 @@ def test_walks_through_the_codes_of_volumes(integrator, volumes, tmp_path):
     ]
     paths = latent_walks.interpolate(integrator, ends, latent_walks.CODES, ["tom20"], steps=3, output=tmp_path)
     assert [path.suffix for path in paths] == [".png", ".png", ".gif"] and all(path.stat().st_size for path in paths)
+
+
+def test_folds_are_measured_and_pooled(integrator, volumes, tmp_path):
+    """As `icell cross-validate` does, but for the training."""
+    folders = [tmp_path / part for part in "12"]
+    for part, folder in zip("12", folders, strict=True):
+        fold = PreparedCells(volumes.folder, fold=f"{part}/2")
+        pooled.measure_fold(integrator, fold, folder, draws=2)
+    content = pooled.pool(folders, fold, tmp_path)
+    assert content["spec"] == volumes.spec.to_dict() and content["test_cells"] == sum(volumes.splits.values())
+    assert content["compared_with"] == "observed" and set(content["integration"]) == set(volumes.spec.structures)
+    found = {(score["part"], score["metric"]) for score in content["scores"] if score["structure"] is None}
+    assert {("integration", "shape_p"), ("integration", "margin"), ("distribution", "crps_gain")} <= found
+    rivals = {"class_mean", "nearest", "mean_of_nearest", "nearest_pixels", "mean_of_nearest_pixels"}
+    assert rivals < content["integration_mean"].keys() and "permutation p" in pooled.table(content)
+
+
+def test_the_whole_report_is_of_volumes(runs, volumes, tmp_path):
+    subject = load_subject(runs[1])
+    context, parts = evaluate(subject)
+    exhibits = paper.draw(subject, context.cells)
+    content, paths = report.write(context, parts, tmp_path, exhibits)
+    assert CellSpec.from_dict(content["spec"]) == volumes.spec and content["test_cells"] == volumes.size("test")
+    assert {f"Figure {number}" for number in ("2", "3", "S1", "S2", "S3")} <= {exhibit.paper for exhibit in exhibits}
+    assert all(path.stat().st_size > 0 for path in paths)
+    assert "integrated.png" in content["files"] and "drawn.png" in content["files"]

@@ -9,7 +9,8 @@ from icell_tf.inference.moments import Moments
 # Cells of which images of all structures are floats at once: 63 MB an array at 256 px and K = 10. The parts that share
 # draws take batches of this size: the last bits of an image may depend on its batch.
 BATCH = 12
-ROOM = 2**29  # bytes of what is kept in memory
+ROOM = 2**31  # bytes of what is kept in memory
+KEPT_IMAGES = 3  # that `integrate` returns of each structure
 TOGETHER = 2**30 + 2**26  # bytes of draws that are asked for together: 12 cells' at 256 px
 
 
@@ -23,14 +24,16 @@ class Drawn:
       cells: `CodedCells`.
       count: draws of each structure in each cell.
       seed: of the draws.
-      first: how many cells, the first ones, `integrate` is asked for again. The draws themselves are asked for in the
-        cells that have observations.
+      first: how many cells, the first ones, `integrate` is asked for again; they have room before draws, of which few
+        volumes fit. The draws themselves are asked for in the cells that have observations.
       room: bytes of what is kept; 0: nothing.
     """
 
     def __init__(self, integrator, cells, count, seed=0, first=0, room=0):
         self._integrator, self._cells, self._count, self._seed = integrator, cells, count, seed
-        self._first, self._room, self._integrated, self._draws = first, room, {}, {}
+        self._of_cell = 4 * math.prod(self._shape) // count  # bytes of an image of every structure
+        self._first = min(first, len(cells), room // (KEPT_IMAGES * self._of_cell))
+        self._room, self._integrated, self._draws = room - self._first * KEPT_IMAGES * self._of_cell, {}, {}
         self._drawn_again = set(cells.observed_rows.tolist()) if room else set()
 
     def integrate(self, rows):
@@ -51,9 +54,8 @@ class Drawn:
         self._draws |= {places[place]: draws for place, draws in kept.items()}
         result = {"structures": structures, "mean": moments.mean, "std": moments.std}
         for place, row in enumerate(places):
-            of_cell = {name: images[place].copy() for name, images in result.items()}
-            if row < self._first and self._has_room(sum(images.nbytes for images in of_cell.values())):
-                self._integrated[row] = of_cell
+            if row < self._first:
+                self._integrated[row] = {name: images[place].copy() for name, images in result.items()}
         return result
 
     def draws(self, rows):
@@ -75,7 +77,9 @@ class Drawn:
         """Returns {place in a batch: (count, *shape, K), yet to be filled} of the draws that are kept."""
         kept = {}
         for place, row in enumerate(places):
-            if row in self._drawn_again - self._draws.keys() and self._has_room(4 * math.prod(self._shape)):
+            size = self._count * self._of_cell
+            if row in self._drawn_again - self._draws.keys() and size <= self._room:
+                self._room -= size
                 kept[place] = np.empty(self._shape, np.float32)
         return kept
 
@@ -89,8 +93,3 @@ class Drawn:
         """Of all draws in a cell."""
         spec = self._cells.spec
         return self._count, *spec.shape, len(spec.structures)
-
-    def _has_room(self, size):
-        fits = size <= self._room
-        self._room -= size if fits else 0
-        return fits

@@ -27,7 +27,7 @@ def pearson(a, b, mask=None):
 
 def _pearson(a, b):
     """Correlations of the rows of (K, pixels), whose means are 0."""
-    covariance, *variances = (np.einsum("kp,kp->k", *pair) / a.shape[1] for pair in ((a, b), (a, a), (b, b)))
+    covariance, *variances = (np.einsum("kp,kp->k", *pair) / a.shape[-1] for pair in ((a, b), (a, a), (b, b)))
     product = np.prod(variances, axis=0)
     return np.where(product > 1e-20, covariance / np.sqrt(np.maximum(product, 1e-20)), 0.0)
 

@@ -98,7 +98,7 @@ def radial_power(images, bands, pixel_size=None):
     """
     axes = spatial_axes(images[..., None])
     transformed = fft.rfftn(images - images.mean(axis=axes, keepdims=True), axes=axes, workers=-1)
-    power = np.square(transformed.real, dtype=np.float64) + np.square(transformed.imag, dtype=np.float64)
+    power = np.square(transformed.real) + np.square(transformed.imag)
     *shape, last = images.shape[1:]
     sizes = np.ones(len(axes)) if pixel_size is None else np.asarray(pixel_size, float)
     frequencies = [*map(fft.fftfreq, shape), fft.rfftfreq(last)]
@@ -108,5 +108,5 @@ def radial_power(images, bands, pixel_size=None):
     radius = np.sqrt(sum(squares))
     # Of each pair of a frequency and its opposite along x, which have the same power, the transform holds one.
     pairs = np.where((np.arange(radius.shape[-1]) == 0) | (2 * np.arange(radius.shape[-1]) == last), 1, 2)
-    weights = np.stack([np.where((radius >= low) & (radius < high), pairs, 0).ravel() for low, high in bands])
-    return power.reshape(len(images), -1) @ (weights / weights.sum(axis=1, keepdims=True)).T
+    weights = np.stack([np.where((radius >= low) & (radius < high), pairs, 0).ravel() for low, high in bands], axis=1)
+    return power.reshape(len(images), -1) @ (weights / weights.sum(axis=0)).astype(power.dtype)
