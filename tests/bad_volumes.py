@@ -185,7 +185,9 @@ FAULTS = {
         _spaced(500.0), r"pixels are 500 µm deep, 0\.4 µm high.*pixel_size.* or scale_micron, in µm"
     ),
     "mm given as µm": Fault(_spaced(5e-4), "pixels are 0.0005 µm deep, 0.4 µm high"),
-    "a tenth of the distance": Fault(_spaced(0.05), r"reaches only 0\.\d+ µm along z .*less than the 1 µm of a plane"),
+    "a tenth of the distance": Fault(
+        _spaced(0.05), r"only 0\.\d+ µm along z .* thinner than a plane of the frame, 1 µm"
+    ),
     "a volume larger than the frame": Fault(
         _spaced(2.0), r"and 1\d\.\d µm along z, .* 16 x 32 x 32 px at 1 µm/px reaches 8\.0 x 16\.0 x 16\.0 µm"
     ),

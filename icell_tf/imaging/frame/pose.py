@@ -129,10 +129,10 @@ def _check_extent(reach, frame):
             f"the cell reaches only {max(across, along):.2g} µm: check --pixel_size or scale_micron, in µm."
         )
     is_volume = frame.axes != frame.plane.axes
-    if is_volume and reach[0] < frame.pixel_size[0]:
+    if is_volume and reach[0] < frame.pixel_size[0] / 2:
         raise ValueError(
-            f"the cell reaches only {reach[0]:.2g} µm along z from the centre of its nucleus, less than the "
-            f"{frame.pixel_size[0]:g} µm of a plane of the frame. Is the distance of the stack's planes right, in µm "
+            f"the cell reaches only {reach[0]:.2g} µm along z from the centre of its nucleus: it is thinner than a "
+            f"plane of the frame, {frame.pixel_size[0]:g} µm. Is the distance of the stack's planes right, in µm "
             "(column scale_micron, or --pixel_size=z,y,x)? If so, prepare a data set with a smaller pixel_size along z "
             "in its --config, or pictures."
         )

@@ -96,9 +96,9 @@ def test_a_cell_thinner_than_a_plane_of_the_frame_is_refused():
     """As by a distance of planes that is ten times too small."""
     cell = make_cell(scale=(0.05, 0.5, 0.5), size=40.0)
     cell.preprocess(Frame((64, 64, 64), (0.25, 1.0, 1.0)))
-    flat = Cell(cell.channels[:, ::12], cell.cell_mask[::12], cell.nucleus_mask[::12], (0.05, 0.5, 0.5))
+    flat = Cell(cell.channels[:, ::12], cell.cell_mask[::12], cell.nucleus_mask[::12], (0.04, 0.5, 0.5))
     assert flat.preprocess().image.shape == (64, 64, 3)
-    with pytest.raises(ValueError, match=r"reaches only 0\.2\d µm along z .*less than the 0\.5 µm of a plane"):
+    with pytest.raises(ValueError, match=r"only 0\.\d+ µm along z .* thinner than a plane of the frame, 0\.5 µm"):
         flat.preprocess(VOLUME)
 
 
