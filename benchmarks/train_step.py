@@ -2,14 +2,15 @@
 
     python benchmarks/train_step.py
     python benchmarks/train_step.py --image_size=256 --width=1 --batch_size=8 --steps=3
+    python benchmarks/train_step.py --image_size=32,64,64 --batch_size=16 --steps=8 --precision=bfloat16
     python benchmarks/train_step.py --torch_python=PATH --compiled --peer=../shared/peers/torch_step.py --json=FILE
     python benchmarks/train_step.py --deterministic
 
-Architecture "paper", random images; phase 2 takes z_r as given. Each measurement is a process of its own, so that its
-peak memory is its own, and the implementations take turns, so that what else the machine does meets all of them.
-Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and, where that is
-asked for, its compiled step. With --deterministic, our step is also timed with TensorFlow's op determinism, which
-training with that flag takes on a GPU; on a CPU it is deterministic without.
+Architecture "paper", random pictures or volumes; phase 2 takes z_r as given. Each measurement is a process of its own,
+so that its peak memory is its own, and the implementations take turns, so that what else the machine does meets all of
+them. Figures are medians over the rounds of each process' median step; the peer is the faster of its eager and, where
+that is asked for, its compiled step. With --deterministic, our step is also timed with TensorFlow's op determinism,
+which training with that flag takes on a GPU; on a CPU it is deterministic without.
 The machine has to be idle: PyTorch's threads wait for each other, and a busy core makes its step many times slower.
 """
 
@@ -32,12 +33,13 @@ GIB = 2**30
 
 def network_flops(network):
     """Returns the FLOPs of one example's forward pass, one a convolution or dense layer: two a weight and position."""
-    import keras
+    from keras import layers
 
+    transposed = layers.Conv2DTranspose, layers.Conv3DTranspose
     flops = []
     for layer in network.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.Dense)):
-            grid = layer.input if isinstance(layer, keras.layers.Conv2DTranspose) else layer.output
+        if isinstance(layer, (layers.Conv2D, layers.Conv3D, layers.Dense, *transposed)):
+            grid = layer.input if isinstance(layer, transposed) else layer.output
             flops.append(2 * math.prod(grid.shape[1:-1]) * math.prod(layer.kernel.shape))
     return flops
 
@@ -65,10 +67,23 @@ def step_flops(model):
 
 def square_spec(side, pixel_size=0.3):
     """Returns the `CellSpec` of square pictures in the ten structures. Args: side, in pixels; pixel_size, in µm."""
+    return spec_of((side, side), pixel_size)
+
+
+def spec_of(shape, pixel_size=0.3):
+    """Returns the `CellSpec` of pictures (y, x) or volumes (z, y, x) in the ten structures. Args: pixel_size, in µm."""
     from icell_tf.spec import CellSpec
     from icell_tf.structures import NAMES
 
-    return CellSpec("YX", (side, side), (pixel_size, pixel_size), NAMES)
+    return CellSpec("ZYX"[-len(shape) :], shape, (pixel_size,) * len(shape), NAMES)
+
+
+def shape_of(text):
+    """Returns (64, 64) of 64 and (32, 64, 64) of 32,64,64. Raises: ValueError: if it is neither."""
+    sides = [int(side) for side in text.split(",")]
+    if len(sides) not in (1, 3):
+        raise ValueError(f"{text!r} is neither one side of a square nor three of a volume")
+    return tuple(sides * 2 if len(sides) == 1 else sides)
 
 
 def random_batch(spec, count):
@@ -109,7 +124,7 @@ def measure(arguments):
     if arguments.deterministic:
         tf.config.experimental.enable_op_determinism()
         keras.utils.set_random_seed(0)
-    spec = square_spec(arguments.image_size)
+    spec = spec_of(shape_of(arguments.image_size))
     set_threads(arguments.threads or AUTO, spec.shape)
     acceleration = Acceleration(arguments.precision, arguments.jit)
     acceleration.set_products()
@@ -248,7 +263,7 @@ WORKERS = {"step": measure, "product": measure_product}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--phase", choices=(*PHASES, "both"), default="both")
-    parser.add_argument("--image_size", type=int, default=64, help="pixels along a side of the square pictures")
+    parser.add_argument("--image_size", default="64", help="pixels along a side of squares, or z,y,x of volumes")
     parser.add_argument("--width", type=float, default=0.25, help="multiplier of the networks' widths")
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20, help="timed in each process, after two to warm up")
@@ -266,6 +281,10 @@ def main():
     if arguments.worker:
         print(json.dumps(WORKERS[arguments.worker](arguments)))
         return
+    try:
+        shape_of(arguments.image_size)
+    except ValueError as error:
+        parser.error(f"--image_size: {error}")
     if arguments.torch_python and not Path(arguments.peer).is_file():
         parser.error(f"--peer: no file {arguments.peer}: give the script with the step in PyTorch")
     if arguments.torch_python and arguments.precision == "float16":

@@ -40,6 +40,22 @@ def test_flops_of_the_papers_step():
     assert round(train_step.step_flops(model) / 1e9, 1) == 83.2
 
 
+def test_flops_of_a_network_of_volumes_by_hand():
+    x = keras.Input((8, 8, 8, 2))
+    h = keras.layers.Conv3D(3, 4, strides=2, padding="same")(x)  # 4x4x4 positions of 4 * 4 * 4 * 2 * 3 weights
+    network = keras.Model(x, keras.layers.Conv3DTranspose(1, 4, strides=2, padding="same")(h))
+    assert train_step.network_flops(network) == [2 * 64 * 384, 2 * 64 * 192]
+
+
+def test_the_size_of_pictures_and_of_volumes():
+    assert train_step.shape_of("64") == (64, 64) and train_step.shape_of("32,64,64") == (32, 64, 64)
+    spec = train_step.spec_of((8, 16, 16))
+    assert (spec.axes, spec.shape, spec.pixel_size) == ("ZYX", (8, 16, 16), (0.3, 0.3, 0.3))
+    for text in ("32,64", "a"):
+        with pytest.raises(ValueError, match=text):
+            train_step.shape_of(text)
+
+
 def test_the_papers_hours_are_those_of_both_phases():
     rows = [{"preset": "paper", "hours of the run": 5.0}, {"preset": "small", "hours of the run": 1.0}]
     assert throughput.projected_hours(rows) is None

@@ -4,6 +4,8 @@ Networks return logits, so losses take logits. The batch is averaged in one plac
 icell_tf/models/adversarial_model.py.
 """
 
+import math
+
 import tensorflow as tf
 
 from icell_tf.spec import image_axes
@@ -27,9 +29,19 @@ def reconstruction_loss(logits, x):
       logits: (B, ..., C); their sigmoid is the reconstruction x_hat.
       x: (B, ..., C), observed intensities in [0, 1].
 
-    Returns: (B,), at least the entropy of x, which is above 0 unless all pixels are 0 or 1.
+    Returns: (B,), at least the entropy of x, which is above 0 unless all pixels are 0 or 1. It has a gradient by the
+      logits alone, which keeps no other image than these two.
     """
-    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits), axis=image_axes(x))
+    return _cross_entropy(logits, tf.stop_gradient(x))
+
+
+@tf.custom_gradient
+def _cross_entropy(logits, x):
+    def gradient(upstream):
+        share = tf.reshape(upstream / math.prod(x.shape[1:]), [-1] + [1] * (len(x.shape) - 1))  # of a pixel
+        return share * (tf.sigmoid(logits) - x), None
+
+    return tf.reduce_mean(tf.nn.softplus(logits) - logits * x, axis=image_axes(x)), gradient
 
 
 def binary_loss(logits, label):

@@ -39,6 +39,19 @@ def test_reconstruction_loss_is_the_mean_over_each_image_or_volume(shape):
     np.testing.assert_allclose(losses.reconstruction_loss(logits, x), entropy, rtol=1e-5)
 
 
+def test_reconstruction_loss_has_the_gradient_of_the_cross_entropy():
+    rng = np.random.default_rng(0)
+    logits = tf.constant(30 * rng.normal(size=(B, 4, 3, 2)).astype(np.float32))
+    x, weights = rng.random(logits.shape, np.float32), tf.constant(rng.normal(size=B).astype(np.float32))
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(logits)
+        found = tf.reduce_sum(weights * losses.reconstruction_loss(logits, x))
+        pixels = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=logits)
+        expected = tf.reduce_sum(weights * tf.reduce_mean(pixels, axis=[1, 2, 3]))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(tape.gradient(found, logits), tape.gradient(expected, logits), rtol=1e-5, atol=1e-8)
+
+
 def test_losses_are_scipys():
     rng = np.random.default_rng(0)
     shapes = (B, 1), (B, 1), (B, K + 1), (B, K + 1)
