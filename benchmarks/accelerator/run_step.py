@@ -67,8 +67,8 @@ def measure(step, steps, state=None):
     median = statistics.median(seconds)
     quarters = statistics.quantiles(seconds, n=4) if steps > 1 else [median] * 3
     last = {name: float(value) for name, value in metrics.items()}
-    device, rate = step.device, matrix_rate(description.precision, step.device.platform)
-    needed, held = step.memory()
+    device, (needed, held) = step.device, step.memory()  # before the yardstick, which takes memory, too
+    rate = matrix_rate(description.precision, device.platform)
     return {
         "step": description.name,
         "device": device.device_kind,

@@ -85,8 +85,12 @@ def test_a_description_has_all_that_a_step_reads_and_changes(tmp_path):
 def test_the_precisions_differ_in_their_products(tmp_path):
     found = {precision: exported("reference", tmp_path, precision)[1] for precision in PRECISIONS}
     require_different(found.values())
-    kinds = {precision: {key.split(" ", 1)[1] for key in each.arithmetic} for precision, each in found.items()}
-    assert kinds == {"bfloat16": {"bf16 default"}, "tf32": {"f32 default"}, "float32": {"f32 highest"}}
+    convolutions = {
+        precision: [product for product in each.arithmetic if product.startswith("convolution")]
+        for precision, each in found.items()
+    }
+    kinds = {"bfloat16": "bf16 default", "tf32": "f32 default", "float32": "f32 highest"}
+    assert convolutions == {precision: [f"convolution {kind}"] for precision, kind in kinds.items()}
 
 
 @pytest.mark.parametrize("phase", ["reference", "conditional"])
@@ -117,6 +121,24 @@ def test_the_steps_of_pjrt_are_tensorflows(phase, tmp_path, has_jax):
             assert found[name] == expected == 1
     many = figures("--steps=3")["metrics"]
     assert many == pytest.approx({name: float(value) for name, value in metrics.items()}, rel=1e-3, abs=1e-5)
+
+
+def test_training_by_pjrt_gives_the_weights_of_all_networks(tmp_path, has_jax):
+    """Twelve cells are three steps; with no time for more, one epoch is trained."""
+    model, description = exported("reference", tmp_path)
+    cells = np.random.default_rng(0).integers(0, 256, (3 * BATCH, *SPEC.image_shape), np.uint8)
+    np.savez(tmp_path / "cells.npz", x=cells, structure=np.zeros(len(cells), np.int32))
+    command = [JAX_PYTHON, "-m", "benchmarks.accelerator.train", str(tmp_path / f"{description.name}.json")]
+    given = [f"--cells={tmp_path / 'cells.npz'}", "--seconds=0", f"--out={tmp_path / 'weights.npz'}"]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([*command, *given], capture_output=True, check=True, env=environment)
+    weights = dict(np.load(tmp_path / "weights.npz"))
+    (curves,) = json.loads(str(weights.pop("curves")))
+    assert np.isfinite(curves["reconstruction"]) and set(curves) == set(description.metrics)
+    expected = {f"{role}/{i}" for role, network in model.trained.items() for i in range(len(network.weights))}
+    assert set(weights) == expected and all(values.dtype == np.float16 for values in weights.values())
+    means = SPEC.reference(cells).mean((0, 1, 2)) / 255
+    assert weights[description.dark] == pytest.approx(np.log(means / (1 - means)), abs=0.01)
 
 
 def test_weights_from_elsewhere_make_a_run(conditional_run, reference_run, conditional_config, tmp_path):
