@@ -114,11 +114,12 @@ def test_the_steps_of_pjrt_are_tensorflows(phase, tmp_path, has_jax):
 
     figures("--steps=1", f"--after={path}-after.npz")
     found = dict(np.load(f"{path}-after.npz"))
-    for name, expected in after.items():
-        if name.endswith("_momentum"):
-            assert np.abs(found[name] - expected).max() <= 1e-3 * np.abs(expected).max() + 1e-8, name
-        if name.endswith("iteration"):
-            assert found[name] == expected == 1
+    moments = {name: np.abs(values).max() for name, values in after.items() if name.endswith("_momentum")}
+    for name, largest in moments.items():
+        # The bias before a BatchNorm has a gradient of 0, which is nothing but rounding.
+        rounding = 1e-5 * max(each for other, each in moments.items() if other.split("/")[1] == name.split("/")[1])
+        assert np.abs(found[name] - after[name]).max() <= 1e-3 * largest + rounding, name
+    assert all(found[f"optimizer/{role}/iteration"] == 1 for role in model.trained)
     many = figures("--steps=3")["metrics"]
     assert many == pytest.approx({name: float(value) for name, value in metrics.items()}, rel=1e-3, abs=1e-5)
 
