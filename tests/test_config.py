@@ -34,6 +34,13 @@ def test_paper_preset_is_section_3_3():
     assert (conditional.z_s_noise, conditional.independence_weight) == (0.0, 0.0)
 
 
+def test_the_compact_preset_is_the_small_ones_recipe_on_the_papers_cells():
+    small, compact = PRESETS["small"], PRESETS["compact"]
+    for phase, config in compact.items():
+        assert {line.split()[0] for line in differences(small[phase], config)} == {"dataset", "epochs"}
+        assert config.dataset == PRESETS["paper"][phase].dataset and config.width == 0.25
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
