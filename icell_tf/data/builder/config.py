@@ -215,6 +215,9 @@ class IntegratedCellConfig(tfds.core.BuilderConfig):
 
 
 _TWENTIETHS = {"validation_fraction": 0.05, "test_fraction": 0.05}
+# Of simulated_64 and simulated_3d: the same cells in the same splits.
+_SEVENTHS = {"validation_fraction": 1 / 7, "test_fraction": 1 / 7, "pixel_size": 0.6}
+_SEVENTHS |= {"cells_per_structure": 280, "observations": 32}
 CONFIGS = [
     IntegratedCellConfig(
         name="simulated",
@@ -227,22 +230,14 @@ CONFIGS = [
         description="Simulated cells for work without a GPU: 280 of each structure.",
         kind="simulated",
         image_size=64,
-        pixel_size=0.6,
-        validation_fraction=1 / 7,
-        test_fraction=1 / 7,
-        cells_per_structure=280,
-        observations=32,
+        **_SEVENTHS,
     ),
     IntegratedCellConfig(
         name="simulated_3d",
         description="The cells of simulated_64 as volumes of 32 x 64 x 64 px.",
         kind="simulated",
         image_size=(32, 64, 64),
-        pixel_size=0.6,
-        validation_fraction=1 / 7,
-        test_fraction=1 / 7,
-        cells_per_structure=280,
-        observations=32,
+        **_SEVENTHS,
     ),
     IntegratedCellConfig(
         name="simulated_demo",
