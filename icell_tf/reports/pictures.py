@@ -1,10 +1,10 @@
-"""Pictures of what the parts of the scorecard measured, with volumes as their maximum along z."""
+"""Pictures of what the parts of the scorecard measured, with volumes as their maxima from three sides."""
 
 import numpy as np
 
 from icell_tf.reports import distributions, score_figures
 from icell_tf.reports.exhibit import Exhibit
-from icell_tf.viz import figures
+from icell_tf.viz import figures, volumes
 
 PICTURED = 5  # cells, each in all structures
 DRAWN_BESIDE = 5  # draws beside the observed cell
@@ -18,10 +18,10 @@ def draw(context, part):
 def _reconstruction(context, measured):
     test, names = context.test, context.integrator.structures
     rows = _one_of_each(test)
-    observed, labels = test.planes(rows), [names[k] for k in test.y[rows]]
-    reconstructed = test.seen_by(lambda x: context.integrator.reconstruct(x)["x_rs_hat"], rows)
-    picture = figures.observed_over_reconstructed(observed, reconstructed, labels, contrast="percentile")
-    caption = "Test cells over their reconstructions by the conditional model."
+    x, labels = test.x(rows), [names[k] for k in test.y[rows]]
+    show, reconstructed = _view(test.spec, x), context.integrator.reconstruct(x)["x_rs_hat"]
+    picture = figures.observed_over_reconstructed(show(x), show(reconstructed), labels, contrast="percentile")
+    caption = f"Test cells over their reconstructions by the conditional model{_from_where(test.spec)}."
     return [Exhibit("reconstructed", "Reconstructions", caption, picture)]
 
 
@@ -36,15 +36,17 @@ def _classification(context, measured):
 def _integration(context, measured):
     test, spec, names = context.test, context.test.spec, context.integrator.structures
     rows = _one_of_each(test)[:PICTURED]
-    integrated = test.seen_by(lambda x: context.integrator.integrate(spec.reference(x))["structures"], rows)
-    caption = "Test cells: the observed cell, then each structure as Algorithm 3 predicts it there."
-    picture = figures.integration_grid(test.planes(rows), integrated, names)
+    x = test.x(rows)
+    show = _view(spec, x)
+    integrated = show(context.integrator.integrate(spec.reference(x))["structures"])
+    caption = f"Test cells: the observed cell, then each structure as Algorithm 3 predicts it there{_from_where(spec)}."
+    picture = figures.integration_grid(show(x), integrated, names)
     pictures = [Exhibit("integrated", "All structures in one cell", caption, picture)]
     picture = figures.structure_grid(integrated, names)
     caption = "The predicted structures of the same cells, alone."
     pictures.append(Exhibit("structures", "Predicted structures", caption, picture))
     if (expected := test.expected(rows)) is not None:
-        picture = figures.structure_grid(spec.plane(expected) / np.float32(255), names)
+        picture = figures.structure_grid(show(expected / np.float32(255)), names)
         caption = "What is expected of the predicted structures: the mean of many simulated draws in the same cells."
         pictures.append(Exhibit("expected", "Expected localizations", caption, picture))
     caption = (
@@ -62,18 +64,19 @@ def _truth(context, measured):
     test, spec, names = context.test, context.test.spec, context.integrator.structures
     rows = _one_of_each(test)[:PICTURED]
     x_r, known = spec.reference(test.x(rows)), test.truth(rows) / np.float32(255)
-    predicted = context.integrator.integrate(x_r)["structures"]
+    show, predicted = _view(spec, x_r), context.integrator.integrate(x_r)["structures"]
     columns, panels = [], [[] for _ in rows]
     for k, name in enumerate(names):
         columns += [name, "predicted"]
         for images in (known, predicted):
-            shown = spec.plane(np.concatenate([x_r, images[..., k : k + 1]], axis=-1))
+            shown = show(np.concatenate([x_r, images[..., k : k + 1]], axis=-1))
             for row, image in zip(panels, shown, strict=True):
                 row.append(figures.overlay(image, contrast="percentile"))
     picture = figures.montage(panels, columns, [names[k] for k in test.y[rows]])
     caption = (
         "Test cells, each in a row that is called after the structure it would be shown with in training: every "
-        "structure as observed in that cell (without one that isn't known), and as Algorithm 3 predicts it."
+        "structure as observed in that cell (without one that isn't known), and as Algorithm 3 predicts it"
+        f"{_from_where(spec)}."
     )
     return [Exhibit("truth", "Known structures of the same cell", caption, picture)]
 
@@ -86,10 +89,13 @@ def _distribution(context, measured):
     for images in (context.integrator.integrate(x_r)["structures"], *context.integrator.draw(x_r, DRAWN_BESIDE)):
         parts.append(np.concatenate([x_r, images[np.arange(len(y)), ..., y][..., None]], axis=-1))
     columns = ["observed", "Algorithm 3", *(f"draw {i + 1}" for i in range(DRAWN_BESIDE))]
-    cells = zip(*map(spec.plane, parts), strict=True)
+    cells = zip(*map(_view(spec, x_r), parts), strict=True)
     panels = [[figures.overlay(image, contrast="percentile") for image in row] for row in cells]
     picture = figures.montage(panels, columns, [names[k] for k in y])
-    caption = "Test cells, each with its structure as observed, as Algorithm 3 predicts it, and as the model draws it."
+    caption = (
+        "Test cells, each with its structure as observed, as Algorithm 3 predicts it, and as the model draws it"
+        f"{_from_where(spec)}."
+    )
     ranks = (
         "How often an observed pixel lies at each rank among the draws. Draws of the true distribution are flat; the "
         "more the ends stand out, the less the draws vary."
@@ -102,11 +108,11 @@ def _distribution(context, measured):
 
 def _generated(context, shapes):
     names = context.integrator.structures
-    plane, sample = context.integrator.spec.plane, context.integrator.sample
-    drawn = [plane(sample(np.arange(len(names)), context.seed + row)["x_rs"]) for row in range(3)]
-    cells = figures.cell_grid(np.concatenate(drawn), columns=len(names), labels=names, contrast="percentile")
+    spec, sample = context.integrator.spec, context.integrator.sample
+    drawn = np.concatenate([sample(np.arange(len(names)), context.seed + row)["x_rs"] for row in range(3)])
+    cells = figures.cell_grid(_view(spec, drawn)(drawn), columns=len(names), labels=names, contrast="percentile")
     varies = "z_r, of the shape and of the structure" if context.integrator.sharp else "z_r and z_s"
-    of_cells = f"Cells drawn from the prior: each is another draw of {varies}, a column shows one structure."
+    of_cells = f"Cells drawn from the prior: each is another draw of {varies}, a column shows one structure{_from_where(spec)}."
     of_shapes = "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with."
     return [
         Exhibit("generated", "New cells", of_cells, cells),
@@ -123,6 +129,28 @@ def _memorisation(context, distances):
 def _latent(context, tables):
     caption = "What each dimension tells the decoder, and how it is distributed, compared with its prior, N(0, 1)."
     return [Exhibit("dimensions", "Dimensions of the codes", caption, distributions.draw_dimensions(tables))]
+
+
+def _view(spec, x):
+    """Returns a function from images of some cells, (..., C), to what is shown of them.
+
+    That is planes as they are, and of volumes the maxima from above, from the front and from the side in one picture,
+    cut to where the cells lie. Args: their `CellSpec`; the cells, (N, *shape, C), reference channels first.
+    """
+    if not spec.is_volume:
+        return lambda images: images
+    window = volumes.around(volumes.projections(spec.reference(x).max(axis=0), spec.axes))
+
+    def view(images):
+        views = volumes.cut(volumes.projections(images, spec.axes), window)
+        return volumes.arrange(views, spec.pixel_sizes)
+
+    return view
+
+
+def _from_where(spec):
+    """The end of a caption's first sentence."""
+    return ", from above, from the front (below) and from the side (right), as maxima" if spec.is_volume else ""
 
 
 def _one_of_each(test):

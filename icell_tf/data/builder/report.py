@@ -15,7 +15,7 @@ from icell_tf.imaging.manifest.cells import grouped
 from icell_tf.imaging.manifest.splits import SPLITS
 from icell_tf.imaging.read.channels import CHANNEL_ROLES
 from icell_tf.messages import counted, show
-from icell_tf.viz import figures
+from icell_tf.viz import figures, volumes
 
 REPORT, SET_ASIDE, CONTACT_SHEET = "report.txt", "set_aside.csv", "contact_sheet.png"
 CELLS_PICTURED = 6  # of each structure on the contact sheet
@@ -92,15 +92,15 @@ def write_report(name, folder, examination, spec):
     cells, bad_cells = examination.cells, examination.bad_cells
     chosen = _choose_pictured(cells, sorted(i for indices in examination.divided.values() for i in indices))
     pictured = {structure: chosen[structure] for structure in examination.structures}
-    planes = {
-        structure: [spec.plane(prepare.decoded(record["image"])) for record in examination.passes.records(indices)]
+    views = {
+        structure: [_views(record, spec) for record in examination.passes.records(indices)]
         for structure, indices in pictured.items()
     }
     text = _report_text(name, examination, {s: [cells[i].cell_id for i in indices] for s, indices in pictured.items()})
     (folder / REPORT).write_text(text + "\n")
     (folder / SET_ASIDE).write_text(to_csv(bad_cells))
     with (folder / CONTACT_SHEET).open("wb") as file:
-        figures.to_png(contact_sheet(planes, spec), file)
+        figures.to_png(contact_sheet(views, spec), file)
     show(f"\n{text}\n")
 
 
@@ -183,11 +183,22 @@ def _choose_pictured(cells, indices):
     return chosen
 
 
+def _views(record, spec):
+    return volumes.projections(prepare.decoded(record["image"]), spec.axes)
+
+
 def contact_sheet(rows, spec):
     """Draws cells, a row for each structure: membrane magenta, nucleus cyan, structure yellow.
 
-    Args: rows: {structure: pictures (Y, X, C) uint8}. spec: their `CellSpec`. Returns: RGB, uint8 (height, width, 3).
+    Args: rows: {structure: views of cells, uint8, as of `volumes.projections`}. spec: the cells' `CellSpec`.
+    Returns: RGB, uint8 (height, width, 3).
     """
-    where = figures.around_cell(spec.reference(np.max([image for row in rows.values() for image in row], axis=0)))
-    panels = [[figures.overlay(image[where] / 255, contrast="percentile") for image in row] for row in rows.values()]
+    cells = [views for row in rows.values() for views in row]
+    window = volumes.around({view: np.max([views[view] for views in cells], axis=0) for view in cells[0]})
+    panels = [[_panel(volumes.cut(views, window), spec) for views in row] for row in rows.values()]
     return figures.montage(panels, row_labels=list(rows))
+
+
+def _panel(views, spec):
+    image = volumes.arrange({view: image / 255 for view, image in views.items()}, spec.pixel_sizes)
+    return figures.overlay(image, contrast="percentile")

@@ -9,6 +9,8 @@ from PIL import Image
 
 from icell_tf.data.builder import report
 from icell_tf.imaging.manifest.cells import BadCell
+from icell_tf.spec import CellSpec
+from icell_tf.viz import panels, volumes
 from tests.building import DUMMY, STACKS, build
 
 
@@ -33,7 +35,22 @@ def test_report_of_volumes_and_of_unequal_sides(tmp_path, shape, axes):
     assert f"Pixel sizes found, µm, {axes} (8 cells)" in (folder / report.REPORT).read_text()
     sheet = np.asarray(Image.open(folder / report.CONTACT_SHEET))
     assert sheet.shape[0] > 3 * 160 and sheet.shape[1] > 3 * 160
-    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.05
+    assert (sheet.max(axis=2) - sheet.min(axis=2) > 100).mean() > 0.04
+
+
+def test_a_volume_is_pictured_from_three_sides_in_one_scale():
+    spec = CellSpec("ZYX", (4, 16, 16), (2.0, 1.0, 1.0), ("tom20",))
+    image = np.zeros(spec.image_shape, np.uint8)
+    image[1:3, 4:8, 2:14] = 255
+    sheet = report.contact_sheet({"tom20": [volumes.projections(image, spec.axes)]}, spec)
+    depth = 2 * 4  # the window has 6 x 16 px in the plane, and 4 planes, each 2 px thick
+    height, width = 6 + volumes.GAP + depth, 16 + volumes.GAP + depth
+    factor = 10  # the smallest by which a panel has 160 px
+    assert sheet.shape[0] == height * factor + 2 * panels.GAP
+    panel = sheet[panels.GAP : -panels.GAP, -width * factor - panels.GAP : -panels.GAP]
+    lit = np.zeros((height, width), bool)
+    lit[1:5, 2:14] = lit[10:14, 2:14] = lit[1:5, 20:24] = True  # from above, the front and the side
+    np.testing.assert_array_equal(panel[factor // 2 :: factor, factor // 2 :: factor].max(axis=2) > 128, lit)
 
 
 def test_bytes_that_are_not_utf_8_can_be_reported():
