@@ -112,7 +112,10 @@ def _generated(context, shapes):
     drawn = np.concatenate([sample(np.arange(len(names)), context.seed + row)["x_rs"] for row in range(3)])
     cells = figures.cell_grid(_view(spec, drawn)(drawn), columns=len(names), labels=names, contrast="percentile")
     varies = "z_r, of the shape and of the structure" if context.integrator.sharp else "z_r and z_s"
-    of_cells = f"Cells drawn from the prior: each is another draw of {varies}, a column shows one structure{_from_where(spec)}."
+    of_cells = (
+        f"Cells drawn from the prior: each is another draw of {varies}, a column shows one structure"
+        f"{_from_where(spec)}."
+    )
     of_shapes = "Area, eccentricity and nucleus-to-cell ratio of generated cells, and of what they are compared with."
     return [
         Exhibit("generated", "New cells", of_cells, cells),
@@ -137,7 +140,7 @@ def _view(spec, x):
     That is planes as they are, and of volumes the maxima from above, from the front and from the side in one picture,
     cut to where the cells lie. Args: their `CellSpec`; the cells, (N, *shape, C), reference channels first.
     """
-    if not spec.is_volume:
+    if "Z" not in spec.axes:
         return lambda images: images
     window = volumes.around(volumes.projections(spec.reference(x).max(axis=0), spec.axes))
 
@@ -150,7 +153,7 @@ def _view(spec, x):
 
 def _from_where(spec):
     """The end of a caption's first sentence."""
-    return ", from above, from the front (below) and from the side (right), as maxima" if spec.is_volume else ""
+    return ", from above, from the front (below) and from the side (right), as maxima" if "Z" in spec.axes else ""
 
 
 def _one_of_each(test):
