@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from icell_tf.inference.pictures import arranged, window_of
 from icell_tf.reports import distributions, score_figures
 from icell_tf.reports.exhibit import Exhibit
 from icell_tf.viz import figures, volumes
@@ -142,13 +143,8 @@ def _view(spec, x):
     """
     if "Z" not in spec.axes:
         return lambda images: images
-    window = volumes.around(volumes.projections(spec.reference(x).max(axis=0), spec.axes))
-
-    def view(images):
-        views = volumes.cut(volumes.projections(images, spec.axes), window)
-        return volumes.arrange(views, spec.pixel_sizes)
-
-    return view
+    window = window_of(spec, x.max(axis=0))
+    return lambda images: arranged(spec, images, volumes.projections, window)
 
 
 def _from_where(spec):
