@@ -107,7 +107,7 @@ def test_the_original_frame_of_a_volume_is_the_stacks(tmp_path, cell):
         given = read(stack, of_masks)
         outputs.integrate_cells(Copies(), [given], tmp_path / f"out-{i}", outputs.Settings(original_frame=True))
         found = read_stack(tmp_path / f"out-{i}" / f"{i}.ome.tif")
-        assert found.shape[1:] == data.shape[1:] and found.scale == SCALE and found.source.axes == "CZYX"
+        assert found.shape[1:] == data.shape[1:] and found.scale == SCALE and found.source.axes == "ZCYX"
         within = ndimage.binary_erosion(inside[0], iterations=3)  # voxels at the rim are of the outside, too
         names = ("membrane", "nucleus", "tom20", "observed structure")
         for name, channel in zip(names, (0, 1, 1, 2), strict=True):

@@ -49,7 +49,8 @@ def test_a_stack_is_answered_as_a_volume(volumes, tmp_path):
     assert np.shape(found["structures"]) == (*SPEC.shape, len(SPEC.structures))
     answer = send(volumes, *files, format="tiff", original_frame="true")
     with tifffile.TiffFile(io.BytesIO(answer.content)) as tiff:
-        assert tiff.series[0].shape == (2 + len(SPEC.structures) + 1, *SHAPE)
+        depth, *plane = SHAPE
+        assert tiff.series[0].shape == (depth, 2 + len(SPEC.structures) + 1, *plane)
         assert 'PhysicalSizeZ="0.5"' in tiff.ome_metadata
 
 
