@@ -51,6 +51,8 @@ def atomic_folder(path):
             partial.rename(path)
             sync(path.parent)
     finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
         for folder in (partial, old):
             shutil.rmtree(folder, ignore_errors=True)
 

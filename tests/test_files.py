@@ -3,6 +3,7 @@
 import errno
 import os
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,21 @@ def test_an_error_leaves_the_folder_before_and_no_part(tmp_path, error):
     with pytest.raises(error), atomic_folder(tmp_path / "a") as partial:
         (partial / "new").touch()
         raise error
+    assert names_in(tmp_path) == ["a", "a/old"]
+
+
+def test_a_folder_that_can_not_take_its_name_leaves_the_one_before(tmp_path, monkeypatch):
+    (tmp_path / "a" / "old").mkdir(parents=True)
+    rename = Path.rename
+
+    def fail_for_parts(path, target):
+        if path.name.startswith("partial."):
+            raise OSError("no")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_parts)
+    with pytest.raises(OSError, match="no"), atomic_folder(tmp_path / "a") as partial:
+        (partial / "new").touch()
     assert names_in(tmp_path) == ["a", "a/old"]
 
 

@@ -38,7 +38,7 @@ def import_weights(weights, config, run_dir, reference_dir=None, data_dir=None):
     """
     curves = json.loads(str(weights["curves"]))
     config = dataclasses.replace(config, epochs=len(curves))
-    run, prepared = experiment._find(config, reference_dir, data_dir)
+    run, prepared = experiment.find_run(config, reference_dir, data_dir)
     run, store = run.with_key(), RunStore(run_dir)
     with store.lock():
         store.find(run, False)

@@ -86,7 +86,7 @@ def _train(
     workers = devices.connect()
     replicas, store = workers.strategy.num_replicas_in_sync, RunStore(run_dir, workers)
     with workers.explain_lost_worker():
-        run, prepared = workers.together(lambda: _find(config, before_dir, data_dir, reference_dir))
+        run, prepared = workers.together(lambda: find_run(config, before_dir, data_dir, reference_dir))
         workers.check_equal(
             "settings or data",
             (run.configs, run.spec, run.dataset, run.cells, prepared.splits, overwrite),
@@ -128,8 +128,12 @@ def _keep_sources(config, run_dir, *before):
         )
 
 
-def _find(config, before_dir, data_dir, reference_dir=None):
-    """Returns the `Run` and its `PreparedCells`, checked against the run of the phase before, if there is one."""
+def find_run(config, before_dir, data_dir=None, reference_dir=None):
+    """Returns the `Run` that a config describes, and its `PreparedCells`.
+
+    Args: config: of any phase; before_dir, reference_dir: runs of the phases before, None: there are none; data_dir.
+    Raises: ConfigError: the run of the phase before does not fit.
+    """
     prepared = open_prepared(config, data_dir=data_dir)
     prepared.check()
     phases, phase = list(PHASES), next(name for name, kind in PHASES.items() if type(config) is kind)

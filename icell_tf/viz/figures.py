@@ -20,6 +20,7 @@ CONTRASTS = ("none", "max", "percentile")
 COMPOSITE_PIXELS = 512
 DOMINANCE = 4  # power of a structure's intensity by which its colour is weighted
 GREYS = (1.0, 0.6)  # of membrane and nucleus under many structures
+EDGE = 0.1  # of the highest intensity of membrane and nucleus, above which pictures take a pixel for the cell
 
 
 def stretch(image, contrast="none"):
@@ -81,7 +82,7 @@ def around_cell(x_r, margin=0.1):
       is empty.
     """
     seen = np.max(x_r[..., :2], axis=-1)
-    indices = np.nonzero(seen > 0.1 * seen.max())
+    indices = np.nonzero(seen > EDGE * seen.max())
     if not indices[0].size:
         return slice(None), slice(None)
     low, high = np.min(indices, axis=1), np.max(indices, axis=1) + 1

@@ -7,13 +7,12 @@ other axis: {"YX": (..., Y, X, C)} of planes; of volumes also "ZX" (..., Z, X, C
 import numpy as np
 from scipy import ndimage
 
-from icell_tf.viz.figures import around_cell
+from icell_tf.viz.figures import EDGE, around_cell
 
 VIEWS = {"YX": ("YX",), "ZYX": ("YX", "ZX", "YZ")}
 GAP = 2  # pixels between views
 _PANEL_PIXELS = 120
 _LEAST_SHARE = 0.2  # of a scale bar, so that its label can be read, also where volumes are flat
-_EDGE = 0.1  # of the highest value, where a cell begins, as `around_cell` has it
 
 
 def projections(images, axes):
@@ -55,7 +54,7 @@ def around(views, margin=0.1):
 
 def _extent(profile, margin):
     """Where a cell lies along an axis, and a margin; the whole axis where there is none."""
-    places = np.flatnonzero(profile > _EDGE * profile.max())
+    places = np.flatnonzero(profile > EDGE * profile.max())
     if not places.size:
         return slice(0, len(profile))
     low, high = int(places[0]), int(places[-1]) + 1
