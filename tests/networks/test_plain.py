@@ -17,10 +17,13 @@ from icell_tf.networks.volume_convolution import DoublingConv3DTranspose, Halvin
 
 CHANNELS = 3, 40, 80  # of 4x4 pixels: no product, one for the kernel's gradient, products for everything
 LAYERS = {  # layers, and shapes of their inputs
-    "norm of images": (blocks.batch_norm, (6, 5, 4, 3)),
+    "norm of images": (blocks.batch_norm, (6, 5, 4, 7)),
+    "norm of images of few channels": (blocks.batch_norm, (6, 5, 4, 3)),
     "norm of vectors": (blocks.batch_norm, (6, 7)),
     "synchronized norm": (lambda: FusedBatchNormalization(synchronized=True), (6, 7)),
-    "norm of volumes": (blocks.batch_norm, (6, 2, 5, 4, 3)),
+    "norm of volumes": (blocks.batch_norm, (6, 2, 5, 4, 7)),
+    "norm of volumes of few channels": (blocks.batch_norm, (6, 2, 5, 4, 2)),
+    "norm of planes": (blocks.batch_norm, (6, 5, 4, 1)),
     "slopes": (lambda: blocks.prelu(2), (6, 5, 4, 3)),
     "one slope": (lambda: blocks.prelu(2, channel_slopes=False), (6, 5, 4, 3)),
     "slopes of volumes": (lambda: blocks.prelu(3), (6, 2, 5, 4, 3)),
