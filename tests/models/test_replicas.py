@@ -120,7 +120,7 @@ def test_a_gradient_that_overflows_on_any_device_is_applied_on_none(told):
 
 
 def test_two_devices_end_with_the_weights_of_one(told):
-    for compared in ("reference paper 16", "conditional released 32", "reference paper 8"):
+    for compared in ("reference paper 16", "conditional released 32", "reference paper 8", "conditional paper 8"):
         assert f"equal {compared} x" in told, told
 
 
@@ -135,4 +135,5 @@ if __name__ == "__main__":
     compare(two, "reference", "paper", WIDE)
     compare(two, "conditional", "released", integration_weight=1.0)  # its decoder's three inputs are decoded as one
     compare(two, "reference", "paper", VOLUME)
+    compare(two, "conditional", "paper", VOLUME, integration_weight=1.0)
     sample(two)

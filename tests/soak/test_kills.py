@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from icell_tf.data.prepared import PreparedCells
 from icell_tf.reports import model_card
 from icell_tf.runs import history, weights
+
+from ..building import build_tiny_3d
 
 pytestmark = pytest.mark.soak
 
@@ -124,12 +127,20 @@ def is_saving(run_dir, since):
     return False
 
 
+@pytest.fixture(scope="module", params=["pictures", "volumes"])
+def cells(request, prepared, tmp_path_factory):
+    """A prepared data set."""
+    if request.param == "pictures":
+        return prepared
+    return PreparedCells(build_tiny_3d(tmp_path_factory.mktemp("data")).data_dir)
+
+
 @pytest.fixture(scope="module")
-def whole(prepared, tmp_path_factory):
+def whole(cells, tmp_path_factory):
     """A run of each phase that was never interrupted, and the seconds that it took from its first step."""
     folder, seconds = tmp_path_factory.mktemp("runs"), {}
     for phase in PHASES:
-        process = start(prepared, phase, folder / phase, before(folder, phase))
+        process = start(cells, phase, folder / phase, before(folder, phase))
         begun = time.monotonic()
         finish(process)
         seconds[phase] = time.monotonic() - begun
@@ -137,14 +148,14 @@ def whole(prepared, tmp_path_factory):
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepared, tmp_path, phase):
+def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, cells, tmp_path, phase):
     folder, seconds = whole
     rng = random.Random(phase)
     sent, met_saving, started = {"SIGKILL": 0, "SIGTERM": 0}, 0, time.monotonic()
     signals = [signal.SIGKILL] * KILLS + [signal.SIGTERM] * TERMINATIONS
     rng.shuffle(signals)
     for count, number in enumerate(signals):
-        process, begun = start(prepared, phase, tmp_path / "run", before(folder, phase)), time.time()
+        process, begun = start(cells, phase, tmp_path / "run", before(folder, phase)), time.time()
         time.sleep(rng.uniform(0, seconds[phase] / len(signals)))
         while count % 2 and process.poll() is None and not is_saving(tmp_path / "run", begun):
             time.sleep(0.001)  # every other one meets it as it saves
@@ -153,7 +164,7 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepar
         process.communicate()
         sent[signal.Signals(number).name] += 1
         met_saving += is_saving(tmp_path / "run", begun)
-    finish(start(prepared, phase, tmp_path / "run", before(folder, phase)))
+    finish(start(cells, phase, tmp_path / "run", before(folder, phase)))
     assert_same_run(tmp_path / "run", folder / phase)
     print(
         f"\n{phase}: survived {sent['SIGKILL']} kills, {met_saving} of them while it saved, and {sent['SIGTERM']} "
@@ -161,20 +172,20 @@ def test_killed_at_random_moments_a_run_ends_as_if_it_had_not_been(whole, prepar
     )
 
 
-def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whole, prepared, tmp_path):
+def test_a_full_disk_ends_a_run_with_a_message_and_the_same_command_goes_on(whole, cells, tmp_path):
     folder, _ = whole
-    process = start(prepared, "reference", tmp_path / "run")
+    process = start(cells, "reference", tmp_path / "run")
     while not (tmp_path / "run" / weights.PREVIOUS).exists() and process.poll() is None:
         time.sleep(0.05)
     process.kill()
     process.communicate()
     kept = (tmp_path / "run" / weights.LAST).read_bytes()
 
-    process = start(prepared, "reference", tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
+    process = start(cells, "reference", tmp_path / "run", LARGEST_FILE=str(len(kept) // 2))
     _, errors = process.communicate()
     assert process.returncode and "Error: " in errors
     assert "can't be written (" in errors and "the same command continues" in errors
     assert (tmp_path / "run" / weights.LAST).read_bytes() == kept
-    finish(start(prepared, "reference", tmp_path / "run"))
+    finish(start(cells, "reference", tmp_path / "run"))
     assert_same_run(tmp_path / "run", folder / "reference")
     print("\nfull disk: 1 fault injected; nothing lost")
