@@ -119,8 +119,8 @@ class TrainingConfig:
     seed: int = setting(0, "of weights, data order and noise")
     precision: str = setting(
         "auto",
-        "of products and activations; auto: bfloat16 on GPUs that compute it fast and, for volumes, on such CPUs, else "
-        "float32",
+        "of products and activations; auto: bfloat16 on GPUs that compute it fast and, for volumes and pictures above "
+        "128 px, on such CPUs, else float32",
         PRECISIONS,
     )
     jit: str = setting("auto", "compile the step with XLA; auto: on a single GPU", SWITCH)

@@ -15,6 +15,7 @@ AXES = ("YX", "ZYX")
 PLANE = AXES[0]  # the axes along which cells are mirrored, and that pictures show: z is the microscope's
 SIDES = tuple(2**power for power in range(2, 10))  # pixels that the networks can halve to SIDES[0], which they end with
 SMALLEST_LONGEST_SIDE = 16
+SMALL_IMAGE = 128**2  # pixels, or voxels: larger ones are worth other means of computing
 REFERENCE, STRUCTURE = ROLES = ("reference", "structure")
 CATEGORICAL, CONTINUOUS = KINDS = ("categorical", "continuous")
 GENERATED = "generated"  # class K of eq. 14, after the structures

@@ -7,9 +7,10 @@ import threading
 import keras
 import tensorflow as tf
 
+from icell_tf.spec import SMALL_IMAGE
+
 STEPS, SEEDS = 2**40, 2**32  # a key's two words: seed + draw * SEEDS and step + replica * STEPS
 BITS = 16  # of each uniform number that `coarse_normal` is made of
-PLANES = 4  # axes of a batch of planes, (B, Y, X, C); of volumes there are more
 _step = threading.local()  # TensorFlow traces each replica in a thread of its own
 
 
@@ -73,7 +74,7 @@ def _next_key():
 class WhiteNoise(keras.layers.Layer):
     """Adds N(0, stddev) in training, drawn separately on every replica; Keras' GaussianNoise draws the same on all.
 
-    Volumes have so many voxels that the draw takes a tenth of a step: theirs is `coarse_normal`.
+    Of volumes and large pictures the draw takes a tenth of a step: theirs is `coarse_normal`.
     """
 
     def __init__(self, stddev, **kwargs):
@@ -83,7 +84,7 @@ class WhiteNoise(keras.layers.Layer):
     def call(self, x, training=False):
         if not training or not self.stddev:
             return x
-        draw = normal if len(x.shape) <= PLANES else coarse_normal
+        draw = normal if math.prod(x.shape[1:-1]) <= SMALL_IMAGE else coarse_normal
         return x + self.stddev * draw(tf.shape(x), x.dtype)
 
     def get_config(self):

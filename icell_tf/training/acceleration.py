@@ -8,10 +8,10 @@ import keras
 import tensorflow as tf
 
 from icell_tf.config import ConfigError
+from icell_tf.spec import SMALL_IMAGE
 from icell_tf.training import machine
 
 AUTO = "auto"
-SMALL_IMAGE = 128**2  # pixels
 MOST_THREADS = 1024
 BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA's compute capability from which on GPUs multiply bfloat16 fast
 
@@ -30,9 +30,9 @@ class Acceleration:
     def of(cls, config, replicas=1, shape=None):
         """Resolves a config's `precision` and `jit`.
 
-        On a CPU, auto means float32 without XLA, which was slower there when measured; for volumes it means bfloat16
-        if the CPU multiplies it fast, which saves a third of the time. On GPUs it means bfloat16 if all of them
-        multiply it fast. On a single GPU it means XLA; TensorFlow can't compile a step on several devices.
+        On a CPU, auto means float32 without XLA, which was slower there when measured; for volumes and for pictures
+        above SMALL_IMAGE it means bfloat16 if the CPU multiplies it fast, which saves a third of the time. On GPUs it
+        means bfloat16 if all of them multiply it fast. On a single GPU it means XLA; TensorFlow can't compile a step on several devices.
 
         Args: replicas, the devices that share a batch; shape, the cells' along each axis, None: unknown.
 
@@ -44,7 +44,8 @@ class Acceleration:
             if gpus:
                 fast = all(map(_has_bfloat16, tf.config.list_physical_devices("GPU")))
             else:
-                fast = shape is not None and len(shape) == 3 and machine.has_bfloat16()
+                large = shape is not None and (len(shape) == 3 or math.prod(shape) > SMALL_IMAGE)
+                fast = large and machine.has_bfloat16()
             precision = "bfloat16" if fast else "float32"
         if config.jit == "on" and replicas > 1:
             raise ConfigError(f"jit is 'on', but TensorFlow can't compile a step on {replicas} devices: leave it out")

@@ -38,10 +38,12 @@ def test_auto_on_a_cpu_is_float32_without_xla_and_says_so():
 
 
 @pytest.mark.parametrize(("flags", "precision"), [("sse2 avx512_bf16", "bfloat16"), ("sse2 avx512f", "float32")])
-def test_auto_for_volumes_on_a_cpu(monkeypatch, flags, precision):
+def test_auto_for_volumes_and_large_pictures_on_a_cpu(monkeypatch, flags, precision):
     monkeypatch.setattr(machine, "_lines", lambda path: ["model name\t: CPU", f"flags\t\t: {flags}"])
-    assert Acceleration.of(ReferenceConfig(), shape=(32, 64, 64)) == Acceleration(precision, jit=False)
-    assert Acceleration.of(ReferenceConfig(), shape=(64, 64)) == Acceleration("float32", jit=False)
+    for large in ((32, 64, 64), (8, 16, 16), (256, 256)):
+        assert Acceleration.of(ReferenceConfig(), shape=large) == Acceleration(precision, jit=False)
+    for small in ((64, 64), (128, 128)):
+        assert Acceleration.of(ReferenceConfig(), shape=small) == Acceleration("float32", jit=False)
     assert Acceleration.of(ReferenceConfig(precision="float32"), shape=(32, 64, 64)).precision == "float32"
 
 
