@@ -1,5 +1,6 @@
 """OME-Zarrs that the package writes: version 0.4, which most programs read, with one resolution."""
 
+import asyncio
 import math
 
 import numpy as np
@@ -35,8 +36,10 @@ class OmeZarr:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        if self._several:
+    def __exit__(self, failure, *_):
+        if failure:
+            _let_zarr_finish()
+        elif self._several:
             self._root.attrs["bioformats2raw.layout"] = 3
             series = self._root.create_group("OME")
             series.attrs["series"] = [str(i) for i in range(self._count)]
@@ -70,6 +73,19 @@ class OmeZarr:
         group.attrs.update(_attributes(channels, scale, name, tops, colors))
         if spec is not None:
             group.attrs[SPEC_NAMESPACE] = spec.to_dict()
+
+
+def _let_zarr_finish():
+    """Waits for what Zarr still writes: it does so in a thread of its own, which goes on after an interruption here.
+
+    Whatever it wrote later would bring back the folder that is removed by then.
+    """
+    from zarr.core.sync import sync
+
+    async def others():
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
+    sync(others())
 
 
 def _attributes(channels, scale, name, tops, colors):

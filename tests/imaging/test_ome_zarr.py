@@ -2,10 +2,15 @@
 
 import json
 import math
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
 
+from icell_tf.files import atomic_folder
 from icell_tf.imaging.ome_zarr import OmeZarr
 from icell_tf.imaging.read import read_stack
 from icell_tf.spec import CellSpec
@@ -66,3 +71,20 @@ def test_an_unknown_size_has_no_unit(tmp_path):
         zarr.add(np.zeros((3, 2, 4, 4), np.float32), NAMES, (math.nan, 0.5, 0.5), "a")
     assert "unit" not in attributes(tmp_path)["multiscales"][0]["axes"][1]
     assert math.isnan(read_stack(tmp_path).scale[0])
+
+
+def test_an_interruption_leaves_no_part_that_zarr_goes_on_writing(tmp_path):
+    planes = np.random.default_rng(0).random((48, 1, 256, 256), np.float32)  # a file for each channel
+
+    def interrupt():
+        while not list((tmp_path / "partial.a.ome.zarr" / "0").glob("*/*")):
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "a.ome.zarr") as partial, OmeZarr(partial) as zarr:
+        zarr.add(planes, [str(i) for i in range(48)], (2.0, 0.5, 0.5), "a cell")
+    thread.join()
+    time.sleep(0.5)
+    assert not list(tmp_path.iterdir())
