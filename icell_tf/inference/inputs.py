@@ -12,7 +12,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.files import on_disk, safe_names, stem
 from icell_tf.imaging.frame.frame import Frame, Transform
 from icell_tf.imaging.manifest.cells import BadCell, grouped
-from icell_tf.imaging.manifest.manifest import read_manifest
+from icell_tf.imaging.manifest.manifest import list_manifest, read_manifest
 from icell_tf.imaging.one_stack import AUTO, StackReading, prepare_stack, require_stacks
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import is_stack_folder
@@ -111,7 +111,7 @@ def known_names(paths, reading):
         if not path.exists() or path.is_dir() and not is_stack(path):
             break
         if path.suffix.lower() == ".csv":
-            names += [row.cell_id for row in read_manifest(path, labelled=False)[: reading.limit]]
+            names += [row.cell_id for row in _rows(path, reading)[0]]
         else:
             names.append(stem(path))
     return safe_names(names)
@@ -190,11 +190,22 @@ def check_prepared(found, expected, where, remedy="prepare them so"):
         )
 
 
+def _rows(path, reading):
+    """Returns the rows of a manifest, as many as are asked for, and a `BadCell` for each that is set aside.
+
+    Raises: ValueError: as `read_manifest`; with on_bad_cell "skip" a bad row is no reason.
+    """
+    if reading.on_bad_cell == "skip":
+        rows, bad = list_manifest(path, labelled=False)
+        return rows[: reading.limit], bad
+    return read_manifest(path, labelled=False)[: reading.limit], []
+
+
 def _from_manifest(path, spec, reading):
     require_stacks(spec, path)
     frame = Frame(spec.shape, spec.pixel_size)
-    cells, bad, guesses = [], [], set()
-    for row in read_manifest(path, labelled=False)[: reading.limit]:
+    (rows, bad), cells, guesses = _rows(path, reading), [], set()
+    for row in rows:
         scale, differs = reading.pixel_size or row.scale, ""
         if row.scale and reading.pixel_size:
             scale, differs = resolve_scale(row.source, row.scale, reading.pixel_size, "scale_micron")

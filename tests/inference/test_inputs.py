@@ -164,6 +164,11 @@ def test_bad_cells_of_a_manifest_and_guessed_axes(files, capsys):
     with pytest.raises(ValueError, match="1 cell can") as error:
         read("damaged.tif")
     assert "--on_bad_cell" not in str(error.value)
+    assert [cell.name for cell in read("gone.tif", files.stack.name)] == ["c1"]
+    assert "set aside: CellId c0, " in (out := capsys.readouterr().out) and "gone.tif: there is no such file" in out
+    assert inputs.known_names([files.folder / "manifest.csv"], reading) == ["c1"]
+    with pytest.raises(ValueError, match="1 cell can.*(?s:.)*gone.tif"):
+        read("gone.tif")
 
 
 def test_manifest_of_cells_without_a_structure(files):
