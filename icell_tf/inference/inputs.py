@@ -34,6 +34,7 @@ class InputCell:
       image: (..., R or C) uint8: the reference channels and, if it is known, the structure.
       structure: the structure's name, or None where the input doesn't say.
       transform: from the input's pixels into the frame; None for a prepared cell.
+      files: that it was read from: its manifest, its stack, its masks; none of a prepared cell.
     """
 
     name: str
@@ -41,6 +42,7 @@ class InputCell:
     image: np.ndarray
     structure: str | None = None
     transform: Transform | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def _from_prepared(path, integrator, reading):
 
 def _from_stack(path, segmentation, spec, reading):
     cell = prepare_stack(path, segmentation, spec, reading)
-    return InputCell(stem(path), str(path), cell.image, None, cell.transform)
+    files = str(path), *([str(segmentation)] if segmentation else [])
+    return InputCell(stem(path), str(path), cell.image, None, cell.transform, files)
 
 
 def _from_shipped(path, integrator, reading):
@@ -220,7 +223,8 @@ def _from_manifest(path, spec, reading):
             if guess not in guesses:
                 show(f"{row.source}: {guess}")
                 guesses.add(guess)
-        cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform))
+        files = str(path), row.raw, row.segmentation
+        cells.append(InputCell(row.cell_id, str(path), cell.image, row.structure or None, cell.transform, files))
     if bad and (reading.on_bad_cell == "fail" or not cells):
         advice = "" if reading.on_bad_cell == "skip" else "; --on_bad_cell=skip goes on without them"
         raise ValueError("\n  ".join([f"{path}: {counted(len(bad), 'cell')} can't be used{advice}:", *grouped(bad)]))

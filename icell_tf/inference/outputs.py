@@ -1,6 +1,7 @@
 """Cells -> files: every structure in each cell, as pictures, stacks and class probabilities; and new cells."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,8 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     Returns: paths of the files, in the order they were written.
 
     Raises:
-      ValueError: original_frame is asked of a prepared cell, whose original frame is not known.
+      ValueError: original_frame is asked of a prepared cell, whose original frame is not known; or a file would be
+        written in place of an input, whatever overwrite says.
       FileExistsError: a file exists, and overwrite is off; nothing was written.
       ImportError: what writes the format is missing.
     """
@@ -52,6 +54,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
     with_structure = [cell for cell in cells if spec.has_structure(cell.image)]
     if with_structure:
         paths.append(output / CLASSES)
+    _refuse_inputs(cells, paths)
     prepare_output(output, paths, settings.overwrite)
     for batch in _batches(cells):
         x_r = np.stack([spec.reference(cell.image) for cell in batch]) / np.float32(255)
@@ -76,6 +79,14 @@ def check_output(names, output, settings):
     """
     check_format(settings)
     refuse_existing(_paths(names, Path(output), settings, PICTURES), settings.overwrite)
+
+
+def _refuse_inputs(cells, paths):
+    """Raises: ValueError: one of the files to write is one that a cell was read from."""
+    read = {os.path.realpath(file) for cell in cells for file in cell.files}
+    lost = [path for path in paths if os.path.realpath(path) in read]
+    if lost:
+        raise ValueError(f"--output: {lost[0]} is an input, and no input is ever replaced: give another --output")
 
 
 def check_format(settings):

@@ -100,7 +100,7 @@ def test_masks_are_found_in_stacks_that_are_0_outside_their_cell(files):
     cut_out = write(files.folder / "cut.tiff", channels * masks[0], ("membrane", "dna", "gfp"), SCALE)
     reading = inputs.Reading(segmentation=(inputs.AUTO,))
     (cell,) = inputs.read_inputs([cut_out], MODEL, reading)
-    assert cell.name == "cut"
+    assert cell.name == "cut" and cell.files == (str(cut_out),)
     assert np.corrcoef(cell.image[..., 0].ravel(), expected_image()[..., 0].ravel())[0, 1] > 0.95
     with pytest.raises(ValueError, match="cell 1.ome.tif: "):
         inputs.read_inputs([files.stack], MODEL, reading)
@@ -136,6 +136,7 @@ def test_manifest(files):
     assert {cell.structure for cell in cells} == {"tom20"}
     for cell in cells:
         np.testing.assert_array_equal(cell.image, expected_image())
+        assert cell.files == (str(manifest), str(files.stack), str(files.masks))
     assert len(inputs.read_inputs([manifest], MODEL, first := inputs.Reading(limit=2))) == 2
     assert inputs.known_names([manifest, files.stack, files.folder / "no"], first) == ["a_b", "A_b-2", "cell_1"]
 

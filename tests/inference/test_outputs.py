@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import sys
 
 import numpy as np
@@ -70,6 +71,18 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert names_in(tmp_path) == ["b.ome.tif"]
     outputs.integrate_cells(FakeIntegrator(), cells, tmp_path, outputs.Settings(overwrite=True))
     assert read_stack(tmp_path / "b.ome.tif").data.shape == (5, 1, SIZE, SIZE)
+
+
+@pytest.mark.parametrize("ending, format", [(".ome.tif", "ome-tiff"), (".ome.zarr", "ome-zarr")])
+def test_an_input_is_never_replaced(tmp_path, ending, format):
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / f"b{ending}").write_text("precious")
+    given = dataclasses.replace(cell("b"), files=(str(tmp_path / "masks.tif"), str(tmp_path / "link" / f"b{ending}")))
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=rf"--output: .*b{ending} is an input"):
+            settings = outputs.Settings(overwrite=overwrite, format=format)
+            outputs.integrate_cells(FakeIntegrator(), [cell("a"), given], tmp_path, settings)
+    assert names_in(tmp_path) == [f"b{ending}", "link"] and (tmp_path / f"b{ending}").read_text() == "precious"
 
 
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
