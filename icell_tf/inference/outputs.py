@@ -1,5 +1,6 @@
 """Cells -> files: every structure in each cell, as pictures, stacks and class probabilities; and new cells."""
 
+import collections
 import csv
 import os
 from pathlib import Path
@@ -39,7 +40,7 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
 
     Raises:
       ValueError: original_frame is asked of a prepared cell, whose original frame is not known; or a file would be
-        written in place of an input, whatever overwrite says.
+        written in place of an input, whatever overwrite says, or for two cells.
       FileExistsError: a file exists, and overwrite is off; nothing was written.
       ImportError: what writes the format is missing.
     """
@@ -74,8 +75,8 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
 def check_output(names, output, settings):
     """Refuses the files of cells before a model is loaded. Args: names of some cells; the others as `integrate_cells`.
 
-    Raises: FileExistsError: one of the files exists, and overwrite is off. ImportError: what writes the format is
-      missing.
+    Raises: FileExistsError: one of the files exists, and overwrite is off. ValueError: two cells would be written to
+      one. ImportError: what writes the format is missing.
     """
     check_format(settings)
     refuse_existing(_paths(names, Path(output), settings, PICTURES), settings.overwrite)
@@ -96,8 +97,16 @@ def check_format(settings):
 
 
 def _paths(names, output, settings, drawings):
+    """Returns the files of cells. Raises: ValueError: two cells would be written to one."""
     drawn = [f"{stacks.DRAWS}{settings.ending}"] * bool(settings.samples)
-    return [output / f"{name}{suffix}" for name in names for suffix in (*drawings, settings.ending, *drawn)]
+    paths = [output / f"{name}{suffix}" for name in names for suffix in (*drawings, settings.ending, *drawn)]
+    count = collections.Counter(path.name.lower() for path in paths)  # on some disks upper and lower case are one
+    if twice := [path for path in paths if count[path.name.lower()] > 1]:
+        raise ValueError(
+            f"{twice[0]} would be written twice, for the draws of one cell and for another cell that is called so: "
+            "rename one, predict them in two calls with an --output each, or leave --samples out"
+        )
+    return paths
 
 
 def sample_cells(integrator, names, count, output, seed=0, overwrite=False, format=stacks.TIFF):

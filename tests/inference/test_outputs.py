@@ -85,6 +85,17 @@ def test_an_input_is_never_replaced(tmp_path, ending, format):
     assert names_in(tmp_path) == [f"b{ending}", "link"] and (tmp_path / f"b{ending}").read_text() == "precious"
 
 
+def test_draws_of_a_cell_do_not_take_the_name_of_another(tmp_path):
+    cells, settings = [cell("a"), cell("A_draws")], outputs.Settings(samples=1)
+    with pytest.raises(ValueError, match=r"a_draws\.ome\.tif would be written twice"):
+        outputs.integrate_cells(FakeIntegrator(), cells, tmp_path / "out", settings)
+    with pytest.raises(ValueError, match=r"a_draws\.ome\.zarr would be written twice"):
+        outputs.check_output(["a", "a_draws"], tmp_path, outputs.Settings(samples=1, format="ome-zarr"))
+    assert not (tmp_path / "out").exists()
+    outputs.integrate_cells(FakeIntegrator(), cells, tmp_path / "out")
+    assert len(names_in(tmp_path / "out")) == 6
+
+
 def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise OSError("disk full")
