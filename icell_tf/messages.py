@@ -95,6 +95,15 @@ def sentences(command=None):
         sys.exit(f"Error: {sentence}")
 
 
+@contextlib.contextmanager
+def enough_memory(what, advice):
+    """Says what needs more memory than there is, and what to do about it. Raises: ValueError, for a MemoryError."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ValueError(f"{what} needs more memory than there is ({_first_line(error)}): {advice}") from error
+
+
 def system_error(error):
     """Finds the system's error behind that of another package, such as TensorFlow's or HDF5's.
 

@@ -40,7 +40,8 @@ def integrate_cells(integrator, cells, output=DEFAULT_OUTPUT, settings=None):
 
     Raises:
       ValueError: original_frame is asked of a prepared cell, whose original frame is not known; or a file would be
-        written in place of an input, whatever overwrite says, or for two cells.
+        written in place of an input, whatever overwrite says, or for two cells; or the memory isn't large
+        enough for the original frame.
       FileExistsError: a file exists, and overwrite is off; nothing was written.
       ImportError: what writes the format is missing.
     """

@@ -13,6 +13,7 @@ from icell_tf.imaging.ome import OmeTiff
 from icell_tf.imaging.ome_zarr import OmeZarr
 from icell_tf.inference.inputs import InputCell
 from icell_tf.inference.moments import Moments
+from icell_tf.messages import enough_memory
 from icell_tf.viz.figures import CHANNEL_COLORS
 
 TIFF, ZARR = "ome-tiff", "ome-zarr"
@@ -149,9 +150,14 @@ def _size_of_draws(cell, integrator, settings):
 
 
 def _in_frame(integrator, cell, image, settings):
-    """The planes of an image (..., C) as the settings ask for them, and their scale and spec."""
+    """The planes of an image (..., C) as the settings ask for them, and their scale and spec.
+
+    Raises: ValueError: the memory isn't large enough for them.
+    """
     if settings.original_frame:
-        return cell.transform.restore(_planes(image)), {"scale": cell.transform.source_scale}
+        advice = "crop the input to the cell, or leave --original_frame out"
+        with enough_memory(f"{cell.source}: --original_frame: the stack of {cell.name} in the input's pixels", advice):
+            return cell.transform.restore(_planes(image)), {"scale": cell.transform.source_scale}
     return _planes(image), {"scale": integrator.spec.pixel_size, "spec": integrator.spec}
 
 

@@ -109,3 +109,15 @@ def test_a_volume_goes_back_into_the_voxels_of_its_stack(tmp_path):
             assert stack.data.shape[1:] == (10, 90, 80) and stack.scale == (4.0, 0.25, 0.25)
             brightest = np.unravel_index(stack.channel("tom20").argmax(), (10, 90, 80))
             assert brightest == (3, 2 * 20 + 3, 2 * 10 + 4)
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_an_original_frame_beyond_the_memory_is_refused_with_its_cell(tmp_path, samples):
+    transform = Transform(
+        np.eye(3, 4), (10**4, 10**5, 10**5), (2.0, 0.5, 0.5), Frame(VOLUMES.shape, VOLUMES.pixel_size)
+    )
+    given = InputCell("a", "big.tif", volume().image, None, transform)
+    sentence = r"big\.tif: --original_frame: the stack of a .*more memory than there is \(Unable .*\): crop the input"
+    with pytest.raises(ValueError, match=sentence):
+        outputs.integrate_cells(FakeOfVolumes(), [given], tmp_path, outputs.Settings(samples, original_frame=True))
+    assert not [name for name in names_in(tmp_path) if "tif" in name]

@@ -75,6 +75,19 @@ def test_bad_cells_of_a_manifest_are_refused_by_name(tmp_path, cell, name):
     assert str(stack) in str(error.value)
 
 
+def test_a_stack_beyond_the_memory_is_named(tmp_path, cell, monkeypatch):
+    def fail(*_):
+        raise MemoryError("Unable to allocate 90 GiB")
+
+    monkeypatch.setattr("icell_tf.imaging.frame.preprocess.align", fail)
+    stack, masks = write(tmp_path / "a.ome.tif", cell[0], NAMES), write(tmp_path / "m.ome.tif", cell[1], MASKS)
+    manifest = write_manifest(tmp_path, [("cell 7", "tom20", stack.name, masks.name, NAME_DICT, "")])
+    for path, masks_of in ((stack, (str(masks),)), (manifest, ())):
+        sentence = r"a\.ome\.tif: the stack needs more memory than there is \(Unable to allocate 90 GiB\): crop it"
+        with pytest.raises(ValueError, match=sentence):
+            inputs.read_inputs([path], MODEL, inputs.Reading(masks_of))
+
+
 def test_masks_that_name_their_own_axes_keep_them_where_the_images_are_wrong(tmp_path, cell):
     """A time axis that is z in the image, and not in the masks: the one flag holds for the image."""
     stack, masks = FAULTS["time points"].write(tmp_path, *cell)

@@ -15,6 +15,7 @@ from icell_tf.imaging.frame.masks import MaskError, check_masks, describe_pieces
 from icell_tf.imaging.frame.no_data import describe_no_data, find_no_data
 from icell_tf.imaging.frame.pose import Pose, align
 from icell_tf.imaging.read.channels import CHANNEL_ROLES, REFERENCE_ROLES, STRUCTURE_ROLE
+from icell_tf.messages import enough_memory
 from icell_tf.spec import PREPROCESSING_VERSION, Preparation
 
 _FLAT = 'or take pictures: a model of pictures, or "image_size": [y, x] in the --config of a build'  # advice
@@ -49,6 +50,7 @@ class PreprocessedCell:
     guesses: tuple[str, ...] = ()
 
 
+@enough_memory("the stack", "crop it to its cell.")
 def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparation=None) -> PreprocessedCell:
     """Turns one cell's stack into an image: subtracts background, masks, rescales, aligns and resamples.
 
@@ -61,8 +63,9 @@ def preprocess(channels, cell_mask, nucleus_mask, scale, frame: Frame, preparati
       frame: the `Frame` of the image. In 2D the stack is projected along z.
       preparation: a `Preparation`; None is the paper's.
 
-    Raises: ValueError: the shapes differ, a channel is empty or has no data within the cell, or the pixel size can't be
-      right; a `MaskError` if the masks are wrong. The message doesn't name the cell: the caller does.
+    Raises: ValueError: the shapes differ, a channel is empty or has no data within the cell, the pixel size can't be
+      right, or the memory isn't large enough; a `MaskError` if the masks are wrong. The message doesn't name the cell:
+      the caller does.
 
     Example:
       >>> from icell_tf.imaging.frame.frame import Frame
