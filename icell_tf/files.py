@@ -1,6 +1,7 @@
 """Files that are written whole or not at all, their names, and folders for output."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -23,6 +24,8 @@ def atomic_write(path):
     partial = path.with_name("partial." + path.name)  # keeps the ending: Keras insists on .weights.h5
     try:
         with naming(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
             yield partial
             sync(partial)
             partial.replace(path)
@@ -35,26 +38,35 @@ def atomic_write(path):
 
 @contextlib.contextmanager
 def atomic_folder(path):
-    """As `atomic_write`, of a folder, which is empty when it is yielded. One that exists at `path` is replaced."""
+    """As `atomic_write`, of a folder, which is empty when it is yielded. What exists at `path` is replaced."""
     path = Path(path)
     partial, old = (path.with_name(prefix + path.name) for prefix in ("partial.", "replaced."))
     try:
         with naming(path):
-            shutil.rmtree(partial, ignore_errors=True)
+            _remove(partial)
             partial.mkdir()
             yield partial
             for file in partial.rglob("*"):
                 sync(file)
-            if path.exists():
-                shutil.rmtree(old, ignore_errors=True)
+            if os.path.lexists(path):
+                _remove(old)
                 path.rename(old)
             partial.rename(path)
             sync(path.parent)
     finally:
-        if old.exists() and not path.exists():
+        if os.path.lexists(old) and not os.path.lexists(path):
             old.rename(path)
-        for folder in (partial, old):
-            shutil.rmtree(folder, ignore_errors=True)
+        for each in (partial, old):
+            _remove(each)
+
+
+def _remove(path):
+    """Removes a folder, a file or a link, if it is there and can be removed."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -145,9 +157,16 @@ def safe_names(names) -> list[str]:
 
 
 def prepare_output(output, paths, overwrite):
-    """Makes a folder for the files `paths`. Raises: FileExistsError: one of them exists, and overwrite is off."""
+    """Makes a folder for the files `paths`.
+
+    Raises: FileExistsError: one of them exists, and overwrite is off. NotADirectoryError: there is a file in the
+      folder's place, or in that of a folder that it lies in.
+    """
     refuse_existing(paths, overwrite)
-    output.mkdir(parents=True, exist_ok=True)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotADirectoryError(f"--output: {output} can't be a folder: a file lies there; give another") from None
 
 
 def refuse_existing(paths, overwrite):

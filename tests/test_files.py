@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from icell_tf.files import atomic_folder, atomic_write, on_disk, safe_names, stem
+from icell_tf.files import atomic_folder, atomic_write, on_disk, prepare_output, safe_names, stem
+from icell_tf.messages import explain
 
 
 def test_a_file_takes_its_name_when_all_of_it_is_there(tmp_path):
@@ -48,6 +49,34 @@ def test_an_error_leaves_the_folder_before_and_no_part(tmp_path, error):
         (partial / "new").touch()
         raise error
     assert names_in(tmp_path) == ["a", "a/old"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "broken link"])
+def test_a_folder_takes_the_place_of_what_is_none(tmp_path, kind):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "kept").touch()
+    if kind == "file":
+        (tmp_path / "a").touch()
+    else:
+        (tmp_path / "a").symlink_to(tmp_path / ("other" if kind == "link" else "gone"))
+    with atomic_folder(tmp_path / "a") as partial:
+        (partial / "new").touch()
+    assert names_in(tmp_path) == ["a", "a/new", "other", "other/kept"] and not (tmp_path / "a").is_symlink()
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path):
+    (tmp_path / "a.tif" / "old").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError) as raised, atomic_write(tmp_path / "a.tif"):
+        pytest.fail("nothing is written")
+    assert raised.value.filename == str(tmp_path / "a.tif") and names_in(tmp_path) == ["a.tif", "a.tif/old"]
+
+
+@pytest.mark.parametrize("name", ["a", "a/b"])
+def test_a_file_in_place_of_the_output_is_named(tmp_path, name):
+    (tmp_path / "a").touch()
+    with pytest.raises(NotADirectoryError) as raised:
+        prepare_output(tmp_path / name, [], False)
+    assert explain(raised.value) == f"--output: {tmp_path / name} can't be a folder: a file lies there; give another"
 
 
 def test_a_folder_that_can_not_take_its_name_leaves_the_one_before(tmp_path, monkeypatch):
