@@ -147,6 +147,11 @@ def define_data_dir():
     )
 
 
+def define_seed(text, lowest=-(2**63)):
+    """Defines --seed of what is drawn, an integer of 64 bits, and returns its holder."""
+    return flags.DEFINE_integer("seed", 0, text, lower_bound=lowest, upper_bound=2**63 - 1)
+
+
 def define_threads():
     text = (
         "threads that share an operation on the CPU; as many operations run at a time as there are cores. auto: 1 on "

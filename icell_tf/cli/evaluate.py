@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from icell_tf import paper
-from icell_tf.cli.command import define_data_dir, define_folder, define_model, ensure_prepared
+from icell_tf.cli.command import define_data_dir, define_folder, define_model, define_seed, ensure_prepared
 from icell_tf.evaluation.context import Context
 from icell_tf.evaluation.detection import STEPS
 from icell_tf.evaluation.evaluators import EVALUATORS, choose, is_complete
@@ -31,7 +31,7 @@ OUTPUT = define_folder(
     "MODEL-evaluation here)",
 )
 DRAWS = flags.DEFINE_integer("draws", 32, "draws in each cell", lower_bound=2)
-SEED = flags.DEFINE_integer("seed", 0, "of draws, generated cells, resampling and pictured cells", lower_bound=0)
+SEED = define_seed("of draws, generated cells, resampling and pictured cells", lowest=0)
 WEIGHTS = flags.DEFINE_enum("weights", "best", ["best", "last"], "weights best on validation, or the last")
 DETECTOR_STEPS = flags.DEFINE_multi_integer(
     "detector_steps",

@@ -9,7 +9,7 @@ icell integrate --model=simulated_64
 
 from absl import app, flags
 
-from icell_tf.cli.command import define_files, define_folder, define_model
+from icell_tf.cli.command import define_files, define_folder, define_model, define_seed
 from icell_tf.cli.reading_flags import define_reading_flags
 from icell_tf.inference import inputs, outputs, stacks
 from icell_tf.inference.loading import load
@@ -21,7 +21,7 @@ from icell_tf.viz import figures
 MODEL = define_model("exported SavedModel")
 OUTPUT = define_folder("output", outputs.DEFAULT_OUTPUT, "folder for the files")
 SAMPLES = flags.DEFINE_integer("samples", 0, "draws to write, with their mean and standard deviation", lower_bound=0)
-SEED = flags.DEFINE_integer("seed", 0, "seed of the draws")
+SEED = define_seed("seed of the draws")
 ORIGINAL_FRAME = flags.DEFINE_bool("original_frame", False, "write stacks in the input's own pixels")
 FORMAT = flags.DEFINE_enum("format", stacks.TIFF, list(stacks.ENDINGS), "of the stacks")
 CONTRAST = flags.DEFINE_enum("contrast", "percentile", figures.CONTRASTS, "brightness of each panel")

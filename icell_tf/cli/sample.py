@@ -5,7 +5,7 @@ icell sample --model=RUN_DIR --structures=tom20,zo1
 
 from absl import flags
 
-from icell_tf.cli.command import define_folder, define_model, define_names
+from icell_tf.cli.command import define_folder, define_model, define_names, define_seed
 from icell_tf.inference import outputs, stacks
 from icell_tf.inference.loading import load
 from icell_tf.messages import counted
@@ -13,7 +13,7 @@ from icell_tf.messages import counted
 MODEL = define_model("exported SavedModel")
 STRUCTURES = define_names("structures", "names of structures, such as tom20,zo1 (default: all)")
 COUNT = flags.DEFINE_integer("n", 8, "cells a structure", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 0, "seed of the first cell; cell i has seed + i")
+SEED = define_seed("seed of the first cell; cell i has seed + i")
 OUTPUT = define_folder("output", "sampled", "folder for the files")
 FORMAT = flags.DEFINE_enum("format", stacks.TIFF, list(stacks.ENDINGS), "of the stacks")
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "replace existing files")
