@@ -163,7 +163,11 @@ def find_run(config, before_dir, data_dir=None, reference_dir=None):
             f"cells that are held out here: train phase {number} with the same --fold"
         )
     if phase == "conditional" and before.config.latent_dim != config.latent_dim:
-        raise ConfigError(f"latent_dim is {config.latent_dim}, but {before_dir} has {before.config.latent_dim}")
+        there = before.config.latent_dim
+        raise ConfigError(
+            f"latent_dim is {config.latent_dim}, but {before_dir} has {there}: give --latent_dim={there}, or train "
+            f"phase 1 with --latent_dim={config.latent_dim}"
+        )
     rows, epochs = history.read_history(before_dir), before.config.epochs
     if rows and rows[-1]["epoch"] + 1 < epochs:
         show(

@@ -254,7 +254,7 @@ def test_a_run_of_the_other_phase_is_not_overwritten(reference_run, conditional_
 
 def test_a_reference_of_another_latent_dimension_is_refused(reference_run, conditional_config, tmp_path):
     config = dataclasses.replace(conditional_config, latent_dim=5)
-    with pytest.raises(ConfigError, match="latent_dim is 5"):
+    with pytest.raises(ConfigError, match="latent_dim is 5, but .* has 4: give --latent_dim=4, or"):
         experiment.train_conditional(config, reference_run, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
