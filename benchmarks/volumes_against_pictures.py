@@ -40,6 +40,7 @@ from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import over_structures
 from icell_tf.inference.loading import load
 from icell_tf.inference.moments import Moments
+from icell_tf.messages import sentences
 from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
 
@@ -141,6 +142,9 @@ def main():
     parser.add_argument("--cells", type=int, help="test cells at most (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws")
     given = parser.parse_args()
+    for name in ("draws", "cells"):
+        if (count := getattr(given, name)) is not None and count < 1:
+            parser.error(f"--{name} is {count}, but must be at least 1")
     models, prepared = {}, {}
     for name in ("volumes", "pictures"):
         path = getattr(given, name)
@@ -161,4 +165,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with sentences():
+        main()

@@ -1,6 +1,7 @@
 """Rivals without a model, resolution along z, and models of volumes against models of pictures."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -98,6 +99,14 @@ def test_only_test_cells_of_both_in_one_frame_are_compared(prepared):
     prepared["pictures"].spec = dataclasses.replace(PICTURES, pixel_size=(0.6, 0.6))
     with pytest.raises(SystemExit, match=r"plane_pixel_size is \(0.5, 0.5\) in .*, but \(0.6, 0.6\) in"):
         volumes_against_pictures.common_cells(prepared["volumes"], prepared["pictures"])
+
+
+@pytest.mark.parametrize("given", ["--draws=0", "--cells=0", "--cells=-1"])
+def test_counts_below_1_are_refused_before_a_model_is_loaded(monkeypatch, capsys, given):
+    monkeypatch.setattr(sys, "argv", ["volumes_against_pictures.py", "--volumes=no", "--pictures=no", given])
+    with pytest.raises(SystemExit):
+        volumes_against_pictures.main()
+    assert "but must be at least 1" in capsys.readouterr().err
 
 
 def test_power_along_z_is_that_in_the_plane_until_z_is_blurred():
