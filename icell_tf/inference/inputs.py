@@ -78,6 +78,9 @@ def read_inputs(paths, integrator, reading=None):
     for path in [*paths, *(Path(masks) for masks in segmentation if masks)]:
         if not path.exists():
             raise FileNotFoundError(f"{path}: there is no such file or folder")
+    for path in paths:
+        if path.is_dir() and path not in stacks and not shipped.is_shipped(path):
+            _require_prepared(path)
     if len(segmentation) != len(stacks):
         raise ValueError(
             f"--segmentation names {counted(len(segmentation), 'file')} for {counted(len(stacks), 'stack')}: give one "
@@ -140,11 +143,18 @@ def find_structures(integrator, names):
     return [known.index(name) for name in dict.fromkeys(found)]
 
 
-def _from_prepared(path, integrator, reading):
+def _require_prepared(path):
+    """Raises: ValueError: a folder that is no stack is no prepared data set either."""
     if not (path / "dataset_info.json").is_file():
         below = [str(info.parent) for info in sorted(path.glob("**/dataset_info.json"))[:4]]
         hint = f"; below it: {', '.join(below)}" if below else ""
-        raise ValueError(f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}")
+        raise ValueError(
+            f"{path}: the folder is no prepared data set, it has no dataset_info.json{hint}; and no stack: it is no "
+            "OME-Zarr, and it holds no numbered planes"
+        )
+
+
+def _from_prepared(path, integrator, reading):
     prepared, cells = PreparedCells(path), []
     check_prepared(prepared.spec, integrator.spec, path, "prepare them so, or give their manifest.csv")
     for batch in prepared.examples(reading.split, batch_size=64):

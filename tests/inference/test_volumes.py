@@ -88,6 +88,16 @@ def test_a_stack_beyond_the_memory_is_named(tmp_path, cell, monkeypatch):
             inputs.read_inputs([path], MODEL, inputs.Reading(masks_of))
 
 
+@pytest.mark.parametrize("masks", [(), ("m.ome.tif",), (inputs.AUTO,)])
+def test_a_folder_that_is_neither_a_stack_nor_prepared_is_named(tmp_path, cell, monkeypatch, masks):
+    """As an OME-Zarr whose hidden files were not copied; the number of masks would be right if it were one."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "m.ome.tif", cell[1], MASKS)
+    (tmp_path / "a.ome.zarr" / "0").mkdir(parents=True)
+    with pytest.raises(ValueError, match="a.ome.zarr: the folder is no prepared data set, .*; and no stack: it is no"):
+        inputs.read_inputs(["a.ome.zarr"], MODEL, inputs.Reading(masks))
+
+
 def test_masks_that_name_their_own_axes_keep_them_where_the_images_are_wrong(tmp_path, cell):
     """A time axis that is z in the image, and not in the masks: the one flag holds for the image."""
     stack, masks = FAULTS["time points"].write(tmp_path, *cell)
