@@ -89,7 +89,11 @@ def doubling_convolution(y, kernel, bias):
     """The transposed convolution. Args: y (B, d, h, w, F); kernel; bias (C,). Returns: (B, D, H, W, C)."""
 
     def gradient(upstream):
-        return _halved(upstream, kernel), _kernel_gradient(upstream, y, kernel), sum_by_channel(as_rows(upstream), bias.shape[0])
+        return (
+            _halved(upstream, kernel),
+            _kernel_gradient(upstream, y, kernel),
+            sum_by_channel(as_rows(upstream), bias.shape[0]),
+        )
 
     return _doubled(y, kernel, bias), gradient
 

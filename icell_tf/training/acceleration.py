@@ -32,7 +32,8 @@ class Acceleration:
 
         On a CPU, auto means float32 without XLA, which was slower there when measured; for volumes and for pictures
         above SMALL_IMAGE it means bfloat16 if the CPU multiplies it fast, which saves a third of the time. On GPUs it
-        means bfloat16 if all of them multiply it fast. On a single GPU it means XLA; TensorFlow can't compile a step on several devices.
+        means bfloat16 if all of them multiply it fast. On a single GPU it means XLA; TensorFlow can't compile a step on
+        several devices.
 
         Args: replicas, the devices that share a batch; shape, the cells' along each axis, None: unknown.
 
