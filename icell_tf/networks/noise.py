@@ -74,7 +74,7 @@ def _next_key():
 class WhiteNoise(keras.layers.Layer):
     """Adds N(0, stddev) in training, drawn separately on every replica; Keras' GaussianNoise draws the same on all.
 
-    Of volumes and large pictures the draw takes a tenth of a step: theirs is `coarse_normal`.
+    Of images above SMALL_IMAGE the draw takes a tenth of a step: theirs is `coarse_normal`.
     """
 
     def __init__(self, stddev, **kwargs):

@@ -45,8 +45,7 @@ class Acceleration:
             if gpus:
                 fast = all(map(_has_bfloat16, tf.config.list_physical_devices("GPU")))
             else:
-                large = shape is not None and (len(shape) == 3 or math.prod(shape) > SMALL_IMAGE)
-                fast = large and machine.has_bfloat16()
+                fast = shape is not None and _is_large(shape) and machine.has_bfloat16()
             precision = "bfloat16" if fast else "float32"
         if config.jit == "on" and replicas > 1:
             raise ConfigError(f"jit is 'on', but TensorFlow can't compile a step on {replicas} devices: leave it out")
@@ -78,6 +77,10 @@ class Acceleration:
         return f"Computes in {self.precision} on {where}, {'with' if self.jit else 'without'} XLA."
 
 
+def _is_large(shape):
+    return len(shape) == 3 or math.prod(shape) > SMALL_IMAGE
+
+
 def set_threads(threads=AUTO, shape=None):
     """Sets how many threads share an operation on the CPU; as many operations run at a time as there are cores.
 
@@ -90,7 +93,7 @@ def set_threads(threads=AUTO, shape=None):
     Raises: ConfigError: if threads is not such a number, or TensorFlow computes already with another.
     """
     if threads == AUTO:
-        measured = shape is not None and len(shape) == 2 and math.prod(shape) <= SMALL_IMAGE and machine.cores() == 2
+        measured = shape is not None and not _is_large(shape) and machine.cores() == 2
         if not measured or machine.asked_threads() or tf.config.list_physical_devices("GPU"):
             return
     elif not str(threads).isdecimal() or not 1 <= int(threads) <= MOST_THREADS:
