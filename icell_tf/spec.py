@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 FORMAT = 1  # of the JSON
 AXES = ("YX", "ZYX")
+CALLED = dict(zip(AXES, ("planes", "volumes"), strict=True))
 PLANE = AXES[0]  # the axes along which cells are mirrored, and that pictures show: z is the microscope's
 SIDES = tuple(2**power for power in range(2, 10))  # pixels that the networks can halve to SIDES[0], which they end with
 SMALLEST_LONGEST_SIDE = 16
@@ -279,7 +280,7 @@ class CellSpec:
 def _text(value):
     if isinstance(value, tuple) and value and isinstance(value[0], Channel | Covariate):
         return ", ".join(part.name for part in value)
-    return value
+    return f"{value} ({CALLED[value]})" if value in AXES else value
 
 
 def require_halvable(shape):

@@ -90,5 +90,6 @@ class Context:
 def _check_same_cells(integrator, prepared):
     if differences := integrator.spec.differences(prepared.spec):
         raise ValueError(
-            f"--dataset: {prepared.dataset} has other cells than the model was trained on: {'; '.join(differences)}"
+            f"--dataset: {prepared.dataset} has other cells than the model was trained on: {'; '.join(differences)}. "
+            "Build these cells with the model's settings, or evaluate on the data set of its training"
         )

@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from icell_tf.spec import AXES
+from icell_tf.spec import CALLED
 
 IMAGES, STRUCTURE, ANY = ("x_r", "x_rs"), "y", ("seed", "draw")
 COUNTS = "{}: as many cells of each must be given, at least one, but there are {{}}"
@@ -43,7 +43,7 @@ def checked(function, inputs, structures):
 
 def exchanged(found, expected):
     """Returns what to say of planes in place of volumes, or the reverse; "" of others. Args: shapes without a batch."""
-    kinds = dict(zip((1 + len(axes) for axes in AXES), ("planes", "volumes"), strict=True))
+    kinds = {1 + len(axes): kind for axes, kind in CALLED.items()}
     if len(found) == len(expected) or not {len(found), len(expected)} <= kinds.keys():
         return ""
     return f"the model takes {kinds[len(expected)]}, and these are {kinds[len(found)]}"

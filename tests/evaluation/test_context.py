@@ -23,7 +23,10 @@ def test_cells_are_coded_once_and_only_where_they_are_needed(subject, monkeypatc
     "other, found",
     [
         ({"shape": (64, 32)}, "shape was (32, 32), now (64, 32)"),
-        ({"axes": "ZYX", "shape": (8, 32, 32), "pixel_size": (2.4, 1.2, 1.2)}, "axes was YX, now ZYX"),
+        (
+            {"axes": "ZYX", "shape": (8, 32, 32), "pixel_size": (2.4, 1.2, 1.2)},
+            "axes was YX (planes), now ZYX (volumes)",
+        ),
         ({"pixel_size": (0.6, 0.6)}, "now (0.6, 0.6)"),
         ({"preparation": Preparation("none")}, "now none, maximum"),
         ({"structures": ("tom20",)}, "now ('tom20',)"),
@@ -33,7 +36,7 @@ def test_a_data_set_of_other_cells_is_refused_and_the_difference_told(subject, p
     others = SimpleNamespace(spec=dataclasses.replace(prepared.spec, **other), dataset="cells/mine/1.0.0")
     with pytest.raises(ValueError, match="--dataset: cells/mine/1.0.0 has other cells") as error:
         Context(dataclasses.replace(subject, prepared=others))
-    assert found in str(error.value)
+    assert found in str(error.value) and "Build these cells with the model's settings" in str(error.value)
 
 
 def test_a_data_set_without_test_cells_is_refused(subject, prepared):

@@ -116,7 +116,7 @@ WRONG = {
     "axes": (
         {"axes": "ZYX", "shape": (8, 32, 32), "pixel_size": (1, 1, 1)},
         {},
-        "its cells differ from those of others/1.0.0: axes is YX there, and ZYX here; shape",
+        r"its cells differ from those of others/1.0.0: axes is YX \(planes\) there, and ZYX \(volumes\) here; shape",
     ),
     "preparation": ({"preparation": Preparation("none")}, {}, "preparation is major_axis, .* there, and none"),
     "width": ({}, {"width": 1 / 8}, "other sizes: width is 0.0625 there, and 0.125 here. Give"),
