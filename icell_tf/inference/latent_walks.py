@@ -204,7 +204,8 @@ def _write(integrator, grids, labels, observed, output, overwrite):
                 figures.to_png(montage(panels, labels, texts, spec.pixel_width, **layout), partial)
         (views,) = decode_rows(integrator, rows, FILM_STEPS, [volumes.projections])
         with atomic_write(file.with_name(file.name + FILM)) as partial:
-            film.write_grid(film.panels(_arranged(spec, views, window), together), texts, partial)
+            grid = film.panels(_arranged(spec, views, window), together)
+            film.write_grid(grid, texts, partial, spec.pixel_width, layout)
     return paths
 
 

@@ -23,15 +23,17 @@ def panels(cells, together):
     return np.stack(drawn).reshape(cells.shape)
 
 
-def write_grid(grid, row_labels, path):
+def write_grid(grid, row_labels, path, pixel_size=None, layout=None):
     """Writes a GIF that shows the columns of a grid one after the other.
 
     Args:
       grid: (R, C, h, w, 3) uint8, as of `panels`.
       row_labels: R texts.
       path: of the file.
+      pixel_size: µm, for a scale bar; layout: other arguments by name; both as in `montage`.
     """
-    write_gif([montage([list(column)], row_labels) for column in np.moveaxis(grid, 1, 0)], path)
+    columns = ([list(column)] for column in np.moveaxis(grid, 1, 0))
+    write_gif([montage(cells, row_labels, None, pixel_size, **(layout or {})) for cells in columns], path)
 
 
 def write_gif(frames, path):

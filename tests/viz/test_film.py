@@ -26,6 +26,13 @@ def test_a_film_goes_there_and_back(tmp_path):
     assert seen == pytest.approx([0, 80, 160, 240, 160, 80], abs=3)
 
 
+def test_a_film_has_a_scale_bar(tmp_path):
+    film.write_grid(np.zeros((1, 2, 32, 32, 3), np.uint8), ["zo1"], tmp_path / "film.gif", pixel_size=0.6)
+    with Image.open(tmp_path / "film.gif") as gif:
+        panel = np.asarray(gif.convert("RGB"))[-60:, -100:]
+    assert (panel == 255).all(axis=-1).sum() > 20
+
+
 def test_a_rare_colour_is_kept_in_a_film(tmp_path):
     frame = np.zeros((64, 64, 3), np.uint8)
     frame[..., 2] = np.arange(64 * 64).reshape(64, 64) % 256
