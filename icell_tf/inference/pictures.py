@@ -105,10 +105,9 @@ def _planes(spec, volume, window):
 
 
 def _positions(spec, window):
-    """What the planes of a film are called: their distance from the middle of the frame."""
+    """What the planes of a film are called: their distance from the middle of the frame, where the nucleus is."""
     count, size = dict(zip(spec.axes, spec.shape, strict=True))["Z"], spec.pixel_sizes["Z"]
-    places = [(number - count // 2) * size for number in range(count)[window["Z"]]]
-    return [f"z = {place:+.1f} µm" if place else "z = 0 µm" for place in places]
+    return [f"z = {(number - (count - 1) / 2) * size:+.1f} µm" for number in range(count)[window["Z"]]]
 
 
 def _outlines(predicted, spec):

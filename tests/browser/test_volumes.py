@@ -27,7 +27,7 @@ def test_volumes_are_shown_and_saved(page, make_model, answer, serve, tmp_path, 
     assert explorer.text("#z-text") == "The maximum along z is shown."
     explorer.slide("#z", 4)
     assert explorer.state["z"] == "4"
-    assert explorer.text("#z-text") == "Plane 4 of 8 is shown, z = -1.0 µm from the middle."
+    assert explorer.text("#z-text") == "Plane 4 of 8 is shown, z = -0.5 µm from the middle."
     explorer.require_pictures(VOLUMES, image, typical, z=4)
     explorer.open("z=8").require_pictures(VOLUMES, image, typical, z=8)
     explorer.open("z=9")

@@ -81,4 +81,4 @@ def test_composites_and_samples_of_volumes_have_both_looks(predicted, tmp_path):
 
 
 def test_planes_are_called_by_their_distance_from_the_middle():
-    assert pictures._positions(SPEC, {"Z": slice(2, 6)}) == ["z = -4.0 µm", "z = -2.0 µm", "z = 0 µm", "z = +2.0 µm"]
+    assert pictures._positions(SPEC, {"Z": slice(2, 6)}) == ["z = -3.0 µm", "z = -1.0 µm", "z = +1.0 µm", "z = +3.0 µm"]

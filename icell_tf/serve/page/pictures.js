@@ -143,7 +143,7 @@ export function describeDepth({ z }, spec) {
     if (z === null) {
         return "The maximum along z is shown.";
     }
-    const place = (z - 1 - Math.floor(depth / 2)) * spec.pixel_size[0];
+    const place = (z - (depth + 1) / 2) * spec.pixel_size[0];
     return `Plane ${z} of ${depth} is shown, z = ${place.toFixed(1)} µm from the middle.`;
 }
 
