@@ -210,7 +210,10 @@ def _check_same(run, run_dir):
     if changed:
         raise ConfigError(f"--run_dir: {run_dir} holds a run with other settings ({'; '.join(changed)}); {other}")
     if old.config.jit != run.config.jit:
-        show(f"Warning: jit was {old.config.jit}, now {run.config.jit}: the run continues, equal up to rounding.")
+        show(
+            f"Warning: jit was {old.config.jit}, now {run.config.jit}: the run continues, with other rounding and "
+            "other noise."
+        )
     return old
 
 
