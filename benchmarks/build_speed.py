@@ -1,8 +1,9 @@
 """Measures `tfds build` from stacks: cells a second, read rate, and memory: python benchmarks/build_speed.py.
 
-Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8. There are only a few
-distinct files, so that they stay in the page cache; the frame has 256 px, or with --volumes 32 x 64 x 64. Each build
-runs in a process of its own. --parts measures the CPU time of each part of the work on a cell instead.
+Each cell is read from uncompressed stacks of 3x60x300x300 uint16 and masks of 2x60x300x300 uint8, or of as many voxels
+as --stack says, over the same 18 x 75 x 75 µm. There are only a few distinct files, so that they stay in the page
+cache; the frame has 256 px, or with --volumes 32 x 64 x 64. Each build runs in a process of its own. --parts measures
+the CPU time of each part of the work on a cell instead.
 """
 
 import argparse
@@ -24,31 +25,31 @@ import psutil
 import tifffile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-SHAPE, SCALE = (60, 300, 300), (0.3, 0.25, 0.25)  # Z, Y, X; µm
+SHAPE, EXTENT = (60, 300, 300), (18.0, 75.0, 75.0)  # Z, Y, X; voxels and µm
 FILES, STRUCTURES = 8, ("tom20", "lamin-b1")
 PICTURES = {"name": "speed", "kind": "stacks", "image_size": 256, "pixel_size": 0.317}
 VOLUMES = PICTURES | {"image_size": [32, 64, 64], "pixel_size": [0.75, 1.25, 1.25]}
 NAMES = "{'crop_raw': ['membrane', 'dna', 'structure'], 'crop_seg': ['cell_seg', 'nucleus_seg']}"
 
 
-def make_stack(seed):
+def make_stack(seed, shape=SHAPE):
     """Makes a cell, a rotated ellipsoid in noise: channels (3, Z, Y, X) uint16, masks (2, Z, Y, X) uint8."""
     rng = np.random.default_rng(seed)
-    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE), indexing="ij")
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, n, dtype=np.float32) for n in shape), indexing="ij")
     angle = rng.uniform(0, np.pi)
     along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     cell = (along / 0.8) ** 2 + (across / 0.5) ** 2 * (1 + 0.4 * along) + (z / 0.8) ** 2 < 1
     nucleus = ((along - 0.1) / 0.3) ** 2 + (across / 0.25) ** 2 + (z / 0.5) ** 2 < 1
     signal = np.stack([800 * cell, 1500 * nucleus, 600 * (cell & ~nucleus)])
-    channels = rng.poisson(200, (3, *SHAPE)) + signal * rng.random((3, *SHAPE), np.float32)
+    channels = rng.poisson(200, (3, *shape)) + signal * rng.random((3, *shape), np.float32)
     return channels.astype(np.uint16), np.stack([cell, nucleus]).astype(np.uint8)
 
 
-def write_stacks(folder):
+def write_stacks(folder, shape=SHAPE):
     """Writes the distinct stacks; returns the bytes that are read for one cell."""
+    sizes = {f"PhysicalSize{axis}": side / n for axis, side, n in zip("ZYX", EXTENT, shape, strict=True)}
     for number in range(FILES):
-        for kind, data in zip(("raw", "seg"), make_stack(number), strict=True):
-            sizes = {f"PhysicalSize{axis}": size for axis, size in zip("ZYX", SCALE, strict=True)}
+        for kind, data in zip(("raw", "seg"), make_stack(number, shape), strict=True):
             tifffile.imwrite(folder / f"{number}_{kind}.ome.tif", data, metadata={"axes": "CZYX"} | sizes)
     return sum(path.stat().st_size for path in folder.glob("0_*.ome.tif"))
 
@@ -57,10 +58,10 @@ def write_manifest(folder, cells):
     """Writes a manifest.csv of so many cells."""
     with open(folder / "manifest.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict", "scale_micron"))
+        writer.writerow(("CellId", "structure_name", "crop_raw", "crop_seg", "name_dict"))
         for i in range(cells):
             files = (f"{i % FILES}_{kind}.ome.tif" for kind in ("raw", "seg"))
-            writer.writerow((f"cell-{i}", STRUCTURES[i // FILES % 2], *files, NAMES, list(SCALE)))
+            writer.writerow((f"cell-{i}", STRUCTURES[i // FILES % 2], *files, NAMES))
 
 
 def build(config, manual_dir, data_dir):
@@ -153,6 +154,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, nargs="+", default=[200, 2000], help="sizes of the builds")
     parser.add_argument("--volumes", action="store_true", help="in place of pictures")
+    parser.add_argument("--stack", type=int, nargs=3, default=SHAPE, metavar=("Z", "Y", "X"), help="voxels of a stack")
     parser.add_argument("--build", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--parts", action="store_true", help="CPU time of the parts, for the first of --cells")
     arguments = parser.parse_args()
@@ -161,7 +163,7 @@ def main():
     config = VOLUMES if arguments.volumes else PICTURES
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        bytes_read = write_stacks(folder)
+        bytes_read = write_stacks(folder, arguments.stack)
         print(f"{_machine()}\n{bytes_read / 1e6:.1f} MB a cell; {json.dumps(config)}\n")
         if arguments.parts:
             sys.path.insert(0, str(REPOSITORY))

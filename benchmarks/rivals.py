@@ -25,6 +25,7 @@ from icell_tf.data.prepared import PreparedCells
 from icell_tf.evaluation.coded_cells import code_cells
 from icell_tf.evaluation.integration import RIVALS, correlate, mean_r
 from icell_tf.evaluation.neighbours import Neighbours
+from icell_tf.messages import sentences
 
 PREDICTIONS = (*(name for name in RIVALS if name == "class_mean" or name.endswith("pixels")), "ceiling")
 
@@ -74,4 +75,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with sentences():
+        main()

@@ -1,8 +1,8 @@
 """Are pictures predicted better by a model of volumes, whose predictions are projected, than by a model of pictures?
 
     python benchmarks/volumes_against_pictures.py --volumes=runs/small-3d-conditional --pictures=simulated_64
-    python benchmarks/volumes_against_pictures.py --volumes=runs/hela-3d/fold-1/conditional \\
-        --pictures=runs/hela/fold-1/conditional
+    python benchmarks/volumes_against_pictures.py --volumes runs/hela-3d/fold-*/conditional \\
+        --pictures runs/hela/fold-*/conditional
 
 Both models predict every structure in the same test cells, found by their cell_id: the model of volumes from membrane
 and nucleus of the volume, the model of pictures from those of the picture. What is compared are pictures: of the model
@@ -25,11 +25,13 @@ nucleus must correlate with the picture's.
 
 Printed are mean r by structure and over structures, and the differences, volumes minus pictures, cell by cell, with
 95 % intervals by resampling cells (of cells that show one structure each, within each structure). Run it on cells that
-neither model was trained on: it takes the test split that each run has, so that the folds of two cross-validations
-must be divided alike. A cell that is a test cell of only one is left out.
+neither model was trained on: it takes the test split that each run has. The folds of two cross-validations must be
+divided alike. All pairs of folds are given at once, the first with the first, and their cells are pooled. A cell that
+is a test cell of only one of a pair is left out.
 """
 
 import argparse
+import time
 
 import numpy as np
 
@@ -40,7 +42,7 @@ from icell_tf.evaluation.metrics import correlation
 from icell_tf.evaluation.metrics.scores import over_structures
 from icell_tf.inference.loading import load
 from icell_tf.inference.moments import Moments
-from icell_tf.messages import sentences
+from icell_tf.messages import counted, sentences, show
 from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
 
@@ -91,7 +93,9 @@ def measure(models, prepared, draws=32, seed=0, most=None):
     spec, first = prepared["pictures"].spec, prepared["pictures"].read("test", [rows[1, 0]])
     knows = "expected" in first and first["expected"].size > 0
     found, alike = {"frame": {}, "inside": {}}, []
+    begun = time.perf_counter()
     for part in views.batches(rows.shape[1], models["volumes"].spec, BATCH):
+        show(f"cell {part.start + 1} of {rows.shape[1]}, after {time.perf_counter() - begun:.0f} s")
         records = {}
         for name, indices in zip(models, rows[:, part], strict=True):
             features = ("image", "structure", *(("expected",) if knows and name == "pictures" else ()))
@@ -115,6 +119,15 @@ def measure(models, prepared, draws=32, seed=0, most=None):
     return joined, np.concatenate(alike)
 
 
+def pooled(found):
+    """Joins what `measure` returns for several pairs of models."""
+    r = {
+        region: {name: np.concatenate([of[region][name] for of, _ in found]) for name in names}
+        for region, names in found[0][0].items()
+    }
+    return r, np.concatenate([alike for _, alike in found])
+
+
 def report(r, structures, where, compared_with):
     """Returns a table of mean r, and of the differences with their intervals, as text. Args: {prediction: (N, K)}."""
     known = [k for k in range(len(structures)) if not np.isnan(r["algorithm_3"][:, k]).all()]
@@ -133,8 +146,8 @@ def report(r, structures, where, compared_with):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--volumes", required=True, help="run of phase 2 or 3, or model that ships, of volumes")
-    parser.add_argument("--pictures", required=True, help="the same of pictures")
+    parser.add_argument("--volumes", nargs="+", required=True, help="runs of phase 2 or 3, or models that ship")
+    parser.add_argument("--pictures", nargs="+", required=True, help="as many models of pictures")
     parser.add_argument("--volumes_dataset", help="prepared data set (default: the run's own)")
     parser.add_argument("--pictures_dataset", help="prepared data set (default: the run's own)")
     parser.add_argument("--data_dir", help="where prepared data sets lie (default: TFDS' own)")
@@ -145,15 +158,22 @@ def main():
     for name in ("draws", "cells"):
         if (count := getattr(given, name)) is not None and count < 1:
             parser.error(f"--{name} is {count}, but must be at least 1")
-    models, prepared = {}, {}
-    for name in ("volumes", "pictures"):
-        path = getattr(given, name)
-        models[name] = load(path)
-        config = Run.load(shipped.resolve(path)).config
-        prepared[name] = open_prepared(config, getattr(given, f"{name}_dataset"), given.data_dir)
-    if [models[name].spec.axes for name in models] != ["ZYX", "YX"]:
-        parser.error("--volumes must be a model of volumes and --pictures one of pictures")
-    r, alike = measure(models, prepared, given.draws, given.seed, given.cells)
+    if len(given.volumes) != len(given.pictures):
+        parser.error(f"--volumes names {counted(len(given.volumes), 'model')}, --pictures {len(given.pictures)}")
+    found, structures = [], set()
+    for paths in zip(given.volumes, given.pictures, strict=True):
+        models, prepared = {}, {}
+        for name, path in zip(("volumes", "pictures"), paths, strict=True):
+            models[name] = load(path)
+            config = Run.load(shipped.resolve(path)).config
+            prepared[name] = open_prepared(config, getattr(given, f"{name}_dataset"), given.data_dir)
+        if [models[name].spec.axes for name in models] != ["ZYX", "YX"]:
+            parser.error("--volumes must name models of volumes and --pictures models of pictures")
+        structures.add(models["pictures"].structures)
+        found.append(measure(models, prepared, given.draws, given.seed, given.cells))
+    if len(structures) > 1:
+        parser.error(f"the pairs have different structures: {sorted(structures)}")
+    r, alike = pooled(found)
     print(
         f"{len(alike)} test cells; projected membrane and nucleus with the picture's: median r {np.median(alike):.3f}"
     )
@@ -161,7 +181,7 @@ def main():
         raise SystemExit("these are not the same cells, or not in the same frame")
     compared_with = "observed" if np.isnan(r["frame"]["algorithm_3"]).any() else "expected"
     for region, where in (("frame", "over the frame"), ("inside", "inside the cell")):
-        print("\n" + report(r[region], models["pictures"].structures, where, compared_with))
+        print("\n" + report(r[region], *structures, where, compared_with))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,10 @@ def test_real_cells_are_compared_in_the_structure_that_they_show(prepared):
     shown = np.eye(3, dtype=bool)[prepared["pictures"].read("test", np.arange(6))["structure"]]
     np.testing.assert_array_equal(np.isnan(r["frame"]["draws"]), ~shown)
     assert "observed" in volumes_against_pictures.report(r["inside"], PICTURES.structures, "inside", "observed")
+    both, alike = volumes_against_pictures.pooled([(r, np.ones(6)), (r, np.zeros(6))])
+    assert len(alike) == 12 and both["frame"].keys() == r["frame"].keys()
+    for name, values in r["inside"].items():
+        np.testing.assert_array_equal(both["inside"][name], np.concatenate([values, values]))
 
 
 def test_only_test_cells_of_both_in_one_frame_are_compared(prepared):
