@@ -87,6 +87,13 @@ def row(sigma, frame, training, test, draws, pool):
     return found
 
 
+def line(found, columns):
+    """Returns what `row` returns as a line of text. Args: columns: names of those that are printed."""
+    values = (found.get(name, "") for name in columns)
+    texts = (value if isinstance(value, str) else f"{value:.3f}" for value in values)
+    return "  ".join(text.rjust(len(name)) for text, name in zip(texts, columns, strict=True))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -103,9 +110,7 @@ def main():
         for sigma in given.sigma or SIGMAS:
             for each in (frame, frame.plane):
                 found = row(sigma, each, given.training, given.test, given.draws, pool)
-                texts = (found.get(name, "") for name in columns)
-                texts = (f"{text:.3f}" if isinstance(text, float) else text for text in texts)
-                print("  ".join(text.rjust(len(name)) for text, name in zip(texts, columns, strict=True)), flush=True)
+                print(line(found, columns), flush=True)
     print(f"{time.perf_counter() - begun:.0f} s")
 
 

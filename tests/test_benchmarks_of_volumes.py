@@ -129,6 +129,9 @@ def test_each_resolution_has_its_figures(frame):
         found = depth_resolution.row(0.55, frame, training=1, test=1, draws=2, pool=pool)
     assert set(rivals.PREDICTIONS) <= set(found) and -1 <= found["class_mean"] < found["ceiling"] <= 1
     assert ("z / plane 4" in found) == (frame.axes == "ZYX")
+    shown = depth_resolution.line(found, ["sigma", "axes", "class_mean", "z / plane 4"]).split()
+    assert shown[:3] == ["0.550", frame.axes, f"{found['class_mean']:.3f}"]
+    assert shown[3:] == [f"{found[name]:.3f}" for name in ("z / plane 4",) if name in found]
 
 
 def test_rivals_need_no_model(prepared):
