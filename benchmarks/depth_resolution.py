@@ -1,7 +1,7 @@
 """What a microscope's resolution along z does to the figures: simulated cells, imaged with several depths of focus.
 
-    python benchmarks/depth_resolution.py
-    python benchmarks/depth_resolution.py --sigma=0.17 --sigma=1.1 --training=20 --test=4
+    python -m benchmarks.depth_resolution
+    python -m benchmarks.depth_resolution --sigma=0.17 --sigma=1.1 --training=20 --test=4
 
 The same cells, with the same molecules, are imaged by point-spread functions that are Gaussians of 0.17 µm in the plane
 and of each --sigma along z, in µm: 0.17 as if depth were seen as sharply as the plane; 0.55, a spinning disk's and the

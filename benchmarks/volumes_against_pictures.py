@@ -1,6 +1,6 @@
 """Are pictures predicted better by a model of volumes, whose predictions are projected, than by a model of pictures?
 
-    python benchmarks/volumes_against_pictures.py --volumes=runs/small-3d-conditional --pictures=simulated_64
+    python benchmarks/volumes_against_pictures.py --volumes=runs/small_3d-conditional --pictures=simulated_64
     python benchmarks/volumes_against_pictures.py --volumes runs/hela-3d/fold-*/conditional \\
         --pictures runs/hela/fold-*/conditional
 
