@@ -160,7 +160,7 @@ def main():
             parser.error(f"--{name} is {count}, but must be at least 1")
     if len(given.volumes) != len(given.pictures):
         parser.error(f"--volumes names {counted(len(given.volumes), 'model')}, --pictures {len(given.pictures)}")
-    found, structures = [], set()
+    pairs = []
     for paths in zip(given.volumes, given.pictures, strict=True):
         models, prepared = {}, {}
         for name, path in zip(("volumes", "pictures"), paths, strict=True):
@@ -169,11 +169,11 @@ def main():
             prepared[name] = open_prepared(config, getattr(given, f"{name}_dataset"), given.data_dir)
         if [models[name].spec.axes for name in models] != ["ZYX", "YX"]:
             parser.error("--volumes must name models of volumes and --pictures models of pictures")
-        structures.add(models["pictures"].structures)
-        found.append(measure(models, prepared, given.draws, given.seed, given.cells))
+        pairs.append((models, prepared))
+    structures = {models["pictures"].structures for models, _ in pairs}
     if len(structures) > 1:
         parser.error(f"the pairs have different structures: {sorted(structures)}")
-    r, alike = pooled(found)
+    r, alike = pooled([measure(*pair, given.draws, given.seed, given.cells) for pair in pairs])
     print(
         f"{len(alike)} test cells; projected membrane and nucleus with the picture's: median r {np.median(alike):.3f}"
     )

@@ -109,9 +109,9 @@ def test_volumes_are_written_as_volumes_and_shown_as_pictures(integrator, volume
 
 def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volumes):
     sentence = "the model takes volumes, and these are planes"
-    with pytest.raises(ValueError, match=rf"{sentence}; axes are ZYX \(volumes\) in the model, YX \(planes\) here"):
+    with pytest.raises(ValueError, match=r"\(axes are ZYX \(volumes\) in the model, YX \(planes\) here"):
         inputs.read_inputs([prepared.folder], integrator)
-    with pytest.raises(ValueError, match=f"--dataset: .*{sentence}"):
+    with pytest.raises(ValueError, match=r"--dataset: .*YX \(planes\) here"):
         latent_walks.find_cell(integrator, prepared, "any", "--cell")
     x_rs, _ = volumes.first("test", 1)
     for method, images in (("integrate", volumes.spec.reference(x_rs)), ("classify", x_rs), ("encode", x_rs)):
@@ -121,7 +121,7 @@ def test_pictures_are_refused_by_a_model_of_volumes(integrator, prepared, volume
 
 def test_volumes_are_refused_by_a_model_of_pictures(make_integrator, volumes):
     model, sentence = make_integrator(), "the model takes planes, and these are volumes"
-    with pytest.raises(ValueError, match=rf"{sentence}; axes are YX \(planes\) in the model, ZYX \(volumes\) here"):
+    with pytest.raises(ValueError, match=r"\(axes are YX \(planes\) in the model, ZYX \(volumes\) here"):
         inputs.read_inputs([volumes.folder], model)
     x_rs, _ = volumes.first("test", 1)
     with pytest.raises(ValueError, match=rf"x_rs has shape \(1, 8, 16, 16, 3\), .*; {sentence}$"):

@@ -17,7 +17,6 @@ from icell_tf.imaging.one_stack import AUTO, StackReading, prepare_stack, requir
 from icell_tf.imaging.prepare import load_and_preprocess
 from icell_tf.imaging.read import is_stack_folder
 from icell_tf.imaging.read.units import resolve_scale
-from icell_tf.inference.checks import exchanged
 from icell_tf.messages import counted, show
 from icell_tf.runs import shipped
 from icell_tf.runs.run import Run
@@ -196,8 +195,6 @@ def check_prepared(found, expected, where, remedy="prepare them so"):
     )
     ignored = ("structures", "pixel_size") if sizes else ("structures",)
     if differences := expected.differences(found, ignored, words="are {} in the model, {} here"):
-        if other := exchanged(found.image_shape, expected.image_shape):
-            differences.insert(0, other)
         raise ValueError(
             f"{where}: its cells have {found}, but the model takes {expected} ({'; '.join(differences)}): {remedy}"
         )

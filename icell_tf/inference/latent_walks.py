@@ -193,7 +193,7 @@ def _write(integrator, grids, labels, observed, output, overwrite):
     for rows, file in zip(grids.values(), files, strict=True):
         decoded = decode_rows(integrator, rows, len(labels) - len(observed), looks.values())
         window = _window(spec, decoded[0], observed.values())
-        layout = volumes.layout(window, spec.pixel_sizes)
+        layout = {"pixel_size": spec.pixel_width, **volumes.layout(window, spec.pixel_sizes)}
         together, texts = len({row.structure for row in rows}) == 1, [row.label for row in rows]
         for (ending, look), views in zip(looks.items(), decoded, strict=True):
             panels = [list(row) for row in film.panels(_arranged(spec, views, window), together)]
@@ -201,11 +201,11 @@ def _write(integrator, grids, labels, observed, output, overwrite):
                 for line, row in zip(panels, rows, strict=True):
                     line.insert(0 if place == 0 else len(line), _observed(spec, end, row.structure, look, window))
             with atomic_write(file.with_name(file.name + ending)) as partial:
-                figures.to_png(montage(panels, labels, texts, spec.pixel_width, **layout), partial)
+                figures.to_png(montage(panels, labels, texts, **layout), partial)
         (views,) = decode_rows(integrator, rows, FILM_STEPS, [volumes.projections])
         with atomic_write(file.with_name(file.name + FILM)) as partial:
             grid = film.panels(_arranged(spec, views, window), together)
-            film.write_grid(grid, texts, partial, spec.pixel_width, layout)
+            film.write_grid(grid, texts, partial, **layout)
     return paths
 
 

@@ -23,17 +23,16 @@ def panels(cells, together):
     return np.stack(drawn).reshape(cells.shape)
 
 
-def write_grid(grid, row_labels, path, pixel_size=None, layout=None):
+def write_grid(grid, row_labels, path, **layout):
     """Writes a GIF that shows the columns of a grid one after the other.
 
     Args:
       grid: (R, C, h, w, 3) uint8, as of `panels`.
       row_labels: R texts.
       path: of the file.
-      pixel_size: µm, for a scale bar; layout: other arguments by name; both as in `montage`.
+      layout: the scale bar and the size of panels, by name, as `montage` takes them.
     """
-    columns = ([list(column)] for column in np.moveaxis(grid, 1, 0))
-    write_gif([montage(cells, row_labels, None, pixel_size, **(layout or {})) for cells in columns], path)
+    write_gif([montage([list(column)], row_labels, **layout) for column in np.moveaxis(grid, 1, 0)], path)
 
 
 def write_gif(frames, path):
